@@ -1,0 +1,1 @@
+"""Primitives and experiments that put the claims of papers to the test."""

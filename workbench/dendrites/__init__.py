@@ -1,0 +1,1 @@
+"""Primitives of sparse-dendrite detection: the laws, the codes and the detector."""
