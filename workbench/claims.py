@@ -1,0 +1,250 @@
+"""What a paper says, what was measured, the verdict, and how sure it is.
+
+A claim is decided by an interval or by an exact equality, never by eye. What must always hold, such
+as a law against its brute-force twin, is a check and fails the run instead.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+MIME = "application/vnd.workbench.claims+json"
+SUMMARY_MIME = "application/vnd.workbench.summary+json"
+
+Verdict = Literal["reproduced", "not reproduced", "outside this run's range"]
+Interval = tuple[float, float]
+
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "outside this run's range": "–"}
+
+
+class Claim(BaseModel):
+    """One sentence of a paper and what became of it.
+
+    Attributes:
+        paper: authors and year.
+        where: section, figure or equation in it.
+        statement: what it says, in our words.
+        expected: the value or bound that the statement stands for.
+        measured: what this run found.
+        interval: the range the measured value may have by chance; None for an exact value.
+        verdict: reproduced, not reproduced, or outside this run's range.
+        note: what a reader should know beside the numbers.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    paper: str
+    where: str
+    statement: str
+    expected: str
+    measured: str
+    interval: Interval | None
+    verdict: Verdict
+    note: str = ""
+
+
+def agrees(
+    paper: str,
+    where: str,
+    statement: str,
+    *,
+    expected: float | Interval,
+    measured: float,
+    interval: Interval | None = None,
+    resolution: float = 0.5,
+    note: str = "",
+) -> Claim:
+    """A claim that a quantity has a value, or a range of values.
+
+    Reproduced when the interval lies within the expected range, or when it covers the expected
+    value and is narrow enough to have refuted a wrong one; not reproduced when the two are apart;
+    outside this run's range otherwise.
+
+    Args:
+        paper: authors and year.
+        where: section, figure or equation.
+        statement: what the paper says.
+        expected: the value, or the range that a rounded number stands for.
+        measured: the run's value.
+        interval: the range of the measured value; itself alone when it is exact.
+        resolution: largest half-width of the interval, relative to the expected value, that still
+            tells a right value from a wrong one.
+        note: what a reader should know beside the numbers.
+    """
+    low, high = expected if isinstance(expected, tuple) else (expected, expected)
+    bottom, top = interval or (measured, measured)
+    _ordered(low, high, bottom, top)
+    within = low <= bottom and top <= high
+    sharp = (top - bottom) / 2 <= resolution * max(abs(low), abs(high))
+    if top < low or bottom > high:
+        verdict: Verdict = "not reproduced"
+    elif within or sharp:
+        verdict = "reproduced"
+    else:
+        verdict = "outside this run's range"
+    spelled = number(low) if low == high else f"{number(low)} to {number(high)}"
+    return _claim(paper, where, statement, spelled, measured, interval, verdict, note)
+
+
+def bounded(
+    paper: str,
+    where: str,
+    statement: str,
+    *,
+    measured: float,
+    interval: Interval | None = None,
+    below: float | None = None,
+    above: float | None = None,
+    note: str = "",
+) -> Claim:
+    """A claim that a quantity lies below a bound, above one, or between two.
+
+    Reproduced when the whole interval does, not reproduced when none of it does, outside this run's
+    range when the interval holds a bound.
+
+    Args:
+        paper: authors and year.
+        where: section, figure or equation.
+        statement: what the paper says.
+        measured: the run's value.
+        interval: the range of the measured value; itself alone when it is exact.
+        below: the value must be smaller than this.
+        above: the value must be larger than this.
+        note: what a reader should know beside the numbers.
+    """
+    bottom, top = interval or (measured, measured)
+    low, high = -math.inf if above is None else above, math.inf if below is None else below
+    _ordered(low, high, bottom, top)
+    if low < bottom and top < high:
+        verdict: Verdict = "reproduced"
+    elif bottom >= high or top <= low:
+        verdict = "not reproduced"
+    else:
+        verdict = "outside this run's range"
+    words = [f"above {number(above)}"] if above is not None else []
+    words += [f"below {number(below)}"] if below is not None else []
+    return _claim(paper, where, statement, " and ".join(words), measured, interval, verdict, note)
+
+
+def exact(
+    paper: str, where: str, statement: str, *, expected: Any, measured: Any, note: str = ""
+) -> Claim:
+    """A claim decided by equality: a count, a name, a digit string."""
+    verdict: Verdict = "reproduced" if measured == expected else "not reproduced"
+    return _claim(paper, where, statement, number(expected), measured, None, verdict, note)
+
+
+def beyond(paper: str, where: str, statement: str, *, expected: str, note: str) -> Claim:
+    """A claim that this run cannot decide; the note says what would."""
+    verdict: Verdict = "outside this run's range"
+    return _claim(paper, where, statement, expected, "not measured", None, verdict, note)
+
+
+def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> Interval:
+    """The rates that make the count no surprise (Wilson's score interval).
+
+    p̂ = (k + z²/2) / (n + z²),  half-width = z/(n + z²) · √(k (n - k)/n + z²/4)
+
+    Args:
+        count: events seen, k.
+        trials: trials made, n, at least 1.
+        deviations: standard deviations on each side, z; 3 leaves 0.27 % outside.
+
+    Source:
+        Wilson (1927), J. Am. Stat. Assoc. 22, 209.
+    """
+    if not 0 <= count <= trials or trials < 1:
+        raise ValueError(f"`count` must be in [0, trials={trials}]; got {count}")
+    z2 = deviations**2
+    middle = (count + z2 / 2) / (trials + z2)
+    half = deviations / (trials + z2) * math.sqrt(count * (trials - count) / trials + z2 / 4)
+    # Rounding must not push the ends past a rate of exactly 0 or 1.
+    low = 0.0 if count == 0 else max(0.0, middle - half)
+    return low, 1.0 if count == trials else min(1.0, middle + half)
+
+
+class Claims(tuple):
+    """The claims of a run, shown as a table for people and as data for the record."""
+
+    def __new__(cls, claims: Iterable[Claim]) -> Claims:
+        """A run without a claim is no experiment."""
+        made = super().__new__(cls, claims)
+        if not made:
+            raise ValueError("`claims` must be at least one claim; got none")
+        return made
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        plain = "\n".join(
+            f"{MARKS[c.verdict]} {c.verdict}: {c.statement} ({c.paper}, {c.where}); "
+            f"expected {c.expected}, measured {c.measured}{_spelled(c.interval)}"
+            for c in self
+        )
+        data = [c.model_dump(mode="json") for c in self]
+        return {"text/plain": plain, "text/html": table(self), MIME: data}
+
+
+class Summary(dict):
+    """The numbers a run is remembered by: plain values under the names of their quantities."""
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        rows = "".join(
+            f'<tr><th scope="row">{html.escape(str(k))}</th><td>{html.escape(number(v))}</td></tr>'
+            for k, v in self.items()
+        )
+        plain = "\n".join(f"{k}: {number(v)}" for k, v in self.items())
+        shown = f'<table class="summary"><tbody>{rows}</tbody></table>'
+        return {"text/plain": plain, "text/html": shown, SUMMARY_MIME: dict(self)}
+
+
+def table(claims: Iterable[Claim]) -> str:
+    """The claims as an HTML table; a verdict is words and a mark, never colour alone."""
+    rows = "".join(
+        f'<tr class="{c.verdict.split()[0]}">'
+        f'<td class="verdict"><span aria-hidden="true">{MARKS[c.verdict]}</span> {c.verdict}</td>'
+        f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
+        f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"
+        f"<td>{html.escape(c.expected)}</td>"
+        f"<td>{html.escape(c.measured)}{html.escape(_spelled(c.interval))}</td></tr>"
+        for c in claims
+    )
+    head = "<tr><th>verdict</th><th>claim</th><th>paper says</th><th>measured</th></tr>"
+    return f'<table class="claims"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def number(value: Any) -> str:
+    """A value for people: four significant digits for a fraction, all digits for a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}"
+
+
+def _claim(paper, where, statement, expected, measured, interval, verdict, note) -> Claim:
+    return Claim(
+        paper=paper,
+        where=where,
+        statement=statement,
+        expected=expected,
+        measured=number(measured),
+        interval=interval,
+        verdict=verdict,
+        note=note,
+    )
+
+
+def _ordered(low: float, high: float, bottom: float, top: float) -> None:
+    """NaN would make every comparison false, and so decide a claim by accident."""
+    if not low <= high:
+        raise ValueError(f"`expected` must be ordered numbers; got {(low, high)}")
+    if not bottom <= top:
+        raise ValueError(f"`interval` must be ordered numbers; got {(bottom, top)}")
+
+
+def _spelled(interval: Interval | None) -> str:
+    return "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}]"

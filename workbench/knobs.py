@@ -1,0 +1,205 @@
+"""An experiment's parameters as one model: checked, told, and shown from a single source.
+
+`class Params(Knobs)` in an experiment declares each knob once. From it come the check in Python,
+the text of the notebook's `parameters` cell, the command line's options, the panel's controls, the
+strategies of the tests and the table in the report.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticUndefined
+
+from workbench.checks import spell
+
+MIME = "application/vnd.workbench.knobs+json"
+
+
+class KnobError(ValueError):
+    """A value was refused; `knob` names the knob at fault, so that a panel can point at it."""
+
+    def __init__(self, sentence: str):
+        super().__init__(sentence)
+        named = re.search(r"`(\w+)`", sentence)
+        self.knob = named.group(1) if named else None
+
+
+class Knob(NamedTuple):
+    """One parameter: its name, type, default, help, and what it may be."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    span: tuple[float, float] | None = None
+    choices: tuple[str, ...] | None = None
+    log: bool = False
+    suffixes: tuple[str, ...] | None = None
+
+    @property
+    def domain(self) -> str:
+        """What the knob may be, in words: "a whole number in [64, 65536]"."""
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        if self.suffixes:
+            return "empty or the path of a file ending in " + ", ".join(self.suffixes)
+        words = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
+        what = words.get(self.kind, f"a {getattr(self.kind, '__name__', self.kind)}")
+        return what if self.span is None else f"{what} in [{self.span[0]}, {self.span[1]}]"
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    span: tuple[float, float] | None = None,
+    log: bool = False,
+    suffixes: tuple[str, ...] | None = None,
+) -> Any:
+    """A field of `Params`.
+
+    Args:
+        default: the value of the default run, a literal.
+        help: what the knob is, in a few words, with its unit; holds no `=`, which papermill's
+            parser of parameter cells would trip over.
+        span: smallest and largest value that this experiment admits and can finish.
+        log: whether the control moves by factors instead of steps.
+        suffixes: for a path, the file endings that are read.
+    """
+    if "=" in help or "\n" in help:
+        raise ValueError(f"`help` must be one line without an equals sign; got {help!r}")
+    low, high = span or (None, None)
+    shown = {"span": span, "log": log, "suffixes": suffixes}
+    return Field(default, description=help, ge=low, le=high, json_schema_extra={"knob": shown})
+
+
+class Parameters(BaseModel):
+    """Checked parameters of a notebook; `Knobs` adds what every experiment has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _last: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **values: Any):
+        """Checks every value and every relation.
+
+        Raises:
+            KnobError: one sentence that names the knob, what it must be, and what was got.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise KnobError(_sentence(type(self), error.errors()[0])) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, values: Any) -> Any:
+        """NumPy scalars become Python's; a boolean is no number and a number is no boolean."""
+        values = {k: v.item() if isinstance(v, np.generic) else v for k, v in dict(values).items()}
+        for field in cls.knobs():
+            if field.name in values and field.kind in (int, float, bool):
+                value = values[field.name]
+                if isinstance(value, bool) != (field.kind is bool):
+                    raise ValueError(f"`{field.name}` must be {field.domain}; got {spell(value)}")
+        return values
+
+    @model_validator(mode="after")
+    def _related(self) -> Parameters:
+        self.relations()
+        return self
+
+    def relations(self) -> None:
+        """Checks what single knobs cannot say; an experiment overrides it and calls `refuse`."""
+
+    @classmethod
+    def of(cls, names: Mapping[str, Any]) -> Parameters:
+        """The parameters read back from a notebook's names, after papermill's injection."""
+        return cls(**{k.name: names[k.name] for k in cls.knobs() if k.name in names})
+
+    @classmethod
+    def knobs(cls) -> tuple[Knob, ...]:
+        """Every knob, the experiment's own first and those all experiments share last."""
+        names = [n for n in cls.model_fields if n not in cls._last]
+        return tuple(_knob(n, cls.model_fields[n]) for n in [*names, *cls._last])
+
+    @classmethod
+    def cell(cls) -> str:
+        """The text of the notebook's `parameters` cell: literal values, one knob a line."""
+        return "\n".join(
+            f"{k.name}: {k.kind.__name__} = {_literal(k.default)}  # {k.help}" for k in cls.knobs()
+        )
+
+    def values(self) -> dict[str, Any]:
+        """All values by name, in the order of `knobs`."""
+        return {k.name: getattr(self, k.name) for k in self.knobs()}
+
+    def changed(self) -> dict[str, Any]:
+        """The values that differ from the defaults, by name."""
+        return {
+            k.name: getattr(self, k.name)
+            for k in self.knobs()
+            if getattr(self, k.name) != k.default
+        }
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """A table of names, values and help for people; the values alone for programs."""
+        return {"text/plain": repr(self), "text/html": self.table(), MIME: self.values()}
+
+    def table(self) -> str:
+        """The table in HTML: changed values are marked and show their default."""
+        changed = self.changed()
+        rows = []
+        for k in self.knobs():
+            value = html.escape(spell(getattr(self, k.name)))
+            mark = html.escape(f"changed; default {spell(k.default)}") if k.name in changed else ""
+            rows.append(
+                f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
+                f"<td>{value}</td><td>{html.escape(k.help)}</td><td>{mark}</td></tr>"
+            )
+        head = "<tr><th>knob</th><th>value</th><th>what it is</th><th></th></tr>"
+        return f'<table class="knobs"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+class Knobs(Parameters):
+    """The base of every experiment's `Params`: its knobs, and the seed and backend of every run."""
+
+    _last: ClassVar[tuple[str, ...]] = ("seed", "backend")
+
+    seed: int = knob(0, "seed of the random generator", span=(0, 2**32 - 1))
+    backend: Literal["numpy", "cupy"] = knob("numpy", "array library that simulates")
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """The end of a refusal: the nearest legal name, or all of them where none is near."""
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean `{near[0]}`?" if near else "there is " + ", ".join(names)
+
+
+def _knob(name: str, field: Any) -> Knob:
+    extra = (field.json_schema_extra or {}).get("knob", {})
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
+    kind = type(choices[0]) if choices else field.annotation
+    default = None if field.default is PydanticUndefined else field.default
+    return Knob(name, kind, default, field.description or "", choices=choices, **extra)
+
+
+def _literal(value: Any) -> str:
+    """A value as a person would type it into a cell; double quotes as the formatter has them."""
+    return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
+
+
+def _sentence(model: type[Parameters], error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as the house's sentence."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    name = str(error["loc"][0])
+    knobs = {k.name: k for k in model.knobs()}
+    if error["type"] == "extra_forbidden":
+        return f"`{name}` must be the name of a knob; {nearest(name, list(knobs))}"
+    return f"`{name}` must be {knobs[name].domain}; got {spell(error['input'])}"
