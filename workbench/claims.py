@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,101 +48,109 @@ class Claim(BaseModel):
     note: str = ""
 
 
-def agrees(
-    paper: str,
-    where: str,
-    statement: str,
-    *,
-    expected: float | Interval,
-    measured: float,
-    interval: Interval | None = None,
-    resolution: float = 0.5,
-    note: str = "",
-) -> Claim:
-    """A claim that a quantity has a value, or a range of values.
+class Statement(NamedTuple):
+    """A sentence of a paper that a run can put to the test, declared once in its experiment.
 
-    Reproduced when the interval lies within the expected range, or when it covers the expected
-    value and is narrow enough to have refuted a wrong one; not reproduced when the two are apart;
-    outside this run's range otherwise.
-
-    Args:
-        paper: authors and year.
-        where: section, figure or equation.
-        statement: what the paper says.
-        expected: the value, or the range that a rounded number stands for.
-        measured: the run's value.
-        interval: the range of the measured value; itself alone when it is exact.
-        resolution: largest half-width of the interval, relative to the expected value, that still
-            tells a right value from a wrong one.
-        note: what a reader should know beside the numbers.
+    Each method turns it into a `Claim` by deciding it in one way.
     """
-    low, high = expected if isinstance(expected, tuple) else (expected, expected)
-    bottom, top = interval or (measured, measured)
-    _ordered(low, high, bottom, top)
-    within = low <= bottom and top <= high
-    sharp = (top - bottom) / 2 <= resolution * max(abs(low), abs(high))
-    if top < low or bottom > high:
-        verdict: Verdict = "not reproduced"
-    elif within or sharp:
-        verdict = "reproduced"
-    else:
-        verdict = "outside this run's range"
-    spelled = number(low) if low == high else f"{number(low)} to {number(high)}"
-    return _claim(paper, where, statement, spelled, measured, interval, verdict, note)
 
+    paper: str
+    where: str
+    text: str
 
-def bounded(
-    paper: str,
-    where: str,
-    statement: str,
-    *,
-    measured: float,
-    interval: Interval | None = None,
-    below: float | None = None,
-    above: float | None = None,
-    note: str = "",
-) -> Claim:
-    """A claim that a quantity lies below a bound, above one, or between two.
+    def agrees(
+        self,
+        *,
+        expected: float | Interval,
+        measured: float,
+        interval: Interval | None = None,
+        resolution: float = 0.5,
+        note: str = "",
+    ) -> Claim:
+        """A claim that a quantity has a value, or a value within a range.
 
-    Reproduced when the whole interval does, not reproduced when none of it does, outside this run's
-    range when the interval holds a bound.
+        Reproduced when the interval lies within the expected range, or when it overlaps it and is
+        narrow enough to have refuted a wrong value; not reproduced when the two are apart; outside
+        this run's range otherwise.
 
-    Args:
-        paper: authors and year.
-        where: section, figure or equation.
-        statement: what the paper says.
-        measured: the run's value.
-        interval: the range of the measured value; itself alone when it is exact.
-        below: the value must be smaller than this.
-        above: the value must be larger than this.
-        note: what a reader should know beside the numbers.
-    """
-    bottom, top = interval or (measured, measured)
-    low, high = -math.inf if above is None else above, math.inf if below is None else below
-    _ordered(low, high, bottom, top)
-    if low < bottom and top < high:
-        verdict: Verdict = "reproduced"
-    elif bottom >= high or top <= low:
-        verdict = "not reproduced"
-    else:
-        verdict = "outside this run's range"
-    words = [f"above {number(above)}"] if above is not None else []
-    words += [f"below {number(below)}"] if below is not None else []
-    return _claim(paper, where, statement, " and ".join(words), measured, interval, verdict, note)
+        Args:
+            expected: the value, or the range that a rounded number stands for.
+            measured: the run's value.
+            interval: the range of the measured value; itself alone when it is exact.
+            resolution: largest half-width of the interval, relative to the expected value, that
+                still tells a right value from a wrong one.
+            note: what a reader should know beside the numbers.
+        """
+        low, high = expected if isinstance(expected, tuple) else (expected, expected)
+        bottom, top = interval or (measured, measured)
+        _ordered(low, high, bottom, top)
+        within = low <= bottom and top <= high
+        sharp = (top - bottom) / 2 <= resolution * max(abs(low), abs(high))
+        if top < low or bottom > high:
+            verdict: Verdict = "not reproduced"
+        elif within or sharp:
+            verdict = "reproduced"
+        else:
+            verdict = "outside this run's range"
+        spelled = number(low) if low == high else f"{number(low)} to {number(high)}"
+        return self._claim(spelled, measured, interval, verdict, note)
 
+    def bounded(
+        self,
+        *,
+        measured: float,
+        interval: Interval | None = None,
+        below: float | None = None,
+        above: float | None = None,
+        note: str = "",
+    ) -> Claim:
+        """A claim that a quantity lies below a bound, above one, or between two.
 
-def exact(
-    paper: str, where: str, statement: str, *, expected: Any, measured: Any, note: str = ""
-) -> Claim:
-    """A claim decided by equality: a count, a name, a digit string."""
-    verdict: Verdict = "reproduced" if measured == expected else "not reproduced"
-    return _claim(paper, where, statement, number(expected), measured, None, verdict, note)
+        Reproduced when the whole interval does, not reproduced when none of it does, outside this
+        run's range when the interval holds a bound.
 
+        Args:
+            measured: the run's value.
+            interval: the range of the measured value; itself alone when it is exact.
+            below: the value must be smaller than this.
+            above: the value must be larger than this.
+            note: what a reader should know beside the numbers.
+        """
+        bottom, top = interval or (measured, measured)
+        low, high = -math.inf if above is None else above, math.inf if below is None else below
+        _ordered(low, high, bottom, top)
+        if low < bottom and top < high:
+            verdict: Verdict = "reproduced"
+        elif bottom >= high or top <= low:
+            verdict = "not reproduced"
+        else:
+            verdict = "outside this run's range"
+        words = [f"above {number(above)}"] if above is not None else []
+        words += [f"below {number(below)}"] if below is not None else []
+        return self._claim(" and ".join(words), measured, interval, verdict, note)
 
-def beyond(paper: str, where: str, statement: str, *, expected: str, note: str) -> Claim:
-    """A claim that this run cannot decide; the note says what would."""
-    verdict: Verdict = "outside this run's range"
-    return _claim(paper, where, statement, expected, "not measured", None, verdict, note)
+    def exact(self, *, expected: Any, measured: Any, note: str = "") -> Claim:
+        """A claim decided by equality: a count, a name, a digit string."""
+        verdict: Verdict = "reproduced" if measured == expected else "not reproduced"
+        return self._claim(number(expected), measured, None, verdict, note)
+
+    def beyond(self, *, expected: str, note: str) -> Claim:
+        """A claim that this run cannot decide; the note says what would."""
+        return self._claim(expected, "not measured", None, "outside this run's range", note)
+
+    def _claim(
+        self, expected: str, measured: Any, interval: Interval | None, verdict: Verdict, note: str
+    ) -> Claim:
+        return Claim(
+            paper=self.paper,
+            where=self.where,
+            statement=self.text,
+            expected=expected,
+            measured=number(measured),
+            interval=interval,
+            verdict=verdict,
+            note=note,
+        )
 
 
 def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> Interval:
@@ -223,19 +231,6 @@ def number(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}"
-
-
-def _claim(paper, where, statement, expected, measured, interval, verdict, note) -> Claim:
-    return Claim(
-        paper=paper,
-        where=where,
-        statement=statement,
-        expected=expected,
-        measured=number(measured),
-        interval=interval,
-        verdict=verdict,
-        note=note,
-    )
 
 
 def _ordered(low: float, high: float, bottom: float, top: float) -> None:

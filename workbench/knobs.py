@@ -51,7 +51,7 @@ class Knob(NamedTuple):
         if self.suffixes:
             return "empty or the path of a file ending in " + ", ".join(self.suffixes)
         words = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
-        what = words.get(self.kind, f"a {getattr(self.kind, '__name__', self.kind)}")
+        what = words.get(self.kind, f"of type {getattr(self.kind, '__name__', self.kind)}")
         return what if self.span is None else f"{what} in [{self.span[0]}, {self.span[1]}]"
 
 

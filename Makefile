@@ -1,0 +1,39 @@
+# Everything from a bare Python 3.11 or newer: `make run`, `make test`, `make lab`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Extras that `make test` installs; CI adds the heavy references and peers.
+EXTRAS ?= test
+
+.PHONY: run test lab lint clean
+
+run: $(VENV)/.installed
+	$(BIN)/workbench run dendrites/digits
+
+lab: $(VENV)/.installed
+	$(BIN)/jupyter lab notebooks
+
+test: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; got " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamp is touched only after an installation that succeeded.
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-$(EXTRAS): $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

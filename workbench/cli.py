@@ -1,0 +1,169 @@
+"""The command line: run, list, show and new; options come from the experiments themselves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="paper-workbench", prog_name="workbench")
+def main() -> None:
+    """Put the claims of papers to the test: run experiments, read their pages."""
+
+
+@main.command(
+    "run",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+    options_metavar="[--KNOB VALUE]... [--reports DIR] [--open]",
+)
+@click.argument("target", metavar="NAME", required=False)
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
+@click.option("--cell-timeout", type=click.IntRange(min=1))
+@click.option("--open", "open_page", is_flag=True)
+@click.option("-h", "--help", "help_wanted", is_flag=True)
+@click.pass_context
+def run(
+    context: click.Context,
+    target: str | None,
+    reports: Path,
+    cell_timeout: int | None,
+    open_page: bool,
+    help_wanted: bool,
+) -> None:
+    """Run an experiment, or any notebook of yours, into a record and a page.
+
+    NAME is FAMILY/SUBJECT as `workbench list` prints it, or the path of a notebook with a cell
+    tagged `parameters`. `workbench run NAME --help` lists its knobs.
+    """
+    if target is None:
+        click.echo(context.get_help())
+        context.exit(0 if help_wanted else 2)
+    from workbench.runs import job as jobs
+
+    model = _or_refuse(lambda: jobs.model_of(target))[0]
+    if help_wanted:
+        click.echo(_run_help(target, model))
+        return
+    words = _options(context.args)
+    found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
+    _report(_executed(found, reports, cell_timeout), open_page)
+
+
+@main.command("list")
+def list_() -> None:
+    """List the experiments and what each asks."""
+    from workbench.runs.find import experiments
+
+    found = experiments()
+    width = max((len(e.name) for e in found), default=0)
+    for e in found:
+        click.echo(f"{e.name:<{width}}  {e.title}")
+
+
+@main.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show an experiment's paper, claims and knobs with their spans."""
+    from workbench.claims import Statement
+    from workbench.runs.find import experiment
+
+    found = _or_refuse(lambda: experiment(name))
+    module = found.module()
+    click.echo(f"{found.title}\n\nnotebook: {_near(found.notebook)}\n\nclaims")
+    for statement in (v for v in vars(module).values() if isinstance(v, Statement)):
+        click.echo(f"  {statement.text}\n      {statement.paper}, {statement.where}")
+    click.echo("\nknobs\n" + _knob_lines(module.Params))
+
+
+@main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a new experiment FAMILY/SUBJECT: code, notebook and test, ready to run."""
+    from workbench.runs.new import write
+
+    for path in _or_refuse(lambda: write(name)):
+        click.echo(f"wrote {_near(path)}")
+    click.echo(f"now: workbench run {name}")
+
+
+def _executed(job: Any, reports: Path, cell_timeout: int | None) -> dict[str, Any]:
+    from workbench.runs.execute import execute
+
+    watched = sys.stderr.isatty()
+    if not watched:
+        click.echo(f"{job.name}: running {len(job.notebook.cells)} cells", err=True)
+    return execute(job, reports, progress=watched, cell_timeout=cell_timeout)
+
+
+def _report(record: dict[str, Any], open_page: bool) -> None:
+    """Prints what came of a run and where it lies; a run that is not done ends with status 1."""
+    folder = Path(record["folder"])
+    for claim in record["claims"]:
+        click.echo(f"{claim['verdict']:>24}  {claim['statement']}")
+    if record["state"] != "done":
+        click.echo(f"{record['name']} {record['state']}: {record['error']}", err=True)
+        click.echo(f"the notebook as far as it came: {folder / 'notebook.ipynb'}", err=True)
+        sys.exit(1)
+    page = folder / "page.html"
+    click.echo(f"{record['name']} done in {record['timings']['seconds']:.1f} s: {page}")
+    if open_page:
+        click.launch(str(page))
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    """`--knob value` and `--knob=value` as a mapping; a dash in a name is an underscore."""
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--") or word == "--":
+            _refuse(f"a knob must be given as --name value; got {word!r}")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            value = next(rest, None)
+            if value is None:
+                _refuse(f"`{name}` must have a value; got none")
+        name = name.replace("-", "_")
+        if name in found:
+            _refuse(f"`{name}` must be given once; got it twice")
+        found[name] = value
+    return found
+
+
+def _run_help(target: str, model: Any) -> str:
+    return (
+        f"Usage: workbench run {target} [--KNOB VALUE]... [--reports DIR] [--open]\n\n"
+        f"Knobs:\n{_knob_lines(model)}\n\n"
+        "Options:\n"
+        "  --reports DIR           folder of all runs [reports]\n"
+        "  --cell-timeout SECONDS  longest time a cell may take\n"
+        "  --open                  open the page when it is done\n"
+    )
+
+
+def _knob_lines(model: Any) -> str:
+    return "\n".join(
+        f"  --{k.name} {k.default!r}\n      {k.help}; {k.domain}" for k in model.knobs()
+    )
+
+
+def _or_refuse(call: Any) -> Any:
+    """What the call returns; a refusal ends the command with its one sentence and status 2."""
+    try:
+        return call()
+    except (ValueError, TypeError) as error:
+        return _refuse(str(error))
+
+
+def _refuse(sentence: str) -> None:
+    click.echo(sentence, err=True)
+    sys.exit(2)
+
+
+def _near(path: Path) -> Path:
+    """The path from here where it lies below, as a person would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,1 @@
+"""From a notebook's name to a record and a page: finding, executing, recording, rendering."""

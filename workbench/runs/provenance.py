@@ -1,0 +1,98 @@
+"""What a run stood on: code, environment, hardware, data; enough to tell two runs apart."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workbench.array import device_name
+from workbench.knobs import Parameters
+from workbench.runs.find import PACKAGE, ROOT
+
+# The libraries whose versions a reader of the page is shown; the record holds all of them.
+SHOWN = ("numpy", "scipy", "numba", "scikit-learn", "plotly", "papermill", "ipykernel")
+
+
+def provenance(params: Parameters) -> dict[str, Any]:
+    """Code, environment, hardware, backend and data of a run, as plain values."""
+    backend = getattr(params, "backend", "numpy")
+    return {
+        "code": code(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "backend": backend,
+        "device": device_name(backend),
+        "seed": getattr(params, "seed", None),
+        "packages": packages(),
+        "threads": {k: v for k, v in sorted(os.environ.items()) if k.endswith("_NUM_THREADS")},
+        "data": data(params),
+    }
+
+
+def code() -> dict[str, Any]:
+    """The source's hash and, in a checkout, the commit and whether the tree differs from it."""
+    known: dict[str, Any] = {"source": source_hash()}
+    if (ROOT / ".git").exists():
+        known["commit"] = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--", "workbench", "widgets", "notebooks")
+        known["changed"] = None if changes is None else bool(changes)
+    return known
+
+
+def source_hash() -> str:
+    """SHA-256 over every Python and CUDA source of the package and the widgets."""
+    digest = hashlib.sha256()
+    for folder in (PACKAGE, PACKAGE.parent / "widgets"):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".cu", ".cuh"}):
+            digest.update(str(path.relative_to(folder.parent)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def packages() -> dict[str, str]:
+    """Every installed distribution and its version."""
+    found = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
+    return dict(sorted(found.items()))
+
+
+def data(params: Parameters) -> dict[str, dict[str, Any]]:
+    """Path, size and SHA-256 of every file a knob names."""
+    files = {}
+    for k in params.knobs():
+        value = getattr(params, k.name)
+        if k.suffixes and value:
+            content = Path(value).read_bytes()
+            sha256 = hashlib.sha256(content).hexdigest()
+            files[k.name] = {"path": str(value), "bytes": len(content), "sha256": sha256}
+    return files
+
+
+def processor() -> str:
+    """The processor's model name."""
+    if sys.platform.startswith("linux"):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(*words: str) -> str | None:
+    """What git says of the checkout; None where git is missing or refuses."""
+    try:
+        ran = subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return ran.stdout.strip()
