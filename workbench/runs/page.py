@@ -102,7 +102,9 @@ class _Renderer(IPythonRenderer):
 
 def _markdown(source: str) -> str:
     # Headings get their ids and links later, when all of the page's are known.
-    return MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(source)
+    return MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(
+        source
+    )
 
 
 def _mathml(formula: str, display: str) -> str:

@@ -1,0 +1,146 @@
+"""Recognition by a population of segments: who fires for whom, how often, and who wins the vote."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from workbench.array import Array
+from workbench.dendrites.detector import Detector
+
+# Shown patterns a pass; bounds the matches held at once to this many times the segments.
+BLOCK = 256
+
+
+class Tally(NamedTuple):
+    """Fired pairs of one kind, by shown pattern and by segment, with the pairs there are.
+
+    Attributes:
+        by_shown: pairs that fired, for each shown pattern.
+        by_stored: pairs that fired, for each segment.
+        shown_pairs: pairs there are, for each shown pattern.
+        stored_pairs: pairs there are, for each segment.
+    """
+
+    by_shown: Int[np.ndarray, " shown"]
+    by_stored: Int[np.ndarray, " stored"]
+    shown_pairs: Int[np.ndarray, " shown"]
+    stored_pairs: Int[np.ndarray, " stored"]
+
+    @property
+    def rate(self) -> float:
+        """The share of the pairs that fired; NaN never: without a pair it is 0."""
+        return float(self.by_shown.sum() / max(1, self.shown_pairs.sum()))
+
+    def interval(self, deviations: float) -> tuple[float, float]:
+        """The rate's interval when pairs share patterns and segments, and so are not independent.
+
+        Var(r) = (Σᵢ (kᵢ - r nᵢ)² + Σⱼ (cⱼ - r mⱼ)² - N r (1 - r)) / N²
+
+        with k, n the fired and all pairs of a shown pattern, c, m those of a segment, N all pairs;
+        never less than the variance of independent pairs. Where nothing fired the upper end is the
+        rate at which N independent pairs would have stayed silent with the normal tail's chance.
+
+        Source:
+            Cameron, Gelbach & Miller (2011), J. Bus. Econ. Stat. 29, 238: two-way clustering.
+        """
+        pairs = int(self.shown_pairs.sum())
+        if pairs == 0:
+            return 0.0, 1.0
+        if self.by_shown.sum() == 0:
+            return 0.0, min(1.0, deviations**2 / (pairs + deviations**2))
+        rate = self.rate
+        alone = pairs * rate * (1 - rate)
+        rows = ((self.by_shown - rate * self.shown_pairs) ** 2).sum()
+        columns = ((self.by_stored - rate * self.stored_pairs) ** 2).sum()
+        half = deviations * float(np.sqrt(max(alone, rows + columns - alone))) / pairs
+        return max(0.0, rate - half), min(1.0, rate + half)
+
+
+class Fired(NamedTuple):
+    """Pairs that fired, apart for patterns of the segment's own class and of others."""
+
+    own: Tally
+    other: Tally
+
+
+def fired(
+    detector: Detector,
+    stored_labels: Int[np.ndarray, " stored"],
+    shown: Array,
+    shown_labels: Int[np.ndarray, " shown"],
+) -> Fired:
+    """The pairs of shown patterns and segments that fired, counted in bounded memory.
+
+    Args:
+        detector: one segment a stored pattern.
+        stored_labels: the class of each segment.
+        shown: active indices of the patterns shown, (shown, active).
+        shown_labels: the class of each shown pattern.
+    """
+    by_shown = np.zeros((2, len(shown_labels)), dtype=np.int64)
+    by_stored = np.zeros((2, len(stored_labels)), dtype=np.int64)
+    for start in range(0, len(shown_labels), BLOCK):
+        pattern, segment = detector.matches(shown[start : start + BLOCK, :])
+        other = (shown_labels[start + pattern] != stored_labels[segment]).astype(np.int64)
+        for kind in (0, 1):
+            chosen = other == kind
+            by_shown[kind] += np.bincount(start + pattern[chosen], minlength=len(shown_labels))
+            by_stored[kind] += np.bincount(segment[chosen], minlength=len(stored_labels))
+    classes = 1 + max(stored_labels.max(initial=0), shown_labels.max(initial=0))
+    own_shown = np.bincount(stored_labels, minlength=classes)[shown_labels]
+    own_stored = np.bincount(shown_labels, minlength=classes)[stored_labels]
+    return Fired(
+        own=Tally(by_shown[0], by_stored[0], own_shown, own_stored),
+        other=Tally(
+            by_shown[1],
+            by_stored[1],
+            len(stored_labels) - own_shown,
+            len(shown_labels) - own_stored,
+        ),
+    )
+
+
+class Vote(NamedTuple):
+    """The share of shown patterns that won their class's vote, and the share anything fired for."""
+
+    accuracy: float
+    answered: float
+
+
+def vote(
+    detector: Detector,
+    stored_labels: Int[np.ndarray, " stored"],
+    shown: Array,
+    shown_labels: Int[np.ndarray, " shown"],
+) -> Vote:
+    """Recognition by majority: the class with most firing segments; a tie or silence is no answer.
+
+    Args:
+        detector: one segment a stored pattern.
+        stored_labels: the class of each segment.
+        shown: active indices of the patterns shown, (shown, active).
+        shown_labels: the class of each shown pattern.
+    """
+    right = answered = 0
+    classes = 1 + int(stored_labels.max(initial=0))
+    for start in range(0, len(shown_labels), BLOCK):
+        labels = shown_labels[start : start + BLOCK]
+        pattern, segment = detector.matches(shown[start : start + BLOCK, :])
+        places = pattern * classes + stored_labels[segment]
+        votes = np.bincount(places, minlength=len(labels) * classes).reshape(len(labels), classes)
+        most = votes.max(axis=1)
+        alone = (votes == most[:, None]).sum(axis=1) == 1
+        answered += int((most > 0).sum())
+        right += int(((votes.argmax(axis=1) == labels) & alone & (most > 0)).sum())
+    return Vote(right / len(shown_labels), answered / len(shown_labels))
+
+
+def rates(
+    tallies: list[Tally], deviations: float
+) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
+    """The rates of many tallies with both ends of their intervals."""
+    ends = np.array([t.interval(deviations) for t in tallies])
+    return np.array([t.rate for t in tallies]), ends[:, 0], ends[:, 1]

@@ -1,0 +1,303 @@
+"""Do the laws of random patterns hold for the patterns of real handwritten digits?
+
+Scanned digits become sparse patterns: random projections score the cells, the best `active` win.
+Every training image gives one segment, which subsamples its pattern. Other images, with `moved`
+active cells moved elsewhere, are then shown to all segments. What random patterns do is known
+exactly; what real, correlated ones do is measured here beside it.
+
+Source:
+    Ahmad & Hawkins (2016), How do neurons operate on sparse distributed representations?
+    arXiv:1601.00720; the 1,797 digits are those of scikit-learn (Alpaydin & Kaynak 1998).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from workbench.array import Array, generator, host, like, namespace
+from workbench.checks import refuse
+from workbench.claims import Claims, Statement, Summary, binomial_interval
+from workbench.dendrites import codes, laws
+from workbench.dendrites.detector import Detector
+from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
+from workbench.dendrites.recognition import fired, rates, vote
+from workbench.knobs import Knobs, knob
+
+PAPER = "Ahmad & Hawkins (2016)"
+DEVIATIONS = 5.0
+
+CONTROL = Statement(PAPER, "eq. 4", "Random patterns fire these segments as often as the law says")
+REAL = Statement(PAPER, "eq. 4", "Real patterns of other classes fire them as often, too")
+MISSED = Statement(PAPER, "eq. 5", "Real patterns with cells moved are missed as the law says")
+NO_MISS = Statement(
+    PAPER, "eq. 5", "No real pattern is missed while synapses minus threshold cells have moved"
+)
+SAFE = Statement(
+    PAPER, "Fig. 6, shaded", "At this threshold a segment errs less than once in a billion"
+)
+
+
+class Params(Knobs):
+    """The knobs of the experiment."""
+
+    cells: int = knob(2048, "cells in the population", span=(128, 65536), log=True)
+    active: int = knob(40, "cells that win, the active ones", span=(2, 1000), log=True)
+    synapses: int = knob(20, "synapses of a segment", span=(1, 100))
+    threshold: int = knob(12, "active synapses that make a segment fire", span=(1, 100))
+    moved: int = knob(8, "active cells moved elsewhere before a pattern is shown", span=(0, 1000))
+    training: int = knob(1200, "digits that are stored; the rest are shown", span=(100, 1700))
+    patterns_file: str = knob("", "your own patterns instead of the digits", suffixes=SUFFIXES)
+
+    def relations(self) -> None:
+        """A pattern fits its population, a segment its pattern; a file is read before any run."""
+        if self.patterns_file:
+            shape = read_patterns(self.patterns_file, self.cells).patterns.shape
+            active, name = shape[1], "active cells in the file"
+            if shape[0] < 2:
+                refuse("patterns_file", "at least two patterns", f"{shape[0]}")
+        else:
+            active, name = self.active, "active"
+        if active > self.cells // 2:
+            refuse("active", f"in [2, cells/2={self.cells // 2}]", active)
+        if self.synapses > active:
+            refuse("synapses", f"in [1, {name}={active}]", self.synapses)
+        if self.threshold > self.synapses:
+            refuse("threshold", f"in [1, synapses={self.synapses}]", self.threshold)
+        if self.moved > active:
+            refuse("moved", f"in [0, {name}={active}]", self.moved)
+
+
+class Rate(NamedTuple):
+    """A share of pairs or images at each threshold, with its interval."""
+
+    value: Float[np.ndarray, " thresholds"]
+    low: Float[np.ndarray, " thresholds"]
+    high: Float[np.ndarray, " thresholds"]
+
+
+class Result(NamedTuple):
+    """What fired at every threshold from 1 to `synapses`, and recognition at every noise."""
+
+    thresholds: Int[np.ndarray, " thresholds"]
+    law: Float[np.ndarray, " thresholds"]
+    other: Rate
+    own: Rate
+    control: Rate
+    missed_law: Float[np.ndarray, " thresholds"]
+    missed: Rate
+    missed_in_guard: int
+    unseen: Rate
+    mistaken: Rate
+    balanced: int
+    noise: Int[np.ndarray, " levels"]
+    accuracy: Float[np.ndarray, " levels"]
+    answered: Float[np.ndarray, " levels"]
+    stored: int
+    shown: int
+
+
+class _Set(NamedTuple):
+    """Patterns that are stored and shown, by class."""
+
+    stored: Array
+    stored_labels: Int[np.ndarray, " stored"]
+    shown: Array
+    shown_labels: Int[np.ndarray, " shown"]
+
+
+def run(params: Params) -> Result:
+    """Who fires for whom at every threshold, and who is recognised at every noise."""
+    rng = generator(params.seed, params.backend)
+    data = _patterns(params, rng)
+    active = data.stored.shape[1]
+    segments = codes.subsamples(rng, data.stored, params.synapses)
+    shown = codes.perturbed(rng, data.shown, params.cells, params.moved)
+    random = codes.patterns(rng, len(data.shown_labels), params.cells, active)
+    thresholds = np.arange(1, params.synapses + 1)
+    detectors = [Detector(segments, params.cells, int(t)) for t in thresholds]
+    labels = data.stored_labels, data.shown_labels
+    pairs = [fired(d, labels[0], shown, labels[1]) for d in detectors]
+    # Random patterns belong to no stored class.
+    nobody = np.full(len(labels[1]), labels[0].max() + 1)
+    control = [fired(d, labels[0], random, nobody).other for d in detectors]
+    unseen = np.array([(p.own.by_shown == 0).sum() for p in pairs])
+    mistaken = np.array([(p.other.by_shown > 0).sum() for p in pairs])
+    return Result(
+        thresholds=thresholds,
+        law=laws.false_match(params.cells, active, params.synapses, thresholds),
+        other=Rate(*rates([p.other for p in pairs], DEVIATIONS)),
+        own=Rate(*rates([p.own for p in pairs], DEVIATIONS)),
+        control=Rate(*rates(control, DEVIATIONS)),
+        **_misses(params, rng, data.stored, segments, thresholds),
+        unseen=_shares(unseen, len(labels[1])),
+        mistaken=_shares(mistaken, len(labels[1])),
+        balanced=int(thresholds[np.argmin(np.maximum(unseen, mistaken))]),
+        **_recognition(params, rng, data, detectors[params.threshold - 1]),
+        stored=len(labels[0]),
+        shown=len(labels[1]),
+    )
+
+
+def _patterns(params: Params, rng: Any) -> _Set:
+    """The digits as patterns, or the user's; what is stored and what is shown.
+
+    Of patterns with classes some are stored and the others shown. Without classes each pattern is
+    a class of its own, stored and, with cells moved, shown.
+    """
+    order = generator(params.seed)
+    if params.patterns_file:
+        patterns, labels = read_patterns(params.patterns_file, params.cells)
+        patterns = like(patterns, rng.random(1))
+        stored = len(patterns) * 2 // 3
+    else:
+        patterns, labels = _digits(params, rng)
+        stored = params.training
+    if labels is None:
+        each = np.arange(patterns.shape[0])
+        return _Set(patterns, each, patterns, each)
+    mixed = np.argsort(order.random(len(labels)))
+    first, last = mixed[:stored], mixed[stored:]
+    xp = namespace(patterns)
+    taken = [xp.take(patterns, like(part, patterns), axis=0) for part in (first, last)]
+    return _Set(taken[0], labels[first], taken[1], labels[last])
+
+
+def _digits(params: Params, rng: Any) -> tuple[Array, np.ndarray]:
+    """Every digit as the `active` cells that its pixels, less the mean digit, drive most."""
+    from sklearn.datasets import load_digits  # half a second that the other paths need not pay
+
+    images, labels = load_digits(return_X_y=True)
+    weights = rng.standard_normal((images.shape[1], params.cells))
+    scores = like(images - images.mean(axis=0), weights) @ weights
+    return codes.winners(scores, params.active), labels
+
+
+def _misses(params: Params, rng: Any, stored: Array, segments: Array, thresholds: Array) -> dict:
+    """How often a stored pattern with cells moved is missed by its own segment."""
+    active = stored.shape[1]
+    kept = codes.overlaps(segments, codes.perturbed(rng, stored, params.cells, params.moved))
+    guard = min(params.synapses - params.threshold, active)
+    guarded = codes.overlaps(segments, codes.perturbed(rng, stored, params.cells, guard))
+    counts = np.array([(host(kept) < t).sum() for t in thresholds])
+    return {
+        "missed_law": laws.false_negative(active, params.synapses, thresholds, params.moved),
+        "missed": _shares(counts, stored.shape[0]),
+        "missed_in_guard": int((host(guarded) < params.threshold).sum()),
+    }
+
+
+def _recognition(params: Params, rng: Any, data: _Set, detector: Detector) -> dict:
+    """Accuracy by majority vote, from no noise to all active cells moved."""
+    levels = np.unique(np.linspace(0, data.shown.shape[1], 9).round().astype(np.int64))
+    votes = [
+        vote(
+            detector,
+            data.stored_labels,
+            codes.perturbed(rng, data.shown, params.cells, int(level)),
+            data.shown_labels,
+        )
+        for level in levels
+    ]
+    accuracy, answered = np.array(votes).T
+    return {"noise": levels, "accuracy": accuracy, "answered": answered}
+
+
+def _shares(counts: Int[np.ndarray, " thresholds"], trials: int) -> Rate:
+    """Counts as shares of independent trials."""
+    ends = np.array([binomial_interval(int(k), trials, DEVIATIONS) for k in counts])
+    return Rate(counts / trials, ends[:, 0], ends[:, 1])
+
+
+def decades(result: Result, threshold: int) -> float:
+    """How many powers of ten the rate of real patterns lies above the law for random ones."""
+    return math.log10(result.other.value[threshold - 1] / result.law[threshold - 1])
+
+
+def summary(params: Params, result: Result) -> Summary:
+    """The numbers the run is remembered by."""
+    at = params.threshold - 1
+    return Summary(
+        {
+            "law": float(result.law[at]),
+            "rate of other classes": float(result.other.value[at]),
+            "rate of own class": float(result.own.value[at]),
+            "decades above the law": decades(result, params.threshold)
+            if result.other.value[at] > 0
+            else None,
+            "balanced threshold": result.balanced,
+            "accuracy without noise": float(result.accuracy[0]),
+            "stored": result.stored,
+            "shown": result.shown,
+        }
+    )
+
+
+def claims(params: Params, result: Result) -> Claims:
+    """The laws on real patterns, and a control with random ones."""
+    at = params.threshold - 1
+    law, other = float(result.law[at]), result.other
+    # The control is read where about a hundred of its pairs should fire, chosen by the law alone.
+    pairs = result.stored * result.shown
+    seen = max(0, int((result.law * pairs >= 100).sum()) - 1)
+    far = (
+        f"{decades(result, params.threshold):.1f} decades above" if other.value[at] else "none seen"
+    )
+    half = int(np.argmin(np.abs(result.missed_law - 0.5)))
+    return Claims(
+        [
+            CONTROL.agrees(
+                expected=float(result.law[seen]),
+                measured=float(result.control.value[seen]),
+                interval=_ends(result.control, seen),
+                note=f"at threshold {seen + 1}, {pairs:,} pairs",
+            ),
+            REAL.agrees(
+                expected=law,
+                measured=float(other.value[at]),
+                interval=_ends(other, at),
+                note=f"{far}; the paper derives the law for random patterns, these are real",
+            ),
+            SAFE.bounded(measured=float(other.value[at]), interval=_ends(other, at), below=1e-9),
+            MISSED.agrees(
+                expected=float(result.missed_law[half]),
+                measured=float(result.missed.value[half]),
+                interval=_ends(result.missed, half),
+                note=f"at threshold {half + 1}, {params.moved} cells moved at random",
+            ),
+            NO_MISS.exact(expected=0, measured=result.missed_in_guard),
+        ]
+    )
+
+
+def _ends(rate: Rate, at: int) -> tuple[float, float]:
+    return float(rate.low[at]), float(rate.high[at])
+
+
+def families(result: Result) -> dict[str, Rate]:
+    """The rates that stand beside the law, by what they are."""
+    return {
+        "random patterns (control)": result.control,
+        "other classes": result.other,
+        "own class": result.own,
+    }
+
+
+def distances(result: Result) -> tuple[np.ndarray, np.ndarray]:
+    """Decades above the law at each threshold that any pair of other classes reached."""
+    reached = result.thresholds[result.other.value > 0]
+    return reached, np.array([decades(result, int(t)) for t in reached])
+
+
+def told(result: Result) -> str:
+    """What the main figure shows, in words."""
+    middle = len(result.thresholds) // 2
+    return (
+        "Share of pairs that fire against the threshold, on a log scale. At threshold "
+        f"{result.thresholds[middle]} the law for random patterns is {result.law[middle]:.2g}, "
+        f"random patterns fired {result.control.value[middle]:.2g}, patterns of other classes "
+        f"{result.other.value[middle]:.2g}, of the own class {result.own.value[middle]:.2g}."
+    )
