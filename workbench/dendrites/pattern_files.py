@@ -70,7 +70,7 @@ def _csv(path: Path) -> np.ndarray:
         if any(abs(index) > 2**62 for index in row):
             refuse("patterns_file", f"cell indices in row {number}", max(row, key=abs))
         rows.append(row)
-    return np.array(rows, dtype=np.int64).reshape(len(rows), -1)
+    return np.array(rows, dtype=np.int64).reshape(len(rows), len(rows[0]) if rows else 0)
 
 
 def _binary(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

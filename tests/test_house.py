@@ -1,0 +1,186 @@
+"""What holds for every experiment, notebook and module; all are found by globbing."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from workbench.claims import Statement
+from workbench.runs.find import experiments
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENTS = experiments()
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+MODULES = sorted(p for folder in ("workbench", "widgets") for p in (ROOT / folder).rglob("*.py"))
+SECTIONS = ["title", "question", "parameters", "setup", "theory", "claims", "caveats", "references"]
+
+each_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def dotted(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def code_cells(notebook):
+    return [c for c in notebook.cells if c.cell_type == "code"]
+
+
+def test_there_are_experiments():
+    assert len(EXPERIMENTS) >= 2
+
+
+@each_experiment
+def test_the_triple_is_complete(experiment):
+    assert experiment.notebook.is_file()
+    assert experiment.test.is_file()
+    assert experiment.title.endswith("?")
+
+
+def test_no_notebook_stands_alone():
+    assert sorted(e.notebook for e in EXPERIMENTS) == NOTEBOOKS
+
+
+@each_experiment
+def test_the_parameters_cell_is_the_model_s(experiment):
+    notebook = nbformat.read(experiment.notebook, 4)
+    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert tagged[0].source == experiment.module().Params.cell()
+
+
+@each_experiment
+def test_an_experiment_offers_what_runs_need(experiment):
+    module = experiment.module()
+    assert all(hasattr(module, name) for name in ("Params", "Result", "run", "summary", "claims"))
+    assert any(isinstance(v, Statement) for v in vars(module).values())
+
+
+@each_notebook
+def test_notebooks_are_stripped_and_in_order(path):
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+    for cell in code_cells(notebook):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+    ids = [c.id for c in notebook.cells]
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", i) for i in ids)
+    assert [i for i in ids if i in SECTIONS] == SECTIONS
+    assert ids[:4] == ["title", "question", "parameters", "setup"]
+
+
+@each_notebook
+def test_notebooks_hold_prose_and_no_logic(path):
+    notebook = nbformat.read(path, 4)
+    code = [c for c in code_cells(notebook) if c.id != "parameters"]
+    assigned = {}
+    for cell in code:
+        lines = cell.source.splitlines()
+        assert len(lines) <= 12, cell.id
+        tree = ast.parse(cell.source)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                assert node.name == "draw"
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                assert cell.id == "setup"
+            for name in [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]:
+                assert assigned.setdefault(name, cell.id) == cell.id, f"{name} is assigned twice"
+    words = sum(len(c.source.split()) for c in notebook.cells if c.cell_type == "markdown")
+    assert words >= 4 * sum(len(c.source.splitlines()) for c in code)
+
+
+LIGHT = ("plotly", "papermill", "ipywidgets", "pydantic", "cupy", "sklearn", "scipy.stats")
+
+
+def loaded_by(module, names):
+    """Which of the names a fresh interpreter has loaded after importing the module."""
+    code = f"import sys, {module}; print(*[n for n in {names!r} if n in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ran.stdout.split()
+
+
+PRIMITIVES = [
+    p for p in MODULES if p.relative_to(ROOT).parts[1] in {"dendrites", "inits", "scaling"}
+]
+
+
+@pytest.mark.parametrize("path", PRIMITIVES, ids=dotted)
+def test_primitives_import_light(path):
+    assert loaded_by(dotted(path), LIGHT) == []
+
+
+@pytest.mark.parametrize("module", ["workbench.knobs", "workbench.claims", "workbench.array"])
+def test_the_ground_floor_imports_light(module):
+    heavy = [n for n in LIGHT if n != "pydantic"] + ["scipy", "numba"]
+    assert loaded_by(module, heavy) == []
+
+
+def test_the_command_line_imports_light():
+    assert loaded_by("workbench.cli", [*LIGHT, "numpy", "nbformat", "nbconvert"]) == []
+
+
+def floor(name):
+    """The floor of a module; imports run downward only."""
+    for prefix, level in (
+        ("workbench.cli", 4),
+        ("workbench.__main__", 4),
+        ("workbench.runs", 3),
+        ("workbench.experiments", 2),
+        ("widgets", 2),
+        ("workbench.dendrites", 1),
+        ("workbench.inits", 1),
+        ("workbench.scaling", 1),
+    ):
+        if name == prefix or name.startswith(prefix + "."):
+            return level
+    return 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_run_downward(path):
+    here = dotted(path)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            targets = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            targets = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        else:
+            continue
+        for target in targets:
+            if not target.startswith(("workbench", "widgets")):
+                continue
+            assert floor(target) <= floor(here), f"{here} imports {target}"
+            if here.startswith("widgets"):
+                assert not target.startswith("workbench.experiments")
+            if floor(here) == 1 and floor(target) == 1:
+                assert target.split(".")[:2] == here.split(".")[:2], "families stand side by side"
+
+
+def test_environment_yml_agrees_with_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    names = [re.split(r"[ =<>]", d)[0] for d in environment["dependencies"] if isinstance(d, str)]
+    listed = {name.replace("_", "-") for name in names}
+    wanted = {re.split(r"[ =<>\[]", d)[0].lower() for d in project["dependencies"]}
+    assert wanted | {"python", "pip", "cupy"} == listed
+    python = next(d for d in environment["dependencies"] if str(d).startswith("python"))
+    assert project["requires-python"].replace(" ", "") in python.replace(" ", "")
+
+
+def test_no_file_names_one_machine():
+    for path in [*MODULES, *NOTEBOOKS, *(ROOT / "tests").rglob("*.py"), ROOT / "README.md"]:
+        assert not re.search(r"(?<![\w.$}])/(root|home/\w+|work|tmp)/\w", path.read_text()), path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_files_stay_small(path):
+    assert len(path.read_text().splitlines()) <= 300, "find the cut that splits it"
