@@ -101,7 +101,7 @@ class Detector:
 
         Beyond the answer, 16 bytes a match and four times that while it is sorted, and a copy of
         the patterns, 2 bytes an index, memory is bounded: under 100 MB for "plain"; for "numba"
-        10 MB and the index, 2 bytes a synapse and 8 (cells + 1) for every 65,536 segments.
+        12 MB and the index, 2 bytes a synapse and 8 (cells + 1) for every 65,536 segments.
 
         Args:
             patterns: the active cells of each pattern, [0, cells), distinct within a row, in any

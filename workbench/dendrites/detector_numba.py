@@ -21,7 +21,7 @@ MATCHES_AT_ONCE = 1 << 18
 class InvertedIndex:
     """The segments of every cell, block by block.
 
-    Memory in bytes: 2 a synapse, 8 (cells + 1) a block, and 10 MB at work.
+    Memory in bytes: 2 a synapse, 8 (cells + 1) a block, and 12 MB at work.
     """
 
     def __init__(self, lists: np.ndarray, cells: int) -> None:
