@@ -72,6 +72,13 @@ def page(notebook: nbformat.NotebookNode, record: dict[str, Any], knobs: str = "
     )
 
 
+def warm() -> None:
+    """Fills every cache that the first page would otherwise fill: templates, styles, plotly."""
+    empty = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("$x$")])
+    _Exporter().from_notebook_node(empty)
+    _shell(), _style(), _policy([_plotly()])
+
+
 class _Exporter(HTMLExporter):
     """nbconvert's exporter with the page's template, MathML, plotly figures and clean HTML."""
 
