@@ -87,7 +87,7 @@ def _fill(
     outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
-        text = renderer.result()(notebook, record, job.params.table())
+        text = renderer.result()(notebook, record, job.params.table(), str(job.folder))
         write_text(folder / PAGE, text)
 
 

@@ -34,6 +34,7 @@ class Job:
         notebook: the notebook as it stands on disk.
         params: the checked parameters.
         claims: whether the run must end in claims, as the workbench's own experiments must.
+        folder: where the notebook lies, for the pictures beside it.
         provenance: what the run stands on, read once.
     """
 
@@ -43,6 +44,7 @@ class Job:
     notebook: nbformat.NotebookNode
     params: Parameters
     claims: bool
+    folder: Path
     provenance: dict[str, Any]
 
     @cached_property
@@ -84,12 +86,14 @@ def job(target: str, values: Mapping[str, Any]) -> Job:
     model, found = model_of(target)
     params = model(**values)
     known = provenance(params)
-    if found is not None:
-        notebook = read_notebook(found.notebook)
-        return Job(found.name, target, found.title, notebook, params, True, known)
-    notebook, stem = read_notebook(Path(target)), Path(target).stem
-    name = "own/" + (re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-") or "notebook")
-    return Job(name, target, _title(notebook) or stem, notebook, params, False, known)
+    path = found.notebook if found else Path(target)
+    notebook = read_notebook(path)
+    if found:
+        name, title = found.name, found.title
+    else:
+        word = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "notebook"
+        name, title = f"own/{word}", _title(notebook) or path.stem
+    return Job(name, target, title, notebook, params, bool(found), path.parent.resolve(), known)
 
 
 def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
