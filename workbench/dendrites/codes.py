@@ -113,8 +113,7 @@ def winners(scores: Real[Array, "count cells"], active: int) -> Integer[Array, "
     active = _one("active", active, 0, ("cells", cells))
     parts = []
     for start, stop in _chunks(count, cells):
-        order = xp.argsort(scores[start:stop, :], axis=1, descending=True, stable=True)
-        parts.append(xp.sort(xp.astype(order[:, :active], xp.int64), axis=1))
+        parts.append(_winning(scores[start:stop, :], active))
     return xp.concat(parts, axis=0)
 
 
@@ -156,6 +155,45 @@ def pack(patterns: Integer[Array, "count active"], cells: int) -> UInt8[Array, "
     width = -(-cells // 8)
     parts = [_packed(rows[start:stop, :], width) for start, stop in _chunks(rows.shape[0], width)]
     return xp.concat(parts, axis=0)
+
+
+def overlaps(
+    segments: Integer[Array, "count synapses"], patterns: Integer[Array, "count active"]
+) -> Integer[Array, " count"]:
+    """How many cells each segment shares with the pattern in the same row.
+
+    Args:
+        segments: cells of each segment, distinct in each row.
+        patterns: active cells, distinct in each row, as many rows.
+
+    Raises:
+        ValueError: if the rows differ in number, an index is negative, or a row repeats a cell.
+    """
+    segments, patterns = sorted_rows(segments, None), sorted_rows(patterns, None)
+    if segments.shape[0] != patterns.shape[0]:
+        refuse("patterns", f"as many as the segments={segments.shape[0]}", patterns.shape[0])
+    xp = namespace(segments, patterns)
+    parts = []
+    for start, stop in _chunks(segments.shape[0], segments.shape[1] + patterns.shape[1]):
+        # A cell of both stands twice, side by side once all are in order.
+        both = xp.concat([segments[start:stop, :], patterns[start:stop, :]], axis=1)
+        both = xp.sort(both, axis=1)
+        parts.append(xp.sum(xp.astype(both[:, 1:] == both[:, :-1], xp.int64), axis=1))
+    return xp.concat(parts, axis=0)
+
+
+def _winning(scores: Array, active: int) -> Array:
+    """The winners of some rows; sorting values alone is many times faster than sorting places."""
+    xp = namespace(scores)
+    count, cells = scores.shape
+    if active == 0 or count == 0:
+        return xp.zeros((count, active), dtype=xp.int64, device=scores.device)
+    last = xp.sort(scores, axis=1)[:, cells - active][:, None]
+    above = scores > last
+    tied = xp.astype(scores == last, xp.int64)
+    wanted = active - xp.sum(xp.astype(above, xp.int64), axis=1, keepdims=True)
+    chosen = above | ((tied == 1) & (xp.cumulative_sum(tied, axis=1) <= wanted))
+    return xp.reshape(xp.astype(xp.nonzero(chosen)[1], xp.int64), (count, active))
 
 
 def _packed(rows: Array, width: int) -> Array:
