@@ -96,7 +96,7 @@ def lab(folder, home):
 class Visit:
     """A page in JupyterLab and everything that went wrong or out while it was open."""
 
-    def __init__(self, browser, server, width=1280, height=1100):
+    def __init__(self, browser, server, width=1280, height=1700):
         self.page = browser.new_page(viewport={"width": width, "height": height})
         self.page.set_default_timeout(PATIENCE)
         self.server, self.left, self.errors = server, [], []
@@ -122,12 +122,12 @@ class Visit:
             page.keyboard.press("Control+b")
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         page.locator("[data-command='runmenu:run-all']").click()
-        _until(page, lambda: page.evaluate(RAN), "the notebook did not run to its end")
+        _until(page, lambda: page.evaluate(RAN), lambda: "the notebook did not run to its end")
         failed = page.locator("[data-mime-type='application/vnd.jupyter.stderr']")
         assert failed.count() == 0, failed.first.inner_text()
 
 
-def explore(browser, server, notebook, *, knob, bad, shot, width=1280):
+def explore(browser, server, notebook, *, shot, knob=None, bad="many", width=1280):
     """Does what a researcher does in a notebook's panel, and asserts that it answers.
 
     Runs all cells, moves the knob's slider by the arrow key, sees the figure's data change, types a
@@ -136,10 +136,10 @@ def explore(browser, server, notebook, *, knob, bad, shot, width=1280):
     Args:
         browser: what `chromium` gives.
         server: what `lab` gives.
-        notebook: path in the served folder; its panel is the last output.
-        knob: name of a knob with a slider, whose move changes the figure.
-        bad: what is typed into its box and must be refused.
+        notebook: path in the served folder; its panel is the last output with widgets.
         shot: stem of the screenshots' names.
+        knob: name of a knob with a slider, whose move changes the figure; by default the first.
+        bad: what is typed into its box and must be refused.
         width: of the window, in pixels.
 
     Returns:
@@ -162,10 +162,20 @@ def explore(browser, server, notebook, *, knob, bad, shot, width=1280):
 def _drive(page, knob, bad, shot):
     """What `explore` does once the notebook has run."""
     board = page.locator(".jp-OutputArea-output", has=page.locator(".widget-vbox")).last
+    if knob is None:
+        named = board.locator("[role=slider][aria-label]").first
+        knob = named.get_attribute("aria-label").removesuffix(" slider")
     control = board.locator(".widget-vbox", has=page.get_by_label(knob, exact=True)).last
-    handle, box = control.get_by_role("slider"), control.get_by_label(knob, exact=True)
+    handle, box = control.get_by_label(f"{knob} slider"), control.get_by_label(knob, exact=True)
     assert board.locator(PLOT).count() == 0, "the panel computed before it was touched"
     times = [_turned(page, board, handle) for _ in range(2)]
+    figure, room = board.get_by_role("figure"), board.bounding_box()["width"]
+    assert figure.get_attribute("aria-label"), "the figure has no text alternative"
+    _until(
+        page,
+        lambda: 0.9 < _width(figure) / room <= 1,
+        lambda: f"the figure is {_width(figure)} pixels wide and its panel {room}",
+    )
     _shoot(board, f"{shot}-moved")
     box.fill(bad)
     box.press("Enter")
@@ -184,8 +194,18 @@ def _turned(page, board, handle):
     shown, start = _data(board), time.perf_counter()
     handle.focus()
     page.keyboard.press("ArrowRight")
-    _until(page, lambda: _data(board) not in (None, shown), "the figure stood still")
+    _until(
+        page,
+        lambda: _data(board) not in (None, shown),
+        lambda: (
+            f"the figure stood still; the panel says {board.get_by_role('alert').all_inner_texts()}"
+        ),
+    )
     return time.perf_counter() - start
+
+
+def _width(figure):
+    return figure.locator(".main-svg").first.bounding_box()["width"]
 
 
 def _data(board):
@@ -195,9 +215,10 @@ def _data(board):
 
 
 def _until(page, holds, otherwise):
+    """Waits until it holds; fails with what `otherwise` says then."""
     end = time.perf_counter() + PATIENCE / 1000
     while not holds():
-        assert time.perf_counter() < end, otherwise
+        assert time.perf_counter() < end, otherwise()
         page.wait_for_timeout(10)
 
 
@@ -248,7 +269,7 @@ def _environment(home):
         (Path(home) / folder).mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     chosen = {name: str(Path(home) / folder) for name, folder in folders.items()}
-    return {**os.environ, **chosen, "PYTHONPATH": path, "JUPYTER_NO_CONFIG": ""}
+    return {**os.environ, **chosen, "PYTHONPATH": path}
 
 
 def _wait(server, process, log):

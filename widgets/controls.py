@@ -81,7 +81,11 @@ def alert(sentence: str) -> str:
 
 
 def _entry(knob: Knob) -> ipywidgets.DOMWidget:
-    named = {"description": knob.name, "tooltip": knob.help, "style": {"description_width": "40%"}}
+    named = {
+        "description": knob.name,
+        "tooltip": knob.help,
+        "style": {"description_width": "initial"},
+    }
     wide = {"layout": {"width": "100%"}}
     if knob.choices:
         return ipywidgets.Dropdown(options=knob.choices, value=knob.choices[0], **named, **wide)
@@ -96,9 +100,12 @@ def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
         return None
     low, high = knob.span
     named = {
-        **{"description": f"{knob.name} slider", "tooltip": knob.help, "readout": False},
-        **{"continuous_update": False, "style": {"description_width": "0px"}},
-        **{"layout": {"width": "auto", "margin": "0 4px"}},
+        "continuous_update": False,
+        "description": f"{knob.name} slider",
+        "layout": {"width": "auto", "margin": "0 4px"},
+        "readout": False,
+        "style": {"description_width": "0px"},
+        "tooltip": knob.help,
     }
     if _by_factors(knob):
         ends = {"min": math.log10(low), "max": math.log10(high)}

@@ -83,12 +83,8 @@ def curve(
         low, high = (_column("band", end, x) for end in band)
         _add_band(fig, x, low, high, shown, drawn)
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
-    fig.add_trace(
-        go.Scatter(
-            **{"x": x, "y": shown, "mode": "lines", "name": wrapped(name), "line": line},
-            **{"hovertemplate": hover(fig), **drawn.shared},
-        )
-    )
+    points = {"x": x, "y": shown, "name": wrapped(name), "hovertemplate": hover(fig)}
+    fig.add_trace(go.Scatter(mode="lines", line=line, **points, **drawn.shared))
     tick(fig)
 
 
@@ -128,12 +124,8 @@ def marks(
         refuse("error", "given where a value on a log axis is 0", None)
     bars = {"hovertemplate": hover(fig)} if error is None else _bars(fig, error, y, drawn.colour)
     dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
-    fig.add_trace(
-        go.Scatter(
-            **{"x": x, "y": shown, "mode": "markers", "name": wrapped(name), "marker": dots},
-            **{**bars, **drawn.shared},
-        )
-    )
+    points = {"x": x, "y": shown, "name": wrapped(name), **bars}
+    fig.add_trace(go.Scatter(mode="markers", marker=dots, **points, **drawn.shared))
     if error is not None and is_log(fig, "y"):
         _add_at_most(fig, x[zero], bars["customdata"][zero, 1], drawn)
     tick(fig)
@@ -168,16 +160,9 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
         f"{word} %{{{key}:{DIGITS}}}"
         for word, key in zip(words, ("x", "y", "customdata"), strict=True)
     )
-    fig.add_trace(
-        go.Heatmap(
-            **{"x": x, "y": y, "z": shown, "customdata": z, "colorbar": bar, "name": label},
-            **{
-                "colorscale": SCALE,
-                "hovertemplate": where + "<extra></extra>",
-                "meta": {"log": log},
-            },
-        )
-    )
+    cells = {"x": x, "y": y, "z": shown, "customdata": z, "name": label, "meta": {"log": log}}
+    told = where + "<extra></extra>"
+    fig.add_trace(go.Heatmap(colorbar=bar, colorscale=SCALE, hovertemplate=told, **cells))
     tick(fig)
 
 
@@ -202,13 +187,9 @@ def histogram(fig: go.Figure, edges: Any, counts: Any, name: str) -> None:
         "pattern": {"shape": drawn.hatch, "fgcolor": drawn.colour, "fillmode": "overlay"},
     }
     where = f"from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}: %{{y:{DIGITS}}}"
-    fig.add_trace(
-        go.Bar(
-            **{"x": ends.mean(axis=1), "y": counts, "width": np.diff(edges), "customdata": ends},
-            **{"name": wrapped(name), "marker": fill, "hovertemplate": where, "showlegend": True},
-            **drawn.shared,
-        )
-    )
+    bins = {"x": ends.mean(axis=1), "y": counts, "width": np.diff(edges), "customdata": ends}
+    look = {"name": wrapped(name), "marker": fill, "hovertemplate": where, "showlegend": True}
+    fig.add_trace(go.Bar(**bins, **look, **drawn.shared))
     tick(fig)
 
 
@@ -226,14 +207,13 @@ def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
     if not np.isfinite(value) or (is_log(fig, axis) and value <= 0):
         refuse("value", "finite, and above 0 on a log axis", value)
     across = "x" if axis == "y" else "y"
-    ends = {f"{axis}0": value, f"{axis}1": value, f"{across}0": 0, f"{across}1": 1}
+    ends = {f"{axis}0": value, f"{axis}1": value, f"{axis}ref": axis}
+    ends |= {f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
     label = {"text": name, "textposition": "end", "font": {"color": MUTED, "size": 12}}
     if axis == "x":
         label |= {"xanchor": "right", "yanchor": "bottom"}
     line = {"color": MUTED, "dash": "dot", "width": 1.5}
-    fig.add_shape(
-        type="line", line=line, label=label, **{f"{across}ref": "paper", f"{axis}ref": axis}, **ends
-    )
+    fig.add_shape(type="line", line=line, label=label, **ends)
     tick(fig)
 
 
@@ -274,14 +254,12 @@ def _bars(fig: go.Figure, error: Any, y: np.ndarray, colour: str) -> dict[str, A
         refuse(
             "error", f"a range that holds its value={y[at]:g}", (float(low[at]), float(high[at]))
         )
+    bars = {"type": "data", "symmetric": False, "array": high - y, "arrayminus": y - low}
+    told = f"<br>from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}"
     return {
         "customdata": np.stack([low, high], axis=1),
-        "error_y": {
-            **{"type": "data", "symmetric": False, "array": high - y, "arrayminus": y - low},
-            **{"color": colour, "thickness": 1.5, "width": 4},
-        },
-        "hovertemplate": hover(fig)
-        + f"<br>from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}",
+        "error_y": {**bars, "color": colour, "thickness": 1.5, "width": 4},
+        "hovertemplate": hover(fig) + told,
     }
 
 
@@ -290,13 +268,10 @@ def _add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) 
     if (top <= 0).any():
         refuse("error", "above 0 at the upper end of a 0 on a log axis", 0)
     where = f"{fig.layout.xaxis.title.text} %{{x:{DIGITS}}}<br>0, at most %{{y:{DIGITS}}}"
-    fig.add_trace(
-        go.Scatter(
-            **{"x": x, "y": top, "mode": "markers", "name": "0, at most"},
-            marker={"color": drawn.colour, "symbol": "triangle-down-open", "size": 10},
-            **{"hovertemplate": where, "showlegend": bool(len(x)), **drawn.shared},
-        )
-    )
+    points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
+    open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
+    legend = {"showlegend": bool(len(x)), **drawn.shared}
+    fig.add_trace(go.Scatter(mode="markers", marker=open_, **points, **legend))
 
 
 def _add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
@@ -305,11 +280,7 @@ def _add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
         values = np.concatenate([low, high, y])
         floor = values[values > 0].min() / 10 if (values > 0).any() else 1.0
         low, high = np.maximum(low, floor), np.maximum(high, floor)
-    fig.add_trace(
-        go.Scatter(
-            **{"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])},
-            **{"fill": "toself", "fillcolor": paled(drawn.colour, 0.18), "line": {"width": 0}},
-            **{"mode": "lines", "hoverinfo": "skip", "showlegend": False, "name": drawn.name},
-            **drawn.shared,
-        )
-    )
+    outline = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
+    fill = {"fill": "toself", "fillcolor": paled(drawn.colour, 0.18), "line": {"width": 0}}
+    mute = {"hoverinfo": "skip", "showlegend": False, "name": drawn.name}
+    fig.add_trace(go.Scatter(mode="lines", **outline, **fill, **mute, **drawn.shared))

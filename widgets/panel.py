@@ -9,15 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
+import traitlets
 
 from widgets.controls import SMALL, Control, alert
 from workbench.checks import refuse
 from workbench.knobs import KnobError, Parameters
 
-HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 HOME = "workbench.experiments."
 READERS = {"uid", "type", "visible"}
 
@@ -67,10 +68,14 @@ class Panel(ipywidgets.VBox):
         self._button = ipywidgets.Button(
             description="Run", button_style="primary", tooltip="compute and draw at these knobs"
         )
-        self._alert, self._command, self._told = (ipywidgets.HTML() for _ in range(3))
+        self._alert, self._command = ipywidgets.HTML(), ipywidgets.HTML()
         self._place = ipywidgets.VBox(layout={"width": "100%", "min_width": "0"})
+        self._manners = Manners()
         knobs = ipywidgets.Box(list(self.controls.values()), layout={"flex_flow": "row wrap"})
-        super().__init__([knobs, self._button, self._command, self._alert, self._place])
+        super().__init__(
+            [knobs, self._button, self._command, self._alert, self._manners, self._place]
+        )
+        self.add_class("workbench-panel")
         self._tell()
         for control in self.controls.values():
             control.observe(self._touched, "value")
@@ -140,12 +145,29 @@ class Panel(ipywidgets.VBox):
         if self.figure is not None and _kinds(self.figure) == _kinds(figure):
             _update(self.figure, figure)
         else:
-            self.figure = go.FigureWidget(data=figure.data, layout=figure.layout)
-            # The ink is dark: in a dark JupyterLab a transparent figure would be unreadable.
-            self.figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
-            self._place.children = [self._told, self.figure]
-        words = html.escape((figure.layout.meta or {}).get("alt", ""))
-        self._told.value = f'<p role="note" style="{HIDDEN}">{words}</p>'
+            self.figure = _alive(figure)
+            self._place.children = [self.figure]
+        self._manners.alt = (figure.layout.meta or {}).get("alt", "")
+
+
+class Manners(anywidget.AnyWidget):
+    """Names for screen readers and a figure as wide as its panel; see the script beside this file.
+
+    Attributes:
+        alt: what the figure shows, in words.
+    """
+
+    _esm = Path(__file__).with_name("panel.js")
+    alt = traitlets.Unicode().tag(sync=True)
+
+
+def _alive(figure: go.Figure) -> go.FigureWidget:
+    shown = go.FigureWidget(data=figure.data, layout=figure.layout)
+    # The ink is dark: in a dark JupyterLab a transparent figure would be unreadable.
+    shown.update_layout(paper_bgcolor="white", plot_bgcolor="white")
+    # The only way to have a FigureWidget listen to the window; plotly has no public one.
+    shown._config = {**shown._config, "responsive": True}
+    return shown
 
 
 def _update(shown: go.FigureWidget, figure: go.Figure) -> None:

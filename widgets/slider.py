@@ -30,6 +30,9 @@ def slide(
     in order; the value of `params` is where the slider stands and is added if it is not among them.
     Values that the experiment's `Params` refuses are left out. The axes cover all frames.
 
+    What turns the figure into HTML must say `auto_play=False`, or plotly runs through the frames as
+    the page opens.
+
     Args:
         draw: what draws a result, `draw(params, result)`.
         run: the experiment, `run(params)`.

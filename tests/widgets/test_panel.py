@@ -230,7 +230,7 @@ def test_the_figure_is_updated_in_place(lab, board):
     assert shown.layout.title.text == "4096 cells"
     assert shown.layout.xaxis.range == (1.5, 2.5)
     assert shown.data[0].visible == "legendonly"
-    assert "A line up to 8192." in board._told.value
+    assert board._manners.alt == "A line up to 8192."
 
 
 def test_other_traces_make_another_figure(lab, board):

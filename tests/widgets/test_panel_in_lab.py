@@ -60,7 +60,7 @@ def room(tmp_path_factory):
 @pytest.mark.parametrize("width", [1280, 400])
 def test_a_researcher_explores(room, width):
     browser, server = room
-    times = explore(
-        browser, server, "toy.ipynb", knob="cells", bad="99999999", shot=f"toy-{width}", width=width
+    first, next_ = explore(
+        browser, server, "toy.ipynb", shot=f"toy-{width}", bad="99999999", width=width
     )
-    print(f"first figure {times[0]:.2f} s, next {times[1]:.2f} s")
+    print(f"first figure {first:.2f} s, next {next_:.2f} s")
