@@ -3,9 +3,14 @@
 import array_api_strict
 import numpy as np
 import pytest
+from hypothesis import settings
 from jaxtyping import config
 
 from workbench.array import generator, has_gpu
+
+# Machines that run tests are shared; an example's time says nothing about its truth.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 DEVICE = array_api_strict.Device("device1")
 

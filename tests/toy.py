@@ -1,0 +1,63 @@
+"""Small notebooks and experiments for the tests of runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).parents[1]
+
+EXPERIMENT = '''"""Is a toy a toy?"""
+
+from workbench.claims import Claims, Statement, Summary
+from workbench.knobs import Knobs, knob
+
+SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
+
+
+class Params(Knobs):
+    """The knobs."""
+
+    draws: int = knob(10, "numbers drawn", span=(1, 100))
+    file: str = knob("", "your own numbers", suffixes=(".csv",))
+'''
+
+
+def code(source, id, *tags):
+    return new_code_cell(source, id=id, metadata={"tags": list(tags)} if tags else {})
+
+
+def parameters(source):
+    return code(source, "parameters", "parameters")
+
+
+def notebook(path, *cells, parameters_cell="x: int = 3  # a number"):
+    """Writes a notebook with a parameters cell and these cells; strings are code."""
+    made = [c if not isinstance(c, str) else code(c, f"cell-{i}") for i, c in enumerate(cells)]
+    first = [] if parameters_cell is None else [parameters(parameters_cell)]
+    nbformat.write(new_notebook(cells=[*first, *made]), path)
+    return Path(path)
+
+
+def prose(source, id="prose"):
+    return new_markdown_cell(source, id=id)
+
+
+def environment(**more):
+    """What a subprocess needs to run this checkout's code, whatever is installed."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+
+def workbench(*words, cwd, **more):
+    """The command line in a process of its own, begun but not awaited."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "workbench", *map(str, words)],
+        cwd=cwd,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
