@@ -3,6 +3,7 @@
 import array_api_strict
 import numpy as np
 import pytest
+import toy
 from hypothesis import settings
 from jaxtyping import config
 
@@ -80,3 +81,9 @@ def unchecked():
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A house of its own with one experiment, `toys/toy`, and its notebook."""
+    return toy.house(tmp_path, monkeypatch)

@@ -8,6 +8,9 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import workbench.experiments
+from workbench.runs import find
+
 ROOT = Path(__file__).parents[1]
 
 EXPERIMENT = '''"""Is a toy a toy?"""
@@ -51,7 +54,7 @@ def environment(**more):
     return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
 
-def workbench(*words, cwd, **more):
+def command(*words, cwd, **more):
     """The command line in a process of its own, begun but not awaited."""
     return subprocess.Popen(
         [sys.executable, "-m", "workbench", *map(str, words)],
@@ -61,3 +64,25 @@ def workbench(*words, cwd, **more):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def house(folder, monkeypatch):
+    """Puts one experiment, `toys/toy`, and its notebook into the folder, in place of the real ones.
+
+    Only this process sees them; a kernel of its own does not.
+    """
+    package = folder / "experiments"
+    (package / "toys").mkdir(parents=True)
+    (package / "toys" / "__init__.py").write_text("")
+    (package / "toys" / "toy.py").write_text(EXPERIMENT)
+    (folder / "notebooks" / "toys").mkdir(parents=True)
+    monkeypatch.setattr(find, "EXPERIMENTS", package)
+    monkeypatch.setattr(find, "NOTEBOOKS", folder / "notebooks")
+    monkeypatch.setattr(find, "ROOT", folder)
+    monkeypatch.setattr(workbench.experiments, "__path__", [str(package)])
+    for name in ("toys", "toys.toy"):
+        monkeypatch.delitem(sys.modules, f"workbench.experiments.{name}", raising=False)
+    found = find.Experiment("toys/toy")
+    cell = found.module().Params.cell()
+    notebook(found.notebook, prose("# Is a toy a toy?", "title"), parameters_cell=cell)
+    return folder

@@ -145,7 +145,6 @@ def test_files_that_are_no_notebook(tmp_path, monkeypatch):
         "{}",
         "\ufeff{}",
         '{"nbformat": 4}',
-        '{"cells": []}',
     ]
     texts += ['{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}']
     texts += ['{"nbformat": "x", "nbformat_minor": 5, "metadata": {}, "cells": []}']

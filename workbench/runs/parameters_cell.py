@@ -33,7 +33,9 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         with warnings.catch_warnings():
             # Cells without an id are given one; nobody needs to be told.
             warnings.simplefilter("ignore")
-            notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+            # Formats before 3 have classes of their own.
+            read = nbformat.from_dict(nbformat.read(path, as_version=4))
+            notebook = nbformat.v4.upgrade(read)
             nbformat.validate(notebook)
     except FileNotFoundError:
         refuse("notebook", "an existing file", str(path))
