@@ -86,3 +86,28 @@ def house(folder, monkeypatch):
     cell = found.module().Params.cell()
     notebook(found.notebook, prose("# Is a toy a toy?", "title"), parameters_cell=cell)
     return folder
+
+
+def executed(made, state="done", *, error=None):
+    """The notebook as papermill leaves it after all cells ran, without a kernel.
+
+    Args:
+        made: the notebook.
+        state: "done"; else the last code cell never got its reply, as when a kernel is killed.
+        error: lines of a traceback that the last code cell shows.
+    """
+    made = nbformat.from_dict(made)
+    cells = [c for c in made.cells if c.cell_type == "code" and c.source.strip()]
+    for count, cell in enumerate(cells, 1):
+        cell.execution_count = count
+        cell.metadata["papermill"] = {"status": "completed", "exception": False}
+        cell.metadata["execution"] = {
+            "iopub.execute_input": "2026-01-01T00:00:00.000000+00:00",
+            "shell.execute_reply": "2026-01-01T00:00:01.500000+00:00",
+        }
+    if state != "done":
+        del cells[-1].metadata["execution"]["shell.execute_reply"]
+    if error:
+        shown = nbformat.v4.new_output("error", ename="E", evalue="e", traceback=error)
+        cells[-1].outputs.append(shown)
+    return made
