@@ -41,7 +41,8 @@ def run(
     """Run an experiment, or any notebook of yours, into a record and a page.
 
     NAME is FAMILY/SUBJECT as `workbench list` prints it, or the path of a notebook with a cell
-    tagged `parameters`. `workbench run NAME --help` lists its knobs.
+    tagged `parameters`. `workbench run NAME --help` lists its knobs. It runs in the current
+    directory, where its relative paths start.
     """
     # Declared as an option, the letter would be picked out of values such as `-high`.
     help_wanted = help_wanted or target == "-h" or context.args == ["-h"]

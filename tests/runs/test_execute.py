@@ -237,7 +237,7 @@ def test_an_interrupt_while_rendering_is_recorded(tmp_path, own, kernel, monkeyp
 
     monkeypatch.setattr(page, "page", interrupted)
     record = execute(own, tmp_path)
-    assert (record["state"], record["error"]) == ("killed", "interrupted after the last cell")
+    assert (record["state"], record["error"]) == ("killed", "interrupted")
     assert on_disk(tmp_path, record) == record
 
 

@@ -62,7 +62,7 @@ def execute(
         try:
             _fill(record, job, folder, progress, cell_timeout)
         except KeyboardInterrupt:
-            record |= {"state": "killed", "error": "interrupted after the last cell"}
+            record |= {"state": "killed", "error": "interrupted"}
         except Exception as error:
             record |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
         return _ended(record, folder)

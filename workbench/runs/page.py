@@ -57,7 +57,7 @@ def page(
         folder: where the notebook lies, whose pictures the page takes in.
     """
     resources = {"metadata": {"path": folder}}
-    cells = _Exporter().from_notebook_node(_told(notebook), resources)[0]
+    cells = _exporter().from_notebook_node(_told(notebook), resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
     scripts = {"plotly": _plotly(), "script": (TEMPLATE / "page.js").read_text(encoding="utf-8")}
@@ -86,7 +86,7 @@ def warm() -> None:
     new = nbformat.v4
     cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
     resources = {"metadata": {"path": ""}}
-    _Exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
+    _exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
     _shell(), _style(), _policy([_plotly()])
 
 
@@ -209,6 +209,11 @@ def _policy(scripts: Any) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+@functools.cache
+def _exporter() -> _Exporter:
+    return _Exporter()
 
 
 @functools.cache
