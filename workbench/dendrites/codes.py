@@ -168,7 +168,8 @@ def _packed(rows: Array, width: int) -> Array:
     every = xp.arange(count * width, dtype=xp.int64, device=rows.device)
     ends = xp.searchsorted(byte, every, side="right")
     running = xp.take(xp.cumulative_sum(bit, include_initial=True), ends)
-    values = xp.diff(running, prepend=xp.zeros_like(running[:1]))
+    none = xp.zeros((1,), dtype=xp.int64, device=rows.device)
+    values = xp.diff(running, prepend=none)
     return xp.reshape(xp.astype(values, xp.uint8), (count, width))
 
 
