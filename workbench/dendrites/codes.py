@@ -26,7 +26,7 @@ def patterns(rng: Any, count: int, cells: int, active: int) -> Integer[Array, "c
     Every cell of a row is drawn alone, and those that repeat another of the row are drawn again
     until none does. No step tells one cell from another, so all C(n,a) sets are equally likely.
     Sets of more than half the cells are drawn as the cells they leave out. Memory is the result
-    and some 100 MB, whatever `cells` is; time grows as count·active·log(active).
+    and some 20 MB, whatever `cells` is; time grows as count·active·log(active).
 
     Args:
         rng: random generator; it decides where the patterns live.
@@ -68,6 +68,7 @@ def perturbed(
     """Each pattern with exactly `moved` of its active cells exchanged for cells that were off.
 
     Both choices are uniform and independent: which cells fall silent, and which wake.
+    Memory is some eight times that of the patterns.
 
     Args:
         rng: random generator of the library the patterns belong to.
