@@ -68,7 +68,7 @@ def perturbed(
     """Each pattern with exactly `moved` of its active cells exchanged for cells that were off.
 
     Both choices are uniform and independent: which cells fall silent, and which wake.
-    Memory is some eight times that of the patterns.
+    Memory is some five times that of the patterns, the result included.
 
     Args:
         rng: random generator of the library the patterns belong to.
