@@ -148,6 +148,30 @@ def test_chunks_leave_no_seam(monkeypatch):
     np.testing.assert_array_equal(codes.winners(scores, 9), whole[1])
 
 
+@given(st.integers(0, 30), st.integers(0, 9), st.integers(0, 12), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_overlaps_are_those_of_sets(count, synapses, active, seed):
+    rng = generator(seed)
+    segments = codes.patterns(rng, count, 15, synapses)[:, ::-1]
+    rows = codes.patterns(rng, count, 15, active)
+    pairs = zip(segments.tolist(), rows.tolist(), strict=True)
+    assert codes.overlaps(segments, rows).tolist() == [len(set(s) & set(p)) for s, p in pairs]
+
+
+def test_overlaps_on_every_backend(backend):
+    segments, rows = np.array([[5, 1], [0, 2]]), np.array([[1, 3, 5], [4, 3, 2]])
+    found = codes.overlaps(backend.put(segments), backend.put(rows))
+    assert backend.back(found).tolist() == [2, 1]
+
+
+def test_overlaps_refuse_rows_that_do_not_pair(unchecked):
+    rows = np.array([[1, 2], [3, 4]])
+    with pytest.raises(ValueError, match="`patterns` must be as many as the segments=1; got 2"):
+        codes.overlaps(rows[:1], rows)
+    with pytest.raises(ValueError, match="distinct cells in each row"):
+        codes.overlaps(np.array([[1, 1], [3, 4]]), rows)
+
+
 @pytest.mark.parametrize("shape", [(30, 200, 12), (30, 200, 150), (0, 9, 3), (4, 9, 0), (2, 9, 9)])
 def test_backends(backend, shape, monkeypatch):
     monkeypatch.setattr(_rows, "CHUNK", 200)

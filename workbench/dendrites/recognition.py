@@ -88,8 +88,8 @@ def fired(
     """
     by_shown = np.zeros((2, len(shown_labels)), dtype=np.int64)
     by_stored = np.zeros((2, len(stored_labels)), dtype=np.int64)
-    for start in range(0, len(shown_labels), BLOCK):
-        pattern, segment = detector.matches(shown[start : start + BLOCK, :])
+    for start, stop in _blocks(len(shown_labels)):
+        pattern, segment = detector.matches(shown[start:stop, :])
         other = (shown_labels[start + pattern] != stored_labels[segment]).astype(np.int64)
         for kind in (0, 1):
             chosen = other == kind
@@ -132,9 +132,9 @@ def vote(
     """
     right = answered = 0
     classes = 1 + int(stored_labels.max(initial=0))
-    for start in range(0, len(shown_labels), BLOCK):
-        labels = shown_labels[start : start + BLOCK]
-        pattern, segment = detector.matches(shown[start : start + BLOCK, :])
+    for start, stop in _blocks(len(shown_labels)):
+        labels = shown_labels[start:stop]
+        pattern, segment = detector.matches(shown[start:stop, :])
         places = pattern * classes + stored_labels[segment]
         votes = np.bincount(places, minlength=len(labels) * classes).reshape(len(labels), classes)
         most = votes.max(axis=1)
@@ -142,6 +142,10 @@ def vote(
         answered += int((most > 0).sum())
         right += int(((votes.argmax(axis=1) == labels) & alone & (most > 0)).sum())
     return Vote(right / len(shown_labels), answered / len(shown_labels))
+
+
+def _blocks(count: int) -> list[tuple[int, int]]:
+    return [(i, min(i + BLOCK, count)) for i in range(0, count, BLOCK)]
 
 
 class Rate(NamedTuple):
