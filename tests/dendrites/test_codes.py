@@ -168,7 +168,7 @@ def test_overlaps_refuse_rows_that_do_not_pair(unchecked):
     rows = np.array([[1, 2], [3, 4]])
     with pytest.raises(ValueError, match="`patterns` must be as many as the segments=1; got 2"):
         codes.overlaps(rows[:1], rows)
-    with pytest.raises(ValueError, match="distinct cells in each row"):
+    with pytest.raises(ValueError, match="rows in which no cell repeats"):
         codes.overlaps(np.array([[1, 1], [3, 4]]), rows)
 
 
