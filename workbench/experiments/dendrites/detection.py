@@ -93,7 +93,7 @@ class Params(Knobs):
     active: int = knob(40, "active cells of a pattern", span=(1, 2000), log=True)
     synapses: int = knob(20, "synapses of a segment", span=(1, 200))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 200))
-    moved: int = knob(22, "active cells of a stored pattern moved elsewhere", span=(0, 2000))
+    moved: int = knob(22, "active cells of a stored pattern moved elsewhere", span=(0, 500))
     patterns: int = knob(2000, "random patterns to be mistaken", span=(1, 100000), log=True)
     segments: int = knob(20000, "segments, each storing one pattern", span=(1, 200000), log=True)
 

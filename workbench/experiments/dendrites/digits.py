@@ -49,7 +49,7 @@ class Params(Knobs):
     active: int = knob(40, "cells that win, the active ones", span=(2, 1000), log=True)
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
-    moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 1000))
+    moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 500))
     training: int = knob(1200, "digits that are stored; the rest are shown", span=(100, 1700))
     patterns_file: str = knob("", "your own patterns instead of the digits", suffixes=SUFFIXES)
 
