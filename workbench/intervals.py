@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from workbench.checks import refuse, whole
+
 
 def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple[float, float]:
     """The rates that make the count no surprise (Wilson's score interval).
@@ -18,8 +20,11 @@ def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
     Source:
         Wilson (1927), J. Am. Stat. Assoc. 22, 209.
     """
-    if not 0 <= count <= trials or trials < 1:
-        raise ValueError(f"`count` must be in [0, trials={trials}]; got {count}")
+    # Python's integers, since NumPy's would wrap around in the product below.
+    trials = int(whole("trials", trials, 1))
+    count = int(whole("count", count, 0, trials))
+    if not (deviations > 0 and math.isfinite(deviations)):
+        refuse("deviations", "a positive number", deviations)
     z2 = deviations**2
     middle = (count + z2 / 2) / (trials + z2)
     half = deviations / (trials + z2) * math.sqrt(count * (trials - count) / trials + z2 / 4)

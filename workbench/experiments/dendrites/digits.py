@@ -205,20 +205,18 @@ def decades(result: Result, threshold: int) -> float:
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     at = params.threshold - 1
-    return Summary(
-        {
-            "law": float(result.law[at]),
-            "rate of other classes": float(result.other.value[at]),
-            "rate of own class": float(result.own.value[at]),
-            "decades above the law": decades(result, params.threshold)
-            if result.other.value[at] > 0
-            else None,
-            "balanced threshold": result.balanced,
-            "accuracy without noise": float(result.accuracy[0]),
-            "stored": result.stored,
-            "shown": result.shown,
-        }
-    )
+    numbers = {
+        "law": float(result.law[at]),
+        "rate of other classes": float(result.other.value[at]),
+        "rate of own class": float(result.own.value[at]),
+        "balanced threshold": result.balanced,
+        "accuracy without noise": float(result.accuracy[0]),
+        "stored": result.stored,
+        "shown": result.shown,
+    }
+    if result.other.value[at] > 0:
+        numbers["decades above the law"] = decades(result, params.threshold)
+    return Summary(numbers)
 
 
 def claims(params: Params, result: Result) -> Claims:
