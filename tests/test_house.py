@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 
-from workbench.claims import Statement
+from workbench.claims import declared
 from workbench.runs.find import experiments
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ def test_the_parameters_cell_is_the_model_s(experiment):
 def test_an_experiment_offers_what_runs_need(experiment):
     module = experiment.module()
     assert all(hasattr(module, name) for name in ("Params", "Result", "run", "summary", "claims"))
-    assert any(isinstance(v, Statement) for v in vars(module).values())
+    assert declared(module)
 
 
 @each_notebook

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -207,6 +208,17 @@ class Summary(dict):
         plain = "\n".join(f"{k}: {number(v)}" for k, v in self.items())
         shown = f'<table class="summary"><tbody>{rows}</tbody></table>'
         return {"text/plain": plain, "text/html": shown, SUMMARY_MIME: dict(self)}
+
+
+def declared(module: ModuleType) -> list[Statement]:
+    """The statements that an experiment declares, one by one or in a tuple, in their order."""
+    found: list[Statement] = []
+    for value in vars(module).values():
+        if isinstance(value, Statement):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += [v for v in value if isinstance(v, Statement)]
+    return list(dict.fromkeys(found))
 
 
 def table(claims: Iterable[Claim]) -> str:
