@@ -44,7 +44,7 @@ def run(
     tagged `parameters`. `workbench run NAME --help` lists its knobs.
     """
     # Declared as an option, the letter would be picked out of values such as `-high`.
-    help_wanted = help_wanted or "-h" in (target, *context.args[-1:])
+    help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
     if target in (None, "-h"):
         click.echo(context.get_help())
         context.exit(0 if help_wanted else 2)

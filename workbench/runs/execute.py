@@ -25,7 +25,6 @@ from workbench.runs import outcome
 from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
 from workbench.runs.job import Job, plain
 from workbench.runs.kernel import run_cells
-from workbench.runs.parameters_cell import read_notebook
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
 
@@ -113,8 +112,8 @@ def _warmed() -> Future[Any]:
 def _partly(output: Path, job: Job) -> nbformat.NotebookNode:
     """The notebook as far as it came; as it stood before the run if papermill left none whole."""
     try:
-        return read_notebook(output)
-    except ValueError:
+        return nbformat.read(output, as_version=4)
+    except (OSError, nbformat.reader.NotJSONError):
         return nbformat.from_dict(job.notebook)
 
 

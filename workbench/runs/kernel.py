@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,13 +35,13 @@ def run_cells(job: Job, output: Path, *, progress: bool, cell_timeout: int | Non
     kernel = type("Kernel", (_ThisPython,), {})
     try:
         papermill.execute_notebook(
-            _without_panel(job.notebook),
+            _to_run(job.notebook),
             # papermill fills in parameters where a path has braces.
             str(output).replace("{", "{{").replace("}", "}}"),
             parameters=job.params.changed(),
             kernel_name="python3",
             language="python",
-            progress_bar={"desc": job.name, "leave": True} if progress else False,
+            progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
             store_widget_state=False,
             kernel_manager_class=kernel,
@@ -54,6 +55,8 @@ def run_cells(job: Job, output: Path, *, progress: bool, cell_timeout: int | Non
     except DeadKernelError:
         end = "killed", "the kernel died"
     except KeyboardInterrupt:
+        # The cell's task ends after nobody waits for it any longer, and would tell of its surprise.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         end = "killed", "interrupted"
     except Exception as error:  # whatever else ends a run must not leave the record at `running`
         end = "failed", f"{type(error).__name__}: {error}"
@@ -96,8 +99,13 @@ def _peak_memory_mib(process: int | None) -> int | None:
     return None if kib is None else int(kib) // 1024
 
 
-def _without_panel(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook without its live panel, which has no one to touch it in a batch run."""
-    kept = nbformat.from_dict(notebook)
-    kept.cells = [c for c in notebook.cells if "panel" not in c.metadata.get("tags", [])]
+def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without its live panel, which has no one to touch it in a batch run.
+
+    What an earlier session noted about its executions goes, too, since it would be taken for ours.
+    """
+    kept = copy.deepcopy(notebook)
+    kept.cells = [c for c in kept.cells if "panel" not in c.metadata.get("tags", [])]
+    for cell in kept.cells:
+        cell.metadata.pop("execution", None)
     return kept

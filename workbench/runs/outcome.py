@@ -73,8 +73,8 @@ def seconds(notebook: nbformat.NotebookNode) -> dict[str, float]:
     for cell in _to_run(notebook):
         if _ran(cell):
             times = cell.metadata.execution
-            ends = (times["iopub.execute_input"], times["shell.execute_reply"])
-            start, end = (datetime.fromisoformat(t) for t in ends)
+            ends = (times.get("iopub.execute_input"), times["shell.execute_reply"])
+            start, end = (datetime.fromisoformat(t or ends[1]) for t in ends)
             took[cell.id] = round((end - start).total_seconds(), 3)
     return took
 
@@ -88,7 +88,7 @@ def _to_run(notebook: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
 
 
 def _started(cell: nbformat.NotebookNode) -> bool:
-    return "iopub.execute_input" in cell.metadata.get("execution", {})
+    return "execution" in cell.metadata
 
 
 def _ran(cell: nbformat.NotebookNode) -> bool:

@@ -9,6 +9,7 @@ holds can run; outputs in HTML are cleaned besides.
 from __future__ import annotations
 
 import base64
+import copy
 import functools
 import hashlib
 import html
@@ -33,6 +34,7 @@ from workbench.runs.provenance import SHOWN
 TEMPLATE = Path(__file__).parent / "page_template"
 # The kinds of output the template knows, the one that says most first.
 SHOWN_FIRST = (
+    "application/vnd.plotly.v1+json",
     "text/html",
     "text/markdown",
     "image/svg+xml",
@@ -100,7 +102,6 @@ class _Exporter(HTMLExporter):
         yield from super().default_filters()
         yield "safe_html", clean
         yield "figure_html", _figure
-        yield "filter_data_type", _best
 
     @jinja2.pass_context
     def markdown2html(self, context, source):
@@ -108,9 +109,9 @@ class _Exporter(HTMLExporter):
         return markdown(source, folder, context["cell"].get("attachments"))
 
 
-def _best(data: dict[str, Any]) -> list[str]:
+def _best(data: dict[str, Any]) -> dict[str, Any]:
     """The one kind of an output that is shown; scripts and widgets are never it."""
-    return [kind for kind in SHOWN_FIRST if kind in data][:1]
+    return {kind: data[kind] for kind in [k for k in SHOWN_FIRST if k in data][:1]}
 
 
 def _figure(bundle: Any) -> str:
@@ -128,10 +129,16 @@ def _figure(bundle: Any) -> str:
 
 
 def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook as the page tells it: no live panel, no bare parameters."""
+    """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
     hidden = {"panel", "parameters", "injected-parameters", "remove"}
-    told = nbformat.from_dict(notebook)
-    told.cells = [c for c in notebook.cells if not hidden & set(c.metadata.get("tags", []))]
+    told = copy.deepcopy(notebook)
+    told.cells = [c for c in told.cells if not hidden & set(c.metadata.get("tags", []))]
+    for cell in told.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = _best(output.data)
+        if "outputs" in cell:
+            cell.outputs = [o for o in cell.outputs if o.get("data", True)]
     return told
 
 

@@ -33,7 +33,9 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         with warnings.catch_warnings():
             # Cells without an id are given one; nobody needs to be told.
             warnings.simplefilter("ignore")
-            notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+            # Formats before 3 have classes of their own.
+            read = nbformat.from_dict(nbformat.read(path, as_version=4))
+            notebook = nbformat.v4.upgrade(read)
             nbformat.validate(notebook)
     except FileNotFoundError:
         refuse("notebook", "an existing file", str(path))
@@ -41,8 +43,9 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         refuse("notebook", f"a file that can be read ({error.strerror})", str(path))
     except Exception:  # nbformat raises whatever the first surprise in the file leads to
         refuse("notebook", "a valid Jupyter notebook", str(path))
-    language = notebook.metadata.get("kernelspec", {}).get("language", "python")
-    if language.lower() != "python":
+    kernel = notebook.metadata.get("kernelspec", {}).get("language")
+    language = kernel or notebook.metadata.get("language_info", {}).get("name", "python")
+    if language.lower() not in ("python", "ipython"):
         refuse("notebook", "a notebook in Python", language)
     return notebook
 
@@ -61,7 +64,7 @@ def parameters_of(notebook: nbformat.NotebookNode, name: str) -> type[Parameters
     if not cells:
         raise ValueError(f"`{name}` must have a cell tagged 'parameters'; got none")
     # Lines for IPython's shell are legal in a cell and set no parameter.
-    source = re.sub(r"(?m)^[%!].*$", "", cells[0].source)
+    source = re.sub(r"(?m)^(%(?!%)|!).*$", "", cells[0].source)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -67,6 +68,7 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
+@functools.cache
 def packages() -> dict[str, str]:
     """Every installed distribution and its version."""
     found = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
