@@ -16,7 +16,7 @@ from workbench.runs.find import experiments
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = experiments()
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*/*.ipynb"))
 MODULES = sorted(p for folder in ("workbench", "widgets") for p in (ROOT / folder).rglob("*.py"))
 SECTIONS = ["title", "question", "parameters", "setup", "theory", "claims", "caveats", "references"]
 

@@ -1,5 +1,7 @@
 """Every notebook where a researcher meets it: JupyterLab in headless Chromium."""
 
+import shutil
+
 import pytest
 from browser import chromium, explore, lab
 
@@ -8,7 +10,10 @@ from workbench.runs.find import NOTEBOOKS, experiments
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory):
-    with lab(NOTEBOOKS, tmp_path_factory.mktemp("home")) as server, chromium() as browser:
+    # JupyterLab saves by itself, and a test must not write into the checkout.
+    copies = tmp_path_factory.mktemp("copies") / "notebooks"
+    shutil.copytree(NOTEBOOKS, copies, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    with lab(copies, tmp_path_factory.mktemp("home")) as server, chromium() as browser:
         yield browser, server
 
 

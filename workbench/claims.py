@@ -34,7 +34,7 @@ class Claim(BaseModel):
         where: section, figure or equation in it.
         statement: what it says, in our words.
         expected: the value or bound that the statement stands for.
-        measured: what this run found.
+        measured: what this run found, a number at full precision or words.
         interval: the range the measured value may have by chance; None for an exact value.
         verdict: reproduced, not reproduced, or outside this run's range.
         note: what a reader should know beside the numbers.
@@ -46,7 +46,7 @@ class Claim(BaseModel):
     where: str
     statement: str
     expected: str
-    measured: str
+    measured: bool | int | float | str
     interval: Interval | None
     verdict: Verdict
     note: str = ""
@@ -156,7 +156,7 @@ class Statement(NamedTuple):
             where=self.where,
             statement=self.text,
             expected=expected,
-            measured=number(measured),
+            measured=measured.item() if isinstance(measured, np.generic) else measured,
             interval=interval,
             verdict=verdict,
             note=note,
@@ -176,7 +176,7 @@ class Claims(tuple):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         plain = "\n".join(
             f"{MARKS[c.verdict]} {c.verdict}: {c.statement} ({c.paper}, {c.where}); "
-            f"expected {c.expected}, measured {c.measured}{_spelled(c.interval)}"
+            f"expected {c.expected}, measured {number(c.measured)}{_spelled(c.interval)}"
             for c in self
         )
         data = [c.model_dump(mode="json") for c in self]
@@ -229,7 +229,7 @@ def table(claims: Iterable[Claim]) -> str:
         f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
         f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"
         f"<td>{html.escape(c.expected)}</td>"
-        f"<td>{html.escape(c.measured)}{html.escape(_spelled(c.interval))}</td></tr>"
+        f"<td>{html.escape(number(c.measured))}{html.escape(_spelled(c.interval))}</td></tr>"
         for c in claims
     )
     head = "<tr><th>verdict</th><th>claim</th><th>paper says</th><th>measured</th></tr>"
