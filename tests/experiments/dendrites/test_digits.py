@@ -36,6 +36,11 @@ def test_digits_leave_the_law_by_decades_and_are_recognised(default):
     assert default.stored + default.shown == 1797
 
 
+def test_other_seeds_move_the_distance_by_tenths_of_a_decade(default):
+    others = [digits.decades(digits.run(Params(seed=seed)), 10) for seed in (1, 2)]
+    assert np.abs(np.array(others) - digits.decades(default, 10)).max() < 0.5
+
+
 def test_random_patterns_in_the_digits_place_keep_the_law(tmp_path, default):
     """The control of the experiment itself: what it blames on the digits is theirs."""
     rng = np.random.default_rng(4)
