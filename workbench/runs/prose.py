@@ -52,8 +52,14 @@ class _Renderer(IPythonRenderer):
     def image(self, text: str, url: str, title: str | None = None) -> str:
         try:
             return super().image(text, url, title)
-        except (InvalidNotebook, OSError):  # a lost picture leaves its alternative text
-            return super().image(text, "", title)
+        except InvalidNotebook:  # a lost attachment leaves its alternative text
+            return super().image(text, "data:,", title)
+
+    def _src_to_base64(self, src: str) -> str | None:
+        try:
+            return super()._src_to_base64(src)
+        except OSError:  # what cannot be read is not taken in
+            return None
 
 
 def mathml(formula: str, display: str) -> str:
