@@ -31,7 +31,7 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
-PATIENCE = 30_000
+PATIENCE = 60_000
 NARROW = 700
 RAN = """() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]
     .every(prompt => /\\[\\d+\\]/.test(prompt.textContent))"""

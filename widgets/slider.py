@@ -138,7 +138,7 @@ def _slider(name: str, labels: list[str], active: int) -> dict[str, Any]:
 
 def _told(fig: go.Figure, name: str, labels: list[str]) -> dict[str, Any]:
     meta = dict(fig.layout.meta or {})
-    moves = f" A slider moves {name} over {', '.join(labels)}."
+    moves = f" A slider sets {name} to {', '.join(labels)}."
     return {**meta, "alt": meta.get("alt", "").rstrip() + moves}
 
 

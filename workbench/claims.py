@@ -9,12 +9,13 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from workbench.checks import refuse, whole
+from workbench.checks import refuse
 
 MIME = "application/vnd.workbench.claims+json"
 SUMMARY_MIME = "application/vnd.workbench.summary+json"
@@ -33,7 +34,7 @@ class Claim(BaseModel):
         where: section, figure or equation in it.
         statement: what it says, in our words.
         expected: the value or bound that the statement stands for.
-        measured: what this run found.
+        measured: what this run found, a number at full precision or words.
         interval: the range the measured value may have by chance; None for an exact value.
         verdict: reproduced, not reproduced, or outside this run's range.
         note: what a reader should know beside the numbers.
@@ -45,7 +46,7 @@ class Claim(BaseModel):
     where: str
     statement: str
     expected: str
-    measured: str
+    measured: bool | int | float | str
     interval: Interval | None
     verdict: Verdict
     note: str = ""
@@ -155,37 +156,11 @@ class Statement(NamedTuple):
             where=self.where,
             statement=self.text,
             expected=expected,
-            measured=number(measured),
+            measured=measured.item() if isinstance(measured, np.generic) else measured,
             interval=interval,
             verdict=verdict,
             note=note,
         )
-
-
-def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> Interval:
-    """The rates that make the count no surprise (Wilson's score interval).
-
-    p̂ = (k + z²/2) / (n + z²),  half-width = z/(n + z²) · √(k (n - k)/n + z²/4)
-
-    Args:
-        count: events seen, k.
-        trials: trials made, n, at least 1.
-        deviations: standard deviations on each side, z; 3 leaves 0.27 % outside.
-
-    Source:
-        Wilson (1927), J. Am. Stat. Assoc. 22, 209.
-    """
-    # Python's integers, since NumPy's would wrap around in the product below.
-    trials = int(whole("trials", trials, 1))
-    count = int(whole("count", count, 0, trials))
-    if not (deviations > 0 and math.isfinite(deviations)):
-        refuse("deviations", "a positive number", deviations)
-    z2 = deviations**2
-    middle = (count + z2 / 2) / (trials + z2)
-    half = deviations / (trials + z2) * math.sqrt(count * (trials - count) / trials + z2 / 4)
-    # Rounding must not push the ends past a rate of exactly 0 or 1.
-    low = 0.0 if count == 0 else max(0.0, middle - half)
-    return low, 1.0 if count == trials else min(1.0, middle + half)
 
 
 class Claims(tuple):
@@ -201,7 +176,7 @@ class Claims(tuple):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         plain = "\n".join(
             f"{MARKS[c.verdict]} {c.verdict}: {c.statement} ({c.paper}, {c.where}); "
-            f"expected {c.expected}, measured {c.measured}{_spelled(c.interval)}"
+            f"expected {c.expected}, measured {number(c.measured)}{_spelled(c.interval)}"
             for c in self
         )
         data = [c.model_dump(mode="json") for c in self]
@@ -235,6 +210,17 @@ class Summary(dict):
         return {"text/plain": plain, "text/html": shown, SUMMARY_MIME: dict(self)}
 
 
+def declared(module: ModuleType) -> list[Statement]:
+    """The statements that an experiment declares, one by one or in a tuple, in their order."""
+    found: list[Statement] = []
+    for value in vars(module).values():
+        if isinstance(value, Statement):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += [v for v in value if isinstance(v, Statement)]
+    return list(dict.fromkeys(found))
+
+
 def table(claims: Iterable[Claim]) -> str:
     """The claims as an HTML table; a verdict is words and a mark, never colour alone."""
     rows = "".join(
@@ -243,7 +229,7 @@ def table(claims: Iterable[Claim]) -> str:
         f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
         f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"
         f"<td>{html.escape(c.expected)}</td>"
-        f"<td>{html.escape(c.measured)}{html.escape(_spelled(c.interval))}</td></tr>"
+        f"<td>{html.escape(number(c.measured))}{html.escape(_spelled(c.interval))}</td></tr>"
         for c in claims
     )
     head = "<tr><th>verdict</th><th>claim</th><th>paper says</th><th>measured</th></tr>"

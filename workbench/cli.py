@@ -80,13 +80,13 @@ def list_() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show an experiment's paper, claims and knobs with their spans."""
-    from workbench.claims import Statement
+    from workbench.claims import declared
     from workbench.runs.find import experiment
 
     found = _or_refuse(lambda: experiment(name))
     module = found.module()
     click.echo(f"{found.title}\n\nnotebook: {_near(found.notebook)}\n\nclaims")
-    for statement in (v for v in vars(module).values() if isinstance(v, Statement)):
+    for statement in declared(module):
         click.echo(f"  {statement.text}\n      {statement.paper}, {statement.where}")
     click.echo("\nknobs\n" + _knob_lines(module.Params))
 

@@ -9,7 +9,7 @@ import numpy as np
 from widgets.figure import curve, figure, level, marks
 from widgets.panel import panel
 from workbench.checks import refuse
-from workbench.claims import binomial_interval
+from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
 from typing import Literal
 

@@ -12,7 +12,7 @@ from workbench.checks import real, refuse, whole
 from workbench.dendrites._tails import MOST_CELLS
 
 
-def counts(cells: Array, exact: bool = False, **parts: Array) -> list[np.ndarray]:
+def counts(cells: Array, exact: bool = False, **parts: Array) -> list[Array]:
     """The cells and the counts of some of them, as host integers; no part exceeds the cells."""
     n = whole("cells", cells, 1, None if exact else MOST_CELLS)
     found = [n]
@@ -22,7 +22,7 @@ def counts(cells: Array, exact: bool = False, **parts: Array) -> list[np.ndarray
     return found
 
 
-def at_most(name: str, values: np.ndarray, other: str, bound: np.ndarray) -> None:
+def at_most(name: str, values: Array, other: str, bound: Array) -> None:
     """Refuses the first value above its bound, which is another argument."""
     values, bound = np.broadcast_arrays(values, bound)
     above = values > bound
@@ -31,7 +31,7 @@ def at_most(name: str, values: np.ndarray, other: str, bound: np.ndarray) -> Non
         refuse(name, f"a whole number in [0, {other}={most}]", got)
 
 
-def chance(name: str, value: Array) -> np.ndarray:
+def chance(name: str, value: Array) -> Array:
     """The values as doubles, after checking that all lie in (0, 1]."""
     values = np.asarray(host(value))
     if values.dtype.kind not in "iuf":
@@ -53,7 +53,7 @@ def fraction(name: str, value: Fraction | float) -> Fraction:
     return value
 
 
-def numbers(log10: bool, *values: np.ndarray) -> list[int]:
+def numbers(log10: bool, *values: Array) -> list[int]:
     """The values as Python integers, for an exact answer."""
     if log10:
         refuse("log10", "False where the answer is exact", log10)
@@ -63,7 +63,7 @@ def numbers(log10: bool, *values: np.ndarray) -> list[int]:
     return [int(x) for x in values]
 
 
-def answer(values: np.ndarray, *given: Array) -> Array:
+def answer(values: Array, *given: Array) -> Array:
     """The host values in the library and on the device of the arguments; a number for numbers."""
     namespace(*given)
     arrays = [x for x in given if array_api_compat.is_array_api_obj(x)]

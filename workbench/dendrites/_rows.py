@@ -7,7 +7,7 @@ from typing import Any
 from workbench.array import Array, namespace
 from workbench.checks import refuse
 
-CHUNK = 2**20  # elements drawn, sorted or packed at a time
+CHUNK = 2**18  # elements drawn, sorted or packed at a time
 
 
 def sorted_rows(patterns: Array, cells: int | None = None) -> Array:
@@ -36,8 +36,8 @@ def sorted_rows(patterns: Array, cells: int | None = None) -> Array:
         rows = xp.sort(rows, axis=1)
         twice = rows[:, 1:] == rows[:, :-1]
         if bool(xp.any(twice)):
-            first = int(xp.max(xp.where(twice, rows[:, 1:], -1)))
-            refuse("patterns", "distinct cells in each row", f"{first} twice")
+            repeated = int(xp.max(xp.where(twice, rows[:, 1:], -1)))
+            refuse("patterns", "rows in which no cell repeats", repeated)
     return rows
 
 
@@ -46,11 +46,16 @@ def sets(rng: Any, count: int, cells: int, active: int) -> Array:
     if not hasattr(rng, "integers"):
         refuse("rng", "a random generator", rng, TypeError)
     rows = max(1, CHUNK // max(active, 1))
-    parts = [
-        _chunk(rng, min(rows, count - start), cells, active)
-        for start in range(0, max(count, 1), rows)
-    ]
-    return parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=0)
+    first = _chunk(rng, min(rows, count), cells, active)
+    if count <= rows:
+        return first
+    xp = namespace(first)
+    out = xp.empty((count, active), dtype=xp.int64, device=first.device)
+    out[:rows, ...] = first
+    for start in range(rows, count, rows):
+        stop = min(start + rows, count)
+        out[start:stop, ...] = _chunk(rng, stop - start, cells, active)
+    return out
 
 
 def _chunk(rng: Any, count: int, cells: int, active: int) -> Array:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workbench.array import Array
 from workbench.dendrites._pairs import Pair, over, ratio, series, times
 
 MOST_CELLS = 2**26  # so that a product of two counts is a whole number a double holds exactly
@@ -80,12 +81,12 @@ def log10_tail(found: Sums) -> np.ndarray:
     with np.errstate(divide="ignore"):
         size = np.log10(found.lower.high / found.upper.high)
         size = size + (found.lower_exponent - found.upper_exponent) * np.log10(2)
-        rare = -size - np.log1p(1 / odds) / np.log(10)
+        rare = -size - np.log1p(1 / np.maximum(odds, 1)) / np.log(10)
     log = np.where(odds > 1, rare, 0 - np.log1p(np.minimum(odds, 1)) / np.log(10))
     return np.where(found.never, -np.inf, log)
 
 
-def over_chunks(law: Callable[..., np.ndarray], *arguments: np.ndarray) -> np.ndarray:
+def over_chunks(law: Callable[..., np.ndarray], *arguments: Array) -> np.ndarray:
     """The law over the broadcast arguments, a bounded number of elements at a time."""
     wide = np.broadcast_arrays(*[np.asarray(x, dtype=np.float64) for x in arguments])
     flat = [x.reshape(-1) for x in wide]
@@ -95,7 +96,7 @@ def over_chunks(law: Callable[..., np.ndarray], *arguments: np.ndarray) -> np.nd
     return np.concatenate(parts).reshape(wide[0].shape)
 
 
-def hypergeometric(answer: Callable[[Sums], np.ndarray], *arguments: np.ndarray) -> np.ndarray:
+def hypergeometric(answer: Callable[[Sums], np.ndarray], *arguments: Array) -> np.ndarray:
     """The answer (a tail, its inverse or its logarithm) over cells, active, synapses, threshold."""
     return over_chunks(lambda *each: answer(sums(*each)), *arguments)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workbench.array import Array
 from workbench.dendrites import _pairs
 from workbench.dendrites._tails import Sums, log10_tail, sums
 
@@ -38,7 +39,7 @@ class _Numbers(NamedTuple):
     tail: Callable[[Sums], np.ndarray]
 
 
-def union_tail(*arguments: np.ndarray, log10: bool = False) -> np.ndarray:
+def union_tail(*arguments: Array, log10: bool = False) -> np.ndarray:
     """The chance of a match over cells, active, synapses, threshold, patterns, or its logarithm."""
     wide = np.broadcast_arrays(*[np.asarray(x, dtype=np.float64) for x in arguments])
     flat = [x.reshape(-1) for x in wide]

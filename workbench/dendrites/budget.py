@@ -106,12 +106,12 @@ def capacity(
 
 
 def _is_below(
-    cells: np.ndarray,
-    active: np.ndarray,
-    synapses: np.ndarray,
-    threshold: np.ndarray,
-    target: np.ndarray,
-) -> np.ndarray:
+    cells: Array,
+    active: Array,
+    synapses: Array,
+    threshold: Array,
+    target: Array,
+) -> Array:
     """Whether the false match is below the target, settled by fractions where doubles cannot."""
     log, goal = hypergeometric(log10_tail, cells, active, synapses, threshold), np.log10(target)
     below = np.asarray(log < goal)

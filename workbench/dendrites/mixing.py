@@ -148,13 +148,13 @@ def _exact_union(method: str, n: int, a: int, s: int, t: int, m: int) -> Fractio
     return 1 - (1 - _exact.tail(n, a, s, t)) ** m
 
 
-def _any(probability: np.ndarray, trials: np.ndarray) -> np.ndarray:
+def _any(probability: Array, trials: Array) -> Array:
     """1 − (1−p)ᴹ without the loss of digits at either end."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(trials == 0, 0.0, -np.expm1(trials * np.log1p(-probability)))
 
 
-def _rounded_size(cells: np.ndarray, synapses: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+def _rounded_size(cells: Array, synapses: Array, patterns: Array) -> Array:
     """The expected size of the union to the nearest whole number, half to even."""
     n, s, m = np.broadcast_arrays(cells, synapses, patterns)
     size = n * _any(s / n, m)

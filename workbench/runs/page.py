@@ -74,6 +74,7 @@ def page(
         record_json=Markup(_script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
+        number=number,
         figures=figures,
         policy=_policy(scripts.values()),
         style=Markup(_style()),
