@@ -10,7 +10,7 @@ import toy
 from browser import chromium
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from opened import opened
-from test_page import ATTACKS, EVIL, PNG, record, shown
+from pages import ATTACKS, EVIL, PNG, record, shown
 
 from workbench.runs.page import page
 
