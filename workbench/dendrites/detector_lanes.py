@@ -90,7 +90,7 @@ def spread(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(single, ZEROS, places)
 
 
-class _Tile:
+class Tile:
     """Access to eight segments' synapses, synapse by synapse, and to the table's rows."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Sequence, words: int):
@@ -132,7 +132,7 @@ def _sums(context: Any, builder: Any, signature: Any, args: Sequence) -> list:
     The arguments are those of `reached`; sums of five planes are too small for a chunk.
     """
     words, rest, planes = (kind.literal_value for kind in signature.args[-3:])
-    tile, chunks = _Tile(context, builder, signature, args, words), args[4]
+    tile, chunks = Tile(context, builder, signature, args, words), args[4]
     if planes < CHUNK.bit_length():
         return _planes(builder, [tile.row(LONG(j)) for j in range(rest)])
     places = [cgutils.alloca_once_value(builder, ZEROS) for _ in range(planes)]
@@ -153,7 +153,7 @@ def any_set(builder: Any, vector: Any) -> Any:
     return builder.icmp_unsigned("!=", words, BYTE(0))
 
 
-def _vectors(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+def vectors(context: Any, builder: Any, kind: Any, array: Any) -> Any:
     """The array's memory as vectors; its rows must be of 64 bytes."""
     data = cgutils.create_struct_proxy(kind)(context, builder, array).data
     return builder.bitcast(data, VECTOR.as_pointer())
@@ -186,7 +186,7 @@ def reached(typing, table, tiles, tile, segment, chunks, bound, out, words, rest
             bit = builder.and_(builder.lshr(bias, LONG(k)), LONG(1))
             every = spread(builder, builder.neg(bit))
             carry = _of_three(builder, MAJORITY, plane, every, carry)
-        places = _vectors(context, builder, signature.args[6], args[6])
+        places = vectors(context, builder, signature.args[6], args[6])
         row = builder.udiv(args[3], LONG(WORDS // words.literal_value))
         builder.store(carry, builder.gep(places, [row]), align=8)
         return any_set(builder, carry)
@@ -205,7 +205,7 @@ def tallied(typing, table, tiles, tile, segment, chunks, top, out, words, rest, 
         count = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(VECTOR, [VECTOR]), "llvm.ctpop.v8i64"
         )
-        places = _vectors(context, builder, signature.args[6], args[6])
+        places = vectors(context, builder, signature.args[6], args[6])
         ones = ir.Constant(VECTOR, [-1] * WORDS)
         left = cgutils.alloca_once_value(builder, ones)
         with cgutils.for_range(builder, builder.add(args[5], LONG(1))) as loop:
