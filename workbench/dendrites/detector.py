@@ -66,7 +66,8 @@ class Detector:
             threshold: least overlap that matches, [0, ∞); 0 matches every pair.
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
                 host's processor by whichever of "gather", "index" and "pairs" is expected to be
-                the fastest; these can be asked for as well. "auto" is "numba" for NumPy arrays and
+                the fastest; these can be asked for as well. "cuda" is the gather for CuPy arrays,
+                which has been compiled but not yet run. "auto" is "numba" for NumPy arrays and
                 "plain" for others. All give the same answers.
             padding: a value outside [0, cells) that fills up the rows of shorter segments and
                 patterns, or None where all are of full length.
@@ -247,6 +248,10 @@ class Detector:
     def _engine(self) -> Any:
         if self._method == "plain":
             return PlainSearch(self._store)
+        if self._method == "cuda":
+            from workbench.dendrites.detector_cuda import CudaSearch
+
+            return CudaSearch(self._store)
         # Numba takes longer to import than all primitives together.
         from workbench.dendrites.detector_numba import NumbaSearch
 
@@ -268,7 +273,7 @@ class Detector:
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:
-        if self._method == "plain":
+        if self._method in ("plain", "cuda"):
             return detector_rows.checked(name, rows, self._cells, self._padding)
         # As the engine's, this import waits until it is needed.
         from workbench.dendrites.detector_repeats import repeated

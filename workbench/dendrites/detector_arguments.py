@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.checks import refuse, whole
 
-METHODS = ("auto", "plain", "numba", "gather", "index", "pairs")
+METHODS = ("auto", "plain", "numba", "gather", "index", "pairs", "cuda")
 MOST_INDEXED = 1 << 18
 
 
@@ -81,8 +81,10 @@ def method(name: str, segments: Any, cells: int, threshold: int) -> str:
     on_host = segments is None or array_api_compat.is_numpy_array(segments)
     if name not in METHODS:
         refuse("method", f"one of {', '.join(map(repr, METHODS))}", name)
-    if name not in ("auto", "plain") and not on_host:
-        refuse("method", "'auto' or 'plain' for segments that are no NumPy array", name)
+    if name == "cuda" and not array_api_compat.is_cupy_array(segments):
+        refuse("method", "another than 'cuda' for segments that are no CuPy array", name)
+    if name not in ("auto", "plain", "cuda") and not on_host:
+        refuse("method", "'auto' or 'plain' (or 'cuda') for segments that are no NumPy array", name)
     if name == "index" and cells > MOST_INDEXED:
         refuse("method", f"another than 'index' for more than {MOST_INDEXED} cells", name)
     if name == "pairs" and threshold < 2:
