@@ -179,73 +179,60 @@ def test_nothing_starts_for_a_value_that_is_refused(tmp_path, monkeypatch):
 SIGNALS = {101: signal.SIGINT, 102: signal.SIGTERM, 104: signal.SIGKILL}
 
 
-@pytest.fixture(scope="module")
-def interrupted(tmp_path_factory):
-    """Runs that are each sent a signal in the middle of a cell; one more tries to run beside."""
-    folder = tmp_path_factory.mktemp("interrupted")
-    toy.notebook(folder / "own.ipynb", toy.code(SLEEPER, "sleep"), "print('after')")
-    runs = {x: toy.command("run", "own.ipynb", "--x", x, cwd=folder) for x in SIGNALS}
-    marks = {x: folder / f"kernel-{x}" for x in SIGNALS}
-    wait(lambda: all(m.exists() and m.read_text() for m in marks.values()), "no kernel started")
-    kernels = {x: int(mark.read_text()) for x, mark in marks.items()}
-    running = {x: r["state"] for x, r in records(folder).items()}
-    beside = toy.command("run", "own.ipynb", "--x", 101, cwd=folder)
-    beside = (*beside.communicate(timeout=PATIENCE), beside.returncode)
-    for x, number in SIGNALS.items():
-        runs[x].send_signal(number)
-    ended = {x: (*run.communicate(timeout=PATIENCE), run.returncode) for x, run in runs.items()}
-    yield {
-        "folder": folder,
-        "kernels": kernels,
-        "running": running,
-        "beside": beside,
-        "ended": ended,
-    }
-    for kernel in kernels.values():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            psutil.Process(kernel).kill()
+def test_runs_that_are_interrupted(tmp_path, monkeypatch):
+    """One test for all of them, since what costs is starting their kernels."""
+    toy.notebook(tmp_path / "own.ipynb", toy.code(SLEEPER, "sleep"), "print('after')")
+    runs = {x: toy.command("run", "own.ipynb", "--x", x, cwd=tmp_path) for x in SIGNALS}
+    kernels = {}
+    try:
+        marks = {x: tmp_path / f"kernel-{x}" for x in SIGNALS}
+        wait(lambda: all(m.exists() and m.read_text() for m in marks.values()), "no kernel starts")
+        kernels |= {x: int(mark.read_text()) for x, mark in marks.items()}
+        assert {r["state"] for r in records(tmp_path).values()} == {"running"}
+        refused_beside_another(tmp_path)
+        for x, number in SIGNALS.items():
+            runs[x].send_signal(number)
+        for x in (101, 102):
+            says_killed(runs[x], tmp_path, x)
+        assert runs[104].wait(PATIENCE) == -signal.SIGKILL
+        killed = records(tmp_path)[104]
+        assert killed["state"] == "running"
+        assert not (tmp_path / "reports" / killed["folder"] / "page.html").exists()
+        wait(lambda: all(map(gone, kernels.values())), "a kernel lives on")
+    finally:
+        for process in runs.values():
+            process.kill()
+            process.communicate()
+        for kernel in kernels.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(kernel).kill()
+    runs_again(tmp_path, killed, monkeypatch)
 
 
-def test_the_record_says_running_meanwhile(interrupted):
-    assert interrupted["running"] == dict.fromkeys(SIGNALS, "running")
-
-
-def test_the_same_run_beside_it_is_refused(interrupted):
-    out, err, status = interrupted["beside"]
-    assert (out, status) == ("", 2)
+def refused_beside_another(folder):
+    """The same run as one that is running."""
+    second = toy.command("run", "own.ipynb", "--x", 101, cwd=folder)
+    out, err = second.communicate(timeout=PATIENCE)
+    assert (out, second.returncode) == ("", 2)
     assert "`run` must be one that is not running already; got 'own/own/x-101-" in err
 
 
-@pytest.mark.parametrize("x", [101, 102])
-def test_a_run_that_is_asked_to_end_says_killed(interrupted, x):
-    _, err, status = interrupted["ended"][x]
-    record = records(interrupted["folder"])[x]
+def says_killed(process, folder, x):
+    _, err = process.communicate(timeout=PATIENCE)
+    record = records(folder)[x]
     assert (record["state"], record["error"]) == ("killed", "cell 'sleep': interrupted")
-    assert status == 1
+    assert process.returncode == 1
     assert "Traceback" not in err
     assert "%|" not in err, "a bar was drawn into a pipe"
-    folder = interrupted["folder"] / "reports" / record["folder"]
-    assert sorted(p.name for p in folder.iterdir()) == ["notebook.ipynb", "record.json"]
+    files = sorted(p.name for p in (folder / "reports" / record["folder"]).iterdir())
+    assert files == ["notebook.ipynb", "record.json"]
 
 
-def test_a_run_that_is_killed_never_says_done(interrupted):
-    record = records(interrupted["folder"])[104]
-    assert (record["state"], interrupted["ended"][104][2]) == ("running", -signal.SIGKILL)
-    assert not (interrupted["folder"] / "reports" / record["folder"] / "page.html").exists()
-
-
-@pytest.mark.parametrize("x", SIGNALS)
-def test_no_kernel_is_left_behind(interrupted, x):
-    wait(lambda: gone(interrupted["kernels"][x]), "the kernel lives on")
-
-
-def test_the_next_run_after_a_killed_one_is_clean(interrupted, monkeypatch):
-    """The same identity, whose cell now ends: the kernel finds a `sleep` that does not."""
-    folder = interrupted["folder"]
+def runs_again(folder, before, monkeypatch):
+    """The run that was killed, whose cell now ends: the kernel finds a `sleep` that does not."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{toy.ROOT}")
     (folder / "sitecustomize.py").write_text("import time\ntime.sleep = lambda _: None\n")
-    before = records(folder)[104]
     record = execute(job("own.ipynb", {"x": 104}), folder / "reports")
     assert (record["identity"], record["state"]) == (before["identity"], "done")
     run = folder / "reports" / record["folder"]
