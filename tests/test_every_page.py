@@ -101,7 +101,7 @@ def test_bare_papermill_runs_a_notebook(tmp_path):
     out = tmp_path / "out.ipynb"
     notebook = NOTEBOOKS / "dendrites" / "detection.ipynb"
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(notebook), str(out)]
-    knobs = ["-p", "cells", "4096", "-p", "segments", "2000", "-p", "patterns", "200"]
+    knobs = ["-p", "cells", "4096", "-p", "segments", "2000", "-p", "pairs", "400000"]
     subprocess.run([*command, *knobs], check=True, capture_output=True, timeout=300)
     cells = nbformat.read(out, 4).cells
     shown = "".join(str(o) for c in cells if c.id == "setup" for o in c.outputs)

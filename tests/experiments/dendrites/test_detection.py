@@ -4,13 +4,14 @@ from conftest import StrictGenerator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.array import seeds
 from workbench.claims import MARKS, declared
 from workbench.dendrites import codes
 from workbench.experiments.dendrites import _printed_numbers, detection
 from workbench.experiments.dendrites.detection import Params
 
 SMALL = {"cells": 512, "active": 20, "synapses": 10, "threshold": 4, "moved": 9}
-SMALL |= {"patterns": 500, "segments": 2000}
+SMALL |= {"pairs": 1_000_000, "segments": 2000}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_both_laws_hold_at_every_threshold_of_other_seeds(seed):
 
 
 def test_a_rate_wrong_by_a_few_per_cent_is_caught():
-    params = Params(**SMALL | {"segments": 20000, "patterns": 5000})
+    params = Params(**SMALL | {"segments": 20000, "pairs": 100_000_000})
     result = detection.run(params)
     assert verdicts(params, result)[detection.FALSE_LAW.text] == "reproduced"
     at = detection._rarest(result.false_law, result.pairs)
@@ -68,15 +69,19 @@ def test_a_segment_that_forgets_is_caught(default):
     assert verdicts(Params(), forgetful)[detection.NO_MISS.text] == "not reproduced"
 
 
-def test_counts_are_those_of_sets():
-    params = Params(**SMALL | {"patterns": 40, "segments": 60})
-    rng = np.random.default_rng(params.seed)
-    stored = codes.patterns(rng, 60, params.cells, params.active)
-    segments = codes.subsamples(rng, stored, params.synapses)
-    random = codes.patterns(rng, 40, params.cells, params.active)
-    overlaps = [len(set(s) & set(p)) for s in segments.tolist() for p in random.tolist()]
+def test_counts_are_those_of_sets(monkeypatch):
+    monkeypatch.setattr(detection, "BATCH", 16)
+    params = Params(**SMALL | {"pairs": 2399, "segments": 60})
+    first, second, _ = (np.random.default_rng(s) for s in seeds(params.seed, 3))
+    stored = codes.patterns(first, 60, params.cells, params.active)
+    segments = codes.subsamples(first, stored, params.synapses)
+    shown = [codes.patterns(second, n, params.cells, params.active) for n in (16, 16, 8)]
+    random = np.concatenate(shown).tolist()
+    overlaps = [len(set(s) & set(p)) for s in segments.tolist() for p in random]
     expected = [sum(o >= t for o in overlaps) for t in range(1, params.synapses + 1)]
-    assert detection.run(params).false_counts.tolist() == expected
+    result = detection.run(params)
+    assert result.false_counts.tolist() == expected
+    assert result.pairs == 2400
 
 
 def test_the_run_is_a_function_of_its_knobs():
@@ -91,6 +96,7 @@ def test_the_run_touches_no_device_array_by_numpy(monkeypatch):
     """The whole run on the stand-in for a GPU gives the host's numbers."""
     host = detection.run(Params(**SMALL))
     monkeypatch.setattr(detection, "generator", lambda seed, backend: StrictGenerator(seed))
+    detection._false_matches.cache_clear()
     device = detection.run(Params(**SMALL))
     for one, two in zip(host, device, strict=True):
         assert isinstance(two, np.ndarray | int)
@@ -109,7 +115,7 @@ def test_every_admitted_setting_ends_in_verdicts(data):
         synapses=synapses,
         threshold=data.draw(st.integers(1, synapses)),
         moved=data.draw(st.integers(0, active)),
-        patterns=data.draw(st.integers(1, 20)),
+        pairs=data.draw(st.integers(1, 400)),
         segments=data.draw(st.integers(1, 20)),
     )
     result = detection.run(params)

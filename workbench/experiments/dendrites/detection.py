@@ -13,12 +13,13 @@ Source:
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from workbench.array import Array, generator, host
+from workbench.array import Array, generator, host, seeds
 from workbench.checks import refuse
 from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.dendrites import codes, laws
@@ -35,6 +36,7 @@ from workbench.knobs import Knobs, knob
 
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.
 MOST_INDICES = 50_000_000
+BATCH = 4096
 
 FALSE_LAW = Statement(
     PAPER, "eq. 4, Fig. 4A", "Random patterns fire a segment as often as the hypergeometric tail"
@@ -55,8 +57,10 @@ class Params(Knobs):
     synapses: int = knob(20, "synapses of a segment", span=(1, 200))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 200))
     moved: int = knob(22, "active cells of a stored pattern moved elsewhere", span=(0, 500))
-    patterns: int = knob(2000, "random patterns to be mistaken", span=(1, 100000), log=True)
     segments: int = knob(20000, "segments, each storing one pattern", span=(1, 200000), log=True)
+    pairs: int = knob(
+        40_000_000, "pairs of a random pattern and a segment", span=(1, 10**13), log=True
+    )
 
     def relations(self) -> None:
         """A pattern fits its population, a segment its pattern, a threshold its segment."""
@@ -68,10 +72,9 @@ class Params(Knobs):
             refuse("threshold", f"in [1, synapses={self.synapses}]", self.threshold)
         if self.moved > self.active:
             refuse("moved", f"in [0, active={self.active}]", self.moved)
-        for name in ("patterns", "segments"):
-            most = MOST_INDICES // self.active
-            if getattr(self, name) > most:
-                refuse(name, f"in [1, {most}] with active={self.active}", getattr(self, name))
+        most = MOST_INDICES // self.active
+        if self.segments > most:
+            refuse("segments", f"in [1, {most}] with active={self.active}", self.segments)
 
 
 class Result(NamedTuple):
@@ -89,27 +92,53 @@ class Result(NamedTuple):
 
 def run(params: Params) -> Result:
     """The measured false and missed matches of the run, and their laws."""
-    rng = generator(params.seed, params.backend)
-    stored = codes.patterns(rng, params.segments, params.cells, params.active)
-    segments = codes.subsamples(rng, stored, params.synapses)
-    random = codes.patterns(rng, params.patterns, params.cells, params.active)
-    detector = Detector(segments, params.cells, params.threshold)
-    histogram = host(detector.overlap_histogram(random))
-    noisy = codes.perturbed(rng, stored, params.cells, params.moved)
-    guard = min(params.synapses - params.threshold, params.active)
-    guarded = codes.perturbed(rng, stored, params.cells, guard)
-    thresholds = np.arange(1, params.synapses + 1)
-    kept = host(codes.overlaps(segments, noisy))
+    p = params
+    stored, segments = _population(p.seed, p.backend, p.cells, p.active, p.synapses, p.segments)
+    histogram, pairs = _false_matches(
+        p.seed, p.backend, p.cells, p.active, p.synapses, p.segments, p.pairs
+    )
+    rng = generator(seeds(p.seed, 3)[2], p.backend)
+    kept = host(codes.overlaps(segments, codes.perturbed(rng, stored, p.cells, p.moved)))
+    guard = min(p.synapses - p.threshold, p.active)
+    guarded = host(codes.overlaps(segments, codes.perturbed(rng, stored, p.cells, guard)))
+    thresholds = np.arange(1, p.synapses + 1)
     return Result(
         thresholds=thresholds,
-        pairs=params.patterns * params.segments,
+        pairs=pairs,
         false_counts=_at_least(histogram),
-        false_law=laws.false_match(params.cells, params.active, params.synapses, thresholds),
-        trials=params.segments,
-        missed_counts=params.segments - _at_least(np.bincount(kept, minlength=params.synapses + 1)),
-        missed_law=laws.false_negative(params.active, params.synapses, thresholds, params.moved),
-        missed_in_guard=int((host(codes.overlaps(segments, guarded)) < params.threshold).sum()),
+        false_law=laws.false_match(p.cells, p.active, p.synapses, thresholds),
+        trials=p.segments,
+        missed_counts=p.segments - _at_least(np.bincount(kept, minlength=p.synapses + 1)),
+        missed_law=laws.false_negative(p.active, p.synapses, thresholds, p.moved),
+        missed_in_guard=int((guarded < p.threshold).sum()),
     )
+
+
+def _population(
+    seed: int, backend: str, cells: int, active: int, synapses: int, segments: int
+) -> tuple[Array, Array]:
+    """The stored patterns and the segment of each."""
+    rng = generator(seeds(seed, 3)[0], backend)
+    stored = codes.patterns(rng, segments, cells, active)
+    return stored, codes.subsamples(rng, stored, synapses)
+
+
+# What the slider and the panel change most leaves the false matches as they are.
+@functools.lru_cache(maxsize=4)
+def _false_matches(
+    seed: int, backend: str, cells: int, active: int, synapses: int, segments: int, pairs: int
+) -> tuple[np.ndarray, int]:
+    """How many pairs have each overlap, and how many pairs there were; memory stays bounded."""
+    _, rows = _population(seed, backend, cells, active, synapses, segments)
+    detector = Detector(rows, cells, 1)
+    rng = generator(seeds(seed, 3)[1], backend)
+    patterns = -(-pairs // segments)
+    counts = [min(BATCH, patterns - start) for start in range(0, patterns, BATCH)]
+    histogram = np.zeros(synapses + 1, dtype=np.int64)
+    for count in counts:
+        random = codes.patterns(rng, count, cells, active)
+        histogram += host(detector.overlap_histogram(random))
+    return histogram, patterns * segments
 
 
 def _at_least(histogram: Int[np.ndarray, " overlaps"]) -> Int[np.ndarray, " thresholds"]:
