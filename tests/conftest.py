@@ -3,9 +3,15 @@
 import array_api_strict
 import numpy as np
 import pytest
+import toy
+from hypothesis import settings
 from jaxtyping import config
 
 from workbench.array import generator, has_gpu
+
+# Machines that run tests are shared; an example's time says nothing about its truth.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 DEVICE = array_api_strict.Device("device1")
 
@@ -75,3 +81,9 @@ def unchecked():
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A house of its own with one experiment, `toys/toy`, and its notebook."""
+    return toy.house(tmp_path, monkeypatch)

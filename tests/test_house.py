@@ -11,12 +11,12 @@ import nbformat
 import pytest
 import yaml
 
-from workbench.claims import Statement
+from workbench.claims import declared
 from workbench.runs.find import experiments
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = experiments()
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*/*.ipynb"))
 MODULES = sorted(p for folder in ("workbench", "widgets") for p in (ROOT / folder).rglob("*.py"))
 SECTIONS = ["title", "question", "parameters", "setup", "theory", "claims", "caveats", "references"]
 
@@ -60,7 +60,7 @@ def test_the_parameters_cell_is_the_model_s(experiment):
 def test_an_experiment_offers_what_runs_need(experiment):
     module = experiment.module()
     assert all(hasattr(module, name) for name in ("Params", "Result", "run", "summary", "claims"))
-    assert any(isinstance(v, Statement) for v in vars(module).values())
+    assert declared(module)
 
 
 @each_notebook

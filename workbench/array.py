@@ -62,6 +62,11 @@ def generator(seed: int, backend: str = "numpy") -> Any:
     raise ValueError(f"`backend` must be 'numpy' or 'cupy'; got {backend!r}")
 
 
+def seeds(seed: int, count: int) -> list[int]:
+    """Seeds of as many independent generators, derived from one (NumPy's SeedSequence)."""
+    return [int(child) for child in np.random.SeedSequence(seed).generate_state(count)]
+
+
 def device_name(backend: str = "numpy") -> str:
     """What the backend computes on: the processor's architecture, or the GPU by its name."""
     if backend == "numpy":

@@ -12,22 +12,21 @@ mathematical theory of sparsity, neurons and active dendrites", arXiv 1601.00720
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import array_api_compat
 import numpy as np
 from jaxtyping import Int, Integer
 
-from workbench.array import Array, host, like, namespace
-from workbench.checks import refuse, whole
-from workbench.dendrites import detector_file
-from workbench.dendrites.detector_plain import PlainScan
+from workbench.array import Array, like, namespace
+from workbench.checks import whole
+from workbench.dendrites import detector_arguments, detector_file, detector_pieces, detector_rows
+from workbench.dendrites.detector_plain import PlainSearch
+from workbench.dendrites.detector_store import Store
 
-MOST_CELLS = 65_536
-METHODS = ("auto", "plain", "numba")
-CHECKED_AT_ONCE = 1 << 20
+MOST_CELLS = 1 << 24
+Rows = Integer[Array, "rows cells"] | list | tuple
 
 
 class Matches(NamedTuple):
@@ -40,46 +39,70 @@ class Matches(NamedTuple):
 class Detector:
     """The segments of a population, ready to be matched against any number of patterns.
 
-    The segments are copied, two bytes a synapse, and stay where the caller's array lives.
+    The segments are copied, two bytes a synapse (four beyond 65,536 cells), and stay where the
+    caller's array lives. What a method makes of them is kept as well: two bytes a synapse for the
+    gather; two a synapse and four a cell for every 32,768 segments for the index; some ten a pair
+    for the pairs. Of an array mapped from a file nothing is kept: it is read, checked and worked on
+    in blocks of 2^20 segments, in each call.
     """
 
     def __init__(
         self,
-        segments: Integer[Array, "segments synapses"],
+        segments: Rows,
         cells: int,
         threshold: int,
         method: str = "auto",
+        *,
+        padding: int | None = None,
+        numbers: Integer[Array, " rows"] | None = None,
+        threads: int | None = None,
     ) -> None:
         """Checks and stores the segments; an index, where the method has one, is made at first use.
 
         Args:
             segments: the cells each segment has synapses on, [0, cells), distinct within a row, in
-                any order.
-            cells: cells in the population, [1, 65536].
+                any order; or a list of one-dimensional arrays, which may differ in length.
+            cells: cells in the population, [1, 2^24].
             threshold: least overlap that matches, [0, ∞); 0 matches every pair.
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
-                host's processor, "auto" is "numba" for NumPy arrays and "plain" for others. All
-                give the same answers.
+                host's processor by whichever of "gather", "index" and "pairs" is expected to be
+                the fastest; these can be asked for as well. "cuda" is the gather for CuPy arrays,
+                which has been compiled but not yet run. "auto" is "numba" for NumPy arrays and
+                "plain" for others. All give the same answers.
+            padding: a value outside [0, cells) that fills up the rows of shorter segments and
+                patterns, or None where all are of full length.
+            numbers: for each row the segment it belongs to, ascending. Rows of one segment are
+                patterns kept apart on it: it matches where one of them does. None for 0, 1, ….
+            threads: threads at work at the same time, or None for all processors.
 
         Raises:
             TypeError: if an argument is of another kind than it must be.
             ValueError: if one is outside its span or a row names a cell twice.
         """
-        self._cells = _number("cells", cells, 1, MOST_CELLS)
-        self._threshold = _number("threshold", threshold, 0)
-        self._lists = like(_rows("segments", segments, self._cells), segments)
+        told = detector_arguments
+        self._cells = told.number("cells", cells, 1, MOST_CELLS)
+        self._threshold = told.number("threshold", threshold, 0)
+        self._padding = told.padding(padding, self._cells)
+        self._threads = told.threads(threads)
+        listed = isinstance(segments, list | tuple)
+        first = next(iter(segments), None) if listed else segments
         self._asked = method
-        self._method = _chosen(method, self._lists)
+        self._method = told.method(method, first, self._cells, self._threshold)
+        mapped = isinstance(segments, np.memmap) and padding is None
+        rows = self._rows("segments", segments[:0] if mapped else segments)
+        lists = segments if mapped else like(rows, first)
+        of_rows = told.numbers(numbers, lists.shape[0])
+        self._store = Store(self._cells, lists, of_rows, mapped)
 
     @property
     def segments(self) -> int:
         """How many segments there are."""
-        return self._lists.shape[0]
+        return self._store.segments
 
     @property
     def synapses(self) -> int:
-        """Synapses on each segment."""
-        return self._lists.shape[1]
+        """Synapses on the longest segment."""
+        return self._store.width
 
     @property
     def cells(self) -> int:
@@ -93,33 +116,65 @@ class Detector:
 
     @property
     def method(self) -> str:
-        """The method in use, "plain" or "numba"; never "auto"."""
+        """The method in use; never "auto"."""
         return self._method
 
-    def matches(self, patterns: Integer[Array, "patterns active"]) -> Matches:
+    def matches(self, patterns: Rows) -> Matches:
         """All pairs with an overlap of at least the threshold, sorted by pattern, then segment.
 
-        Beyond the answer, 16 bytes a match and four times that while it is sorted, and a copy of
-        the patterns, 2 bytes an index, memory is bounded: under 100 MB for "plain"; for "numba"
-        12 MB and the index, 2 bytes a synapse and 8 (cells + 1) for every 65,536 segments.
+        Beyond the answer, 16 bytes a match and four times that while it is sorted, a copy of the
+        patterns, 2 bytes an index, and what is kept of the segments, memory is bounded: for "plain"
+        100 MB; for the others 40 MB a thread and, for the gather's tables, 600 bytes a cell.
 
         Args:
             patterns: the active cells of each pattern, [0, cells), distinct within a row, in any
-                order; of the same library as the segments.
+                order; of the same library as the segments, or a list as for these.
 
         Raises:
             TypeError: if the indices are no whole numbers or the library is not the segments'.
             ValueError: if an index is outside [0, cells) or stands twice in a row.
         """
         rows = self._checked(patterns)
-        if self._threshold > min(self.synapses, rows.shape[1]):
-            return _sorted([], rows.shape[0])
-        return _sorted(self._engine.matches(rows, self._threshold), rows.shape[0])
+        return Matches(*detector_pieces.in_order(self._pieces(rows), rows.shape[0]))
 
-    def overlap_histogram(
-        self, patterns: Integer[Array, "patterns active"]
-    ) -> Int[np.ndarray, " overlaps"]:
-        """How many pairs have each overlap 0 … synapses; sums to patterns · segments.
+    def stream(self, patterns: Rows | Iterable[Rows], progress: bool = True) -> Iterator[Matches]:
+        """The matches piece by piece, in bounded memory whatever their number.
+
+        Each piece is sorted. Pieces of earlier patterns, 4096 at a time, come first, and among
+        these, pieces of earlier segments; together they hold each of the pairs of `matches` once.
+        Stopping, also by an interrupt, loses nothing that was delivered and leaves nothing behind.
+
+        Args:
+            patterns: as for `matches`, or an iterable of such arrays; their rows are numbered on.
+            progress: whether a bar shows from the second second on how many patterns are done.
+
+        Raises:
+            TypeError: as `matches`.
+            ValueError: as `matches`.
+        """
+        with detector_pieces.bar(progress) as bar:
+            done = 0
+            for batch in detector_pieces.batches(patterns):
+                rows = self._checked(batch)
+                for piece in self._pieces(rows):
+                    pattern, segment = detector_pieces.in_order([piece], rows.shape[0])
+                    yield Matches(pattern + done, segment)
+                done += rows.shape[0]
+                bar.update(rows.shape[0])
+
+    def plan(self, patterns: Rows) -> Any:
+        """What `matches` would do with these patterns now, and why: a `Plan`, readable as text.
+
+        Raises:
+            TypeError: as `matches`.
+            ValueError: as `matches`.
+        """
+        rows = self._checked(patterns)
+        threshold = min(max(self._threshold, 1), max(self.synapses, 1))
+        return self._engine.plan(rows, threshold)
+
+    def overlap_histogram(self, patterns: Rows) -> Int[np.ndarray, " overlaps"]:
+        """How many pairs of a row and a pattern have each overlap 0 … synapses.
 
         Counted in blocks, so that memory stays within the bound of `matches`.
 
@@ -132,13 +187,49 @@ class Detector:
         """
         return self._engine.overlap_histogram(self._checked(patterns))
 
+    def add(self, segments: Rows, numbers: Array | None = None) -> Int[np.ndarray, " rows"]:
+        """Appends segments and returns their numbers; the others stay as they are.
+
+        Args:
+            segments: as for the detector.
+            numbers: as for the detector, larger than all numbers so far; None for the next ones.
+
+        Raises:
+            TypeError: as for the detector.
+            ValueError: as for the detector, or if the segments are mapped from a file.
+        """
+        rows = self._rows("segments", segments)
+        return self._store.add(rows, detector_arguments.numbers(numbers, rows.shape[0]))
+
+    def remove(self, numbers: Integer[Array, " some"]) -> None:
+        """Drops segments; the others keep their numbers, and these are never given again.
+
+        Raises:
+            ValueError: if a number is not in use or stands twice, or the segments are mapped.
+        """
+        self._store.remove(whole("numbers", numbers, 0))
+
+    def replace(self, numbers: Integer[Array, " some"], segments: Rows) -> None:
+        """Gives segments other synapses; only the blocks of 2^20 segments they are in are remade.
+
+        Args:
+            numbers: the segments, each of one row.
+            segments: their new rows, in the same order.
+
+        Raises:
+            TypeError: as for the detector.
+            ValueError: if a number is not in use or stands twice, if rows and numbers are not as
+                many, or the segments are mapped.
+        """
+        self._store.replace(whole("numbers", numbers, 0), self._rows("segments", segments))
+
     def save(self, path: str | os.PathLike) -> None:
         """Writes one file with a version and a checksum; `path` holds the old file or the new.
 
         Raises:
             OSError: if the file cannot be written.
         """
-        detector_file.write(path, host(self._lists), self._cells, self._threshold, self._asked)
+        detector_file.write(path, self._store, self._threshold, self._asked)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Detector:
@@ -148,67 +239,43 @@ class Detector:
             OSError: if the file cannot be read.
             ValueError: if it is foreign, cut short, damaged, or of another version.
         """
-        return cls(**detector_file.read(path))
+        arguments, following = detector_file.read(path)
+        detector = cls(**arguments)
+        detector._store.following = following
+        return detector
 
     @cached_property
     def _engine(self) -> Any:
         if self._method == "plain":
-            return PlainScan(self._lists, self._cells)
+            return PlainSearch(self._store)
+        if self._method == "cuda":
+            from workbench.dendrites.detector_cuda import CudaSearch
+
+            return CudaSearch(self._store)
         # Numba takes longer to import than all primitives together.
-        from workbench.dendrites.detector_numba import InvertedIndex
+        from workbench.dendrites.detector_numba import NumbaSearch
 
-        return InvertedIndex(self._lists, self._cells)
+        return NumbaSearch(self._store, self._method, self._threads)
 
-    def _checked(self, patterns: Array) -> np.ndarray:
-        rows = _rows("patterns", patterns, self._cells)
-        namespace(self._lists, patterns)
+    def _pieces(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pieces of the list of matches, segments ascending within each pattern."""
+        store, pieces = self._store, iter(())
+        if self._threshold == 0:
+            pieces = detector_pieces.every(rows.shape[0], store.rows)
+        elif self._threshold <= min(store.width, rows.shape[1]) and len(rows) and store.rows:
+            pieces = self._engine.matches(rows, self._threshold)
+        return detector_pieces.numbered(pieces, store.numbers)
+
+    def _checked(self, patterns: Rows) -> np.ndarray:
+        rows = self._rows("patterns", patterns)
+        if not isinstance(patterns, list | tuple):
+            namespace(self._store.like, patterns)
         return rows
 
+    def _rows(self, name: str, rows: Any) -> np.ndarray:
+        if self._method in ("plain", "cuda"):
+            return detector_rows.checked(name, rows, self._cells, self._padding)
+        # As the engine's, this import waits until it is needed.
+        from workbench.dendrites.detector_repeats import repeated
 
-def _sorted(pieces: Iterable[tuple[np.ndarray, np.ndarray]], patterns: int) -> Matches:
-    """The pieces as one list, given that segments already ascend within each pattern."""
-    empty = np.zeros(0, np.int64)
-    columns = zip((empty, empty), *pieces, strict=True)
-    pattern, segment = (np.concatenate(column) for column in columns)
-    # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
-    key = pattern.astype(np.min_scalar_type(max(patterns - 1, 0)))
-    order = np.argsort(key, kind="stable")
-    return Matches(pattern[order], segment[order])
-
-
-def _rows(name: str, rows: Array, cells: int) -> np.ndarray:
-    """A copy of the rows on the host as uint16, after checking the span and that none repeats."""
-    if not array_api_compat.is_array_api_obj(rows):
-        refuse(name, "a two-dimensional array of cell indices", rows, TypeError)
-    if rows.ndim != 2:
-        refuse(name, "two-dimensional, (rows, cell indices)", tuple(rows.shape))
-    checked = np.empty(rows.shape, np.uint16)
-    step = max(1, CHECKED_AT_ONCE // max(1, rows.shape[1]))
-    # At least one round, so that the kind of an empty array is checked as well.
-    for first in range(0, max(1, rows.shape[0]), step):
-        last = min(first + step, rows.shape[0])
-        block = whole(name, rows[first:last, :], 0, cells - 1).astype(np.uint16)
-        checked[first:last] = block
-        block.sort(axis=1)
-        again = block[:, 1:] == block[:, :-1]
-        if again.any():
-            refuse(name, "distinct cells within a row", [int(block[:, 1:][again][0])] * 2)
-    return checked
-
-
-def _number(name: str, value: Any, low: int, high: int | None = None) -> int:
-    number = whole(name, value, low, high)
-    if number.ndim:
-        refuse(name, "one whole number", value, TypeError)
-    return int(number)
-
-
-def _chosen(method: str, lists: Array) -> str:
-    on_host = array_api_compat.is_numpy_array(lists)
-    if method not in METHODS:
-        refuse("method", "one of 'auto', 'plain', 'numba'", method)
-    if method == "numba" and not on_host:
-        refuse("method", "'auto' or 'plain' for segments that are no NumPy array", method)
-    if method == "auto":
-        return "numba" if on_host else "plain"
-    return method
+        return detector_rows.checked(name, rows, self._cells, self._padding, repeated)

@@ -1,127 +1,224 @@
-"""Overlaps by an inverted index: for each cell, the segments with a synapse on it.
+"""The methods that Numba compiles, over all blocks of segments and in several threads.
 
-A pattern visits the lists of its active cells and counts the visits to each segment, on average
-active · synapses / cells a pair. The segments are cut into blocks of 65,536, so that a segment's
-number within its block takes two bytes and the block's counters stay in the processor's cache.
+"gather" counts batches of patterns bit-sliced, "index" visits the active cells' segments, "pairs"
+looks up pairs of active cells. What a method makes of a block of segments is kept with the block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import no_type_check
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
-import numba
 import numpy as np
 
-SEGMENTS_AT_ONCE = 65_536
+from workbench.dendrites import detector_gather, detector_index, detector_pairs
+from workbench.dendrites.detector_plan import Plan, Problem, plans
+from workbench.dendrites.detector_rates import rates
+from workbench.dendrites.detector_store import Block, Store
+
 PATTERNS_AT_ONCE = 4096
-MATCHES_AT_ONCE = 1 << 18
+ROWS_AT_ONCE = 1 << 16
+SPANS_A_THREAD = 4
+PAIRS_HELD = 1 << 20
+# Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
+BUILDING = {"index": 20, "pairs": 150}
+Piece = tuple[np.ndarray, np.ndarray]
 
 
-class InvertedIndex:
-    """The segments of every cell, block by block.
+class NumbaSearch:
+    """Answers by the method asked for, or by the one that the plan expects to be fastest.
 
-    Memory in bytes: 2 a synapse, 8 (cells + 1) a block, and 12 MB at work.
+    The gather needs next to no preparation. An index is made once so much time was lost for want of
+    it as making it takes, so that all calls together take at most about twice what they would have,
+    had they been foreseen. Where lanes are counted again much more often than with random segments,
+    no first counts are made any more.
     """
 
-    def __init__(self, lists: np.ndarray, cells: int) -> None:
-        """Makes the index of the checked synapse lists, uint16 (segments, synapses)."""
-        self._segments, self._synapses = lists.shape
-        blocks = -(-self._segments // SEGMENTS_AT_ONCE)
-        self._starts = np.zeros((blocks, cells + 1), np.int64)
-        self._members = np.empty(lists.size, np.uint16)
-        _invert(lists, self._starts, self._members)
+    def __init__(self, store: Store, method: str, threads: int) -> None:
+        """Looks at the segments only when asked something."""
+        self._store, self._method, self._threads = store, method, threads
+        self._lost: Counter[str] = Counter()
+        self._wary, self._split = False, 0
 
-    def matches(
-        self, patterns: np.ndarray, threshold: int
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pieces of the list of matches, segments ascending within each pattern.
+    def plan(self, patterns: np.ndarray, threshold: int) -> Plan:
+        """What `matches` would do now."""
+        return self._chosen(patterns, threshold)[0]
+
+    def matches(self, patterns: np.ndarray, threshold: int) -> Iterator[Piece]:
+        """Pieces of the list of matches, rows of the store ascending within each pattern.
 
         Args:
-            patterns: checked cell indices, uint16.
-            threshold: least overlap, [0, synapses].
+            patterns: checked cell indices.
+            threshold: least overlap, [1, synapses].
         """
-        pattern = np.empty(MATCHES_AT_ONCE, np.int64)
-        segment = np.empty(MATCHES_AT_ONCE, np.uint16)
-        for block, first in enumerate(range(0, self._segments, SEGMENTS_AT_ONCE)):
-            counts, done = self._counters(first), 0
-            while done < patterns.shape[0]:
-                some = patterns[done : done + PATTERNS_AT_ONCE]
-                taken, found = _match(
-                    self._starts[block], self._members, some, threshold, counts, pattern, segment
-                )
-                yield pattern[:found] + done, segment[:found].astype(np.int64) + first
-                done += taken
+        for first in range(0, patterns.shape[0], PATTERNS_AT_ONCE):
+            some = patterns[first : first + PATTERNS_AT_ONCE]
+            plan, lost = self._chosen(some, threshold)
+            self._lost.update(lost)
+            work = {"gather": self._gather, "index": self._index, "pairs": self._pairs}
+            for pattern, row in in_order(work[plan.method](some, threshold, plan), self._threads):
+                yield pattern + first, row
 
     def overlap_histogram(self, patterns: np.ndarray) -> np.ndarray:
         """How many pairs have each overlap 0 … synapses."""
-        reached = np.zeros(self._synapses + 2, np.int64)
-        reached[0] = patterns.shape[0] * self._segments
-        for block, first in enumerate(range(0, self._segments, SEGMENTS_AT_ONCE)):
-            counts = self._counters(first)
-            for done in range(0, patterns.shape[0], PATTERNS_AT_ONCE):
-                some = patterns[done : done + PATTERNS_AT_ONCE]
-                _reach(self._starts[block], self._members, some, counts, reached)
-        return reached[:-1] - reached[1:]
+        pairs = np.zeros(self._store.width + 1, np.int64)
+        if self._store.width:
+            for some in in_order(self._tallies(patterns), self._threads):
+                pairs += some
+        pairs[0] = self._store.rows * patterns.shape[0] - pairs[1:].sum()
+        return pairs
 
-    def _counters(self, first: int) -> np.ndarray:
-        """One counter for each segment of the block that starts at `first`."""
-        size = min(SEGMENTS_AT_ONCE, self._segments - first)
-        return np.empty(size, np.uint8 if self._synapses <= 255 else np.uint32)
+    def _chosen(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, dict[str, float]]:
+        """The plan, and the seconds by which methods that are not at hand would be faster."""
+        faster: dict[str, float] = {}
+        for plan in self._plans(patterns, threshold):
+            if plan.method == self._method:
+                return plan, {}
+            if self._method == "numba" and self._at_hand(plan):
+                return plan, {name: plan.seconds - seconds for name, seconds in faster.items()}
+            faster[plan.method] = plan.seconds
+        raise AssertionError("the gather is always at hand")
+
+    def _at_hand(self, plan: Plan) -> bool:
+        """Whether what the method needs is made, or the time lost without it would have paid it."""
+        if plan.method == "gather":
+            return True
+        if self._store.mapped or (self._wary and plan.method == "pairs"):
+            return False
+        if all(block.has(plan.method) for block in self._store.blocks()):
+            return True
+        price = BUILDING[plan.method] * self._store.rows * plan.stored
+        return self._lost[plan.method] > 1e-9 * price
+
+    def _gather(
+        self, patterns: np.ndarray, threshold: int, plan: Plan
+    ) -> Iterator[Iterator[Piece]]:
+        wary, tables = self._wary, {}
+        for block in self._store.blocks():
+            tiles = block.made("gather", detector_gather.tiled, self._store.cells)
+            for span in self._spans(tiles.cells.shape[0], detector_gather.TILE):
+                if self._wary and not wary:
+                    wary, tables = True, {}
+                    plan = self._again("gather", patterns, threshold)
+                for first in range(0, len(patterns), 64 * plan.words * plan.group):
+                    if first not in tables:
+                        tables[first] = detector_gather.table(
+                            patterns, first, plan.words, plan.group, self._store.cells
+                        )
+                    found = detector_gather.matches(
+                        tiles, span, tables[first], plan.tested, threshold
+                    )
+                    yield self._watched(found, block, (span[1] - span[0]) * detector_gather.TILE)
+
+    def _index(self, patterns: np.ndarray, threshold: int, plan: Plan) -> Iterator[Iterator[Piece]]:
+        cells, self._split = self._store.cells, self._split or plan.tested
+        for block in self._store.blocks():
+            if self._wary:
+                plan = self._again("index", patterns, threshold)
+            indexes = (block.made("index", detector_index.indexed, 0, self._split, cells),)
+            if plan.tested > self._split:
+                rest = self._split, self._store.width, cells
+                indexes += (block.made("rest", detector_index.indexed, *rest),)
+            for span in self._spans(-(-block.lists.shape[0] // detector_index.PART)):
+                found = detector_index.matches(
+                    block.lists, indexes, plan.tested, span, patterns, cells, threshold
+                )
+                rows = (span[1] - span[0]) * detector_index.PART * len(patterns)
+                yield self._watched(found, block, rows)
+
+    def _pairs(self, patterns: np.ndarray, threshold: int, plan: Plan) -> Iterator[Iterator[Piece]]:
+        cells = self._store.cells
+        for block in self._store.blocks():
+            index = block.made("pairs", detector_pairs.paired, cells, threshold)
+            found = detector_pairs.matches(block.lists, index, patterns, cells, threshold)
+            yield self._watched(found, block, block.lists.shape[0] * len(patterns))
+
+    def _tallies(self, patterns: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
+        words = next((w for w in (1, 2, 4) if patterns.shape[0] <= 64 * w), 8)
+        for first in range(0, patterns.shape[0], 64 * words):
+            table = detector_gather.table(patterns, first, words, 1, self._store.cells)
+            for block in self._store.blocks():
+                tiles = block.made("gather", detector_gather.tiled, self._store.cells)
+                for span in self._spans(tiles.cells.shape[0], detector_gather.TILE):
+                    yield map(detector_gather.tally, (tiles,), (span,), (table,))
+
+    def _plans(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, ...]:
+        store = self._store
+        if self._split <= store.width - threshold:
+            self._split = 0  # wider rows came in, for which all blocks were made anew
+        rows, batch = max(1, store.rows), max(1, len(patterns))
+        problem = Problem(store.cells, patterns.shape[1], store.width, threshold, rows, batch)
+        return plans(problem, rates(), self._wary, self._split)
+
+    def _again(self, method: str, patterns: np.ndarray, threshold: int) -> Plan:
+        """The method's plan by what is known by now."""
+        return next(p for p in self._plans(patterns, threshold) if p.method == method)
+
+    def _watched(
+        self, found: Iterator[tuple[np.ndarray, np.ndarray, int]], block: Block, rows: int
+    ) -> Iterator[Piece]:
+        """The pieces with the store's row numbers; too many second counts make wary."""
+        again = 0
+        for pattern, row, lanes in found:
+            again += lanes
+            if again > 1000 + rows // 4:
+                self._wary = True
+            yield pattern, row + block.first
+
+    def _spans(self, size: int, rows: int = 1) -> Iterator[tuple[int, int]]:
+        """Equal parts of the range, enough of them to keep all threads at work."""
+        parts = max(
+            -(-size * rows // ROWS_AT_ONCE), SPANS_A_THREAD * (self._threads > 1) * self._threads, 1
+        )
+        bounds = np.linspace(0, size, min(parts, max(size, 1)) + 1).astype(int).tolist()
+        yield from zip(bounds, bounds[1:], strict=False)
 
 
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _invert(lists, starts, members):
-    """Fills in the index: `starts` bounds each cell's part of `members`, block by block."""
-    for block in range(starts.shape[0]):
-        first = block * SEGMENTS_AT_ONCE
-        last = min(first + SEGMENTS_AT_ONCE, lists.shape[0])
-        bounds = starts[block]
-        for segment in range(first, last):
-            for synapse in range(lists.shape[1]):
-                bounds[lists[segment, synapse] + 1] += 1
-        bounds[0] = first * lists.shape[1]
-        for cell in range(1, bounds.shape[0]):
-            bounds[cell] += bounds[cell - 1]
-        free = bounds.copy()
-        for segment in range(first, last):
-            for synapse in range(lists.shape[1]):
-                cell = lists[segment, synapse]
-                members[free[cell]] = segment - first
-                free[cell] += 1
+def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
+    """What the tasks yield, task after task, while other threads are ahead at the next ones.
+
+    A thread holds at most about PAIRS_HELD pairs that nobody has asked for yet. Whoever stops
+    asking, also by an interrupt, stops the threads.
+    """
+    if threads == 1:
+        for task in tasks:
+            yield from task
+        return
+    pool, tasks, waiting = _pool(threads), iter(tasks), deque()
+    try:
+        while True:
+            while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
+                waiting.append((task, pool.submit(_some, task)))
+            if not waiting:
+                return
+            task, ahead = waiting.popleft()
+            pieces, more = ahead.result()
+            yield from pieces
+            if more:
+                waiting.appendleft((task, pool.submit(_some, task)))
+    finally:
+        for _, ahead in waiting:
+            ahead.cancel()
 
 
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _match(bounds, members, patterns, threshold, counts, pattern, segment):
-    """Patterns done and matches found, until all are done or another might not find room."""
-    found = 0
-    for row in range(patterns.shape[0]):
-        if found + counts.shape[0] > pattern.shape[0]:
-            return row, found
-        counts[:] = 0
-        for active in range(patterns.shape[1]):
-            cell = patterns[row, active]
-            for place in range(bounds[cell], bounds[cell + 1]):
-                counts[members[place]] += 1
-        for candidate in range(counts.shape[0]):
-            if counts[candidate] >= threshold:
-                pattern[found] = row
-                segment[found] = candidate
-                found += 1
-    return patterns.shape[0], found
+def _some(task: Iterator) -> tuple[list, bool]:
+    """The task's next pieces, and whether there may be more."""
+    pieces, held = [], 0
+    for piece in task:
+        pieces.append(piece)
+        held += len(piece[0]) if isinstance(piece, tuple) else 0
+        if held > PAIRS_HELD:
+            return pieces, True
+    return pieces, False
 
 
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _reach(bounds, members, patterns, counts, reached):
-    """Adds to reached[k], k ≥ 1, the pairs with an overlap of at least k, as each gets there."""
-    for row in range(patterns.shape[0]):
-        counts[:] = 0
-        for active in range(patterns.shape[1]):
-            cell = patterns[row, active]
-            for place in range(bounds[cell], bounds[cell + 1]):
-                member = members[place]
-                counts[member] += 1
-                reached[counts[member]] += 1
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "detector")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has the pool but none of its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,219 @@
+"""How fast is the detector, against what else answers the same question on the same machine?
+
+    python benchmarks/detector.py [--rounds 5] [--quick]
+
+Contestants take turns within a round; a time is the median over rounds. All lists of matches are
+compared before any time is taken. Making an index is timed apart. It prints a table and writes
+results/detector-MACHINE.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from detector_peers import Faiss, NumpyScan, Ours, Scipy, SparseDotTopn
+from detector_reads import read_rates
+
+from workbench.dendrites.detector import Detector
+from workbench.dendrites.detector_rates import rates
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("numpy", "scipy", "numba", "faiss-cpu", "sparse-dot-topn")
+
+
+class Case(NamedTuple):
+    """Sizes, and the sentence that names them."""
+
+    title: str
+    cells: int
+    active: int
+    synapses: int
+    threshold: int
+    segments: int
+    patterns: int
+
+    def draw(self, seed=0):
+        """Patterns, and random segments of which one in a hundred is a part of a pattern."""
+        rng = np.random.default_rng(seed)
+        patterns = rows(rng, self.patterns, self.cells, self.active)
+        segments = rows(rng, self.segments, self.cells, self.synapses)
+        source = rng.integers(0, self.patterns, len(segments[::100]))
+        segments[::100] = rng.permuted(patterns[source], axis=1)[:, : self.synapses]
+        return patterns, segments
+
+
+def rows(rng, count, cells, each):
+    """Rows of distinct cells."""
+    drawn = rng.integers(0, cells, (count, each))
+    while True:
+        ordered = np.sort(drawn, axis=1)
+        again = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+        if not again.any():
+            return drawn
+        drawn[again] = rng.integers(0, cells, (int(again.sum()), each))
+
+
+def race(case, contestants, rounds):
+    """Seconds a pair and to make the index, of each contestant, after comparing their lists."""
+    patterns, segments = case.draw()
+    expected, entries = None, []
+    for contestant in contestants:
+        start = time.perf_counter()
+        contestant.build(segments, case)
+        built = time.perf_counter() - start
+        some = patterns[: contestant.most]
+        pattern, segment = contestant.ask(some)
+        expected = (pattern, segment) if expected is None else expected
+        first = expected[0] < len(some)
+        if not all(map(np.array_equal, (pattern, segment), (c[first] for c in expected))):
+            raise SystemExit(f"{contestant.name} disagrees about the matches")
+        entries.append({"name": contestant.name, "build_s": built, "times": [], "some": some})
+    for _ in range(rounds):
+        for contestant, entry in zip(contestants, entries, strict=True):
+            start = time.perf_counter()
+            contestant.ask(entry["some"])
+            entry["times"].append(time.perf_counter() - start)
+    for entry in entries:
+        pairs = len(entry.pop("some")) * case.segments
+        entry["median_s"] = float(np.median(entry["times"]))
+        entry["ns_a_pair"] = 1e9 * entry["median_s"] / pairs
+        entry["pairs_per_s"] = pairs / entry["median_s"]
+    return {"case": case._asdict(), "matches": len(expected[0]), "contestants": entries}
+
+
+def single(case, rounds, threads):
+    """Nanoseconds a pair for one pattern at a time: median over patterns, methods in turn."""
+    patterns, segments = case.draw()
+    detectors = {}
+    for method in ("pairs", "index"):
+        start = time.perf_counter()
+        detector = Detector(segments, case.cells, case.threshold, method, threads=threads)
+        detector.matches(patterns[:1])
+        detectors[method] = detector, time.perf_counter() - start, []
+    for _ in range(rounds):
+        for row in patterns:
+            found = []
+            for detector, _, times in detectors.values():
+                start = time.perf_counter()
+                matches = detector.matches(row[None, :])
+                times.append(time.perf_counter() - start)
+                found.append(matches.segment)
+            if not np.array_equal(*found):
+                raise SystemExit("methods disagree about the matches")
+    entries = [
+        {
+            "name": f"workbench {method}",
+            "build_s": built,
+            "median_s": float(np.median(times)),
+            "ns_a_pair": 1e9 * float(np.median(times)) / case.segments,
+            "pairs_per_s": case.segments / float(np.median(times)),
+        }
+        for method, (_, built, times) in detectors.items()
+    ]
+    return {"case": case._asdict(), "contestants": entries}
+
+
+def bound(case):
+    """The gather's plan, the bytes and operations it needs a pair, and what reading them takes."""
+    patterns, segments = case.draw()
+    plan = Detector(segments, case.cells, case.threshold, "gather", threads=1).plan(patterns)
+    pairs = 64 * plan.words * plan.group
+    reads = read_rates(min(case.cells, 65_535), plan.words)
+    return {
+        "plan": plan.why,
+        "table_bytes_a_pair": plan.tested * 8 * plan.words / pairs,
+        "list_bytes_a_pair": 2 * case.synapses / min(pairs, case.patterns),
+        "vector_operations_a_pair": 2 * plan.tested * plan.words / 8 / pairs,
+        "reads": reads,
+        "pairs_per_s_if_only_reading": 1e9 * pairs / (plan.tested * reads["ns_a_row"]),
+    }
+
+
+def machine():
+    """Name and state of the machine."""
+    about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    name = re.search(r"model name\s*: (.*)", about)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
+    ).stdout.strip()
+    return {
+        "processor": name.group(1) if name else platform.processor(),
+        "flags": sorted(set(re.findall(r"\b(avx2|avx512\w+)\b", about))),
+        "processors": os.cpu_count(),
+        "load": os.getloadavg(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "commit": commit,
+    }
+
+
+def table(result, threads):
+    """The race as text, with what each contestant's time is of the first's."""
+    print(f"\n{result['case']['title']}, {threads} thread{'s' * (threads > 1)}")
+    best = result["contestants"][0]["ns_a_pair"]
+    for entry in result["contestants"]:
+        print(
+            f"  {entry['name']:24s} {entry['ns_a_pair']:10.5f} ns a pair"
+            f" {1e-9 * entry['pairs_per_s']:10.4f} G pairs/s {entry['ns_a_pair'] / best:9.1f} x"
+            f"   index {entry['build_s']:.3f} s"
+        )
+
+
+def contestants(threads, peers):
+    """Ours, and with peers those that can use so many threads."""
+    ours = [Ours("gather", threads), Ours("numba", threads)]
+    if not peers:
+        return ours
+    others = [Faiss(threads), SparseDotTopn(threads)]
+    return [*ours, *others, *([Scipy(), NumpyScan()] if threads == 1 else [])]
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--rounds", type=int, default=5)
+    asked.add_argument("--quick", action="store_true", help="a tenth of the segments")
+    asked = asked.parse_args()
+    share = 10 if asked.quick else 1
+    sizes = ("synapses 20, threshold 12", 20, 12, 200_000 // share)
+    main_case = Case(f"2,048 cells, 40 active, {sizes[0]}", 2048, 40, *sizes[1:], 512)
+    cases = [
+        (main_case, True),
+        (main_case._replace(title=f"8,192 patterns: {main_case.title}", patterns=8192), False),
+        (Case(f"65,536 cells, 327 active, {sizes[0]}", 65_536, 327, *sizes[1:], 512), False),
+        (Case("2,048 cells, 40 active, synapses 40, threshold 20", 2048, 40, 40, 20,
+              200_000 // share, 512), False),
+    ]  # fmt: skip
+    one = main_case._replace(
+        title="one pattern at a time, a million segments", segments=1_000_000 // share, patterns=32
+    )
+    record = {"machine": machine(), "rates": rates()._asdict(), "races": []}
+    for threads in sorted({1, os.cpu_count()}):
+        for case, peers in cases:
+            result = race(case, contestants(threads, peers), asked.rounds)
+            record["races"].append({"threads": threads, **result, "bound": bound(case)})
+            table(result, threads)
+        result = single(one, asked.rounds, threads)
+        record["races"].append({"threads": threads, **result})
+        table(result, threads)
+    record["machine"]["load_after"] = os.getloadavg()
+    if not asked.quick:
+        RESULTS.mkdir(exist_ok=True)
+        name = re.sub(r"\W+", "-", record["machine"]["processor"]).strip("-").lower()
+        path = RESULTS / f"detector-{name}.json"
+        path.write_text(json.dumps(record, indent=1) + "\n")
+        print(f"\n{path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""How fast this processor reads random rows of a table: what bounds the gather."""
+
+from __future__ import annotations
+
+import time
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from workbench.dendrites import detector_gather
+from workbench.dendrites.detector_lanes import LONG, Tile, vectors
+
+SYNAPSES = 16
+
+
+@intrinsic(prefer_literal=True)
+def mixed(typing, table, tiles, tile, segment, out, words):
+    """Exclusive or of the rows that SYNAPSES synapses name: a load and one operation each."""
+
+    def generate(context, builder, signature, args):
+        access = Tile(context, builder, signature, args, words.literal_value)
+        total = access.row(LONG(0))
+        for synapse in range(1, SYNAPSES):
+            total = builder.xor(total, access.row(LONG(synapse)))
+        builder.store(total, vectors(context, builder, signature.args[4], args[4]), align=8)
+        return context.get_dummy_value()
+
+    return types.none(table, tiles, tile, segment, out, words), generate
+
+
+def reader(words):
+    @numba.njit(nogil=True)
+    def read(table, tiles, out):
+        for tile in range(tiles.shape[0]):
+            for first in range(0, 8, 8 // words):
+                mixed(table, tiles, tile, first, out, words)
+
+    return read
+
+
+def read_rates(cells, words, segments=1 << 15):
+    """Nanoseconds a row and GB/s of rows read from a table of so many cells."""
+    rng = np.random.default_rng(0)
+    lists = rng.integers(0, cells, (segments, SYNAPSES)).astype(np.uint16)
+    tiles = detector_gather.tiled(lists, cells).cells
+    table = detector_gather.aligned((cells + 1, words), np.uint64)
+    out = detector_gather.aligned((1, 8), np.uint64)
+    read, times = reader(words), []
+    for _ in range(9):
+        start = time.perf_counter()
+        read(table, tiles, out)
+        times.append(time.perf_counter() - start)
+    row = float(np.median(times[1:])) / lists.size
+    return {"ns_a_row": 1e9 * row, "gb_per_s": 8e-9 * words / row, "table_kb": table.nbytes / 1024}

@@ -1,0 +1,130 @@
+"""The CUDA kernel without a GPU: a thread's arithmetic through g++, the whole through NVRTC."""
+
+import ctypes
+import itertools
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.dendrites import detector_cuda
+from workbench.dendrites.detector_cuda import PLANES, SOURCE, WORDS, options, tables
+
+HARNESS = """
+#include "detector_gather.h"
+extern "C" void reached(const Word *table, const CELL *lists, long long segments, int synapses,
+                        unsigned bound, Word *hits) {
+  for (long long s = 0; s < segments; ++s) {
+    Sums<PLANES> sums[4];
+    overlaps<PLANES, 4>(table, lists + s, segments, synapses, sums);
+    for (int w = 0; w < 4; ++w) hits[4 * s + w] = sums[w].reached(bound);
+  }
+}
+"""
+
+
+def through_gcc(folder, told, table, lists, bound):
+    """What the threads would find, one after another."""
+    library = folder / f"{abs(hash(told))}.so"
+    if not library.exists():
+        code = library.with_suffix(".cpp")
+        code.write_text(HARNESS)
+        flags = ["-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+        command = ["g++", *flags, *told, f"-I{SOURCE.parent}", code, "-o", library]
+        subprocess.run(command, check=True)
+    call = ctypes.CDLL(str(library)).reached
+    hits = np.zeros((lists.shape[0], WORDS), np.uint32)
+    columns = np.ascontiguousarray(lists.T)
+    pointers = [ctypes.c_void_p(a.ctypes.data) for a in (table, columns, hits)]
+    sizes = ctypes.c_longlong(lists.shape[0]), ctypes.c_int(lists.shape[1]), ctypes.c_uint(bound)
+    call(pointers[0], pointers[1], *sizes, pointers[2])
+    return hits
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+@pytest.mark.parametrize("kind", [np.uint16, np.uint32])
+@pytest.mark.parametrize("synapses", [1, 3, 4, 8, 15, 20, 31, 33, 64, 130, 300])
+def test_a_thread_finds_the_patterns_that_reach_the_threshold(tmp_path, synapses, kind):
+    rng = np.random.default_rng(synapses)
+    cells = 2 * synapses + 5
+    lists = rng.random((37, cells)).argsort(axis=1)[:, :synapses].astype(kind)
+    lists[::5, -1] = cells  # a segment with one synapse fewer
+    patterns = rng.random((100, cells)).argsort(axis=1)[:, : synapses + 2].astype(kind)
+    overlap = (patterns[:, :, None, None] == lists[None, None]).sum(axis=(1, 3))
+    told = options(synapses, np.dtype(kind).itemsize, False)
+    for bound in sorted({1, synapses // 2 + 1, synapses}):
+        hits = through_gcc(tmp_path, told, tables(patterns, cells)[0], lists, bound)
+        bits = np.unpackbits(hits.view(np.uint8), axis=1, bitorder="little")
+        np.testing.assert_array_equal(bits[:, :100], (overlap >= bound).T)
+        assert not bits[:, 100:].any()
+
+
+class Compiler:
+    """NVIDIA's run-time compiler, from its wheel."""
+
+    def __init__(self):
+        nvidia = pytest.importorskip("nvidia", reason="needs the extra cuda-compile")
+        found = [p for f in nvidia.__path__ for p in Path(f).rglob("libnvrtc.so.*")]
+        if not found:
+            pytest.skip("needs the extra cuda-compile")
+        self._library = ctypes.CDLL(str(found[0]))
+
+    def compiled(self, told, kind):
+        """The kernel's PTX or CUBIN, or a failure with the compiler's words."""
+        header = SOURCE.with_suffix(".h")
+        texts = (
+            (ctypes.c_char_p * 1)(header.read_bytes()),
+            (ctypes.c_char_p * 1)(header.name.encode()),
+        )
+        program = ctypes.c_void_p()
+        create = self._library.nvrtcCreateProgram
+        assert create(ctypes.byref(program), SOURCE.read_bytes(), b"gather.cu", 1, *texts) == 0
+        flags = [flag.encode() for flag in told]
+        status = self._library.nvrtcCompileProgram(
+            program, len(flags), (ctypes.c_char_p * len(flags))(*flags)
+        )
+        assert status == 0, self._got(program, "ProgramLog").decode()
+        return self._got(program, kind)
+
+    def _got(self, program, what):
+        size = ctypes.c_size_t()
+        getattr(self._library, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
+        text = ctypes.create_string_buffer(size.value)
+        assert getattr(self._library, f"nvrtcGet{what}")(program, text) == 0
+        return text.raw
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("planes", "item"), list(itertools.product(PLANES, (2, 4))))
+def test_the_kernel_compiles_for_every_size(planes, item, shared):
+    told = options((1 << planes) - 1, item, shared)
+    assert f"-DPLANES={planes}" in told
+    code = Compiler().compiled((*told, "--gpu-architecture=compute_90"), "PTX").decode()
+    assert re.search(r"\.visible \.entry gather\(", code)
+    assert "atom.global.add.u64" in code
+    assert "shfl.sync.up" in code
+    assert ("bar.sync" in code) == shared
+
+
+def test_the_kernel_becomes_machine_code():
+    told = (*options(20, 2, True), "--gpu-architecture=sm_90")
+    assert Compiler().compiled(told, "CUBIN")[:4] == b"\x7fELF"
+
+
+def test_an_error_in_the_kernel_is_found():
+    with pytest.raises(AssertionError, match="undefined"):
+        Compiler().compiled(("-DPLANES=5", "-DCELL=NoSuchCell", "-DSHARED=0"), "PTX")
+
+
+def test_a_table_has_four_words_a_cell_and_none_for_no_cell():
+    patterns = np.array([[0, 3], [3, 5]] * 65)
+    made = tables(patterns, 5)
+    assert made.shape == (2, 6, WORDS)
+    bits = np.unpackbits(made.view(np.uint8), axis=2, bitorder="little")
+    assert bits[0, 3].all()
+    assert bits[1, 0].tolist() == [1, 0] + [0] * 126
+    assert not bits[:, 5].any()
+    assert detector_cuda.PATTERNS_AT_ONCE % (32 * WORDS) == 0

@@ -1,0 +1,117 @@
+"""Every experiment the whole way: checked knobs, a kernel, a record, a page opened offline."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from browser import SCREENSHOTS, chromium
+
+from workbench.runs.execute import execute
+from workbench.runs.find import NOTEBOOKS, experiments
+from workbench.runs.job import job
+
+pytestmark = pytest.mark.notebook
+MOST_BYTES = 8_000_000
+VIEWS = {"desktop": (1280, "light"), "phone": (390, "dark")}
+
+each_experiment = pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def runs(reports):
+    """The default run of an experiment, made once."""
+    made = {}
+
+    def run(experiment):
+        if experiment.name not in made:
+            made[experiment.name] = execute(job(experiment.name, {}), reports)
+        record = made[experiment.name]
+        return record, reports / experiment.name / record["run"]
+
+    return run
+
+
+@each_experiment
+def test_the_default_run_is_done_and_claims_are_decided(runs, experiment):
+    record, folder = runs(experiment)
+    assert record["state"] == "done", record["error"]
+    assert record["claims"]
+    assert all(c["verdict"] != "outside this run's range" for c in record["claims"])
+    assert record["summary"]
+    assert json.loads((folder / "record.json").read_text()) == record
+    notebook = nbformat.read(folder / "notebook.ipynb", 4)
+    assert not any("panel" in c.metadata.get("tags", []) for c in notebook.cells)
+
+
+@pytest.mark.browser
+@each_experiment
+def test_the_page_opens_offline_in_every_view(runs, experiment):
+    _, folder = runs(experiment)
+    page_file = folder / "page.html"
+    assert page_file.stat().st_size < MOST_BYTES
+    SCREENSHOTS.mkdir(exist_ok=True)
+    with chromium() as browser:
+        for view, (width, scheme) in VIEWS.items():
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme
+            )
+            page, left, errors = context.new_page(), [], []
+            page.on("request", lambda r, left=left: left.append(r.url))
+            page.on("pageerror", lambda e, errors=errors: errors.append(str(e)))
+            page.on("console", lambda m, errors=errors: m.type == "error" and errors.append(m.text))
+            page.goto(page_file.as_uri())
+            plots = page.locator(".js-plotly-plot")
+            page.wait_for_function("document.querySelector('.js-plotly-plot .main-svg')")
+            assert plots.count() == page.locator("figure").count() > 0
+            assert [u for u in left if not u.startswith(("file:", "data:", "blob:"))] == []
+            assert errors == []
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            name = experiment.name.replace("/", "-")
+            page.screenshot(path=SCREENSHOTS / f"{name}-page-{view}.png", full_page=True)
+            context.close()
+
+
+@pytest.mark.browser
+@each_experiment
+def test_the_slider_lives_without_a_kernel(runs, experiment):
+    _, folder = runs(experiment)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto((folder / "page.html").as_uri())
+        plot = page.locator(".js-plotly-plot", has=page.locator(".slider-group")).first
+        plot.scroll_into_view_if_needed()
+        data = "p => JSON.stringify(p._fullData.map(t => [t.x, t.y].map(v => v && Array.from(v))))"
+        before, told = plot.evaluate(data), plot.locator(".slider-labels").first.inner_html()
+        ticks = plot.locator(".slider-tick-rect")
+        box = ticks.first.bounding_box()
+        page.mouse.click(box["x"] + 1, box["y"] - 8)
+        page.wait_for_timeout(500)
+        assert plot.evaluate(data) != before
+        assert plot.locator(".slider-labels").first.inner_html() == told
+
+
+def test_bare_papermill_runs_a_notebook(tmp_path):
+    out = tmp_path / "out.ipynb"
+    notebook = NOTEBOOKS / "dendrites" / "detection.ipynb"
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(notebook), str(out)]
+    knobs = ["-p", "cells", "4096", "-p", "segments", "2000", "-p", "pairs", "400000"]
+    subprocess.run([*command, *knobs], check=True, capture_output=True, timeout=300)
+    cells = nbformat.read(out, 4).cells
+    shown = "".join(str(o) for c in cells if c.id == "setup" for o in c.outputs)
+    assert "4096" in shown
+
+
+def test_bare_papermill_refuses_a_bad_value_in_the_cell_after_the_parameters(tmp_path):
+    notebook = NOTEBOOKS / "dendrites" / "detection.ipynb"
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(notebook)]
+    command += [str(tmp_path / "out.ipynb"), "-p", "threshold", "99"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ran.returncode != 0
+    assert "`threshold` must be in [1, synapses=20]; got 99" in ran.stderr

@@ -1,0 +1,259 @@
+"""All overlaps of a batch by a bit-sliced gather: patterns are lanes, one vector counts 512 pairs.
+
+A segment's synapses name rows of a table whose bits are the patterns, and adders in bit planes find
+the lanes that reach the threshold (`detector_lanes`). Two exact shortcuts cut the rows to be read:
+
+A pair with at least θ of s synapses active has at least θ - (s - m) active among the first m. Only
+lanes that reach this are counted again, one by one.
+
+A lane may stand for a group of patterns, with a one wherever any of them is active. No pattern of
+the group has a larger overlap than the group.
+
+Source: the first is the pigeonhole of prefix filters (Chaudhuri, Ganti & Kaushik 2006); the second
+is group testing (Dorfman 1943).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple, no_type_check
+
+import numba
+import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
+
+from workbench.dendrites.detector_lanes import CHUNK, MADE_OF, TILE, WORDS, reached, tallied
+
+LANES_AT_ONCE = 1 << 16
+SPREAD = np.array([sum((b >> p & 1) << 8 * p for p in range(8)) for b in range(256)], np.uint64)
+
+
+class Table(NamedTuple):
+    """A batch of patterns: `rows` has a bit a lane and cell, `fine` a bit a pattern, by bytes."""
+
+    rows: np.ndarray
+    fine: np.ndarray
+    first: int
+    patterns: int
+    group: int
+
+
+def aligned(shape: tuple[int, ...], kind: Any) -> np.ndarray:
+    """Zeros that start at a cache line, so that a vector never lies across two."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(kind).reshape(shape)
+
+
+class Tiles(NamedTuple):
+    """Lists of eight segments at a time, synapse by synapse: (tiles, even synapses, 8).
+
+    The place after an odd last synapse names the cell that is never active, the one past all
+    others; a short last tile repeats the last segment.
+    """
+
+    cells: np.ndarray
+    segments: int
+    synapses: int
+
+
+def tiled(lists: np.ndarray, cells: int) -> Tiles:
+    """The lists, uint16 or uint32, copied to the order in which the gather reads them."""
+    segments, synapses = lists.shape
+    fits = synapses % 2 == 0 or cells <= np.iinfo(lists.dtype).max
+    shape = (-(-segments // TILE), synapses + synapses % 2, TILE)
+    tiles = aligned(shape, lists.dtype if fits else np.uint32)
+    _tile(lists, cells, tiles)
+    return Tiles(tiles, segments, synapses)
+
+
+def table(patterns: np.ndarray, first: int, words: int, group: int, cells: int) -> Table:
+    """The table of the patterns from `first` on, as many as fit into lanes of `group` each."""
+    batch = patterns[first : first + 64 * words * group]
+    rows = aligned((cells + 1, words), np.uint64)
+    fine = np.zeros((-(-len(batch) // group) * max(group, 8) // 8, cells + 1), np.uint8)
+    _fill(batch, cells, group, rows, fine)
+    return Table(rows, fine, first, len(batch), group)
+
+
+def matches(
+    tiles: Tiles, span: tuple[int, int], made: Table, tested: int, threshold: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Matches in the tiles of the span by pieces, each with the lanes that were counted again.
+
+    Args:
+        tiles: the segments.
+        span: first tile and the one after the last.
+        made: the patterns.
+        tested: even; synapses in the first count, of which a match has at least one active.
+        threshold: least overlap, [1, synapses].
+    """
+    words = made.rows.shape[1]
+    kernel = _reaching(words, tested % CHUNK, tested.bit_length(), MADE_OF)
+    bound = threshold - max(0, tiles.synapses - tested)
+    out = aligned((TILE, WORDS), np.uint64)
+    lane, segment = (np.empty(LANES_AT_ONCE, np.int64) for _ in range(2))
+    start = span[0]
+    while start < span[1]:
+        start, size = kernel(
+            made.rows, tiles.cells, start, span[1], tiles.segments, tested // CHUNK, bound, out,
+            lane, segment,
+        )  # fmt: skip
+        if made.group == 1 and bound == threshold:
+            yield lane[:size] + made.first, segment[:size].copy(), 0
+        else:
+            yield from _confirmed(tiles, made, threshold, lane[:size], segment[:size])
+
+
+def _confirmed(
+    tiles: Tiles, made: Table, threshold: int, lane: np.ndarray, segment: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    pattern, matched = (np.empty(LANES_AT_ONCE, np.int64) for _ in range(2))
+    done = 0
+    while done < lane.shape[0]:
+        start = done
+        done, size = _confirm(
+            made.fine, tiles.cells, lane, segment, start, made.group, threshold, pattern, matched
+        )
+        yield pattern[:size] + made.first, matched[:size].copy(), done - start
+
+
+def tally(tiles: Tiles, span: tuple[int, int], made: Table) -> np.ndarray:
+    """How many pairs of the span's segments and the patterns have each overlap, 1 … synapses.
+
+    The table must have a lane for each pattern; those without overlap are left to the caller, as
+    idle lanes are among them.
+    """
+    words, synapses = made.rows.shape[1], tiles.cells.shape[1]
+    out = aligned((synapses + 1, WORDS), np.int64)
+    kernel = _tallying(words, synapses % CHUNK, synapses.bit_length(), MADE_OF)
+    kernel(made.rows, tiles.cells, *span, synapses // CHUNK, synapses, out)
+    pairs = out.sum(axis=1)
+    repeats = max(0, span[1] * TILE - tiles.segments)
+    last = np.unpackbits(made.fine[:, tiles.cells[-1, :, -1].astype(np.int64)], axis=0)
+    pairs -= repeats * np.bincount(last.sum(axis=1, dtype=np.int64), minlength=synapses + 1)
+    return pairs[: tiles.synapses + 1]
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _tile(lists, never, tiles):
+    for tile in range(tiles.shape[0]):
+        for place in range(TILE):
+            row = min(tile * TILE + place, lists.shape[0] - 1)
+            for synapse in range(lists.shape[1]):
+                tiles[tile, synapse, place] = lists[row, synapse]
+            if lists.shape[1] < tiles.shape[1]:
+                tiles[tile, lists.shape[1], place] = never
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _fill(patterns, cells, group, rows, fine):
+    for pattern in range(patterns.shape[0]):
+        lane, byte = pattern // group, pattern >> 3
+        bit, small = np.uint64(1) << np.uint64(lane & 63), np.uint8(1 << (pattern & 7))
+        for place in range(patterns.shape[1]):
+            cell = patterns[pattern, place]
+            if cell < cells:
+                rows[cell, lane >> 6] |= bit
+                fine[byte, cell] |= small
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _overlaps(fine, byte, tiles, row, counts):
+    """Overlaps of one segment with the eight patterns of a byte of the fine table.
+
+    It takes whole arrays, because Numba pays for a part of one with two atomic operations.
+    """
+    counts[:] = 0
+    for first in range(0, tiles.shape[1], 255):
+        total = np.uint64(0)
+        for synapse in range(first, min(first + 255, tiles.shape[1])):
+            total += SPREAD[fine[byte, tiles[row >> 3, synapse, row & 7]]]
+        for pattern in range(8):
+            counts[pattern] += (total >> np.uint64(8 * pattern)) & np.uint64(255)
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _confirm(fine, tiles, lane, segment, start, group, threshold, pattern, matched):
+    """Lists the matches among the patterns of lanes `start` and later.
+
+    It stops before a lane whose patterns might not find room, and returns the next lane and how
+    many matches there are.
+    """
+    found, counts = 0, np.zeros(8, np.int64)
+    for candidate in range(start, lane.shape[0]):
+        if found + group > pattern.shape[0]:
+            return candidate, found
+        row, low = segment[candidate], lane[candidate] * group
+        for first in range(low & -8, low + group, 8):
+            _overlaps(fine, first >> 3, tiles, row, counts)
+            for p in range(max(first, low), min(first + 8, low + group)):
+                if counts[p & 7] >= threshold:
+                    pattern[found], matched[found] = p, row
+                    found += 1
+    return lane.shape[0], found
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _listed(out, place, words, tile, lane, segment, found):
+    """Appends the lanes of one segment, and returns how many there are now."""
+    for word in range(words):
+        left = out[place * words // WORDS, place * words % WORDS + word]
+        while left:
+            lane[found], segment[found] = word * 64 + trailing_zeros(left), tile * TILE + place
+            found += 1
+            left &= left - np.uint64(1)
+    return found
+
+
+@cache
+def _reaching(words: int, rest: int, planes: int, made_of: int) -> Any:
+    """The kernel that lists the lanes whose sum over 32 · chunks + rest synapses reaches the bound.
+
+    It stops before a tile whose lanes might not find room, and returns the next tile and how many
+    there are.
+    """
+
+    @numba.njit(cache=True, nogil=True)
+    @no_type_check
+    def reaching(rows, tiles, start, stop, segments, chunks, bound, out, lane, segment):
+        found, _ = 0, made_of
+        for tile in range(start, stop):
+            if found + TILE * 64 * words > lane.shape[0]:
+                return tile, found
+            # One branch a tile: a branch a vector costs more than the vector's sums.
+            some = 0
+            for first in range(0, TILE, WORDS // words):
+                any_lane = reached(
+                    rows, tiles, tile, first, chunks, bound, out, words, rest, planes
+                )
+                some |= np.int64(any_lane) << first
+            if some:
+                for place in range(min(TILE, segments - tile * TILE)):
+                    if some >> (place & -(WORDS // words)) & 1:
+                        found = _listed(out, place, words, tile, lane, segment, found)
+        return stop, found
+
+    return reaching
+
+
+@cache
+def _tallying(words: int, rest: int, planes: int, made_of: int) -> Any:
+    """The kernel that counts lanes by their sum over 32 · chunks + rest synapses."""
+
+    @numba.njit(cache=True, nogil=True)
+    @no_type_check
+    def tallying(rows, tiles, start, stop, chunks, top, out):
+        _ = made_of
+        for tile in range(start, stop):
+            for first in range(0, TILE, WORDS // words):
+                tallied(rows, tiles, tile, first, chunks, top, out, words, rest, planes)
+
+    return tallying

@@ -1,0 +1,83 @@
+"""Lists of matches that come in pieces: every pair, sorted as a whole, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+Piece = tuple[np.ndarray, np.ndarray]
+PAIRS_AT_ONCE = 1 << 18
+PATTERNS_AT_ONCE = 4096
+
+
+def every(patterns: int, segments: int) -> Iterator[Piece]:
+    """All pairs, segments ascending within each pattern, for no more memory than a piece."""
+    step = max(1, PAIRS_AT_ONCE // max(1, segments))
+    for low in range(0, patterns, step):
+        pattern = np.arange(low, min(low + step, patterns))
+        for first in range(0, segments, PAIRS_AT_ONCE):
+            segment = np.arange(first, min(first + PAIRS_AT_ONCE, segments))
+            yield np.repeat(pattern, segment.size), np.tile(segment, pattern.size)
+
+
+def in_order(pieces: Iterable[Piece], patterns: int) -> Piece:
+    """The pieces as one list by pattern; segments ascend within each pattern already."""
+    empty = np.zeros(0, np.int64)
+    columns = zip((empty, empty), *pieces, strict=True)
+    pattern, segment = (np.concatenate(column) for column in columns)
+    # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
+    key = pattern.astype(np.min_scalar_type(max(patterns - 1, 0)))
+    order = np.argsort(key, kind="stable")
+    return pattern[order], segment[order]
+
+
+def numbered(pieces: Iterable[Piece], numbers: np.ndarray | None) -> Iterator[Piece]:
+    """The pieces with numbers[row] for row, each pair of a pattern and a number only once.
+
+    Numbers ascend with the rows and rows do from piece to piece, so that a pair can come again only
+    with the largest number so far.
+    """
+    if numbers is None:
+        yield from pieces
+        return
+    known, largest = np.zeros(0, np.int64), -1
+    for pattern, row in pieces:
+        segment = numbers[row]
+        order = np.lexsort((segment, pattern))
+        pattern, segment = pattern[order], segment[order]
+        new = np.ones(pattern.size, np.bool_)
+        new[1:] = (np.diff(pattern) != 0) | (np.diff(segment) != 0)
+        new &= ~((segment == largest) & np.isin(pattern, known))
+        top = int(segment.max(initial=largest))
+        here = pattern[segment == top]
+        known, largest = np.union1d(known, here) if top == largest else here, top
+        yield pattern[new], segment[new]
+
+
+def batches(patterns: Any) -> Iterator[Any]:
+    """The patterns, an array, a list of rows or an iterable of such, a few thousand at a time."""
+    rows = array_api_compat.is_array_api_obj(patterns) or (
+        isinstance(patterns, list | tuple)
+        and all(array_api_compat.is_array_api_obj(row) and row.ndim == 1 for row in patterns)
+    )
+    for some in (patterns,) if rows else patterns:
+        if array_api_compat.is_array_api_obj(some) and some.ndim != 2:
+            yield some
+            continue
+        count = some.shape[0] if array_api_compat.is_array_api_obj(some) else len(some)
+        for first in range(0, max(count, 1), PATTERNS_AT_ONCE):
+            yield some[first : min(first + PATTERNS_AT_ONCE, count)]
+
+
+def bar(progress: bool) -> AbstractContextManager[Any]:
+    """A progress bar of patterns that shows after a second, or what takes its place."""
+    if not progress:
+        return nullcontext(SimpleNamespace(update=lambda done: None))
+    from tqdm import tqdm
+
+    return tqdm(unit=" patterns", delay=1, leave=False)

@@ -1,0 +1,174 @@
+"""Which method answers a batch of patterns soonest, by what each step takes on this machine.
+
+    gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · again)
+    index:  patterns · segments · (m · ρ · visit + sweep + P(m, 1) · candidate)
+    pairs:  patterns · (active² / 2 · key + segments · pairs · ρ² · candidate)
+
+with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, and P the
+chance that random cells pass the first count, P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import comb, log
+from typing import NamedTuple
+
+WORDS = (1, 2, 4, 8)
+CELLS = (1024, 8192, 65_535)
+GROUPS = (1, 2, 4, 8, 16, 32)
+MOST_INDEXED = 1 << 18
+NEGLIGIBLE = 0.01
+
+
+class Problem(NamedTuple):
+    """The sizes that decide."""
+
+    cells: int
+    active: int
+    synapses: int
+    threshold: int
+    segments: int
+    patterns: int
+
+    @property
+    def share(self) -> float:
+        """Share of the cells that a pattern has active."""
+        return min(self.active, self.cells) / self.cells
+
+
+class Rates(NamedTuple):
+    """Times in nanoseconds.
+
+    `row[w][c]`: a segment's row of WORDS[w] words from a table of CELLS[c] rows, added; `again`: a
+    synapse of a lane counted again; `visit`: a counter; `sweep`: a segment's counter cleared and
+    looked at; `candidate`: a segment of a pair; `key`: a pair looked up; `call`: a task.
+    """
+
+    row: tuple[tuple[float, ...], ...]
+    again: float
+    visit: float
+    sweep: float
+    candidate: float
+    key: float
+    call: float
+
+
+class Plan(NamedTuple):
+    """What is done for a batch of patterns, and why.
+
+    `tested` counts the synapses of a first count, or all; `words` and `group` shape the gather's
+    table: 64 words lanes, each of a group of patterns. `stored` is what an index holds a segment.
+    """
+
+    method: str
+    tested: int
+    words: int
+    group: int
+    stored: int
+    seconds: float
+    why: str
+
+    def __str__(self) -> str:
+        """The plan as a sentence."""
+        return self.why
+
+
+def pairs(synapses: int, threshold: int) -> int:
+    """Pairs that a segment stores: those within threshold - 1 groups of nearly equal size."""
+    size, larger = divmod(synapses, threshold - 1)
+    return larger * size + (threshold - 1) * size * (size - 1) // 2
+
+
+@lru_cache(maxsize=1024)
+def plans(problem: Problem, rates: Rates, wary: bool = False, split: int = 0) -> tuple[Plan, ...]:
+    """The best plan of each method that can be used, the fastest first.
+
+    Args:
+        problem: the sizes.
+        rates: what each step takes.
+        wary: whether segments pass first counts far more often than random ones; if so, none are
+            made.
+        split: synapses in the first part of an index that is made already, or 0.
+    """
+    best = {}
+    for plan in [*_gathers(problem, rates, wary), *_indexes(problem, rates, wary, split)]:
+        if plan.method not in best or plan.seconds < best[plan.method].seconds:
+            best[plan.method] = plan
+    order = sorted(best.values(), key=lambda plan: plan.seconds)
+    times = ", ".join(f"{plan.method} {1e3 * plan.seconds:.3g} ms" for plan in order)
+    return tuple(plan._replace(why=f"{plan.why} (expected: {times})") for plan in order)
+
+
+def passing(tested: int, share: float, bound: int) -> float:
+    """Chance that at least `bound` of `tested` cells are active, each with the chance `share`."""
+    if bound <= 0:
+        return 1.0
+    terms = (
+        comb(tested, k) * share**k * (1 - share) ** (tested - k) for k in range(bound, tested + 1)
+    )
+    return min(1.0, sum(terms))
+
+
+def _gathers(problem: Problem, rates: Rates, wary: bool) -> Iterator[Plan]:
+    every = problem.synapses + problem.synapses % 2
+    low = max(2, problem.synapses - problem.threshold + 1)
+    for words, costs in zip(WORDS, rates.row, strict=True):
+        row = _between(costs, problem.cells)
+        for group in GROUPS if not wary else (1,):
+            batches = -(-problem.patterns // (64 * words * group))
+            lanes = min(64 * words, -(-problem.patterns // group) / batches)
+            for tested in range(low + low % 2, every + 1, 2) if not wary else (every,):
+                certain = tested == every and group == 1
+                again = 0 if certain else lanes * _passing(problem, tested, group)
+                again *= max(1, group // 8) * problem.synapses * rates.again
+                once = problem.segments * (tested * row + again) + rates.call
+                build = 2 * problem.active * lanes * group + problem.cells * (
+                    words + lanes * group / 64
+                )
+                text = f"gather: lanes of {group} patterns, {64 * words} a vector"
+                text += f", the first {tested} of {problem.synapses} synapses first" * (
+                    tested < every
+                )
+                cost = 1e-9 * batches * (once + build)
+                yield Plan("gather", tested, words, group, every, cost, text)
+                if again < NEGLIGIBLE * tested * row:
+                    break
+
+
+def _indexes(problem: Problem, rates: Rates, wary: bool, split: int) -> Iterator[Plan]:
+    if problem.cells > MOST_INDEXED:
+        return
+    low, every = problem.synapses - problem.threshold + 1, problem.synapses
+    firsts = (split,) if split >= low else range(low, every)
+    for tested in (every,) if wary else (*firsts, every):
+        again = 0 if tested == every else rates.candidate * _passing(problem, tested, 1)
+        pair = tested * problem.share * rates.visit + rates.sweep + again
+        text = f"index: visits of the first {tested} of {every} synapses"
+        cost = problem.patterns * problem.segments * pair + rates.call
+        yield Plan("index", tested, 0, 1, tested, 1e-9 * cost, text)
+    if problem.threshold >= 2:
+        stored = pairs(every, problem.threshold)
+        candidates = problem.segments * stored * problem.share**2
+        keys = problem.active * (problem.active - 1) / 2
+        cost = problem.patterns * (keys * rates.key + candidates * rates.candidate + rates.call)
+        text = f"pairs: {stored} a segment, {candidates:.3g} candidates a pattern"
+        yield Plan("pairs", every, 0, 1, stored, 1e-9 * cost, text)
+
+
+def _passing(problem: Problem, tested: int, group: int) -> float:
+    bound = problem.threshold - max(0, problem.synapses - tested)
+    return passing(min(tested, problem.synapses), 1 - (1 - problem.share) ** group, bound)
+
+
+def _between(costs: tuple[float, ...], cells: int) -> float:
+    """The cost for a table of so many cells, linear in the logarithm between measured ones."""
+    if cells <= CELLS[0]:
+        return costs[0]
+    for (low, high), (a, b) in zip(
+        zip(CELLS, CELLS[1:], strict=False), zip(costs, costs[1:], strict=False), strict=True
+    ):
+        if cells <= high:
+            return a + (b - a) * log(cells / low) / log(high / low)
+    return costs[-1] * cells / CELLS[-1]

@@ -1,0 +1,143 @@
+"""What this machine needs for each step of the methods, measured once and kept in the user's cache.
+
+The file, `detector-rates.json`, lies in $XDG_CACHE_HOME/paper-workbench (~/.cache by default). It
+names the processor and Numba; where either is another, the rates are measured anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numba
+import numpy as np
+
+from workbench.dendrites import detector_gather, detector_index, detector_pairs
+from workbench.dendrites.detector_plan import CELLS, WORDS, Rates, pairs
+
+SEGMENTS = 1 << 14
+SYNAPSES = 16
+VERSION = 1
+
+
+@cache
+def rates() -> Rates:
+    """The rates of this machine, from the file or by measuring them, which takes some 30 ms.
+
+    The first time on a machine it takes longer, for Numba compiles the methods.
+    """
+    made_on = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
+    path = _path()
+    try:
+        kept = json.loads(path.read_text())
+        if kept.pop("made_on") == made_on:
+            return Rates(**{**kept, "row": tuple(tuple(row) for row in kept["row"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # no file, or not one of ours: measure
+    found = measured()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"made_on": made_on, **found._asdict()}, indent=1))
+    except OSError:
+        pass  # a machine that keeps nothing measures in every process
+    return found
+
+
+def measured() -> Rates:
+    """The rates of this machine, each from the difference of two amounts of work."""
+    rng = np.random.default_rng(0)
+    row = tuple(tuple(_row(rng, words, cells) for cells in CELLS) for words in WORDS)
+    visit, sweep, call = _index(rng)
+    key, candidate = _pairs(rng)
+    return Rates(row, _again(rng), visit, sweep, candidate, key, call)
+
+
+def _row(rng: np.random.Generator, words: int, cells: int) -> float:
+    """One segment's row, in a first count that no lane passes."""
+    lists = rng.integers(0, cells, (SEGMENTS, SYNAPSES)).astype(np.uint16)
+    tiles = detector_gather.tiled(lists, cells)
+    patterns = np.arange(cells - 8, cells, dtype=np.uint16)[None, :]
+    table = detector_gather.table(patterns, 0, words, 1, cells)
+    most = tiles.cells.shape[0]
+
+    def work(last: int) -> float:
+        arguments = (0, last), table, SYNAPSES, SYNAPSES
+        return _least(lambda: list(detector_gather.matches(tiles, *arguments)))
+
+    return max(work(most) - work(most // 8), 1) / (lists.size * 7 / 8)
+
+
+def _again(rng: np.random.Generator) -> float:
+    """One synapse of a lane that is counted again."""
+    cells = 1 << 11
+    lists = rng.integers(0, cells, (SEGMENTS, SYNAPSES)).astype(np.uint16)
+    tiles = detector_gather.tiled(lists, cells)
+    span = (0, tiles.cells.shape[0])
+
+    def work(patterns: np.ndarray) -> float:
+        table = detector_gather.table(patterns, 0, 1, 8, cells)
+        return _least(lambda: list(detector_gather.matches(tiles, span, table, SYNAPSES, SYNAPSES)))
+
+    # A group of eight reaches what none of its patterns does: each has an eighth of the cells.
+    shares = rng.permutation(cells).astype(np.uint16).reshape(8, -1)
+    return max(work(shares) - work(shares[:1, :8]), 1) / lists.size
+
+
+def _index(rng: np.random.Generator) -> tuple[float, float, float]:
+    """One counter's visit, one segment's counter cleared and looked at, and a call."""
+    parts, cells = 4, 1 << 11
+    lists = rng.integers(0, cells, (parts * detector_index.PART, SYNAPSES)).astype(np.uint16)
+    index = (detector_index.indexed(lists, 0, SYNAPSES, cells),)
+    order = rng.permutation(cells).astype(np.uint16)
+
+    def work(active: int, last: int) -> float:
+        arguments = index, SYNAPSES, (0, last), order[None, :active], cells, SYNAPSES
+        return _least(lambda: list(detector_index.matches(lists, *arguments)))
+
+    visit = max(work(128, parts) - work(0, parts), 1) / (128 * lists.size / cells)
+    sweep = max(work(0, parts) - work(0, 1), 1) / ((parts - 1) * detector_index.PART)
+    return visit, sweep, work(0, 1)
+
+
+def _pairs(rng: np.random.Generator) -> tuple[float, float]:
+    """One pair looked up, and one candidate counted."""
+    cells, threshold = 1 << 10, 9
+    lists = rng.integers(0, cells, (1 << 16, SYNAPSES)).astype(np.uint16)
+    index = detector_pairs.paired(lists, cells, threshold)
+    order = rng.permutation(cells).astype(np.uint16)
+    # Patterns of cells without synapses have keys and nearly no candidates.
+    empty = detector_pairs.paired(lists[:0], cells, threshold)
+
+    def work(lists: np.ndarray, index: detector_pairs.PairIndex, active: int) -> float:
+        pattern = order[None, :active]
+        return _least(lambda: list(detector_pairs.matches(lists, index, pattern, cells, threshold)))
+
+    keys = 80 * 79 / 2 - 1
+    key = max(work(lists[:0], empty, 80) - work(lists[:0], empty, 2), 1) / keys
+    stored = len(lists) * pairs(SYNAPSES, threshold) * (80 / cells) ** 2
+    return key, max(work(lists, index, 80) - work(lists[:0], empty, 80), 1) / stored
+
+
+def _least(work: Callable[[], object]) -> float:
+    """The shortest of five runs, in nanoseconds, after one that may compile."""
+    work()
+    times = []
+    for _ in range(5):
+        start = time.perf_counter_ns()
+        work()
+        times.append(time.perf_counter_ns() - start)
+    return float(min(times))
+
+
+def _path() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "paper-workbench" / "detector-rates.json"
+
+
+def _processor() -> str:
+    return f"{platform.machine()} {numba.core.config.CPU_NAME or ''} {os.cpu_count()}"

@@ -1,0 +1,112 @@
+"""Lists of cells as checked rows of equal width: what segments and patterns are given as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from workbench.array import Array, host
+from workbench.checks import refuse, whole
+
+CHECKED_AT_ONCE = 1 << 20
+
+
+Repeated = Callable[[np.ndarray, int], int]
+
+
+def repeated(rows: np.ndarray, cells: int) -> int:
+    """A cell that stands twice in a row, or -1."""
+    ordered = np.sort(rows, axis=1)
+    again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
+    return int(ordered[:, 1:][again][0]) if again.any() else -1
+
+
+def checked(
+    name: str,
+    rows: Any,
+    cells: int,
+    padding: int | None = None,
+    repeated: Repeated = repeated,
+) -> np.ndarray:
+    """A copy of the rows on the host, after checking the span and that none names a cell twice.
+
+    Places without a cell hold `cells`. The kind is uint16, or uint32 where a place's value needs
+    it.
+
+    Args:
+        name: the argument's name for the error sentence.
+        rows: an array (rows, cell indices), or a list of one-dimensional arrays.
+        cells: cells in the population.
+        padding: what fills an array's rows that have fewer cells than others, outside [0, cells).
+        repeated: another way to find a cell that stands twice in a row.
+
+    Raises:
+        TypeError: if the rows are of another kind, or no whole numbers.
+        ValueError: if an index is outside [0, cells) or stands twice in a row.
+    """
+    if isinstance(rows, list | tuple) and all(array_api_compat.is_array_api_obj(r) for r in rows):
+        return _listed(name, rows, cells, repeated)
+    if not array_api_compat.is_array_api_obj(rows):
+        refuse(name, "a two-dimensional array of cell indices", rows, TypeError)
+    if rows.ndim != 2:
+        refuse(name, "two-dimensional, (rows, cell indices)", tuple(rows.shape))
+    copy = np.empty(rows.shape, kind(cells, padding is not None))
+    step = max(1, CHECKED_AT_ONCE // max(1, rows.shape[1]))
+    # At least one round, so that the kind of an empty array is checked as well.
+    for first in range(0, max(1, rows.shape[0]), step):
+        last = min(first + step, rows.shape[0])
+        copy[first:last] = _block(name, rows[first:last, :], cells, padding)
+        _refuse_repeats(name, copy[first:last], cells, repeated)
+    return copy
+
+
+def kind(cells: int, short: bool) -> type:
+    """The integers that hold a cell, and the place without one if some rows are short."""
+    return np.uint16 if cells + short <= 1 << 16 else np.uint32
+
+
+def widened(rows: np.ndarray, width: int, cells: int) -> np.ndarray:
+    """The rows with places without a cell added on the right."""
+    if rows.shape[1] == width:
+        return rows
+    wide = np.full((rows.shape[0], width), cells, np.promote_types(rows.dtype, kind(cells, True)))
+    wide[:, : rows.shape[1]] = rows
+    return wide
+
+
+def _listed(name: str, rows: Any, cells: int, repeated: Repeated) -> np.ndarray:
+    for row in rows:
+        if row.ndim != 1:
+            refuse(name, "a list of one-dimensional arrays of cell indices", tuple(row.shape))
+    lengths = np.array([row.shape[0] for row in rows], np.int64)
+    values = [host(row) for row in rows if row.shape[0]]
+    flat = np.concatenate(values) if values else np.zeros(0, np.int64)
+    copy = np.full((len(rows), lengths.max(initial=0)), cells, np.int64)
+    copy[np.arange(copy.shape[1]) < lengths[:, None]] = whole(name, flat, 0, cells - 1)
+    copy = copy.astype(kind(cells, bool((lengths < copy.shape[1]).any())))
+    _refuse_repeats(name, copy, cells, repeated)
+    return copy
+
+
+def _block(name: str, rows: Array, cells: int, padding: int | None) -> np.ndarray:
+    """The rows, whose cells are checked, but not against each other."""
+    values = host(rows)
+    if padding is not None:
+        there = values != padding
+        values = np.where(there, whole(name, np.where(there, values, 0), 0, cells - 1), cells)
+    elif values.dtype.kind not in "iu" or _outside(values, cells):
+        values = whole(name, values, 0, cells - 1)
+    return values.astype(kind(cells, padding is not None))
+
+
+def _outside(values: np.ndarray, cells: int) -> bool:
+    return values.size > 0 and bool(values.min() < 0 or values.max() >= cells)
+
+
+def _refuse_repeats(name: str, rows: np.ndarray, cells: int, repeated: Repeated) -> None:
+    again = repeated(rows, cells)
+    if again >= 0:
+        refuse(name, "distinct cells within a row", [again] * 2)
