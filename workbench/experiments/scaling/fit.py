@@ -1,0 +1,190 @@
+"""What does a scaling law fitted to your table of runs say, and how far may it be trusted?
+
+A table of runs is fitted by a law of one's choice to the true minimum of the chosen loss. The page
+gives the fit, its errors by three routes, rival laws by information criteria and by the rows of
+largest size held out, and the reporting checklist. Without a table it fits one real learning curve
+that is shipped: the test error of a learner against its training size.
+
+Source:
+    Hestness et al. (2017), arXiv:1712.00409, for the claims about power laws; Li et al. (2025),
+    arXiv:2502.18969, for the checklist.
+"""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from workbench.checks import refuse
+from workbench.claims import Claims, Statement, Summary
+from workbench.knobs import Knobs, knob
+from workbench.scaling import tables
+from workbench.scaling.bundled import lcdb
+from workbench.scaling.fitting import (
+    Comparison,
+    Errors,
+    Fit,
+    FitWarning,
+    bootstrap,
+    compare,
+    covariance,
+    fit,
+)
+from workbench.scaling.laws import NAMED
+
+HESTNESS = "Hestness et al. (2017)"
+ONE, TWO = ("power", "power_constant", "bnsl1"), ("tied", "chinchilla", "outer")
+
+FALLS = Statement(HESTNESS, "eq. 1", "Error falls as a power of size: the exponent is above zero")
+RANGE = Statement(HESTNESS, "section 1", "On real tasks the exponent lies between 0.07 and 0.35")
+FLOOR = Statement(
+    HESTNESS, "section 2", "A constant that no size removes improves the fit by AIC over none"
+)
+
+
+class Params(Knobs):
+    """The knobs of the experiment."""
+
+    table_file: str = knob("", "your table of runs", suffixes=(".csv", ".parquet"))
+    law: Literal["power_constant", "power", "bnsl1", "chinchilla", "tied", "outer"] = knob(
+        "power_constant", "the law to fit"
+    )
+    loss: Literal["huber", "squared", "absolute", "student"] = knob("huber", "cost of a residual")
+    delta: float = knob(0.01, "corner or scale of the cost", span=(1e-5, 1.0), log=True)
+    size_column: str = knob("size_train", "column of sizes, or of parameters")
+    tokens_column: str = knob("tokens", "column of tokens, for laws of two variables")
+    loss_column: str = knob("test_error", "column of losses")
+    only: str = knob("mnist_784 / RandomForestClassifier", "rows kept, by text columns")
+    held: float = knob(0.3, "share of the rows held out, the largest", span=(0.05, 0.6))
+    resamples: int = knob(1000, "resamples of the rows", span=(100, 20000), log=True)
+
+
+class Result(NamedTuple):
+    """The fit, its errors, its rivals, and a curve to draw."""
+
+    fitted: Fit
+    errors: Errors
+    comparison: Comparison
+    size: Float[np.ndarray, " rows"]
+    observed: Float[np.ndarray, " rows"]
+    predicted: Float[np.ndarray, " rows"]
+    low: Float[np.ndarray, " rows"]
+    high: Float[np.ndarray, " rows"]
+    said: tuple[str, ...]
+    left_out: int
+
+
+def run(params: Params) -> Result:
+    """Everything the page tells about the table."""
+    table, left_out = runs(params)
+    names = {"parameters": params.size_column, "tokens": params.tokens_column}
+    one = len(NAMED[params.law].columns) == 1
+    columns = {"size": params.size_column} if one else names
+    columns["loss"] = params.loss_column
+    how = {"loss": params.loss, "delta": params.delta, "columns": columns}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = fit(params.law, table, **how)
+        drawn = bootstrap(fitted, params.resamples, rng=params.seed)
+        errors = covariance(fitted, drawn)
+        rivals = [fit(n, table, **how) for n in (ONE if one else TWO)]
+        compared = compare(rivals, params.size_column, params.held)
+    said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w)))
+    curves = np.array([fitted.law.value(dict(zip(drawn.parameters, d, strict=True)), table)
+                       for d in drawn.draws[:400]])  # fmt: skip
+    low, high = np.percentile(curves, [2.5, 97.5], axis=0)
+    order = np.argsort(table[params.size_column], kind="stable")
+    observed, predicted = table[params.loss_column], fitted.predict(table)
+    return Result(
+        fitted, errors, compared, table[params.size_column][order], observed[order],
+        predicted[order], np.minimum(low, predicted)[order], np.maximum(high, predicted)[order],
+        said, left_out,
+    )  # fmt: skip
+
+
+def _tells(warning: warnings.WarningMessage) -> bool:
+    return issubclass(warning.category, FitWarning) or warning.category is UserWarning
+
+
+def runs(params: Params) -> tuple[dict[str, np.ndarray], int]:
+    """The rows that `only` keeps, and how many it leaves out."""
+    table = _read(params.table_file) if params.table_file else lcdb()
+    for name in (params.size_column, params.loss_column):
+        tables.known(name, list(table), "column of the table")
+    texts = [v for v in table.values() if v.dtype.kind not in "iuf"]
+    if not params.only or not texts:
+        return table, 0
+    keys = np.array([" / ".join(k) for k in zip(*(t.astype(str) for t in texts), strict=True)])
+    keep = keys == params.only
+    if not keep.any():
+        every = list(dict.fromkeys(keys.tolist()))
+        tables.known(params.only, every, "combination of the table's text columns")
+    return {k: v[keep] for k, v in table.items()}, int((~keep).sum())
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    """The columns of a file; those that hold numbers throughout as numbers."""
+    if Path(path).suffix == ".parquet":
+        try:
+            import pandas
+        except ImportError:
+            refuse("table_file", "a .csv file where pandas is not installed", path)
+        frame = pandas.read_parquet(path)
+        return {str(c): frame[c].to_numpy() for c in frame.columns}
+    with Path(path).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        refuse("table_file", "a table of at least one row", path)
+    return {name: _typed([r[name] or "nan" for r in rows]) for name in rows[0]}
+
+
+def _typed(values: list[str]) -> np.ndarray:
+    try:
+        return np.array([float(v) for v in values])
+    except ValueError:
+        return np.array(values)
+
+
+def summary(params: Params, result: Result) -> Summary:
+    """The numbers the run is remembered by."""
+    fitted = result.fitted
+    told: dict[str, float] = {"rows": len(fitted.weights), "rows left out": result.left_out}
+    told |= dict(fitted.parameters)
+    told |= {f"error of {k}, bootstrap": v for k, v in result.errors.bootstrap.items()}
+    told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
+    told |= {f"held-out error, {n}": e.rmsle for n, e in result.comparison.extrapolations.items()}
+    return Summary(told)
+
+
+def claims(params: Params, result: Result) -> Claims:
+    """What the paper says of power laws, put to this table."""
+    exponent = next((p for p in ("alpha", "c0") if p in result.fitted.free), None)
+    found = result.fitted.parameters[exponent]
+    half = 2 * result.errors.bootstrap[exponent]
+    ends = (found - half, found + half)
+    told = f"{exponent} of {params.law}, two bootstrap standard errors on each side"
+    criteria = result.comparison.criteria
+    made = [
+        FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
+        RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
+    ]
+    if "power" in criteria:
+        gain = criteria["power"]["laplace"].aic - criteria["power_constant"]["laplace"].aic
+        made.append(FLOOR.bounded(above=0.0, measured=gain, note="fall of AIC, Laplace"))
+    else:
+        made.append(FLOOR.beyond(expected="above 0", note="needs a law of one variable"))
+    return Claims(made)
+
+
+def alternative(result: Result) -> str:
+    """What the main figure shows, in words."""
+    return (
+        f"Loss against size for {len(result.size)} runs with the fitted law: from "
+        f"{result.predicted[0]:.3g} at {result.size[0]:.3g} to {result.predicted[-1]:.3g} at "
+        f"{result.size[-1]:.3g}; the band holds 95 % of the refits."
+    )
