@@ -18,18 +18,18 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.checks import refuse
-from workbench.claims import Claims, Statement, Summary
+from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
 from workbench.scaling.bundled import lcdb
 from workbench.scaling.curves import Curves, learning_curves
 
 PAPER = "Caballero et al. (2023)"
-DEVIATIONS = 2.0
+DEVIATIONS, SAME = 2.0, 1e-3
 FILE = ("Domain", "Task", "Model", "Seen Examples", "Loss", "Training")
 
 BROKEN = Statement(
-    PAPER, "tables 1-2", "A broken power law extrapolates most curves better than the others do"
+    PAPER, "tables 1-2", "A broken power law is best on more curves than any of the other laws"
 )
 CONSTANT = Statement(
     "Alabdulmohsin et al. (2022)",
@@ -93,21 +93,35 @@ def summary(params: Params, result: Result) -> Summary:
 
 
 def claims(params: Params, result: Result) -> Claims:
-    """Shares of curves with their binomial intervals, against one half."""
+    """Shares of the curves that decide between two laws, with binomial intervals, against half."""
     found = result.found
-    n, scores = len(found.names), found.scores
-    pairs = (scores["power_constant"].held < scores["power"].held * (1 - 1e-3)).sum()
+    plain, constant = (found.scores[n].held for n in ("power", "power_constant"))
+    # Where the constant vanishes both laws are one, and their curve says nothing about it.
+    apart = np.abs(constant / plain - 1) > SAME
+    second = max(n for k, n in found.wins.items() if k != "bnsl1")
     told = ", ".join(f"{k} {v:.3g}" for k, v in found.medians.items())
+    won = ", ".join(f"{k} {v}" for k, v in found.wins.items())
     return Claims(
         [
-            statement.bounded(
-                above=0.5,
-                measured=int(count) / n,
-                interval=binomial_interval(int(count), n, DEVIATIONS),
-                note=f"{int(count)} of {n} curves; median held-out errors: {told}",
-            )
-            for statement, count in ((BROKEN, found.wins["bnsl1"]), (CONSTANT, pairs))
+            _more(BROKEN, found.wins["bnsl1"], second, f"curves won: {won}; medians: {told}"),
+            _more(
+                CONSTANT,
+                int((apart & (constant < plain)).sum()),
+                int((apart & (constant > plain)).sum()),
+                f"on {int((~apart).sum())} curves the two laws coincide",
+            ),
         ]
+    )
+
+
+def _more(statement: Statement, wins: int, losses: int, note: str) -> Claim:
+    if wins + losses == 0:
+        return statement.beyond(expected="above 0.5", note="no curve decides; " + note)
+    return statement.bounded(
+        above=0.5,
+        measured=wins / (wins + losses),
+        interval=binomial_interval(wins, wins + losses, DEVIATIONS),
+        note=f"{wins} of the {wins + losses} curves that decide; {note}",
     )
 
 
