@@ -264,7 +264,7 @@ class Detector:
             pieces = detector_pieces.every(rows.shape[0], store.rows)
         elif self._threshold <= min(store.width, rows.shape[1]) and len(rows) and store.rows:
             pieces = self._engine.matches(rows, self._threshold)
-        return detector_pieces.numbered(pieces, store.numbers)
+        return detector_pieces.numbered(pieces, rows.shape[0], store.numbers)
 
     def _checked(self, patterns: Rows) -> np.ndarray:
         rows = self._rows("patterns", patterns)
