@@ -1,0 +1,153 @@
+"""How a fit moves when its data are drawn again: four bootstraps, all resamples fitted at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.array import Array
+from workbench.checks import refuse
+from workbench.scaling.solver import Problem, minima
+
+if TYPE_CHECKING:
+    from workbench.scaling.fitted import Fit
+
+KINDS = ("pairs", "residual", "wild", "block")
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The parameters of every resample.
+
+    Attributes:
+        parameters: names, in the order of the draws' columns.
+        draws: natural parameters, (resamples, parameters).
+        objectives: each resample's objective.
+        kind: how the resamples were drawn.
+        converged: share of the resamples at their minimum.
+    """
+
+    parameters: tuple[str, ...]
+    draws: np.ndarray = field(repr=False)
+    objectives: np.ndarray = field(repr=False)
+    kind: str
+    converged: float
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Standard deviations over the resamples."""
+        spread = self.draws.std(axis=0, ddof=1)
+        return dict(zip(self.parameters, map(float, spread), strict=True))
+
+    def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
+        """The percentile interval of a parameter."""
+        tails = [50 * (1 - level), 50 * (1 + level)]
+        low, high = np.percentile(self[parameter], tails)
+        return float(low), float(high)
+
+    def __getitem__(self, parameter: str) -> Array:
+        """The draws of one parameter."""
+        if parameter not in self.parameters:
+            refuse("parameter", "one of " + ", ".join(self.parameters), parameter)
+        return self.draws[:, self.parameters.index(parameter)]
+
+
+def bootstrap(
+    fit: Fit,
+    resamples: int = 4000,
+    kind: str = "pairs",
+    rng: Any = 0,
+    *,
+    block: str | None = None,
+    starts: int = 1,
+) -> Bootstrap:
+    """The fit again on resampled data.
+
+    A resample of rows is a row of integer weights over the same table, so all resamples share one
+    block of data. Each starts from the fit itself.
+
+    Args:
+        fit: the fit; one with the preset "as_published" is resampled as published (pairs only),
+            that is by one unscaled BFGS run from Hoffmann's values, converged or not.
+        resamples: how many, at least 2.
+        kind: "pairs" draws rows; "residual" puts residuals back in another order, drawn with
+            replacement; "wild" turns the sign of each residual or not; "block" draws groups of
+            rows, for checkpoints that share a run.
+        rng: a generator, a seed, or NumPy's legacy RandomState, which "as_published" needs for
+            the published draws.
+        block: the column that names each row's group.
+        starts: how many starts a resample has; the others are other resamples' minima.
+
+    Raises:
+        ValueError: for an unknown kind or column, or fewer than 2 resamples.
+    """
+    if kind not in KINDS:
+        refuse("kind", "one of " + ", ".join(KINDS), kind)
+    if resamples < 2:
+        refuse("resamples", "at least 2", resamples)
+    if isinstance(rng, int | np.integer):
+        rng = np.random.default_rng(rng)
+    if fit.preset == "as_published" and kind == "pairs":
+        from workbench.scaling.published import resampled
+
+        return resampled(fit, pair_counts(rng, resamples, len(fit.weights)))
+    problem = _drawn(fit, resamples, kind, rng, block)
+    at = np.repeat(fit.theta[None], resamples, axis=0)
+    found = minima(problem, at, near=True, levels=2)
+    for _ in range(starts - 1):
+        again = minima(problem, rng.permutation(found.theta), near=True, levels=2)
+        better = again.objective < found.objective
+        found = type(found)(
+            *(np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+              for a, b in zip(again, found, strict=True))
+        )  # fmt: skip
+    natural = fit.law.program.outside(found.theta)
+    share = float(found.converged.mean())
+    return Bootstrap(fit.law.parameters, natural, found.objective, kind, share)
+
+
+def pair_counts(rng: Any, resamples: int, rows: int) -> Array:
+    """How often each row is drawn in each resample, (resamples, rows)."""
+    if isinstance(rng, np.random.RandomState):
+        drawn = (rng.choice(rows, size=rows, replace=True) for _ in range(resamples))
+    else:
+        drawn = rng.integers(0, rows, (resamples, rows))
+    return np.array([np.bincount(d, minlength=rows) for d in drawn])
+
+
+def _drawn(fit: Fit, resamples: int, kind: str, rng: Any, block: str | None) -> Problem:
+    rows = len(fit.weights)
+    if kind == "pairs":
+        return fit.problem.resampled(pair_counts(rng, resamples, rows) * fit.weights)
+    if kind == "block":
+        groups = _groups(fit, block)
+        counts = pair_counts(rng, resamples, int(groups.max()) + 1)
+        return fit.problem.resampled(counts[:, groups] * fit.weights)
+    residuals, fitted = fit.residuals, fit.problem.target - fit.residuals
+    if kind == "wild":
+        signs = 2.0 * rng.integers(0, 2, (resamples, rows)) - 1
+        targets = fitted + signs * residuals
+    else:
+        targets = fitted + residuals[rng.integers(0, rows, (resamples, rows))]
+    first = rows * np.arange(resamples)
+    return fit.problem._replace(
+        data=np.tile(fit.problem.data, resamples),
+        target=targets.reshape(-1),
+        weights=np.tile(fit.weights, resamples)[None],
+        places=np.stack([first, first + rows, 0 * first], axis=1),
+    )
+
+
+def _groups(fit: Fit, block: str | None) -> Array:
+    """Each row's group as a whole number."""
+    from workbench.scaling import tables
+
+    if block is None:
+        refuse("block", "the column that names each row's group", block)
+    tables.known(block, tables.names(fit.table), "column of the table")
+    found = np.unique(np.asarray(fit.table[block]), return_inverse=True)[1]
+    if found.max() < 1:
+        refuse("block", "a column of at least two groups", "one")
+    return found

@@ -1,0 +1,22 @@
+"""How a fit walks: the numbers that the compiled, the plain and the CUDA solver share."""
+
+# Marquardt's λ at the start of each delta, its factor after a step taken and after one refused.
+DAMPING = 1e-3
+FALL = 4.0
+RISE = 10.0
+STIFF = 1e14
+# A delta is done when the objective falls by less than this share; the last one needs it twice.
+FLAT = 1e-14
+ROUGH = 1e-4
+MOST = 300
+# A fit has converged when an exact step promises to lower the objective by less than this share.
+SETTLED = 1e-9
+
+
+def walk(near: bool) -> tuple[float, ...]:
+    """The numbers as the compiled solver takes them: its cache does not see this file change.
+
+    Args:
+        near: whether to trust the exact Hessian from the first step on.
+    """
+    return DAMPING, FALL, RISE, STIFF, FLAT, ROUGH, float(near), float(MOST)
