@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from workbench.checks import refuse
 
 MIME = "application/vnd.workbench.claims+json"
 SUMMARY_MIME = "application/vnd.workbench.summary+json"
@@ -36,7 +39,7 @@ class Claim(BaseModel):
         note: what a reader should know beside the numbers.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     paper: str
     where: str
@@ -71,7 +74,7 @@ class Statement(NamedTuple):
 
         Reproduced when the interval lies within the expected range, or when it overlaps it and is
         narrow enough to have refuted a wrong value; not reproduced when the two are apart; outside
-        this run's range otherwise.
+        this run's range otherwise. Nothing but 0 itself is narrow beside an expected value of 0.
 
         Args:
             expected: the value, or the range that a rounded number stands for.
@@ -82,8 +85,8 @@ class Statement(NamedTuple):
             note: what a reader should know beside the numbers.
         """
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
-        bottom, top = interval or (measured, measured)
-        _ordered(low, high, bottom, top)
+        bottom, top = _ends("interval", *_finite(measured, interval))
+        _ends("expected", low, high)
         within = low <= bottom and top <= high
         sharp = (top - bottom) / 2 <= resolution * max(abs(low), abs(high))
         if top < low or bottom > high:
@@ -116,9 +119,12 @@ class Statement(NamedTuple):
             above: the value must be larger than this.
             note: what a reader should know beside the numbers.
         """
-        bottom, top = interval or (measured, measured)
+        bottom, top = _ends("interval", *_finite(measured, interval))
         low, high = -math.inf if above is None else above, math.inf if below is None else below
-        _ordered(low, high, bottom, top)
+        if below is None and above is None:
+            refuse("below", "given where `above` is not", None)
+        if not low < high:
+            refuse("above", f"smaller than below={below}", above)
         if low < bottom and top < high:
             verdict: Verdict = "reproduced"
         elif bottom >= high or top <= low:
@@ -131,6 +137,9 @@ class Statement(NamedTuple):
 
     def exact(self, *, expected: Any, measured: Any, note: str = "") -> Claim:
         """A claim decided by equality: a count, a name, a digit string."""
+        for name, value in (("expected", expected), ("measured", measured)):
+            if isinstance(value, float | np.floating) and not math.isfinite(value):
+                refuse(name, "a finite number or words", value)
         verdict: Verdict = "reproduced" if measured == expected else "not reproduced"
         return self._claim(number(expected), measured, None, verdict, note)
 
@@ -151,29 +160,6 @@ class Statement(NamedTuple):
             verdict=verdict,
             note=note,
         )
-
-
-def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> Interval:
-    """The rates that make the count no surprise (Wilson's score interval).
-
-    p̂ = (k + z²/2) / (n + z²),  half-width = z/(n + z²) · √(k (n - k)/n + z²/4)
-
-    Args:
-        count: events seen, k.
-        trials: trials made, n, at least 1.
-        deviations: standard deviations on each side, z; 3 leaves 0.27 % outside.
-
-    Source:
-        Wilson (1927), J. Am. Stat. Assoc. 22, 209.
-    """
-    if not 0 <= count <= trials or trials < 1:
-        raise ValueError(f"`count` must be in [0, trials={trials}]; got {count}")
-    z2 = deviations**2
-    middle = (count + z2 / 2) / (trials + z2)
-    half = deviations / (trials + z2) * math.sqrt(count * (trials - count) / trials + z2 / 4)
-    # Rounding must not push the ends past a rate of exactly 0 or 1.
-    low = 0.0 if count == 0 else max(0.0, middle - half)
-    return low, 1.0 if count == trials else min(1.0, middle + half)
 
 
 class Claims(tuple):
@@ -198,6 +184,20 @@ class Claims(tuple):
 
 class Summary(dict):
     """The numbers a run is remembered by: plain values under the names of their quantities."""
+
+    def __init__(self, values: Mapping[str, Any]):
+        """NumPy scalars become Python's.
+
+        Raises:
+            ValueError: if a value is no text, boolean, or finite number.
+        """
+        plain = {str(k): v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+        for name, value in plain.items():
+            if not isinstance(value, str | int | float):
+                refuse(name, "text, a boolean or a number", value)
+            if isinstance(value, float) and not math.isfinite(value):
+                refuse(name, "a finite number", value)
+        super().__init__(plain)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         rows = "".join(
@@ -226,6 +226,8 @@ def table(claims: Iterable[Claim]) -> str:
 
 def number(value: Any) -> str:
     """A value for people: four significant digits for a fraction, all digits for a whole number."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):
@@ -233,12 +235,17 @@ def number(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def _ordered(low: float, high: float, bottom: float, top: float) -> None:
-    """NaN would make every comparison false, and so decide a claim by accident."""
-    if not low <= high:
-        raise ValueError(f"`expected` must be ordered numbers; got {(low, high)}")
-    if not bottom <= top:
-        raise ValueError(f"`interval` must be ordered numbers; got {(bottom, top)}")
+def _finite(measured: float, interval: Interval | None) -> Interval:
+    """The measured range; NaN would decide a claim by accident, and JSON holds no infinity."""
+    if not math.isfinite(measured):
+        refuse("measured", "a finite number", measured)
+    return (measured, measured) if interval is None else interval
+
+
+def _ends(name: str, low: float, high: float) -> Interval:
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        refuse(name, "two finite numbers in order", (low, high))
+    return low, high
 
 
 def _spelled(interval: Interval | None) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+# A knob of one of these names could not be told from the command's own option.
+_OPTIONS = {"reports", "cell_timeout", "open", "help"}
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="paper-workbench", prog_name="workbench")
@@ -25,7 +28,7 @@ def main() -> None:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 @click.option("--cell-timeout", type=click.IntRange(min=1))
 @click.option("--open", "open_page", is_flag=True)
-@click.option("-h", "--help", "help_wanted", is_flag=True)
+@click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
 def run(
     context: click.Context,
@@ -40,18 +43,25 @@ def run(
     NAME is FAMILY/SUBJECT as `workbench list` prints it, or the path of a notebook with a cell
     tagged `parameters`. `workbench run NAME --help` lists its knobs.
     """
-    if target is None:
+    # Declared as an option, the letter would be picked out of values such as `-high`.
+    help_wanted = help_wanted or "-h" in (target, *context.args[-1:])
+    if target in (None, "-h"):
         click.echo(context.get_help())
         context.exit(0 if help_wanted else 2)
+    if target.startswith("-"):
+        _refuse(f"NAME must come first; got {target!r}")
     from workbench.runs import job as jobs
 
     model = _or_refuse(lambda: jobs.model_of(target))[0]
+    taken = _OPTIONS & {k.name for k in model.knobs()}
+    if taken:
+        _refuse(f"`{target}` must have no knob named like an option; got {', '.join(taken)}")
     if help_wanted:
         click.echo(_run_help(target, model))
         return
     words = _options(context.args)
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
-    _report(_executed(found, reports, cell_timeout), open_page)
+    _report(_executed(found, reports, cell_timeout), reports, open_page)
 
 
 @main.command("list")
@@ -97,12 +107,12 @@ def _executed(job: Any, reports: Path, cell_timeout: int | None) -> dict[str, An
     watched = sys.stderr.isatty()
     if not watched:
         click.echo(f"{job.name}: running {len(job.notebook.cells)} cells", err=True)
-    return execute(job, reports, progress=watched, cell_timeout=cell_timeout)
+    return _or_refuse(lambda: execute(job, reports, progress=watched, cell_timeout=cell_timeout))
 
 
-def _report(record: dict[str, Any], open_page: bool) -> None:
+def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
     """Prints what came of a run and where it lies; a run that is not done ends with status 1."""
-    folder = Path(record["folder"])
+    folder = reports / record["folder"]
     for claim in record["claims"]:
         click.echo(f"{claim['verdict']:>24}  {claim['statement']}")
     if record["state"] != "done":
@@ -146,8 +156,11 @@ def _run_help(target: str, model: Any) -> str:
 
 
 def _knob_lines(model: Any) -> str:
+    from workbench.checks import spell
+
     return "\n".join(
-        f"  --{k.name} {k.default!r}\n      {k.help}; {k.domain}" for k in model.knobs()
+        f"  --{k.name} {spell(k.default)}\n      {'; '.join(filter(None, [k.help, k.domain]))}"
+        for k in model.knobs()
     )
 
 

@@ -9,17 +9,29 @@ from __future__ import annotations
 
 import difflib
 import html
+import math
 import re
 from collections.abc import Mapping
+from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
-from workbench.checks import spell
+from workbench.checks import refuse, spell
 
 MIME = "application/vnd.workbench.knobs+json"
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    list: "a list",
+    dict: "a mapping with text for keys",
+    NoneType: "None",
+}
 
 
 class KnobError(ValueError):
@@ -27,7 +39,7 @@ class KnobError(ValueError):
 
     def __init__(self, sentence: str):
         super().__init__(sentence)
-        named = re.search(r"`(\w+)`", sentence)
+        named = re.match(r"`(\w+)`", sentence)
         self.knob = named.group(1) if named else None
 
 
@@ -50,9 +62,28 @@ class Knob(NamedTuple):
             return "one of " + ", ".join(map(repr, self.choices))
         if self.suffixes:
             return "empty or the path of a file ending in " + ", ".join(self.suffixes)
-        words = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}
-        what = words.get(self.kind, f"of type {getattr(self.kind, '__name__', self.kind)}")
+        what = " or ".join(_WORDS.get(kind, "any value that JSON has") for kind in self.kinds)
         return what if self.span is None else f"{what} in [{self.span[0]}, {self.span[1]}]"
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The types a value may have: one, or those that `|` joins."""
+        return get_args(self.kind) if isinstance(self.kind, UnionType) else (self.kind,)
+
+    def check(self, value: Any) -> None:
+        """Refuses what would be converted in silence, and what neither JSON nor papermill carries.
+
+        Raises:
+            KnobError: for a boolean or text in place of a number, a tuple or a set, NaN in a list,
+                text that is no Unicode, or a path of a format that is not read.
+        """
+        if not self.admits(value):
+            refuse(self.name, self.domain, value, KnobError)
+
+    def admits(self, value: Any) -> bool:
+        """Whether `check` lets the value pass; spans and choices are the model's to check."""
+        fits = any(_is_kind(value, kind) for kind in self.kinds) and is_plain(value)
+        return fits and (not self.suffixes or not value or value.endswith(self.suffixes))
 
 
 def knob(
@@ -73,8 +104,8 @@ def knob(
         log: whether the control moves by factors instead of steps.
         suffixes: for a path, the file endings that are read.
     """
-    if "=" in help or "\n" in help:
-        raise ValueError(f"`help` must be one line without an equals sign; got {help!r}")
+    if "=" in help or len(help.splitlines()) > 1:
+        refuse("help", "one line without an equals sign", help)
     low, high = span or (None, None)
     shown = {"span": span, "log": log, "suffixes": suffixes}
     return Field(default, description=help, ge=low, le=high, json_schema_extra={"knob": shown})
@@ -83,7 +114,9 @@ def knob(
 class Parameters(BaseModel):
     """Checked parameters of a notebook; `Knobs` adds what every experiment has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
     _last: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **values: Any):
@@ -100,13 +133,11 @@ class Parameters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, values: Any) -> Any:
-        """NumPy scalars become Python's; a boolean is no number and a number is no boolean."""
+        """NumPy scalars become Python's; no other kind is converted."""
         values = {k: v.item() if isinstance(v, np.generic) else v for k, v in dict(values).items()}
-        for field in cls.knobs():
-            if field.name in values and field.kind in (int, float, bool):
-                value = values[field.name]
-                if isinstance(value, bool) != (field.kind is bool):
-                    raise ValueError(f"`{field.name}` must be {field.domain}; got {spell(value)}")
+        for k in cls.knobs():
+            if k.name in values:
+                k.check(values[k.name])
         return values
 
     @model_validator(mode="after")
@@ -132,20 +163,19 @@ class Parameters(BaseModel):
     def cell(cls) -> str:
         """The text of the notebook's `parameters` cell: literal values, one knob a line."""
         return "\n".join(
-            f"{k.name}: {k.kind.__name__} = {_literal(k.default)}  # {k.help}" for k in cls.knobs()
+            f"{k.name}: {k.kind.__name__} = {_literal(k.name, k.default)}  # {k.help}"
+            for k in cls.knobs()
         )
 
     def values(self) -> dict[str, Any]:
         """All values by name, in the order of `knobs`."""
-        return {k.name: getattr(self, k.name) for k in self.knobs()}
+        held = {f.alias or n: getattr(self, n) for n, f in type(self).model_fields.items()}
+        return {k.name: held[k.name] for k in self.knobs()}
 
     def changed(self) -> dict[str, Any]:
         """The values that differ from the defaults, by name."""
-        return {
-            k.name: getattr(self, k.name)
-            for k in self.knobs()
-            if getattr(self, k.name) != k.default
-        }
+        defaults = {k.name: k.default for k in self.knobs()}
+        return {name: v for name, v in self.values().items() if not _same(v, defaults[name])}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """A table of names, values and help for people; the values alone for programs."""
@@ -153,10 +183,10 @@ class Parameters(BaseModel):
 
     def table(self) -> str:
         """The table in HTML: changed values are marked and show their default."""
-        changed = self.changed()
+        values, changed = self.values(), self.changed()
         rows = []
         for k in self.knobs():
-            value = html.escape(spell(getattr(self, k.name)))
+            value = html.escape(spell(values[k.name]))
             mark = html.escape(f"changed; default {spell(k.default)}") if k.name in changed else ""
             rows.append(
                 f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
@@ -169,6 +199,8 @@ class Parameters(BaseModel):
 class Knobs(Parameters):
     """The base of every experiment's `Params`: its knobs, and the seed and backend of every run."""
 
+    # A default outside its own span would otherwise pass, as nobody sets it.
+    model_config = ConfigDict(validate_default=True)
     _last: ClassVar[tuple[str, ...]] = ("seed", "backend")
 
     seed: int = knob(0, "seed of the random generator", span=(0, 2**32 - 1))
@@ -186,12 +218,43 @@ def _knob(name: str, field: Any) -> Knob:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
     kind = type(choices[0]) if choices else field.annotation
     default = None if field.default is PydanticUndefined else field.default
-    return Knob(name, kind, default, field.description or "", choices=choices, **extra)
+    help = field.description or ""
+    return Knob(field.alias or name, kind, default, help, choices=choices, **extra)
 
 
-def _literal(value: Any) -> str:
+def _literal(name: str, value: Any) -> str:
     """A value as a person would type it into a cell; double quotes as the formatter has them."""
-    return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
+    if isinstance(value, str) and set(value) & {"#", "="}:
+        refuse(name, "a text without # or = by default, which papermill misreads", value)
+    if isinstance(value, str) and '"' not in value:
+        return f'"{repr(value)[1:-1]}"'
+    return repr(value)
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a reader would call the value unchanged; Python says so of True and 1 as well."""
+    return value == default and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _is_kind(value: Any, kind: Any) -> bool:
+    if kind in (int, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return kind is Any or isinstance(value, kind)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON gives the value back; the bound on integers is that of the largest float."""
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and is_plain(k) and is_plain(v) for k, v in value.items())
+    if isinstance(value, str):
+        return not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return value.bit_length() <= 1024
+    return value is None
 
 
 def _sentence(model: type[Parameters], error: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from workbench.dendrites.detector import Detector
-from workbench.dendrites.recognition import Tally, fired, rates, vote
+from workbench.dendrites.recognition import Tally, fired, rates, shares, vote
+from workbench.intervals import binomial_interval
 
 DEVIATIONS = 5.0
 
@@ -81,12 +82,21 @@ def test_edges_of_the_interval():
     assert empty.interval(DEVIATIONS) == (0.0, 1.0)
     everything = Tally(np.full(3, 2), np.full(2, 3), np.full(3, 2), np.full(2, 3))
     assert everything.rate == 1.0
-    assert everything.interval(DEVIATIONS) == (1.0, 1.0)
+    assert everything.interval(DEVIATIONS) == (1 - 25 / 31, 1.0)
+    one = Tally(np.array([1, 0, 0]), np.array([1, 0]), np.full(3, 2), np.full(2, 3))
+    low, high = one.interval(DEVIATIONS)
+    assert 0 < low < one.rate < high < 1
 
 
 def test_rates_are_those_of_the_tallies():
     rng = np.random.default_rng(6)
     tallies = [clustered(rng, 0.1) for _ in range(3)]
-    value, low, high = rates(tallies, DEVIATIONS)
-    assert value.tolist() == [t.rate for t in tallies]
-    assert [*zip(low, high, strict=True)] == [t.interval(DEVIATIONS) for t in tallies]
+    found = rates(tallies, DEVIATIONS)
+    for threshold, tally in enumerate(tallies, 1):
+        assert found.at(threshold) == (tally.rate, tally.interval(DEVIATIONS))
+
+
+def test_shares_are_those_of_independent_trials():
+    found = shares(np.array([0, 3, 10]), 10, DEVIATIONS)
+    assert found.at(2) == (0.3, binomial_interval(3, 10, DEVIATIONS))
+    assert found.at(3)[0] == 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int
 
 from workbench.array import Array
 from workbench.dendrites.detector import Detector
+from workbench.intervals import binomial_interval
 
 # Shown patterns a pass; bounds the matches held at once to this many times the segments.
 BLOCK = 256
@@ -38,25 +40,29 @@ class Tally(NamedTuple):
         """The rate's interval when pairs share patterns and segments, and so are not independent.
 
         Var(r) = (Σᵢ (kᵢ - r nᵢ)² + Σⱼ (cⱼ - r mⱼ)² - N r (1 - r)) / N²
+        logit r ± z √Var(r) / (r (1 - r))
 
         with k, n the fired and all pairs of a shown pattern, c, m those of a segment, N all pairs;
-        never less than the variance of independent pairs. Where nothing fired the upper end is the
-        rate at which N independent pairs would have stayed silent with the normal tail's chance.
+        the variance is never less than that of independent pairs, and on the scale of logits a
+        small rate keeps a lower end above 0. Where no pair fired, or every one, the open end is
+        that of Wilson's interval for N independent pairs, which clusters can only widen.
 
         Source:
             Cameron, Gelbach & Miller (2011), J. Bus. Econ. Stat. 29, 238: two-way clustering.
         """
-        pairs = int(self.shown_pairs.sum())
+        pairs, hits = int(self.shown_pairs.sum()), int(self.by_shown.sum())
         if pairs == 0:
             return 0.0, 1.0
-        if self.by_shown.sum() == 0:
-            return 0.0, min(1.0, deviations**2 / (pairs + deviations**2))
-        rate = self.rate
+        silent = deviations**2 / (pairs + deviations**2)
+        if hits in (0, pairs):
+            return (0.0, silent) if hits == 0 else (1.0 - silent, 1.0)
+        rate = hits / pairs
         alone = pairs * rate * (1 - rate)
         rows = ((self.by_shown - rate * self.shown_pairs) ** 2).sum()
         columns = ((self.by_stored - rate * self.stored_pairs) ** 2).sum()
-        half = deviations * float(np.sqrt(max(alone, rows + columns - alone))) / pairs
-        return max(0.0, rate - half), min(1.0, rate + half)
+        deviation = math.sqrt(max(alone, rows + columns - alone)) / pairs
+        odds, stretch = rate / (1 - rate), math.exp(deviations * deviation / (rate * (1 - rate)))
+        return 1 / (1 + stretch / odds), 1 / (1 + 1 / (stretch * odds))
 
 
 class Fired(NamedTuple):
@@ -82,8 +88,8 @@ def fired(
     """
     by_shown = np.zeros((2, len(shown_labels)), dtype=np.int64)
     by_stored = np.zeros((2, len(stored_labels)), dtype=np.int64)
-    for start in range(0, len(shown_labels), BLOCK):
-        pattern, segment = detector.matches(shown[start : start + BLOCK, :])
+    for start, stop in _blocks(len(shown_labels)):
+        pattern, segment = detector.matches(shown[start:stop, :])
         other = (shown_labels[start + pattern] != stored_labels[segment]).astype(np.int64)
         for kind in (0, 1):
             chosen = other == kind
@@ -126,9 +132,9 @@ def vote(
     """
     right = answered = 0
     classes = 1 + int(stored_labels.max(initial=0))
-    for start in range(0, len(shown_labels), BLOCK):
-        labels = shown_labels[start : start + BLOCK]
-        pattern, segment = detector.matches(shown[start : start + BLOCK, :])
+    for start, stop in _blocks(len(shown_labels)):
+        labels = shown_labels[start:stop]
+        pattern, segment = detector.matches(shown[start:stop, :])
         places = pattern * classes + stored_labels[segment]
         votes = np.bincount(places, minlength=len(labels) * classes).reshape(len(labels), classes)
         most = votes.max(axis=1)
@@ -138,9 +144,30 @@ def vote(
     return Vote(right / len(shown_labels), answered / len(shown_labels))
 
 
-def rates(
-    tallies: list[Tally], deviations: float
-) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
-    """The rates of many tallies with both ends of their intervals."""
-    ends = np.array([t.interval(deviations) for t in tallies])
-    return np.array([t.rate for t in tallies]), ends[:, 0], ends[:, 1]
+def _blocks(count: int) -> list[tuple[int, int]]:
+    return [(i, min(i + BLOCK, count)) for i in range(0, count, BLOCK)]
+
+
+class Rate(NamedTuple):
+    """A share at each threshold, with both ends of its interval."""
+
+    value: Float[np.ndarray, " thresholds"]
+    low: Float[np.ndarray, " thresholds"]
+    high: Float[np.ndarray, " thresholds"]
+
+    def at(self, threshold: int) -> tuple[float, tuple[float, float]]:
+        """The share and its interval at one threshold, counted from 1."""
+        value, low, high = (float(column[threshold - 1]) for column in self)
+        return value, (low, high)
+
+
+def rates(tallies: list[Tally], deviations: float) -> Rate:
+    """The rates of tallies, one a threshold, with their clustered intervals."""
+    low, high = np.array([t.interval(deviations) for t in tallies]).T
+    return Rate(np.array([t.rate for t in tallies]), low, high)
+
+
+def shares(counts: Int[np.ndarray, " thresholds"], trials: int, deviations: float) -> Rate:
+    """Counts, one a threshold, as shares of independent trials with Wilson's intervals."""
+    low, high = np.array([binomial_interval(int(k), trials, deviations) for k in counts]).T
+    return Rate(np.asarray(counts) / trials, low, high)

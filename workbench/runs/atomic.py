@@ -1,12 +1,17 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, in folders that one process writes at a time."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# What a killed process leaves behind bears this prefix, and the next run clears it away.
+PARTIAL = ".partial-"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -14,16 +19,15 @@ def write_text(path: Path, text: str) -> None:
 
     Whoever reads `path` meets the old file or the new one, also when this process dies meanwhile.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -32,8 +36,26 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _umask() -> int:
-    """The process's mask of file permissions, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextlib.contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Holds `folder` for this process; the system lets go of it when the process ends in any way.
+
+    Raises:
+        BlockingIOError: if another process, or another run in this one, holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock; two equal runs at once are then not kept apart
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # some network disks cannot lock; a run there is still better than none
+            pass
+        yield
+    finally:
+        os.close(handle)

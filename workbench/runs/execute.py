@@ -1,32 +1,31 @@
 """A job through papermill to a record, an executed notebook and a page.
 
 The record is the truth about a run: it says `running` before the kernel starts, and after that what
-came of it. An executed notebook alone proves nothing, since papermill marks every cell completed
-when the kernel was killed.
+came of it.
 """
 
 from __future__ import annotations
 
-import importlib
-import logging
 import os
 import shutil
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from workbench import claims
-from workbench.runs.atomic import write_json, write_text
+from workbench.checks import refuse
+from workbench.runs import outcome
+from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
 from workbench.runs.job import Job, plain
-from workbench.runs.provenance import provenance
+from workbench.runs.kernel import run_cells
+from workbench.runs.parameters_cell import read_notebook
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
 
@@ -44,41 +43,120 @@ def execute(
         reports: the folder of all runs.
         progress: whether to draw a bar on the terminal, cell by cell.
         cell_timeout: seconds that one cell may take; None for no limit.
+
+    Raises:
+        ValueError: if `reports` cannot be written or the same run is running; nothing has started.
     """
     folder = reports / job.name / job.run
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in [folder / PAGE, folder / NOTEBOOK, *folder.glob(".partial-*")]:
-        shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
-    record = _begun(job, folder)
-    write_json(folder / RECORD, record)
-    # Rendering needs two seconds of imports; the kernel leaves this process idle meanwhile.
-    threading.Thread(
-        target=importlib.import_module, args=["workbench.runs.page"], daemon=True
-    ).start()
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(owned(folder))
+            _clear(folder)
+            record = _begun(job)
+            write_json(folder / RECORD, record)
+        except BlockingIOError:
+            refuse("run", "one that is not running already", f"{job.name}/{job.run}")
+        except OSError as error:
+            refuse("reports", f"a folder that can be written ({error.strerror})", str(reports))
+        stack.enter_context(_interruptible())
+        try:
+            _fill(record, job, folder, progress, cell_timeout)
+        except KeyboardInterrupt:
+            record |= {"state": "killed", "error": "interrupted after the last cell"}
+        except Exception as error:
+            record |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
+        return _ended(record, folder)
+
+
+def _fill(
+    record: dict[str, Any], job: Job, folder: Path, progress: bool, cell_timeout: int | None
+) -> None:
+    """Runs the notebook, fills the record from it, writes the notebook and the page."""
+    renderer = _warmed()
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
         output = Path(partial) / NOTEBOOK
-        state, error = _executed(job, output, progress, cell_timeout)
-        notebook = nbformat.read(output, as_version=4) if output.exists() else job.notebook
-    if state == "done":
-        state, error = _verified(job, notebook)
-    record |= {"state": state, "error": error, **_read(notebook)}
-    record["timings"] |= _timings(record["timings"]["start"], notebook)
-    _honest(notebook)
+        end = run_cells(job, output, progress=progress, cell_timeout=cell_timeout)
+        notebook = _partly(output, job)
+    _judge(record, end.state, end.error, notebook, job.claims)
+    record["timings"] |= {
+        "cells": outcome.seconds(notebook),
+        "peak_memory_mib": end.peak_memory_mib,
+        **_clock(record["timings"]["start"]),
+    }
+    outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
+    if record["state"] == "done":
+        text = renderer.result()(notebook, record, job.params.table(), str(job.folder))
+        write_text(folder / PAGE, text)
+
+
+def _warmed() -> Future[Any]:
+    """The function that renders pages, soon.
+
+    Its first call costs two seconds of imports and caches; the kernel leaves this process idle
+    meanwhile. What goes wrong is raised where the result is asked for.
+    """
+
+    def ready() -> Any:
+        from workbench.runs.page import page, warm
+
+        warm()
+        return page
+
+    pool = ThreadPoolExecutor(1, "renderer")
+    future = pool.submit(ready)
+    pool.shutdown(wait=False)
+    return future
+
+
+def _partly(output: Path, job: Job) -> nbformat.NotebookNode:
+    """The notebook as far as it came; as it stood before the run if papermill left none whole."""
+    try:
+        return read_notebook(output)
+    except ValueError:
+        return nbformat.from_dict(job.notebook)
+
+
+def _judge(
+    record: dict[str, Any],
+    state: str,
+    error: str | None,
+    notebook: nbformat.NotebookNode,
+    claims_wanted: bool,
+) -> None:
+    """Puts into the record what came of the cells; `done` only if every one of them really ran."""
     if state == "done":
-        _rendered(job, notebook, record, folder)
-    write_json(folder / RECORD, record)
-    return record
+        error = outcome.flaw(notebook, claims_wanted)
+        state = "done" if error is None else "failed"
+    cell = None if state == "done" else outcome.stopped(notebook)
+    if cell is not None and not (error or "").startswith("cell "):
+        error = f"cell {cell.id!r}: {error}"
+    record |= {
+        "state": state,
+        "error": error,
+        "cell": cell and cell.id,
+        "traceback": outcome.traceback(cell),
+        **outcome.shown(notebook),
+    }
 
 
-def _begun(job: Job, folder: Path) -> dict[str, Any]:
+def _clear(folder: Path) -> None:
+    """Removes what an earlier run of the same identity made, and what a killed one left behind."""
+    for stale in [folder / PAGE, folder / NOTEBOOK, *folder.glob(f"{PARTIAL}*")]:
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+
+
+def _begun(job: Job) -> dict[str, Any]:
     return {
         "state": "running",
         "error": None,
+        "cell": None,
+        "traceback": None,
         "name": job.name,
         "title": job.title,
         "run": job.run,
-        "folder": str(folder),
+        "folder": f"{job.name}/{job.run}",
         "identity": job.identity,
         "command": job.command,
         "process": os.getpid(),
@@ -87,45 +165,27 @@ def _begun(job: Job, folder: Path) -> dict[str, Any]:
         "claims": [],
         "summary": {},
         "timings": {"start": datetime.now(UTC).isoformat(timespec="milliseconds")},
-        "provenance": provenance(job.params),
+        "provenance": job.provenance,
     }
 
 
-def _executed(
-    job: Job, output: Path, progress: bool, cell_timeout: int | None
-) -> tuple[str, str | None]:
-    """Runs the notebook; what came of it and, if it was not done, why."""
-    import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from traitlets.config import Config
-
-    # A kernel of another environment may bear the same name in the user's home.
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    # Its warnings are about parameters, which were checked before, and more strictly.
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+def _ended(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The record, written; a run that is not done has no page, and a disk that is full says so."""
+    record["timings"] |= {} if "end" in record["timings"] else _clock(record["timings"]["start"])
     try:
-        with _interruptible():
-            papermill.execute_notebook(
-                _without_panel(job.notebook),
-                output,
-                parameters=job.params.changed(),
-                kernel_name="python3",
-                progress_bar={"desc": job.name, "leave": True} if progress else False,
-                execution_timeout=cell_timeout,
-                store_widget_state=False,
-                config=Config({"KernelManager": {"transport_encryption": "auto"}}),
-            )
-    except papermill.PapermillExecutionError as error:
-        return "failed", f"{error.ename}: {error.evalue}"
-    except CellTimeoutError:
-        return "timed out", f"a cell took longer than {cell_timeout} s"
-    except DeadKernelError:
-        return "killed", "the kernel died before the notebook ended"
-    except KeyboardInterrupt:
-        return "killed", "interrupted"
-    except Exception as error:  # whatever else ends a run must not leave the record at `running`
-        return "failed", f"{type(error).__name__}: {error}"
-    return "done", None
+        if record["state"] != "done":
+            (folder / PAGE).unlink(missing_ok=True)
+        write_json(folder / RECORD, record)
+    except (OSError, ValueError) as error:
+        (folder / PAGE).unlink(missing_ok=True)
+        record |= {"state": "failed", "error": f"the record could not be written: {error}"}
+    return record
+
+
+def _clock(start: str) -> dict[str, Any]:
+    end = datetime.now(UTC)
+    seconds = (end - datetime.fromisoformat(start)).total_seconds()
+    return {"end": end.isoformat(timespec="milliseconds"), "seconds": seconds}
 
 
 @contextmanager
@@ -138,74 +198,10 @@ def _interruptible() -> Iterator[None]:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    asked = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, interrupt) for number in asked}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _without_panel(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook without its live panel, which has no one to touch it in a batch run."""
-    kept = nbformat.from_dict(notebook)
-    kept.cells = [c for c in notebook.cells if "panel" not in c.metadata.get("tags", [])]
-    return kept
-
-
-def _verified(job: Job, notebook: nbformat.NotebookNode) -> tuple[str, str | None]:
-    """`done` only if every cell really ran, and an experiment also ended in its claims."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            return "failed", f"cell {cell.get('id')!r} never ran"
-        if cell.metadata.get("papermill", {}).get("exception"):
-            return "failed", f"cell {cell.get('id')!r} left the interpreter"
-    if job.claims and not _read(notebook)["claims"]:
-        return "failed", "the notebook showed no claims"
-    return "done", None
-
-
-def _honest(notebook: nbformat.NotebookNode) -> None:
-    """Takes back papermill's word `completed` from cells that never ran."""
-    for cell in notebook.cells:
-        mark = cell.metadata.get("papermill")
-        if mark and cell.cell_type == "code" and cell.execution_count is None:
-            mark["status"] = "pending"
-
-
-def _read(notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    """The claims and the summary that the notebook displayed."""
-    found: dict[str, Any] = {"claims": [], "summary": {}}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            bundle = output.get("data", {})
-            found["claims"] += bundle.get(claims.MIME, [])
-            found["summary"] |= bundle.get(claims.SUMMARY_MIME, {})
-    return found
-
-
-def _timings(start: str, notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    end = datetime.now(UTC)
-    cells = {
-        c.get("id", str(i)): c.metadata["papermill"].get("duration")
-        for i, c in enumerate(notebook.cells)
-        if c.cell_type == "code" and "papermill" in c.metadata
-    }
-    return {
-        "end": end.isoformat(timespec="milliseconds"),
-        "seconds": (end - datetime.fromisoformat(start)).total_seconds(),
-        "cells": cells,
-    }
-
-
-def _rendered(
-    job: Job, notebook: nbformat.NotebookNode, record: dict[str, Any], folder: Path
-) -> None:
-    """Writes the page; a page that cannot be rendered makes the run a failed one, and says so."""
-    from workbench.runs.page import page
-
-    start = time.perf_counter()
-    try:
-        write_text(folder / PAGE, page(notebook, record, job.params.table()))
-    except Exception as error:
-        record |= {"state": "failed", "error": f"no page: {type(error).__name__}: {error}"}
-    record["timings"]["render"] = round(time.perf_counter() - start, 3)
+        for number, handler in before.items():
+            signal.signal(number, handler)

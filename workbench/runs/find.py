@@ -9,9 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from workbench.checks import refuse
-from workbench.knobs import nearest
-
 PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parent
 # An installed wheel carries the notebooks inside the package; a checkout has them beside it.
@@ -43,7 +40,10 @@ class Experiment(NamedTuple):
     @property
     def title(self) -> str:
         """The first line of its docstring, read without running it."""
-        docstring = ast.get_docstring(ast.parse(self.source.read_text(encoding="utf-8"))) or ""
+        try:
+            docstring = ast.get_docstring(ast.parse(self.source.read_text(encoding="utf-8"))) or ""
+        except (SyntaxError, ValueError) as error:
+            return f"(no valid Python: {error})"
         return docstring.split("\n", 1)[0]
 
     def module(self) -> ModuleType:
@@ -65,12 +65,17 @@ def experiment(name: str) -> Experiment:
     """
     names = [e.name for e in experiments()]
     if name not in names:
+        # Only a refusal needs them; a listing stays quick without NumPy and pydantic.
+        from workbench.knobs import nearest
+
         raise ValueError(f"`{name}` must be the name of an experiment; {nearest(name, names)}")
     return Experiment(name)
 
 
 def new_name(name: str) -> Experiment:
     """The experiment a new name stands for: two lower-case words joined by a slash, not taken."""
+    from workbench.checks import refuse
+
     if not re.fullmatch(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*", name):
         refuse("name", "FAMILY/SUBJECT in lower-case letters, digits and underscores", name)
     if name in [e.name for e in experiments()]:

@@ -7,19 +7,24 @@ import hashlib
 import json
 import re
 import shlex
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nbformat
 
-from workbench.knobs import Parameters
+from workbench.checks import refuse
+from workbench.knobs import Knob, Parameters
 from workbench.runs.find import Experiment, experiment
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
-from workbench.runs.provenance import SHOWN, data, packages, source_hash
+from workbench.runs.provenance import SHOWN, provenance
 
 
-class Job(NamedTuple):
+@dataclass(frozen=True)
+class Job:
     """A notebook with valid parameters.
 
     Attributes:
@@ -29,6 +34,8 @@ class Job(NamedTuple):
         notebook: the notebook as it stands on disk.
         params: the checked parameters.
         claims: whether the run must end in claims, as the workbench's own experiments must.
+        folder: where the notebook lies, for the pictures beside it.
+        provenance: what the run stands on, read once.
     """
 
     name: str
@@ -37,32 +44,36 @@ class Job(NamedTuple):
     notebook: nbformat.NotebookNode
     params: Parameters
     claims: bool
+    folder: Path
+    provenance: dict[str, Any]
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """SHA-256 over the notebook's sources, the parameters, the code, the data and versions."""
-        versions = packages()
+        known = self.provenance
         parts = {
             "cells": [(c.cell_type, c.source) for c in self.notebook.cells],
             "knobs": plain(self.params),
-            "code": source_hash(),
-            "data": {k: v["sha256"] for k, v in data(self.params).items()},
-            "versions": {name: versions.get(name) for name in SHOWN},
+            "code": known["code"]["source"],
+            "data": {k: v["sha256"] for k, v in known["data"].items()},
+            "versions": {name: known["packages"].get(name) for name in SHOWN},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
     def run(self) -> str:
         """The run's folder name: what differs from the defaults, and eight digits of identity."""
-        changed = "-".join(f"{k}-{v}" for k, v in self.params.changed().items()) or "default"
-        return re.sub(r"[^A-Za-z0-9.+-]+", "_", changed)[:80].strip("._") + "-" + self.identity[:8]
+        changed = "-".join(f"{k}-{v}" for k, v in self.params.changed().items())
+        words = re.sub(r"[^A-Za-z0-9.+-]+", "_", changed)[:80].strip("._+-")
+        return f"{words or ('changed' if changed else 'default')}-{self.identity[:8]}"
 
     @property
     def command(self) -> str:
         """The command that makes this run again, ready to paste."""
         words = ["workbench", "run", self.target]
+        knobs = {k.name: k for k in self.params.knobs()}
         for name, value in self.params.changed().items():
-            words += [f"--{name}", value if isinstance(value, str) else repr(value)]
+            words += [f"--{name}", _text(value, knobs[name])]
         return shlex.join(words)
 
 
@@ -74,15 +85,22 @@ def job(target: str, values: Mapping[str, Any]) -> Job:
     """
     model, found = model_of(target)
     params = model(**values)
-    if found is not None:
-        return Job(found.name, target, found.title, read_notebook(found.notebook), params, True)
-    notebook = read_notebook(Path(target))
-    name = "own/" + re.sub(r"[^A-Za-z0-9_-]+", "_", Path(target).stem)
-    return Job(name, target, _title(notebook) or Path(target).stem, notebook, params, False)
+    known = provenance(params)
+    path = found.notebook if found else Path(target)
+    notebook = read_notebook(path)
+    if found:
+        name, title = found.name, found.title
+    else:
+        word = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "notebook"
+        name, title = f"own/{word}", _title(notebook) or path.stem
+    return Job(name, target, title, notebook, params, bool(found), path.parent.resolve(), known)
 
 
 def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
     """The parameters' model of an experiment's name or a notebook's path, and the experiment."""
+    if not target.isprintable():
+        # The record and the page spell the path, and neither can hold bytes that are no text.
+        refuse("notebook", "a path of printable letters", target)
     if target.endswith(".ipynb"):
         return parameters_of(read_notebook(Path(target)), target), None
     found = experiment(target)
@@ -91,8 +109,8 @@ def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
 
 def parsed(model: type[Parameters], texts: Mapping[str, str]) -> dict[str, Any]:
     """The words of a command line as the values they spell; what they spell is checked later."""
-    kinds = {k.name: k.kind for k in model.knobs()}
-    return {name: _value(text, kinds.get(name, str)) for name, text in texts.items()}
+    knobs = {k.name: k for k in model.knobs()}
+    return {n: _value(text, knobs[n]) if n in knobs else text for n, text in texts.items()}
 
 
 def plain(params: Parameters) -> dict[str, Any]:
@@ -100,16 +118,24 @@ def plain(params: Parameters) -> dict[str, Any]:
     return {k: v for k, v in params.values().items() if v is not UNREAD}
 
 
-def _value(text: str, kind: Any) -> Any:
-    if kind is str:
-        return text
+def _value(text: str, knob: Knob) -> Any:
+    """The value that the text spells; the text itself where it spells none that the knob admits."""
     words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
+    if str in knob.kinds:
+        return None if text.lower() == "none" and knob.admits(None) else text
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        with warnings.catch_warnings():
+            # Whatever is odd about the text is told by the refusal.
+            warnings.simplefilter("ignore")
+            value = words[text.lower()] if text.lower() in words else ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
+    return value if knob.admits(value) else text
+
+
+def _text(value: Any, knob: Knob) -> str:
+    """The text that spells the value, as `_value` reads it."""
+    return value if isinstance(value, str) and str in knob.kinds else repr(value)
 
 
 def _title(notebook: nbformat.NotebookNode) -> str:

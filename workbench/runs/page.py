@@ -20,35 +20,42 @@ from typing import Any
 
 import jinja2
 import nbformat
-import nh3
 from bs4 import BeautifulSoup
-from latex2mathml.converter import convert
 from markupsafe import Markup
 from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 from workbench.claims import MARKS, number
+from workbench.runs.prose import IDS, clean, markdown
 from workbench.runs.provenance import SHOWN
 
 TEMPLATE = Path(__file__).parent / "page_template"
-MATHML = frozenset(
-    {"math", "mrow", "mi", "mn", "mo", "ms", "mtext", "mspace", "msup", "msub", "msubsup"}
-    | {"mfrac", "msqrt", "mroot", "mover", "munder", "munderover", "mtable", "mtr", "mtd"}
-    | {"mstyle", "mpadded", "mphantom", "menclose"}
+# The kinds of output the template knows, the one that says most first.
+SHOWN_FIRST = (
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "text/latex",
+    "image/png",
+    "image/jpeg",
+    "text/plain",
 )
 
 
-def page(notebook: nbformat.NotebookNode, record: dict[str, Any], knobs: str = "") -> str:
+def page(
+    notebook: nbformat.NotebookNode, record: dict[str, Any], knobs: str = "", folder: str = ""
+) -> str:
     """The page of a run.
 
     Args:
         notebook: as executed; cells tagged `panel` or `remove` and the parameters are left out.
         record: the run's record, as `record.json` will hold it.
         knobs: the table of its knobs in HTML.
+        folder: where the notebook lies, whose pictures the page takes in.
     """
-    cells = _Exporter().from_notebook_node(_told(notebook))[0]
+    resources = {"metadata": {"path": folder}}
+    cells = _Exporter().from_notebook_node(_told(notebook), resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
     scripts = {"plotly": _plotly(), "script": (TEMPLATE / "page.js").read_text(encoding="utf-8")}
@@ -72,6 +79,15 @@ def page(notebook: nbformat.NotebookNode, record: dict[str, Any], knobs: str = "
     )
 
 
+def warm() -> None:
+    """Fills every cache that the first page would otherwise fill: templates, styles, plotly."""
+    new = nbformat.v4
+    cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
+    resources = {"metadata": {"path": ""}}
+    _Exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
+    _shell(), _style(), _policy([_plotly()])
+
+
 class _Exporter(HTMLExporter):
     """nbconvert's exporter with the page's template, MathML, plotly figures and clean HTML."""
 
@@ -82,63 +98,19 @@ class _Exporter(HTMLExporter):
 
     def default_filters(self):
         yield from super().default_filters()
-        yield "markdown2html", _markdown
-        yield "safe_html", _safe
+        yield "safe_html", clean
         yield "figure_html", _figure
+        yield "filter_data_type", _best
+
+    @jinja2.pass_context
+    def markdown2html(self, context, source):
+        folder = context["resources"]["metadata"]["path"]
+        return markdown(source, folder, context["cell"].get("attachments"))
 
 
-class _Renderer(IPythonRenderer):
-    """Markdown's renderer with formulas as MathML, which needs no script and speaks to readers."""
-
-    def block_math(self, body: str) -> str:
-        return _mathml(body, "block")
-
-    def inline_math(self, body: str) -> str:
-        return _mathml(body, "inline")
-
-    def latex_environment(self, name: str, body: str) -> str:
-        return _mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
-
-
-def _markdown(source: str) -> str:
-    # Headings get their ids and links later, when all of the page's are known.
-    return MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(
-        source
-    )
-
-
-def _mathml(formula: str, display: str) -> str:
-    """The formula in MathML; its source in a code element where the converter does not know it."""
-    try:
-        return convert(formula.strip(), display=display)
-    except Exception:  # the converter raises whatever its parser stumbles on
-        return f"<code>{html.escape(formula)}</code>"
-
-
-def _safe(source: str) -> str:
-    """HTML without scripts, handlers, forms, frames, remote images or ways to leave the page."""
-    return nh3.clean(
-        source,
-        tags=nh3.ALLOWED_TAGS | MATHML | {"section", "input"},
-        attributes=_attributes(),
-        url_schemes={"http", "https", "mailto", "data"},
-        link_rel="noopener noreferrer",
-        filter_style_properties={"text-align", "font-weight", "font-style", "color", "width"},
-    )
-
-
-@functools.cache
-def _attributes() -> dict[str, set[str]]:
-    common = {"class", "id", "title", "lang", "scope", "role", "aria-hidden", "aria-label", "style"}
-    allowed = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
-    math = {"display", "xmlns", "accent", "stretchy", "linethickness", "minsize", "maxsize"}
-    math |= {"width", "mathvariant", "columnalign", "fence", "separator", "form", "displaystyle"}
-    allowed |= {tag: math for tag in MATHML}
-    # link_rel sets the attribute itself and refuses to see it listed.
-    allowed["a"] = allowed.get("a", set()) - {"rel"}
-    allowed["input"] = {"type", "checked", "disabled"}
-    allowed["*"] = allowed.get("*", set()) | common
-    return allowed
+def _best(data: dict[str, Any]) -> list[str]:
+    """The one kind of an output that is shown; scripts and widgets are never it."""
+    return [kind for kind in SHOWN_FIRST if kind in data][:1]
 
 
 def _figure(bundle: Any) -> str:
@@ -164,17 +136,19 @@ def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _lead(soup: BeautifulSoup) -> str:
-    """Takes the title cell out of the story, so that the claims can stand right below it."""
-    heading = soup.select_one("section.prose h1")
-    if heading is None:
+    """Takes the title cell out of the story, so that the claims can stand right below it.
+
+    A first-level heading further down is a section's, not the title.
+    """
+    first = soup.find(True)
+    if first is None or "prose" not in first.get("class", []) or first.h1 is None:
         return ""
-    section = heading.find_parent("section").extract()
-    return str(section)
+    return str(first.extract())
 
 
 def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
-    """The second-level headings by id and text; every heading's id is made unique."""
-    seen: Counter[str] = Counter({"knobs": 1, "provenance": 1, "verdicts": 1, "story": 1})
+    """The sections by id and text: headings of the two upper levels; all ids are made unique."""
+    seen: Counter[str] = Counter(IDS)
     found = []
     for heading in soup.select("h1, h2, h3"):
         text = heading.get_text().strip()
@@ -184,7 +158,7 @@ def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
         anchor = soup.new_tag("a", href=f"#{heading['id']}", attrs={"class": "anchor-link"})
         anchor["aria-label"], anchor.string = f"link to {text}", "¶"
         heading.append(anchor)
-        if heading.name == "h2":
+        if heading.name != "h3":
             found.append((heading["id"], text))
     return found
 
@@ -215,7 +189,7 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _script_json(value: Any) -> str:
     """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", " ")
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def _policy(scripts: Any) -> str:

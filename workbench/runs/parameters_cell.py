@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
+import warnings
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from workbench.checks import refuse
-from workbench.knobs import Parameters, knob
+from workbench.knobs import Knob, Parameters
 
 _KINDS = {"int": int, "float": float, "bool": bool, "str": str, "list": list, "dict": dict}
 
@@ -25,22 +27,32 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """The notebook, upgraded to format 4.5 in memory.
 
     Raises:
-        ValueError: if the file is missing or is no notebook.
+        ValueError: if the file is missing or unreadable, is no notebook, or none in Python.
     """
     try:
-        return nbformat.read(path, as_version=4)
+        with warnings.catch_warnings():
+            # Cells without an id are given one; nobody needs to be told.
+            warnings.simplefilter("ignore")
+            notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+            nbformat.validate(notebook)
     except FileNotFoundError:
         refuse("notebook", "an existing file", str(path))
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError, KeyError):
-        refuse("notebook", "a Jupyter notebook", str(path))
+    except OSError as error:
+        refuse("notebook", f"a file that can be read ({error.strerror})", str(path))
+    except Exception:  # nbformat raises whatever the first surprise in the file leads to
+        refuse("notebook", "a valid Jupyter notebook", str(path))
+    language = notebook.metadata.get("kernelspec", {}).get("language", "python")
+    if language.lower() != "python":
+        refuse("notebook", "a notebook in Python", language)
+    return notebook
 
 
 def parameters_of(notebook: nbformat.NotebookNode, name: str) -> type[Parameters]:
     """A model of the notebook's parameters: names, types and defaults as its cell has them.
 
-    A type is the annotation where it is one of int, float, bool, str, list, dict or one of these
-    "| None", else the type of the literal default. A default that is no literal is left to the
-    notebook; its parameter takes any literal.
+    A type is the annotation where it is one of int, float, bool, str, list, dict or several of
+    these and None joined by `|`, else the type of the literal default. A default that is no
+    literal, or none that JSON has, is left to the notebook; its parameter takes any plain value.
 
     Raises:
         ValueError: if the cell tagged `parameters` is missing or no Python.
@@ -48,18 +60,21 @@ def parameters_of(notebook: nbformat.NotebookNode, name: str) -> type[Parameters
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     if not cells:
         raise ValueError(f"`{name}` must have a cell tagged 'parameters'; got none")
-    source = cells[0].source
+    # Lines for IPython's shell are legal in a cell and set no parameter.
+    source = re.sub(r"(?m)^[%!].*$", "", cells[0].source)
     try:
         tree = ast.parse(source)
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"`{name}` must have Python in its parameters cell; got {error}") from None
     comments = _comments(source)
     fields = {}
     for statement in tree.body:
+        help = comments.get(statement.end_lineno) or comments.get(statement.lineno, "")
         for target, annotation, value in _assigned(statement):
-            default = _literal(value)
-            help = comments.get(statement.end_lineno, "").replace("=", ":")
-            fields[target] = (_kind(annotation, default), knob(default, help))
+            default = _literal(target, value)
+            kind = _kind(annotation, default)
+            # The alias frees the names that the model's own methods have, such as `values`.
+            fields[f"{target}_"] = (kind, Field(default, alias=target, description=help))
     return create_model("Params", __base__=Parameters, **fields)
 
 
@@ -73,36 +88,67 @@ class _Unread:
 UNREAD = _Unread()
 
 
-def _assigned(statement: ast.stmt) -> list[tuple[str, ast.expr | None, ast.expr]]:
-    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        targets, annotation = [statement.target], statement.annotation
+def _assigned(statement: ast.stmt) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
+    """The names a statement gives values to, each with its annotation and the value."""
+    if isinstance(statement, ast.AnnAssign):
+        pairs, annotation = [(statement.target, statement.value)], statement.annotation
     elif isinstance(statement, ast.Assign):
-        targets, annotation = statement.targets, None
+        pairs, annotation = [(t, statement.value) for t in statement.targets], None
     else:
         return []
-    names = [t.id for t in targets if isinstance(t, ast.Name)]
-    return [(n, annotation, statement.value) for n in names if not n.startswith("_")]
+    flat = [single for target, value in pairs for single in _singles(target, value)]
+    return [
+        (target.id, annotation, value)
+        for target, value in flat
+        if isinstance(target, ast.Name) and not target.id.startswith("_")
+    ]
 
 
-def _literal(value: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except ValueError:
+def _singles(target: ast.expr, value: ast.expr | None) -> list[tuple[ast.expr, ast.expr | None]]:
+    """`a, b = 1, 2` as two assignments; a tuple that is not spelled out leaves its names unread."""
+    if not isinstance(target, ast.Tuple):
+        return [(target, value)]
+    spelled = isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts)
+    return list(zip(target.elts, value.elts if spelled else [None] * len(target.elts), strict=True))
+
+
+def _literal(name: str, value: ast.expr | None) -> Any:
+    if value is None:
         return UNREAD
+    try:
+        default = ast.literal_eval(value)
+        Knob(name, Any, None, "").check(default)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return UNREAD
+    return default
 
 
 def _kind(annotation: ast.expr | None, default: Any) -> Any:
-    """The Python type that the annotation or the default stands for; Any where neither says."""
-    if annotation is not None:
-        words = [w.strip() for w in ast.unparse(annotation).split("|")]
-        kinds = [type(None) if w == "None" else _KINDS.get(w.split("[")[0]) for w in words]
-        if all(kinds):
-            union = kinds[0]
-            for kind in kinds[1:]:
-                union = union | kind
-            return union
+    """The Python type that the annotation or the default stands for; Any where neither says.
+
+    A default of another kind than its annotation, such as None for an int, widens it.
+    """
+    given = type(default) if type(default) in _KINDS.values() or default is None else None
+    if annotation is None:
+        return Any if given in (None, type(None)) else given
+    text = annotation.value if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
+    kinds = [_named_kind(word.strip()) for word in str(text).split("|")]
+    if not all(kinds):
         return Any
-    return type(default) if type(default) in _KINDS.values() else Any
+    if given and not Knob("", _union(kinds), None, "").admits(default):
+        kinds.append(given)
+    return _union(kinds)
+
+
+def _named_kind(word: str) -> Any:
+    return type(None) if word == "None" else _KINDS.get(word.split("[")[0])
+
+
+def _union(kinds: list[Any]) -> Any:
+    union = kinds[0]
+    for kind in kinds[1:]:
+        union = union | kind
+    return union
 
 
 def _comments(source: str) -> dict[int, str]:

@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 
 from workbench.array import device_name
-from workbench.knobs import Parameters
+from workbench.checks import refuse
+from workbench.knobs import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 
 # The libraries whose versions a reader of the page is shown; the record holds all of them.
@@ -22,8 +23,14 @@ SHOWN = ("numpy", "scipy", "numba", "scikit-learn", "plotly", "papermill", "ipyk
 
 
 def provenance(params: Parameters) -> dict[str, Any]:
-    """Code, environment, hardware, backend and data of a run, as plain values."""
-    backend = getattr(params, "backend", "numpy")
+    """Code, environment, hardware, backend and data of a run, as plain values.
+
+    Raises:
+        ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
+    """
+    # Only an experiment's own knobs of these names mean what the workbench means by them.
+    shared = params if isinstance(params, Knobs) else None
+    backend = shared.backend if shared else "numpy"
     return {
         "code": code(),
         "python": platform.python_version(),
@@ -33,9 +40,9 @@ def provenance(params: Parameters) -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "backend": backend,
         "device": device_name(backend),
-        "seed": getattr(params, "seed", None),
+        "seed": shared.seed if shared else None,
         "packages": packages(),
-        "threads": {k: v for k, v in sorted(os.environ.items()) if k.endswith("_NUM_THREADS")},
+        "environment": {k: v for k, v in sorted(os.environ.items()) if _matters(k)},
         "data": data(params),
     }
 
@@ -67,15 +74,30 @@ def packages() -> dict[str, str]:
 
 
 def data(params: Parameters) -> dict[str, dict[str, Any]]:
-    """Path, size and SHA-256 of every file a knob names."""
+    """Path, size and SHA-256 of every file a knob names.
+
+    Raises:
+        ValueError: if one cannot be read; the sentence names the knob.
+    """
     files = {}
     for k in params.knobs():
-        value = getattr(params, k.name)
+        value = params.values()[k.name]
         if k.suffixes and value:
-            content = Path(value).read_bytes()
+            try:
+                content = Path(value).read_bytes()
+            except OSError as error:
+                refuse(k.name, f"a file that can be read ({error.strerror})", value)
             sha256 = hashlib.sha256(content).hexdigest()
             files[k.name] = {"path": str(value), "bytes": len(content), "sha256": sha256}
     return files
+
+
+def _matters(variable: str) -> bool:
+    """Whether an environment variable can change what a run computes or how fast."""
+    return variable.endswith("_NUM_THREADS") or variable in {
+        "CUDA_VISIBLE_DEVICES",
+        "PYTHONHASHSEED",
+    }
 
 
 def processor() -> str:

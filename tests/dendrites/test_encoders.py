@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from workbench.dendrites.codes import overlaps
+from workbench.dendrites.encoders import random_projection
+
+
+def test_the_code_is_that_of_the_formula(backend):
+    inputs = np.random.default_rng(1).standard_normal((6, 5))
+    found = backend.back(random_projection(backend.rng(2), inputs, 40, 7))
+    weights = backend.back(backend.rng(2).standard_normal((5, 40)))
+    scores = (inputs - inputs.mean(axis=0)) @ weights
+    expected = [sorted(np.argsort(-row, kind="stable")[:7]) for row in scores]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_closer_inputs_share_more_winners():
+    rng = np.random.default_rng(3)
+    base = rng.standard_normal((200, 30))
+    shared = []
+    for distance in (0.1, 0.5, 2.0):
+        moved = base + distance * rng.standard_normal(base.shape)
+        code = random_projection(np.random.default_rng(4), np.concatenate([base, moved]), 1024, 40)
+        shared.append(overlaps(code[:200], code[200:]).mean())
+    assert shared[0] > shared[1] + 2 > shared[2] + 4
+
+
+@pytest.mark.parametrize("bad", [np.array([1.0, 2.0]), np.array([[1.0, np.nan]])])
+def test_bad_inputs_are_refused(unchecked, bad):
+    with pytest.raises(ValueError, match="^`inputs` must be "):
+        random_projection(np.random.default_rng(0), bad, 10, 2)

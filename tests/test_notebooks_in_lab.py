@@ -1,0 +1,22 @@
+"""Every notebook where a researcher meets it: JupyterLab in headless Chromium."""
+
+import pytest
+from browser import chromium, explore, lab
+
+from workbench.runs.find import NOTEBOOKS, experiments
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    with lab(NOTEBOOKS, tmp_path_factory.mktemp("home")) as server, chromium() as browser:
+        yield browser, server
+
+
+@pytest.mark.browser
+@pytest.mark.notebook
+@pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
+def test_a_researcher_turns_the_knobs(room, experiment):
+    browser, server = room
+    shot = experiment.name.replace("/", "-")
+    first, next_ = explore(browser, server, f"{experiment.name}.ipynb", shot=shot)
+    print(f"{experiment.name}: first figure {first:.2f} s, next {next_:.2f} s")

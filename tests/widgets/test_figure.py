@@ -1,0 +1,234 @@
+"""The drawing words: what they put where, what they refuse, and a slider's frames."""
+
+import json
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from widgets.figure import curve, figure, heat, histogram, level, marks
+from widgets.look import COLOURS, INK
+from widgets.slider import slide
+from workbench.checks import refuse
+from workbench.knobs import Knobs, knob
+
+X = np.arange(1, 6)
+Y = 10.0**-X
+
+
+class Params(Knobs):
+    cells: int = knob(100, "cells", span=(10, 1000), log=True)
+    moved: int = knob(4, "moved bits", span=(0, 20))
+
+    def relations(self):
+        if self.moved > self.cells:
+            refuse("moved", f"at most cells={self.cells}", self.moved)
+
+
+def empty(**options):
+    return figure("threshold", "chance", alt="The law holds.", **options)
+
+
+def run(params):
+    return np.where(params.moved > X, Y, 0.0)
+
+
+def draw(params, result):
+    fig = empty(log_y=True, title=f"{params.moved} moved")
+    curve(fig, X, Y / (1 + params.moved), "law", truth=True)
+    marks(fig, X, result, "measured", error=(result, result + 1e-3))
+    return fig
+
+
+def test_a_figure_tells_its_text_alternative_and_its_axes():
+    fig = empty(log_y=True)
+    assert fig.layout.meta["alt"] == "The law holds."
+    assert (fig.layout.xaxis.title.text, fig.layout.yaxis.type) == ("threshold", "log")
+    with pytest.raises(ValueError, match="`alt` must be a sentence"):
+        figure("x", "y", alt=" ")
+
+
+def test_every_series_differs_by_more_than_colour():
+    fig = empty()
+    for name in "abcdef":
+        curve(fig, X, Y, name)
+        marks(fig, X, Y, name)
+    lines, dots = fig.data[::2], fig.data[1::2]
+    assert [t.line.color for t in lines] == [t.marker.color for t in dots] == list(COLOURS)
+    assert len({t.line.dash for t in lines}) == len({t.marker.symbol for t in dots}) == 6
+
+
+def test_a_name_keeps_its_colour_and_a_number_joins_a_series():
+    fig = empty()
+    curve(fig, X, Y, "law", truth=True)
+    curve(fig, X, Y, "fit")
+    marks(fig, X, Y, "measured", series=0)
+    marks(fig, X, Y, "law")
+    curve(fig, X, Y, "other law", truth=True)
+    assert [t.line.color for t in fig.data[:2]] == [INK, COLOURS[0]]
+    assert [t.marker.color for t in fig.data[2:4]] == [COLOURS[0], COLOURS[1]]
+    assert (fig.data[4].line.color, fig.data[4].line.dash) == (INK, "dash")
+
+
+def test_error_bars_reach_the_absolute_ends():
+    fig = empty()
+    marks(fig, X, Y, "measured", error=(Y / 2, Y * 3))
+    bars = fig.data[0].error_y
+    np.testing.assert_allclose(Y + bars.array, 3 * Y)
+    np.testing.assert_allclose(Y - bars.arrayminus, Y / 2)
+
+
+def test_a_zero_on_a_log_axis_is_shown_as_at_most():
+    fig = empty(log_y=True)
+    marks(fig, [1, 2], [0.5, 0.0], "measured", error=([0.4, 0.0], [0.6, 0.01]))
+    dots, most = fig.data
+    assert np.isnan(dots.y[1])
+    assert (most.name, most.marker.symbol) == ("0, at most", "triangle-down-open")
+    assert (list(most.x), list(most.y)) == ([2], [0.01])
+    with pytest.raises(ValueError, match="`error` must be given where a value on a log axis is 0"):
+        marks(fig, [1], [0.0], "measured")
+    with pytest.raises(ValueError, match="`error` must be above 0 at the upper end"):
+        marks(fig, [1], [0.0], "measured", error=([0.0], [0.0]))
+
+
+def test_a_band_on_a_log_axis_closes_where_its_end_is_zero():
+    fig = empty(log_y=True)
+    curve(fig, [1, 2], [0.5, 0.2], "fit", band=([0.1, 0.0], [0.9, 0.8]))
+    outline = fig.data[0]
+    assert outline.fill == "toself"
+    np.testing.assert_allclose(outline.y, [0.9, 0.8, 0.01, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        (lambda f: curve(f, [1, 2], [1.0], "a"), "`y` must be as long as its positions=2; got 1"),
+        (lambda f: curve(f, [1], [-1.0], "a"), "`y` must be at least 0 on a log axis; got -1.0"),
+        (lambda f: curve(f, [0], [1.0], "a"), "`x` must be above 0 on a log axis; got 0"),
+        (lambda f: curve(f, [[1]], [1.0], "a"), r"`x` must be of one dimension; got \(1, 1\)"),
+        (
+            lambda f: marks(f, [1], [2.0], "a", error=([0.0], [1.0])),
+            r"`error` must be a range that holds its value=2; got \(0.0, 1.0\)",
+        ),
+        (lambda f: heat(f, [1, 2], [1], [[1, 2], [3, 4]], label="a"), r"`z` must be of shape \(y,"),
+        (lambda f: heat(f, [1], [1], [[-1]], label="a", log=True), "`z` must be at least 0"),
+        (lambda f: histogram(f, [2, 1], [1], "a"), "`edges` must be ascending"),
+        (lambda f: level(f, 0, "a"), "`value` must be finite, and above 0 on a log axis; got 0"),
+        (lambda f: level(f, 1, "a", "z"), "`axis` must be 'x' or 'y'; got 'z'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(word, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        word(empty(log_x=True, log_y=True))
+
+
+def test_words_that_are_no_numbers_are_refused():
+    with pytest.raises(TypeError, match="`y` must be numbers"):
+        curve(empty(), [1], ["high"], "a")
+
+
+def test_a_heat_map_by_factors_leaves_zeros_blank_and_tells_them():
+    fig = empty()
+    heat(fig, [1, 2], [1], [[0.0, 100.0]], label="chance", log=True)
+    trace = fig.data[0]
+    assert np.isnan(trace.z[0, 0])
+    assert trace.z[0, 1] == 2
+    assert list(trace.customdata[0]) == [0, 100]
+
+
+def test_a_log_colour_bar_has_few_ticks():
+    fig = empty()
+    heat(fig, [1, 2], [1], [[1e-50, 1.0]], label="chance", log=True)
+    bar = fig.data[0].colorbar
+    assert 3 <= len(bar.tickvals) <= 7
+    assert bar.ticktext[-1] == "10<sup>0</sup>"
+
+
+def test_bars_stand_on_their_bins():
+    fig = empty()
+    histogram(fig, [0, 1, 4], [5, 6], "digits")
+    assert (list(fig.data[0].x), list(fig.data[0].width)) == ([0.5, 2.5], [1, 3])
+
+
+@pytest.mark.parametrize(("low", "dtick"), [(1e-30, None), (1e-3, None), (0.05, "D2"), (0.5, None)])
+def test_log_ticks_follow_the_decades(low, dtick):
+    fig = empty(log_y=True)
+    curve(fig, [1, 2], [low, 1.0], "law")
+    assert fig.layout.yaxis.dtick == dtick
+
+
+def test_a_figure_is_json_without_loss():
+    fig = slide(draw, run, Params(), moved=[0, 4])
+    level(fig, 1e-3, "a bound")
+    assert json.loads(fig.to_json())["layout"]["meta"]["alt"].startswith("The law holds.")
+
+
+def test_a_slider_has_a_frame_for_every_admitted_value_and_stands_at_its_own():
+    fig = slide(draw, run, Params(cells=10), moved=[8, 0, 8, 12, 99])
+    [slider] = fig.layout.sliders
+    assert [step.label for step in slider.steps] == [f.name for f in fig.frames] == ["0", "4", "8"]
+    assert (slider.active, slider.currentvalue.prefix) == (1, "moved ")
+    assert all(step.args[1]["frame"]["redraw"] for step in slider.steps)
+    assert [f.layout.title.text for f in fig.frames] == ["0 moved", "4 moved", "8 moved"]
+    np.testing.assert_array_equal(fig.data[0].y, fig.frames[1].data[0].y)
+
+
+def test_a_slider_runs_each_value_once():
+    seen = []
+    slide(draw, lambda p: seen.append(p.moved) or run(p), Params(), moved=[0, 4, 0])
+    assert sorted(seen) == [0, 4]
+
+
+def test_the_axes_of_a_slider_cover_all_frames():
+    fig = slide(draw, run, Params(), moved=[0, 20])
+    low, high = fig.layout.yaxis.range
+    lowest = min(np.nanmin(f.data[0].y) for f in fig.frames)
+    assert low < np.log10(lowest) < low + 0.5
+    assert np.log10(0.1 + 1e-3) < high < 0.5
+    assert fig.layout.xaxis.range[0] < 1
+    assert fig.layout.xaxis.range[1] > 5
+
+
+def test_heat_maps_of_a_slider_share_their_colours():
+    def warm(params, result):
+        fig = empty()
+        heat(fig, [1, 2], [1], [[1.0, 10.0 ** (params.moved + 1)]], label="chance", log=True)
+        return fig
+
+    fig = slide(warm, run, Params(), moved=[0, 9])
+    assert (fig.data[0].zmin, fig.data[0].zmax) == (0, 10)
+
+
+def test_a_slider_refuses_what_no_frame_could_follow():
+    def fickle(params, result):
+        return draw(params, result) if params.moved else empty()
+
+    with pytest.raises(ValueError, match=r"`draw` must return the same kinds of traces"):
+        slide(fickle, run, Params(), moved=[0])
+    with pytest.raises(ValueError, match=r"`values` must be one knob and its values"):
+        slide(draw, run, Params(), moved=[0], cells=[10])
+    with pytest.raises(
+        ValueError, match=r"`move` must be the name of a knob; did you mean `moved`"
+    ):
+        slide(draw, run, Params(), move=[0])
+
+
+@pytest.mark.browser
+def test_a_slider_lives_in_a_page_without_a_kernel(tmp_path):
+    from browser import chromium
+
+    fig = slide(draw, run, Params(), moved=[0, 4, 8])
+    path = tmp_path / "page.html"
+    fig.write_html(path, auto_play=False)
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        plot = page.locator(".js-plotly-plot")
+        expect(page.locator(".gtitle")).to_have_text("4 moved")
+        lengths = []
+        for step, told in ((2, "8 moved"), (0, "0 moved"), (1, "4 moved")):
+            rail = page.locator(".slider-rail-touch-rect").bounding_box()
+            page.mouse.click(rail["x"] + rail["width"] * (0.02 + 0.48 * step), rail["y"] + 8)
+            expect(page.locator(".gtitle")).to_have_text(told)
+            lengths.append(plot.evaluate("p => p._fullData[2].x.length"))
+        assert lengths == [0, 5, 2]

@@ -1,0 +1,258 @@
+"""The panel without a browser: turn its controls, look at what ran and what it says."""
+
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from widgets.controls import Control
+from widgets.figure import curve, figure
+from widgets.panel import panel
+from workbench.checks import refuse
+from workbench.knobs import KnobError, Knobs, knob
+
+
+class Params(Knobs):
+    cells: int = knob(2048, "cells in the population", span=(64, 65536), log=True)
+    threshold: int = knob(10, "active synapses that fire a segment", span=(1, 100))
+    rate: float = knob(0.5, "learning rate", span=(1e-4, 1.0), log=True)
+    sparsity: float = knob(0.02, "active share of cells", span=(0.0, 1.0))
+    wide: bool = knob(False, "whether to draw wide")
+    method: Literal["exact", "<b>limit</b>"] = knob("exact", "which law")
+    patterns_file: str = knob("", "your own patterns", suffixes=(".npy", ".csv"))
+
+    def relations(self):
+        if self.threshold > self.cells // 4:
+            refuse("threshold", f"at most a quarter of cells={self.cells}", self.threshold)
+
+
+class Experiment:
+    """A run that notes its calls, and fails when asked to."""
+
+    def __init__(self):
+        self.calls, self.failure, self.traces = [], None, 1
+
+    def run(self, params):
+        self.calls.append(params)
+        if self.failure is not None:
+            raise self.failure
+        return np.arange(3.0) * params.cells
+
+    def draw(self, params, result):
+        fig = figure("x", "y", alt=f"A line up to {result[-1]:g}.", title=f"{params.cells} cells")
+        for name in range(self.traces):
+            curve(fig, [1, 2, 3], result, str(name))
+        return fig
+
+
+@pytest.fixture
+def lab():
+    return Experiment()
+
+
+@pytest.fixture
+def board(lab):
+    return panel(Params, lab.run, lab.draw)
+
+
+def said(board):
+    return board._alert.value + "".join(c.refusal.value for c in board.controls.values())
+
+
+def test_nothing_is_computed_until_touched(lab, board):
+    assert lab.calls == []
+    assert (board.figure, board.result, board.error) == (None, None, None)
+    board.controls["cells"].value = 4096
+    assert lab.calls == [Params(cells=4096)] == [board.params]
+    assert isinstance(board.figure, go.FigureWidget)
+    assert board.result[-1] == 8192
+
+
+def test_the_button_and_live_compute_at_once(lab, board):
+    board._button.click()
+    assert len(lab.calls) == 1
+    panel(Params, lab.run, lab.draw, Params(cells=64, threshold=3), live=True)
+    assert lab.calls[1:] == [Params(cells=64, threshold=3)]
+
+
+def test_every_knob_has_a_named_control_with_its_help_and_span(board):
+    assert list(board.controls) == [k.name for k in Params.knobs()]
+    for name, control in board.controls.items():
+        assert (control.entry.description, control.entry.tooltip) == (name, control.knob.help)
+    assert "cells in the population; 64 to 65,536" in board.controls["cells"].children[2].value
+    sliders = {n: type(c.slider).__name__ for n, c in board.controls.items() if c.slider}
+    assert sliders == {
+        "cells": "FloatLogSlider",
+        "threshold": "IntSlider",
+        "rate": "FloatLogSlider",
+        "sparsity": "FloatSlider",
+    }
+    assert not any(c.slider.continuous_update for c in board.controls.values() if c.slider)
+
+
+def test_box_and_slider_agree(lab, board):
+    threshold = board.controls["threshold"]
+    threshold.entry.value = "20"
+    assert (threshold.value, threshold.slider.value) == (20, 20)
+    threshold.slider.value = 30
+    assert (threshold.value, threshold.entry.value) == (30, "30")
+    board.controls["wide"].entry.value = True
+    board.controls["method"].entry.value = "<b>limit</b>"
+    assert [p.threshold for p in lab.calls] == [20, 30, 30, 30]
+    assert (board.params.wide, board.params.method) == (True, "<b>limit</b>")
+
+
+def test_whole_numbers_stay_whole_however_they_are_typed(lab, board):
+    board.controls["cells"].entry.value = " 1e4 "
+    assert board.params.cells == 10000
+    assert type(board.params.cells) is int
+    assert board.controls["cells"].entry.value == "10000"
+
+
+@given(st.integers(64, 65536))
+def test_a_log_slider_gives_back_the_value_it_was_given(cells):
+    control = Control(Params.knobs()[0], 2048)
+    control.value = cells
+    assert round(control.slider.value) == cells
+    control.slider.value = control.slider.value * 1.0
+    assert control.value == cells
+    assert type(control.value) is int
+
+
+@given(st.floats(1e-4, 1.0))
+def test_a_log_slider_of_fractions_stays_in_its_span(rate):
+    control = Control(Params.knobs()[2], 0.5)
+    control.slider.value = rate
+    assert 1e-4 <= control.value <= 1.0
+    assert control.value == pytest.approx(rate, rel=1e-3)
+
+
+def test_arrow_keys_walk_a_log_slider_from_end_to_end():
+    class Small(Knobs):
+        count: int = knob(1, "count", span=(1, 100), log=True)
+
+    control = Control(Small.knobs()[0], 1)
+    factor = 10**control.slider.step
+    for _ in range(200):
+        control.slider.value = min(control.slider.value * factor, 100)
+    assert control.value == 100
+    for _ in range(200):
+        control.slider.value = max(control.slider.value / factor, 1)
+    assert control.value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "sentence"),
+    [
+        ("cells", "99999999", "`cells` must be a whole number in [64, 65536]; got 99999999"),
+        ("cells", "1.5", "`cells` must be a whole number in [64, 65536]; got 1.5"),
+        ("cells", "many", "`cells` must be a whole number in [64, 65536]; got &#x27;many&#x27;"),
+        ("cells", "inf", "`cells` must be a whole number in [64, 65536]; got inf"),
+        ("rate", "nan", "`rate` must be a number in [0.0001, 1.0]; got nan"),
+        ("seed", "-1", "`seed` must be a whole number in [0, 4294967295]; got -1"),
+        ("patterns_file", "gone.npy", "`patterns_file` must be empty or the path of an existing"),
+        ("patterns_file", "<script>", "got &#x27;&lt;script&gt;&#x27;"),
+    ],
+)
+def test_a_bad_value_is_refused_at_its_knob_and_never_clamped(lab, board, name, typed, sentence):
+    board.controls[name].entry.value = typed
+    assert sentence in board.controls[name].refusal.value
+    assert 'role="alert"' in board.controls[name].refusal.value
+    assert board.controls[name].entry.value == typed
+    assert isinstance(board.error, KnobError)
+    assert lab.calls == []
+    assert board.params == Params()
+
+
+def test_a_broken_relation_speaks_at_the_knob_it_names_until_mended(lab, board):
+    board.controls["threshold"].value = 90
+    board.controls["cells"].value = 100
+    assert len(lab.calls) == 1
+    assert board.controls["cells"].refusal.value == ""
+    assert "at most a quarter of cells=100; got 90" in board.controls["threshold"].refusal.value
+    assert "of earlier knobs" in board._command.value
+    board.controls["threshold"].value = 25
+    assert said(board) == ""
+    assert board.error is None
+    assert lab.calls[-1] == Params(cells=100, threshold=25)
+
+
+def test_a_file_that_exists_is_let_through(lab, board, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("1,2\n")
+    board.controls["patterns_file"].entry.value = str(path)
+    assert board.params.patterns_file == str(path)
+    path.unlink()
+    with pytest.raises(KnobError, match="existing file"):
+        board.refresh()
+
+
+def test_a_refusal_by_the_experiment_speaks_at_its_knob(lab, board):
+    lab.failure = ValueError("`patterns_file` must be rows of integers; got 'x' in row 3")
+    board._button.click()
+    assert "in row 3" in board.controls["patterns_file"].refusal.value
+    assert board.error is lab.failure
+
+
+def test_any_other_exception_is_shown_whole_and_kept(lab, board):
+    lab.failure = ZeroDivisionError("<script>alert(1)</script>")
+    board.controls["cells"].value = 128
+    assert board.error is lab.failure
+    assert 'role="alert"' in board._alert.value
+    assert "ZeroDivisionError: &lt;script&gt;" in board._alert.value
+    assert "raise self.failure" in board._alert.value
+    assert "<script" not in board._alert.value
+    assert not board._button.disabled
+    with pytest.raises(ZeroDivisionError):
+        board.refresh()
+    lab.failure = None
+    board.refresh()
+    assert (said(board), board.error) == ("", None)
+
+
+def test_a_live_panel_that_fails_fails_its_cell(lab):
+    lab.failure = RuntimeError("no")
+    with pytest.raises(RuntimeError, match="no"):
+        panel(Params, lab.run, lab.draw, live=True)
+
+
+def test_the_figure_is_updated_in_place(lab, board):
+    board.refresh()
+    shown = board.figure
+    shown.layout.xaxis.range = (1.5, 2.5)
+    shown.data[0].visible = "legendonly"
+    board.controls["cells"].value = 4096
+    assert board.figure is shown
+    assert list(shown.data[0].y) == [0, 4096, 8192]
+    assert shown.layout.title.text == "4096 cells"
+    assert shown.layout.xaxis.range == (1.5, 2.5)
+    assert shown.data[0].visible == "legendonly"
+    assert board._manners.alt == "A line up to 8192."
+
+
+def test_other_traces_make_another_figure(lab, board):
+    board.refresh()
+    shown, lab.traces = board.figure, 2
+    board.refresh()
+    assert board.figure is not shown
+    assert board._place.children[-1] is board.figure
+
+
+def test_the_command_tells_what_differs_and_quotes_it(lab, board, tmp_path):
+    class Elsewhere(Params):
+        pass
+
+    Elsewhere.__module__ = "workbench.experiments.dendrites.detection"
+    path = tmp_path / "my <own> patterns.csv"
+    path.write_text("")
+    board = panel(Elsewhere, lab.run, lab.draw)
+    assert board.command == "workbench run dendrites/detection"
+    board.controls["cells"].value = 4096
+    board.controls["patterns_file"].entry.value = str(path)
+    assert board.command == (
+        f"workbench run dendrites/detection --cells 4096 --patterns_file '{path}'"
+    )
+    assert "&lt;own&gt;" in board._command.value

@@ -1,0 +1,111 @@
+"""What the axes of a figure cover, and where their ticks stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+PAD = 0.05
+
+
+def drawn(fig: go.Figure, axis: str) -> np.ndarray:
+    """Every number that a figure shows along an axis: points, ends of error bars, edges, levels.
+
+    Args:
+        fig: the figure.
+        axis: "x" or "y".
+    """
+    log = is_log(fig, axis)
+    parts = [part for trace in fig.data for part in _coordinates(trace, axis, log)]
+    for shape in fig.layout.shapes:
+        if shape[f"{axis}ref"] == axis:
+            parts.append(np.array([shape[f"{axis}0"], shape[f"{axis}1"]], dtype=float))
+    values = np.concatenate(parts) if parts else np.empty(0)
+    kept = values > 0 if log else np.isfinite(values)
+    return values[kept & np.isfinite(values)]
+
+
+def is_log(fig: go.Figure, axis: str) -> bool:
+    """Whether the axis is logarithmic."""
+    return fig.layout[f"{axis}axis"].type == "log"
+
+
+def tick(fig: go.Figure) -> None:
+    """Sets the ticks of log axes by what is drawn: few powers of ten, or 1-2-5 within two decades.
+
+    Between them plotly chooses, so that a reader who zooms in still finds numbers.
+    """
+    for axis in "xy":
+        values = drawn(fig, axis) if is_log(fig, axis) else ()
+        if len(values) == 0:
+            continue
+        decades = np.log10(values.max() / values.min()) if values.min() > 1e-300 else np.inf
+        if 0.5 <= decades < 2:
+            ticks = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
+        else:
+            ticks = {"tickmode": "auto", "nticks": 7, "tickformat": ""}
+        fig.update_layout({f"{axis}axis": ticks})
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:
+    """Positions and labels for a scale of log10 values from `low` to `high`."""
+    if high - low < 2:
+        steps = [(m, p) for p in range(int(low) - 2, int(high) + 2) for m in (1, 2, 5)]
+        steps = [(m, p) for m, p in steps if low <= np.log10(m) + p <= high]
+        return {
+            "tickvals": [float(np.log10(m)) + p for m, p in steps],
+            "ticktext": [f"{m * 10.0**p:.3g}" for m, p in steps],
+        }
+    step = max(1, int(np.ceil((high - low) / most)))
+    powers = [p for p in range(int(np.ceil(low)), int(np.floor(high)) + 1) if p % step == 0]
+    return {"tickvals": powers, "ticktext": [f"10<sup>{p}</sup>" for p in powers]}
+
+
+def cover(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
+    """The range, in plotly's units, that shows all figures whole; None for an axis of words."""
+    figures = list(figures)
+    log = is_log(figures[0], axis)
+    fixed = [f.layout[f"{axis}axis"].range for f in figures]
+    if all(r is not None for r in fixed):
+        return [min(r[0] for r in fixed), max(r[1] for r in fixed)]
+    values = np.concatenate([drawn(f, axis) for f in figures])
+    if len(values) == 0:
+        return None
+    values = np.log10(values) if log else values
+    low, high = float(values.min()), float(values.max())
+    room = PAD * (high - low) or 0.5
+    kinds = {t.type for f in figures for t in f.data}
+    if "heatmap" in kinds:
+        return [low, high]
+    stands = kinds == {"bar"} and axis == "y" and not log
+    return [low if stands else low - room, high + room]
+
+
+def _coordinates(trace: Any, axis: str, log: bool) -> list[np.ndarray]:
+    values = trace[axis]
+    if values is None or len(values) == 0:
+        return []
+    values = np.asarray(values)
+    if values.dtype.kind not in "iuf":
+        return []
+    values = values.astype(float)
+    if trace.type == "heatmap":
+        return [_edges(values, log)]
+    if trace.type == "bar":
+        half = np.asarray(trace.width) / 2 if axis == "x" else 0.0
+        return [values - half, values + half, *([np.zeros(1)] if axis == "y" else [])]
+    if trace.type == "scatter" and axis == "y" and trace.error_y.array is not None:
+        return [values, values + trace.error_y.array, values - trace.error_y.arrayminus]
+    return [values]
+
+
+def _edges(centres: np.ndarray, log: bool) -> np.ndarray:
+    """Outer edges of the cells of a heat map, which plotly puts half a step beyond the ends."""
+    if len(centres) == 1:
+        return centres * [0.5, 2] if log else centres + [-0.5, 0.5]
+    at = np.log(centres) if log else centres
+    edges = np.array([1.5 * at[0] - 0.5 * at[1], 1.5 * at[-1] - 0.5 * at[-2]])
+    return np.exp(edges) if log else edges

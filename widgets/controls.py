@@ -1,0 +1,167 @@
+"""One control a knob: an exact box, a slider where there is a span, and a place for a refusal.
+
+Nothing is clamped: a box takes what is typed, and the experiment's `Params` refuses it with a
+sentence that is shown under the knob.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from workbench.knobs import Knob
+
+SLIDES = 10**6
+STEPS = 100
+SMALL = "font-size:0.85em;line-height:1.3;margin:0"
+ALERT = "color:var(--jp-error-color1,#b00020);line-height:1.3;margin:0;overflow-wrap:anywhere"
+
+
+class Control(ipywidgets.VBox):
+    """The controls of one knob, which agree on `value`, a plain Python value.
+
+    Attributes:
+        value: what the knob is set to; text that is no number stays text, for `Params` to refuse.
+        knob: what is declared of the knob.
+        entry: the box, list or switch that holds the exact value.
+        slider: the slider beside it, or None.
+        refusal: why the value is refused; empty while it is not.
+    """
+
+    value = traitlets.Any()
+
+    def __init__(self, knob: Knob, value: Any):
+        self.knob = knob
+        self.entry = _entry(knob)
+        self.slider = _slider(knob)
+        self.refusal = ipywidgets.HTML()
+        self._showing = False
+        told = ipywidgets.HTML(f'<p style="{SMALL}">{html.escape(_told(knob))}</p>')
+        parts = [self.entry, self.slider, told, self.refusal]
+        super().__init__(
+            [part for part in parts if part is not None],
+            layout={"flex": "1 1 260px", "max_width": "420px", "min_width": "0", "padding": "4px"},
+        )
+        self.observe(self._show, "value")
+        self.value = value
+        self.entry.observe(self._entered, "value")
+        if self.slider is not None:
+            self.slider.observe(self._slid, "value")
+
+    def refuse(self, sentence: str) -> None:
+        """Shows the sentence under the knob, and reads it out; an empty one takes it away."""
+        self.refusal.value = alert(sentence)
+
+    def _show(self, change: Any) -> None:
+        self._showing = True
+        try:
+            self.entry.value = _spelled(self.value, self.knob)
+            if self.slider is not None and _fits(self.value, self.knob):
+                self.slider.value = min(max(self.value, self.knob.span[0]), self.knob.span[1])
+        finally:
+            self._showing = False
+
+    def _entered(self, change: Any) -> None:
+        if not self._showing:
+            self.value = _read(change["new"], self.knob)
+
+    def _slid(self, change: Any) -> None:
+        if not self._showing:
+            self.value = _landed(self.knob, self.value, change["new"])
+            self._show(change)
+
+
+def alert(sentence: str) -> str:
+    """The sentence as HTML that a screen reader reads out at once; empty for an empty one."""
+    return f'<p role="alert" style="{ALERT}">⚠ {html.escape(sentence)}</p>' if sentence else ""
+
+
+def _entry(knob: Knob) -> ipywidgets.DOMWidget:
+    named = {
+        "description": knob.name,
+        "tooltip": knob.help,
+        "style": {"description_width": "initial"},
+    }
+    wide = {"layout": {"width": "100%"}}
+    if knob.choices:
+        return ipywidgets.Dropdown(options=knob.choices, value=knob.choices[0], **named, **wide)
+    if knob.kind is bool:
+        return ipywidgets.Checkbox(indent=False, **named, **wide)
+    return ipywidgets.Text(continuous_update=False, **named, **wide)
+
+
+def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
+    """A slider, unless the span is missing or too long for one, as a seed's is."""
+    if knob.span is None or knob.choices or knob.kind not in (int, float):
+        return None
+    low, high = knob.span
+    named = {
+        "continuous_update": False,
+        "description": f"{knob.name} slider",
+        "layout": {"width": "auto", "margin": "0 4px"},
+        "readout": False,
+        "style": {"description_width": "0px"},
+        "tooltip": knob.help,
+    }
+    if _by_factors(knob):
+        ends = {"min": math.log10(low), "max": math.log10(high)}
+        step = (ends["max"] - ends["min"]) / STEPS
+        return ipywidgets.FloatLogSlider(value=low, base=10, step=step, **ends, **named)
+    if knob.kind is float:
+        step = (high - low) / STEPS
+        return ipywidgets.FloatSlider(value=low, min=low, max=high, step=step, **named)
+    if high - low > SLIDES:
+        return None
+    step = 10 ** max(0, math.floor(math.log10(max(high - low, 1))) - 2)
+    return ipywidgets.IntSlider(value=low, min=low, max=high, step=step, **named)
+
+
+def _landed(knob: Knob, before: Any, now: float) -> int | float:
+    """The value where a slider came to rest, short to read and within the span."""
+    low, high = knob.span
+    if knob.kind is float:
+        return min(max(float(f"{now:.4g}"), low), high)
+    value = round(now)
+    # A step that rounds to the value it left would hold the arrow keys there for ever.
+    if value == before and now != before:
+        value += 1 if now > before else -1
+    return min(max(value, low), high)
+
+
+def _read(entered: Any, knob: Knob) -> Any:
+    """A number as typed, where it is one; whole floats are integers for a knob that counts."""
+    if not isinstance(entered, str) or knob.kind not in (int, float) or knob.choices:
+        return entered
+    text = entered.strip()
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if knob.kind is float or not value.is_integer():
+        return value
+    return int(text) if text.lstrip("+-").isdecimal() else int(value)
+
+
+def _spelled(value: Any, knob: Knob) -> Any:
+    """The value as its entry holds it: text in a text box, itself elsewhere."""
+    return value if knob.choices or knob.kind is bool else str(value)
+
+
+def _told(knob: Knob) -> str:
+    if knob.span is None:
+        return f"{knob.help}; {knob.domain}" if knob.suffixes else knob.help
+    low, high = (f"{end:,}" if isinstance(end, int) else f"{end:g}" for end in knob.span)
+    return f"{knob.help}; {low} to {high}"
+
+
+def _by_factors(knob: Knob) -> bool:
+    return knob.log and knob.span[0] > 0
+
+
+def _fits(value: Any, knob: Knob) -> bool:
+    """Whether a slider has a place for the value, or for the end of the span next to it."""
+    return isinstance(value, int if knob.kind is int else int | float) and abs(value) < math.inf

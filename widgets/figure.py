@@ -1,0 +1,286 @@
+"""The few words that draw: figure, curve, marks, heat, histogram, level.
+
+They take host arrays and add to a plotly figure in the house look; they know no paper.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from widgets.axes import is_log, log_ticks, tick
+from widgets.look import DIGITS, HOUSE, MUTED, SCALE, Series, hover, paled, wrapped
+from widgets.look import series as series_of
+from workbench.array import host
+from workbench.checks import refuse
+
+
+def figure(
+    x: str = "",
+    y: str = "",
+    *,
+    alt: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    title: str | None = None,
+    height: int = 420,
+) -> go.Figure:
+    """An empty figure in the house look.
+
+    Args:
+        x: what the horizontal axis shows, with its unit.
+        y: what the vertical axis shows, with its unit.
+        alt: the text alternative: a sentence that states what the figure shows, kept in
+            `layout.meta["alt"]` for the page to read out.
+        log_x: whether the horizontal axis is logarithmic.
+        log_y: whether the vertical axis is logarithmic.
+        title: a heading inside the figure; a notebook's own heading is mostly enough.
+        height: in pixels; the width is the page's.
+    """
+    if not alt.strip():
+        refuse("alt", "a sentence that states what the figure shows", alt)
+    fig = go.Figure(layout={"template": HOUSE, "height": height, "meta": {"alt": alt}})
+    for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
+        kind = {"type": "log"} if log else {}
+        fig.update_layout({f"{axis}axis": {"title": {"text": label}, **kind}})
+    if title:
+        fig.update_layout(title={"text": title})
+    return fig
+
+
+def curve(
+    fig: go.Figure,
+    x: Any,
+    y: Any,
+    name: str,
+    *,
+    band: Any = None,
+    truth: bool = False,
+    series: int | None = None,
+) -> None:
+    """Adds a line: a law, a fit, a trend.
+
+    On a log axis the line breaks where the value is zero.
+
+    Args:
+        fig: the figure to draw on.
+        x: positions.
+        y: values, as many as positions.
+        name: what the legend calls it.
+        band: lower and upper ends of a shaded range; on a log axis an end at zero is drawn a decade
+            below the smallest value of line and band.
+        truth: whether this is what measurements are held against; drawn in ink.
+        series: which colour and dash; by default that of the same name, or the next free one.
+    """
+    x = _column("x", x)
+    y = _column("y", y, x)
+    drawn = series_of(fig, name, series, truth)
+    _on_log("x", x, fig, above=True)
+    shown = _on_log("y", y, fig)
+    if band is not None:
+        low, high = (_column("band", end, x) for end in band)
+        _add_band(fig, x, low, high, shown, drawn)
+    line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
+    points = {"x": x, "y": shown, "name": wrapped(name), "hovertemplate": hover(fig)}
+    fig.add_trace(go.Scatter(mode="lines", line=line, **points, **drawn.shared))
+    tick(fig)
+
+
+def marks(
+    fig: go.Figure,
+    x: Any,
+    y: Any,
+    name: str,
+    *,
+    error: Any = None,
+    series: int | None = None,
+) -> None:
+    """Adds markers with error bars: what was measured.
+
+    A zero has no place on a log axis: its marker gives way to an open triangle that points down
+    from the upper end of its error, named "0, at most". The triangles are a trace of their own,
+    present with or without zeros, so that the frames of a slider have equal traces.
+
+    Args:
+        fig: the figure to draw on.
+        x: positions.
+        y: values, as many as positions.
+        name: what the legend calls them.
+        error: lower and upper end of each value's error bar, in the units of y, not as distances.
+        series: which colour and symbol; by default that of the same name, or the next free one.
+
+    Raises:
+        ValueError: if an error bar does not hold its value, or a zero on a log axis has none.
+    """
+    x = _column("x", x)
+    y = _column("y", y, x)
+    drawn = series_of(fig, name, series)
+    _on_log("x", x, fig, above=True)
+    shown = _on_log("y", y, fig)
+    zero = np.isnan(shown) & (y == 0)
+    if error is None and zero.any():
+        refuse("error", "given where a value on a log axis is 0", None)
+    bars = {"hovertemplate": hover(fig)} if error is None else _bars(fig, error, y, drawn.colour)
+    dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
+    points = {"x": x, "y": shown, "name": wrapped(name), **bars}
+    fig.add_trace(go.Scatter(mode="markers", marker=dots, **points, **drawn.shared))
+    if error is not None and is_log(fig, "y"):
+        _add_at_most(fig, x[zero], bars["customdata"][zero, 1], drawn)
+    tick(fig)
+
+
+def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = False) -> None:
+    """Adds a heat map with its colour bar beside it.
+
+    Args:
+        fig: the figure to draw on.
+        x: positions of the columns.
+        y: positions of the rows.
+        z: values, one row per y and one column per x.
+        label: what the colour shows, with its unit.
+        log: whether colours go by factors; a cell of zero then stays blank and says 0 on hover.
+    """
+    z, x, y = np.asarray(host(z), dtype=float), _column("x", x), _column("y", y)
+    if z.shape != (len(y), len(x)):
+        refuse("z", f"of shape (y, x)={(len(y), len(x))}", z.shape)
+    if log and (z < 0).any():
+        refuse("z", "at least 0 on a log scale", z.min())
+    shown = np.log10(z, out=np.full(z.shape, np.nan), where=z > 0) if log else z
+    bar = {
+        "thickness": 14,
+        "title": {"text": wrapped(label, 34), "side": "right"},
+        "exponentformat": "power",
+    }
+    if log and np.isfinite(shown).any():
+        bar.update(log_ticks(np.nanmin(shown), np.nanmax(shown)))
+    words = [fig.layout.xaxis.title.text, fig.layout.yaxis.title.text, label]
+    where = "<br>".join(
+        f"{word} %{{{key}:{DIGITS}}}"
+        for word, key in zip(words, ("x", "y", "customdata"), strict=True)
+    )
+    cells = {"x": x, "y": y, "z": shown, "customdata": z, "name": label, "meta": {"log": log}}
+    told = where + "<extra></extra>"
+    fig.add_trace(go.Heatmap(colorbar=bar, colorscale=SCALE, hovertemplate=told, **cells))
+    tick(fig)
+
+
+def histogram(fig: go.Figure, edges: Any, counts: Any, name: str) -> None:
+    """Adds bars from counts that are already binned.
+
+    Args:
+        fig: the figure to draw on.
+        edges: the bins' ends, ascending, one more than counts.
+        counts: how many fell into each bin, or a density.
+        name: what the legend calls them.
+    """
+    edges = _column("edges", edges)
+    counts = _column("counts", counts, edges[1:])
+    if (np.diff(edges) <= 0).any():
+        refuse("edges", "ascending", edges)
+    drawn = series_of(fig, name)
+    ends = np.stack([edges[:-1], edges[1:]], axis=1)
+    fill = {
+        "color": paled(drawn.colour, 0.5),
+        "line": {"color": drawn.colour, "width": 1},
+        "pattern": {"shape": drawn.hatch, "fgcolor": drawn.colour, "fillmode": "overlay"},
+    }
+    where = f"from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}: %{{y:{DIGITS}}}"
+    bins = {"x": ends.mean(axis=1), "y": counts, "width": np.diff(edges), "customdata": ends}
+    look = {"name": wrapped(name), "marker": fill, "hovertemplate": where, "showlegend": True}
+    fig.add_trace(go.Bar(**bins, **look, **drawn.shared))
+    tick(fig)
+
+
+def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
+    """Adds a labelled reference line at one value of an axis.
+
+    Args:
+        fig: the figure to draw on.
+        value: where the line stands, in the axis's units; above 0 on a log axis.
+        name: the label written along it.
+        axis: "y" for a horizontal line, "x" for an upright one.
+    """
+    if axis not in ("x", "y"):
+        refuse("axis", "'x' or 'y'", axis)
+    if not np.isfinite(value) or (is_log(fig, axis) and value <= 0):
+        refuse("value", "finite, and above 0 on a log axis", value)
+    across = "x" if axis == "y" else "y"
+    ends = {f"{axis}0": value, f"{axis}1": value, f"{axis}ref": axis}
+    ends |= {f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
+    label = {"text": name, "textposition": "end", "font": {"color": MUTED, "size": 12}}
+    if axis == "x":
+        label |= {"xanchor": "right", "yanchor": "bottom"}
+    line = {"color": MUTED, "dash": "dot", "width": 1.5}
+    fig.add_shape(type="line", line=line, label=label, **ends)
+    tick(fig)
+
+
+def _column(name: str, values: Any, like: np.ndarray | None = None) -> np.ndarray:
+    """One dimension of host values: positions, or numbers as many as the positions `like`."""
+    column = np.asarray(host(values))
+    if column.ndim != 1:
+        refuse(name, "of one dimension", column.shape)
+    if like is None:
+        return column
+    if column.dtype.kind not in "iufb":
+        refuse(name, "numbers", values, TypeError)
+    if len(column) != len(like):
+        refuse(name, f"as long as its positions={len(like)}", len(column))
+    return column.astype(float)
+
+
+def _on_log(name: str, values: np.ndarray, fig: go.Figure, above: bool = False) -> np.ndarray:
+    """The values with gaps for the zeros that a log axis has no place for.
+
+    Raises:
+        ValueError: if a value on a log axis is negative, or zero where it must be `above`.
+    """
+    if not is_log(fig, name):
+        return values
+    bad = values <= 0 if above else values < 0
+    if bad.any():
+        refuse(name, f"{'above' if above else 'at least'} 0 on a log axis", values[bad][0])
+    return np.where(values == 0, np.nan, values)
+
+
+def _bars(fig: go.Figure, error: Any, y: np.ndarray, colour: str) -> dict[str, Any]:
+    """Error bars from absolute ends, and a hover text that tells them."""
+    low, high = (_column("error", end, y) for end in error)
+    apart = (low > y) | (high < y)
+    if apart.any():
+        at = int(np.argmax(apart))
+        refuse(
+            "error", f"a range that holds its value={y[at]:g}", (float(low[at]), float(high[at]))
+        )
+    bars = {"type": "data", "symmetric": False, "array": high - y, "arrayminus": y - low}
+    told = f"<br>from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}"
+    return {
+        "customdata": np.stack([low, high], axis=1),
+        "error_y": {**bars, "color": colour, "thickness": 1.5, "width": 4},
+        "hovertemplate": hover(fig) + told,
+    }
+
+
+def _add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) -> None:
+    """Triangles that point down from the upper ends of zeros."""
+    if (top <= 0).any():
+        refuse("error", "above 0 at the upper end of a 0 on a log axis", 0)
+    where = f"{fig.layout.xaxis.title.text} %{{x:{DIGITS}}}<br>0, at most %{{y:{DIGITS}}}"
+    points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
+    open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
+    legend = {"showlegend": bool(len(x)), **drawn.shared}
+    fig.add_trace(go.Scatter(mode="markers", marker=open_, **points, **legend))
+
+
+def _add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
+    """A closed outline, filled; on a log axis an end at zero is lifted, or it could not close."""
+    if is_log(fig, "y"):
+        values = np.concatenate([low, high, y])
+        floor = values[values > 0].min() / 10 if (values > 0).any() else 1.0
+        low, high = np.maximum(low, floor), np.maximum(high, floor)
+    outline = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
+    fill = {"fill": "toself", "fillcolor": paled(drawn.colour, 0.18), "line": {"width": 0}}
+    mute = {"hoverinfo": "skip", "showlegend": False, "name": drawn.name}
+    fig.add_trace(go.Scatter(mode="lines", **outline, **fill, **mute, **drawn.shared))

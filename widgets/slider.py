@@ -1,0 +1,146 @@
+"""A figure whose slider lives on without a kernel: its frames are computed during the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from widgets.axes import cover, log_ticks
+from workbench.checks import refuse
+from workbench.knobs import KnobError, Parameters, nearest
+
+DATA = {"x", "y", "z", "customdata", "error_y", "name", "showlegend", "text", "width"}
+LAYOUT = ("annotations", "shapes", "title")
+ROOM = 90
+
+
+def slide(
+    draw: Callable[..., go.Figure],
+    run: Callable[..., Any],
+    params: Parameters,
+    **values: Iterable[Any],
+) -> go.Figure:
+    """One figure with a slider over the values of one knob.
+
+    The experiment runs at each value, with the other knobs as they are in `params`. Numbers are put
+    in order; the value of `params` is where the slider stands and is added if it is not among them.
+    Values that the experiment's `Params` refuses are left out. The axes cover all frames.
+
+    What turns the figure into HTML must say `auto_play=False`, or plotly runs through the frames as
+    the page opens.
+
+    Args:
+        draw: what draws a result, `draw(params, result)`.
+        run: the experiment, `run(params)`.
+        params: the knobs of the run.
+        **values: the values of one knob, under its name: `moved=[0, 4, 8]`.
+
+    Raises:
+        ValueError: if there is not one knob of this experiment, or if two frames differ in the
+            number or kinds of their traces, which no slider could pass between.
+    """
+    name, admitted = _admitted(params, values)
+    figures = [draw(p, run(p)) for p in admitted]
+    _check_alike(name, admitted, figures)
+    active = admitted.index(params)
+    fig = go.Figure(figures[active])
+    _share_colours([*figures, fig])
+    for axis in "xy":
+        span = cover(figures, axis)
+        if span is not None:
+            fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
+    labels = [_label(getattr(p, name)) for p in admitted]
+    fig.frames = [_frame(label, f) for label, f in zip(labels, figures, strict=True)]
+    fig.update_layout(
+        sliders=[_slider(name, labels, active)],
+        meta=_told(fig, name, labels),
+        height=(fig.layout.height or 450) + ROOM,
+    )
+    return fig
+
+
+def _admitted(params: Parameters, values: dict[str, Iterable[Any]]) -> tuple[str, list[Parameters]]:
+    """The knob's name and the parameters of each frame, in order."""
+    if len(values) != 1:
+        refuse("values", "one knob and its values, as in moved=[0, 4, 8]", sorted(values))
+    [(name, wanted)] = values.items()
+    now = params.values()
+    if name not in now:
+        raise KnobError(f"`{name}` must be the name of a knob; {nearest(name, list(now))}")
+    admitted = [params]
+    for value in wanted:
+        try:
+            candidate = type(params)(**{**now, name: value})
+        except KnobError:
+            continue
+        if candidate not in admitted:
+            admitted.append(candidate)
+    if isinstance(now[name], Real):
+        admitted.sort(key=lambda p: getattr(p, name))
+    return name, admitted
+
+
+def _check_alike(name: str, admitted: list[Parameters], figures: list[go.Figure]) -> None:
+    kinds = [[trace.type for trace in figure.data] for figure in figures]
+    for params, found in zip(admitted, kinds, strict=True):
+        if found != kinds[0]:
+            raise ValueError(
+                f"`draw` must return the same kinds of traces for every {name}={kinds[0]} at "
+                f"{getattr(admitted[0], name)!r}; got {found} at {getattr(params, name)!r}"
+            )
+
+
+def _share_colours(figures: list[go.Figure]) -> None:
+    """Gives the heat maps that follow each other one colour scale, or a slider would lie."""
+    for traces in zip(*(figure.data for figure in figures), strict=True):
+        if traces[0].type != "heatmap":
+            continue
+        shown = np.concatenate([np.asarray(t.z, dtype=float).ravel() for t in traces])
+        shown = shown[np.isfinite(shown)]
+        if len(shown) == 0:
+            continue
+        low, high = float(shown.min()), float(shown.max())
+        for trace in traces:
+            trace.update(zmin=low, zmax=high)
+            if (trace.meta or {}).get("log"):
+                trace.colorbar.update(log_ticks(low, high))
+
+
+def _frame(label: str, figure: go.Figure) -> go.Frame:
+    """What changes from frame to frame: data, and the parts of the layout that follow the data."""
+    traces = [
+        type(t)(**{k: v for k, v in t.to_plotly_json().items() if k in DATA}) for t in figure.data
+    ]
+    moving = {k: figure.layout[k] for k in LAYOUT}
+    return go.Frame(name=label, data=traces, layout=moving, traces=list(range(len(traces))))
+
+
+def _slider(name: str, labels: list[str], active: int) -> dict[str, Any]:
+    how = {
+        "mode": "immediate",
+        "frame": {"duration": 0, "redraw": True},
+        "transition": {"duration": 0},
+    }
+    steps = [{"method": "animate", "label": label, "args": [[label], how]} for label in labels]
+    return {
+        "active": active,
+        "steps": steps,
+        "currentvalue": {"prefix": f"{name} ", "font": {"size": 14}},
+        "font": {"size": 12},
+        "pad": {"t": 60, "b": 8},
+        "len": 1,
+    }
+
+
+def _told(fig: go.Figure, name: str, labels: list[str]) -> dict[str, Any]:
+    meta = dict(fig.layout.meta or {})
+    moves = f" A slider sets {name} to {', '.join(labels)}."
+    return {**meta, "alt": meta.get("alt", "").rstrip() + moves}
+
+
+def _label(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,108 @@
+"""What an executed notebook tells about its run, where it can be believed.
+
+papermill marks every cell completed when the kernel was killed; a cell ran only if the kernel
+replied to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import nbformat
+from pydantic import ValidationError
+
+from workbench import claims
+from workbench.knobs import is_plain
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+def flaw(notebook: nbformat.NotebookNode, claims_wanted: bool) -> str | None:
+    """Why the run is not done although papermill ended in peace; None if it is."""
+    for cell in _to_run(notebook):
+        if cell.metadata.get("papermill", {}).get("exception"):
+            return f"cell {cell.id!r} left the interpreter"
+        if not _ran(cell):
+            return f"cell {cell.id!r} never ran"
+    if claims_wanted and not shown(notebook)["claims"]:
+        return "the notebook showed no claims"
+    return None
+
+
+def stopped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """The cell that raised, or that the kernel never replied to; None if there is none."""
+    for cell in _to_run(notebook):
+        if _error(cell) or (_started(cell) and not _ran(cell)):
+            return cell
+    return None
+
+
+def traceback(cell: nbformat.NotebookNode | None) -> str | None:
+    """The traceback that the cell shows, without colours."""
+    error = _error(cell) if cell else None
+    return None if error is None else _ANSI.sub("", "\n".join(error.traceback))
+
+
+def correct(notebook: nbformat.NotebookNode) -> None:
+    """Takes back papermill's word `completed` from cells that never ran or never ended."""
+    for cell in notebook.cells:
+        mark = cell.metadata.get("papermill")
+        if mark and cell.cell_type == "code" and cell.source.strip() and not _ran(cell):
+            mark["status"] = "failed" if _started(cell) else "pending"
+
+
+def shown(notebook: nbformat.NotebookNode) -> dict[str, Any]:
+    """The claims and the summary that the notebook displayed; what has another form is no claim."""
+    found: dict[str, Any] = {"claims": [], "summary": {}}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            bundle = output.get("data", {})
+            found["claims"] += _claims(bundle.get(claims.MIME))
+            summary = bundle.get(claims.SUMMARY_MIME)
+            if isinstance(summary, dict) and is_plain(summary):
+                found["summary"] |= summary
+    return found
+
+
+def seconds(notebook: nbformat.NotebookNode) -> dict[str, float]:
+    """How long each cell took that ran to its end, by cell id."""
+    took = {}
+    for cell in _to_run(notebook):
+        if _ran(cell):
+            times = cell.metadata.execution
+            ends = (times["iopub.execute_input"], times["shell.execute_reply"])
+            start, end = (datetime.fromisoformat(t) for t in ends)
+            took[cell.id] = round((end - start).total_seconds(), 3)
+    return took
+
+
+def _to_run(notebook: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
+    """The cells that the kernel should have run."""
+    for cell in notebook.cells:
+        skipped = "skip-execution" in cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and cell.source.strip() and not skipped:
+            yield cell
+
+
+def _started(cell: nbformat.NotebookNode) -> bool:
+    return "iopub.execute_input" in cell.metadata.get("execution", {})
+
+
+def _ran(cell: nbformat.NotebookNode) -> bool:
+    return _started(cell) and "shell.execute_reply" in cell.metadata.execution
+
+
+def _error(cell: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    return next((o for o in cell.get("outputs", []) if o.output_type == "error"), None)
+
+
+def _claims(data: Any) -> list[dict[str, Any]]:
+    if not isinstance(data, list):
+        return []
+    try:
+        return [claims.Claim.model_validate(one).model_dump(mode="json") for one in data]
+    except ValidationError:
+        return []

@@ -1,0 +1,101 @@
+"""Markdown, formulas and foreign HTML as what a page may hold: no scripts, nothing of others."""
+
+from __future__ import annotations
+
+import functools
+import html
+
+import nh3
+from latex2mathml.converter import convert
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+
+# Ids that the page's own parts bear; an output that bore one would take their place.
+IDS = frozenset({"story", "fold", "record", "verdicts", "knobs", "provenance"})
+MATHML = frozenset(
+    {"math", "mrow", "mi", "mn", "mo", "ms", "mtext", "mspace", "msup", "msub", "msubsup"}
+    | {"mfrac", "msqrt", "mroot", "mover", "munder", "munderover", "mtable", "mtr", "mtd"}
+    | {"mstyle", "mpadded", "mphantom", "menclose"}
+)
+
+
+def markdown(source: str, folder: str = "", attachments: dict | None = None) -> str:
+    """Markdown as clean HTML, with formulas as MathML and pictures within the text.
+
+    Args:
+        source: a cell's text.
+        folder: where the notebook lies; pictures beside or below it are taken into the page.
+        attachments: pictures that the cell itself holds.
+    """
+    renderer = _Renderer(
+        escape=False,
+        embed_images=bool(folder),
+        # Headings get their ids and links later, when all of the page's are known.
+        exclude_anchor_links=True,
+        path=folder,
+        attachments=attachments,
+    )
+    return clean(MarkdownWithMath(renderer=renderer).render(source))
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown's renderer with formulas as MathML, which needs no script and speaks to readers."""
+
+    def block_math(self, body: str) -> str:
+        return mathml(body, "block")
+
+    def inline_math(self, body: str) -> str:
+        return mathml(body, "inline")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        try:
+            return super().image(text, url, title)
+        except (InvalidNotebook, OSError):  # a lost picture leaves its alternative text
+            return super().image(text, "", title)
+
+
+def mathml(formula: str, display: str) -> str:
+    """The formula in MathML; its source in a code element where the converter does not know it."""
+    try:
+        return convert(formula.strip(), display=display)
+    except Exception:  # the converter raises whatever its parser stumbles on
+        return f"<code>{html.escape(formula)}</code>"
+
+
+def clean(source: str) -> str:
+    """HTML without scripts, handlers, forms, frames, remote images or ways to leave the page."""
+    return nh3.clean(
+        source,
+        tags=nh3.ALLOWED_TAGS | MATHML | {"section", "input"},
+        attributes=_attributes(),
+        attribute_filter=_attribute,
+        url_schemes={"http", "https", "mailto", "data"},
+        link_rel="noopener noreferrer",
+        filter_style_properties={"text-align", "font-weight", "font-style", "color", "width"},
+    )
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    """The attribute's value, or None to drop it: pictures carry their data, links never do."""
+    data = value.strip().lower().startswith("data:")
+    if name == "src":
+        return value if value.startswith("data:image/") else None
+    if (name == "href" and data) or (name == "id" and value in IDS):
+        return None
+    return value
+
+
+@functools.cache
+def _attributes() -> dict[str, set[str]]:
+    common = {"class", "id", "title", "lang", "scope", "role", "aria-hidden", "aria-label", "style"}
+    allowed = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
+    math = {"display", "xmlns", "accent", "stretchy", "linethickness", "minsize", "maxsize"}
+    math |= {"width", "mathvariant", "columnalign", "fence", "separator", "form", "displaystyle"}
+    allowed |= {tag: math for tag in MATHML}
+    # link_rel sets the attribute itself and refuses to see it listed.
+    allowed["a"] = allowed.get("a", set()) - {"rel"}
+    allowed["input"] = {"type", "checked", "disabled"}
+    allowed["*"] = allowed.get("*", set()) | common
+    return allowed
