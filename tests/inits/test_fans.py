@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.inits.fans import fans
@@ -38,6 +38,7 @@ def test_convolutions_and_transposed_ones_count_their_weights(i, o, kernel, stri
     assert back == pytest.approx(counted(inputs, outputs, kernel, stride, groups, True))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5))
 def test_plain_fans_are_torch_s(shape):
     init = pytest.importorskip("torch.nn.init")

@@ -86,13 +86,13 @@ def test_sparse_rows_have_their_count_and_variance(backend, sparsity):
 @pytest.mark.parametrize("name", ["xavier_normal_", "xavier_uniform_", "kaiming_uniform_"])
 def test_torch_s_names_have_our_distributions(name):
     init, torch = pytest.importorskip("torch.nn.init"), pytest.importorskip("torch")
-    theirs = torch.empty(400, 200)
+    theirs = torch.empty(800, 400)
     generator = torch.Generator().manual_seed(0)
     kind = "uniform" if "uniform" in name else "normal"
     keywords = {"nonlinearity": "relu"} if "kaiming" in name else {}
     getattr(init, name)(theirs, generator=generator, **keywords)
     scheme = schemes.glorot if "xavier" in name else schemes.he
-    ours = scheme(np.random.default_rng(5), (400, 200), distribution=kind)
+    ours = scheme(np.random.default_rng(5), (800, 400), distribution=kind)
     assert stats.ks_2samp(ours.ravel(), theirs.numpy().ravel()).pvalue > 1e-6
     assert stats.ks_2samp(1.05 * ours.ravel(), theirs.numpy().ravel()).pvalue < 1e-6
 
@@ -102,9 +102,9 @@ def test_torch_s_names_have_our_distributions(name):
 def test_jax_s_core_has_our_distribution(mode, distribution):
     jax = pytest.importorskip("jax")
     theirs = jax.nn.initializers.variance_scaling(1.3, mode, distribution, in_axis=1, out_axis=0)(
-        jax.random.PRNGKey(0), (400, 200)
+        jax.random.PRNGKey(0), (800, 400)
     )
-    ours = variance_scaling(np.random.default_rng(6), (400, 200), 1.3, mode, distribution)
+    ours = variance_scaling(np.random.default_rng(6), (800, 400), 1.3, mode, distribution)
     assert stats.ks_2samp(ours.ravel(), np.ravel(theirs)).pvalue > 1e-6
     assert stats.ks_2samp(1.05 * ours.ravel(), np.ravel(theirs)).pvalue < 1e-6
 

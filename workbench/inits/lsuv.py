@@ -16,6 +16,7 @@ from workbench.array import Array, host, namespace
 from workbench.checks import refuse
 from workbench.inits.activations import activation
 from workbench.inits.moments import Which
+from workbench.inits.stacked import product
 
 
 class Scaled(NamedTuple):
@@ -52,7 +53,7 @@ def lsuv(
         xp = namespace(z, layer)
         signal = z if index == 0 else f(z)
         for rounds in range(most + 1):
-            z = xp.matmul(signal, xp.matrix_transpose(layer))
+            z = product(signal, xp.matrix_transpose(layer))
             variance = xp.var(z, axis=(1, 2))
             seen = host(variance)
             if not (np.isfinite(seen).all() and (seen > 0).all()):
