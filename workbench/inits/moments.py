@@ -110,7 +110,7 @@ def gain(which: Which, kind: Literal["forward", "backward", "std"] = "forward") 
 
 
 def variance_map(
-    which: Which, variance: Number, weight_variance: float, bias_variance: float = 0.0
+    which: Which, variance: Number, weight_variance: Number, bias_variance: Number = 0.0
 ) -> Number:
     """The next layer's variance, g(K) = C_b + C_W E f(z)², z ~ N(0, K)."""
     f = activation(which)

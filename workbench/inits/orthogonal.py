@@ -18,6 +18,7 @@ from workbench.array import Array, like, namespace
 from workbench.checks import refuse
 from workbench.inits.draws import normals
 from workbench.inits.fans import Axes, as_matrix, fans
+from workbench.inits.stacked import one_thread
 
 
 def orthogonal(
@@ -117,7 +118,8 @@ def _uniform_orthogonal(rng: Any, shape: tuple[int, ...]) -> Array:
     *batch, rows, columns = shape
     draws = normals(rng, (*batch, max(rows, columns), min(rows, columns)), "float64")
     xp = namespace(draws)
-    q, r = xp.linalg.qr(draws, mode="reduced")
+    with one_thread():
+        q, r = xp.linalg.qr(draws, mode="reduced")
     signs = xp.sign(xp.linalg.diagonal(r))
     q = q * xp.expand_dims(signs, axis=-2)
     return q if rows >= columns else xp.matrix_transpose(q)

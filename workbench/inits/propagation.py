@@ -22,7 +22,7 @@ from workbench.array import Array, host, namespace
 from workbench.checks import refuse, whole
 from workbench.inits.activations import Activation, activation
 from workbench.inits.moments import Which
-from workbench.inits.stacked import product
+from workbench.inits.stacked import product, singular_values
 
 # Called with (rng, (networks, outputs, inputs), in_axis=2, out_axis=1, batch_axis=0, dtype=...).
 Scheme = Callable[..., Array]
@@ -169,7 +169,7 @@ def _singular(passed: _Pass) -> np.ndarray:
     for weights, slope in zip(passed.weights, passed.slopes, strict=True):
         scaled = xp.astype(weights * slope[:, :1, :], xp.float64)
         chain = scaled if chain is None else product(scaled, chain)
-    return np.linalg.svd(host(chain), compute_uv=False)
+    return singular_values(host(chain))
 
 
 def _weights(rng: Any, task: _Task, shape: tuple[int, int, int]) -> Array:

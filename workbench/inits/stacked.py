@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from workbench.array import Array, namespace
 
@@ -29,10 +30,21 @@ def product(x: Array, y: Array) -> Array:
         these = slice(part[0], part[-1] + 1)
         np.matmul(x[these], y[these], out=out[these])
 
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with one_thread(), ThreadPoolExecutor(workers) as pool:
         # Reading the results raises what a thread raised.
         list(pool.map(work, parts))
     return out
+
+
+def singular_values(x: Float[np.ndarray, "networks rows columns"]) -> np.ndarray:
+    """Each matrix's singular values, largest first; host arrays only."""
+    with one_thread():
+        return np.linalg.svd(x, compute_uv=False)
+
+
+def one_thread() -> Any:
+    """A context in which BLAS takes one thread for each call; many small calls need no more."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 @cache
