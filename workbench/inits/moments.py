@@ -134,7 +134,7 @@ def chi(which: Which, variance: Number, weight_variance: float) -> Chi:
     real("weight_variance", weight_variance, 0.0, math.inf)
     tilt = expectation(lambda z: f.function(z) ** 2, variance, hermite=2)
     slope = expectation(lambda z: f.derivative(z) ** 2, variance)
-    return Chi(weight_variance * tilt / (2 * np.asarray(variance)[()]), weight_variance * slope)
+    return Chi(weight_variance * tilt / (2 * variance), weight_variance * slope)
 
 
 def depth_scale(slope: float) -> float:
