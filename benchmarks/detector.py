@@ -3,9 +3,9 @@
     python benchmarks/detector.py [--rounds 5] [--quick]
 
 Contestants take turns within a round; a time is the median over rounds, of wall time and of
-processor time, which a busy machine disturbs less, and the least wall time is told as well. All lists of matches are
-compared before any time is taken. Making an index is timed apart. It prints a table and writes
-results/detector-MACHINE.json.
+processor time, which a busy machine disturbs less; the least wall time is told as well. All lists
+of matches are compared before any time is taken. Making an index is timed apart. It prints a table
+and writes results/detector-MACHINE.json.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ class Case(NamedTuple):
     patterns: int
 
     def draw(self, seed=0):
-        """Patterns, and random segments of which one in a hundred is a part of a pattern."""
+        """Patterns, and random segments among which are twenty parts of each pattern."""
         rng = np.random.default_rng(seed)
         patterns = rows(rng, self.patterns, self.cells, self.active)
         segments = rows(rng, self.segments, self.cells, self.synapses)
-        source = rng.integers(0, self.patterns, len(segments[::100]))
-        segments[::100] = rng.permuted(patterns[source], axis=1)[:, : self.synapses]
+        places = rng.permutation(self.segments)[: min(20 * self.patterns, self.segments // 2)]
+        source = patterns[np.arange(places.size) % self.patterns]
+        segments[places] = rng.permuted(source, axis=1)[:, : self.synapses]
         return patterns, segments
 
 
