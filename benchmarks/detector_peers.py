@@ -15,7 +15,7 @@ class Ours:
 
     def __init__(self, method, threads):
         self.method, self.threads = method, threads
-        self.name = f"workbench {method}"
+        self.name = f"workbench {method}, {threads} thr."
 
     def build(self, segments, case):
         self.detector = Detector(

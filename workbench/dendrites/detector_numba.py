@@ -21,7 +21,7 @@ from workbench.dendrites.detector_store import Block, Store
 
 PATTERNS_AT_ONCE = 4096
 ROWS_AT_ONCE = 1 << 16
-SPANS_A_THREAD = 4
+SPANS_A_THREAD = 2
 PAIRS_HELD = 1 << 20
 # Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
 BUILDING = {"index": 20, "pairs": 150}

@@ -103,7 +103,8 @@ def _block(name: str, rows: Array, cells: int, padding: int | None) -> np.ndarra
 
 
 def _outside(values: np.ndarray, cells: int) -> bool:
-    return values.size > 0 and bool(values.min() < 0 or values.max() >= cells)
+    # Negative numbers are large ones when their sign is taken for a bit: one comparison, not two.
+    return values.size > 0 and bool(values.view(f"u{values.dtype.itemsize}").max() >= cells)
 
 
 def _refuse_repeats(name: str, rows: np.ndarray, cells: int, repeated: Repeated) -> None:
