@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_scaling_fits import planted
+from scaling.planted import planted
 
 from workbench.scaling import laws
 from workbench.scaling.fitting import fit

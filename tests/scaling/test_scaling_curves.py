@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chinchilla_points import column, rows
+from scaling.chinchilla_points import column, rows
 
 from workbench.scaling import laws
 from workbench.scaling.curves import learning_curves

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from chinchilla_points import extracted
+from scaling.chinchilla_points import extracted
+from scaling.planted import planted
 from scipy import stats
 from scipy.optimize import curve_fit
-from test_scaling_fits import planted
 
 from workbench.scaling import laws
 from workbench.scaling.fitting import FitWarning, bootstrap, compare, covariance, fit, profile
@@ -112,6 +112,16 @@ def test_every_resample_of_the_extracted_points_is_at_its_minimum():
     assert one["B"].max() == pytest.approx(17776.6, rel=1e-4)
     more = bootstrap(found, 1000, starts=4)
     assert bootstrap(found, 1000).objectives == pytest.approx(more.objectives, rel=1e-9)
+
+
+def test_every_resample_s_own_grid_leads_to_the_same_minimum():
+    found = fit("chinchilla", extracted())
+    near, grid = bootstrap(found, 300), bootstrap(found, 300, grid=True)
+    assert grid.objectives == pytest.approx(near.objectives, rel=1e-9)
+    with pytest.raises(ValueError, match="`grid` must be False"):
+        bootstrap(found, 10, "wild", grid=True)
+    with pytest.raises(ValueError, match="`grid` must be False"):
+        bootstrap(fit("outer", extracted()), 10, grid=True)
 
 
 def test_the_published_standard_errors_to_every_printed_digit():

@@ -2,24 +2,16 @@
 
 import numpy as np
 import pytest
-from chinchilla_points import extracted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaling.chinchilla_points import extracted
+from scaling.planted import planted
 from scipy.optimize import least_squares
-from test_scaling_laws import COLUMNS, TYPICAL
 
 from workbench.scaling import fitting, laws, losses, solver, starts
 from workbench.scaling.fitting import fit
 
 RECOVERED = [n for n in laws.NAMED if n not in ("bnsl2", "bnsl3", "post_training", "m4")]
-
-
-def planted(law, rows=200, noise=0.0, seed=0):
-    rng = np.random.default_rng(seed)
-    table = {c: np.exp(rng.uniform(*np.log(COLUMNS[c]), rows)) for c in law.columns}
-    truth = {p: TYPICAL[p] for p in law.parameters}
-    table["loss"] = law.value(truth, table) * np.exp(noise * rng.standard_normal(rows))
-    return table, truth
 
 
 def scipy_least_squares(law, table, truth):

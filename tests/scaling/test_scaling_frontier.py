@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from chinchilla_points import column, extracted, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scaling.chinchilla_points import column, extracted, rows
 from scipy.optimize import minimize_scalar
 
 from workbench.scaling.fitting import bootstrap, fit

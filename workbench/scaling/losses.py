@@ -16,7 +16,7 @@ from workbench.checks import refuse
 NAMES = ("squared", "huber", "absolute", "asymmetric", "student")
 SQUARED, HUBER, ABSOLUTE, ASYMMETRIC, STUDENT = range(len(NAMES))
 # The absolute cost is Huber's with a corner this wide, far below any residual that matters.
-CORNER = 1e-7
+CORNER = 1e-8
 
 
 class Cost(NamedTuple):

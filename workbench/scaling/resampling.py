@@ -62,6 +62,7 @@ def bootstrap(
     *,
     block: str | None = None,
     starts: int = 1,
+    grid: bool = False,
 ) -> Bootstrap:
     """The fit again on resampled data.
 
@@ -79,6 +80,8 @@ def bootstrap(
             the published draws.
         block: the column that names each row's group.
         starts: how many starts a resample has; the others are other resamples' minima.
+        grid: whether each resample starts from the best node of its own closed-form grid instead
+            of from the fit; for pairs and blocks under a law that is a plain sum of terms.
 
     Raises:
         ValueError: for an unknown kind or column, or fewer than 2 resamples.
@@ -95,6 +98,8 @@ def bootstrap(
         return resampled(fit, pair_counts(rng, resamples, len(fit.weights)))
     problem = _drawn(fit, resamples, kind, rng, block)
     at = np.repeat(fit.theta[None], resamples, axis=0)
+    if grid:
+        at = _own_grids(fit, problem, kind, at)
     found = minima(problem, at, near=True, levels=2)
     for _ in range(starts - 1):
         again = minima(problem, rng.permutation(found.theta), near=True, levels=2)
@@ -106,6 +111,17 @@ def bootstrap(
     natural = fit.law.program.outside(found.theta)
     share = float(found.converged.mean())
     return Bootstrap(fit.law.parameters, natural, found.objective, kind, share)
+
+
+def _own_grids(fit: Fit, problem: Problem, kind: str, at: Array) -> Array:
+    from workbench.scaling.starts import resampled, summands
+
+    terms = {t.coefficient for t in summands(fit.law.expression, fit.law)}
+    plain = not (fit.law.outer or fit.law.proxy) and terms == set(fit.law.positive)
+    if kind not in ("pairs", "block") or not plain or fit.free != fit.law.parameters:
+        refuse("grid", "False for this kind of resampling or this law", True)
+    found = resampled(fit.law, fit.columns, problem, problem.weights)
+    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, at)
 
 
 def pair_counts(rng: Any, resamples: int, rows: int) -> Array:

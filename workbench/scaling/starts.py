@@ -232,3 +232,44 @@ def _least_squares(
             break
         kept[np.flatnonzero(hit), worst[hit]] = False
     return list((np.where(kept, found, tiny[:, None]) / size).T)
+
+
+def resampled(
+    law: Law, columns: dict[str, Array], problem: Problem, counts: Array, rows: int = 500
+) -> Array:
+    """For each row of weights the best node of its own grid, as slots; NaN where there is none.
+
+    The sums over points that the normal equations need are products of the weights with features
+    of the grid, shared by all resamples.
+
+    Args:
+        law: a law that is a plain sum of its coefficients' terms, all positive, such as Chinchilla.
+        columns: the columns read.
+        problem: the fit's problem.
+        counts: weights, (resamples, points).
+        rows: resamples at a time, which bounds the memory.
+    """
+    from workbench.scaling.grid_numba import best_cells
+
+    terms = summands(law.expression, law)
+    nodes = _nodes(law, columns, {t.coefficient for t in terms}, {})
+    values = {p: np.array([n[p] for n in nodes])[:, None] for p in nodes[0]}
+    observed, shape = columns[law.response], (len(nodes), counts.shape[1])
+    basis = [np.broadcast_to(_at(t.basis, values, columns), shape) / observed for t in terms]
+    # Columns of equal size, so that the normal equations lose no digits to units.
+    size = [np.sqrt((b * b).mean(axis=1, keepdims=True)) for b in basis]
+    basis = [b / s for b, s in zip(basis, size, strict=True)]
+    k = len(terms)
+    products = [basis[i] * basis[j] for i in range(k) for j in range(i, k)] + basis
+    features = np.stack(products, axis=1).reshape(-1, shape[1]).T
+    best, found = np.empty(len(counts), np.int64), np.zeros((len(counts), k))
+    for first in range(0, len(counts), rows):
+        some = slice(first, first + rows)
+        weights = np.ascontiguousarray(counts[some], np.float64)
+        sums = (weights @ features).reshape(len(weights), len(nodes), -1)
+        best_cells(sums, weights.sum(axis=1), k, best[some], found[some])
+    natural = {p: v[best, 0] for p, v in values.items()}
+    for i, term in enumerate(terms):
+        natural[term.coefficient] = found[:, i] / size[i][best, 0]
+    theta = law.program.inside(np.stack([natural[p] for p in law.parameters], axis=1))
+    return np.where((best >= 0)[:, None], theta, np.nan)
