@@ -1,4 +1,4 @@
-"""How fast this processor reads random rows of a table: what bounds the gather; how many processors one gets."""
+"""What bounds the gather: how fast random rows are read, and how many processors one gets."""
 
 from __future__ import annotations
 
