@@ -66,13 +66,14 @@ def busy(rounds):
     return x
 
 
-def processors(threads, rounds=100_000_000):
+def processors(threads, rounds=30_000_000):
     """How many processors' worth of work so many threads get done now; the rest is others'."""
-    busy(1)
-    times = []
-    for count in (1, threads):
-        with ThreadPoolExecutor(count) as pool:
-            start = time.perf_counter()
-            list(pool.map(busy, [rounds] * count))
-            times.append(time.perf_counter() - start)
-    return threads * times[0] / times[1]
+    times = {1: [], threads: []}
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(6):
+            for count, taken in times.items():
+                start = time.perf_counter()
+                list(pool.map(busy, [rounds] * count))
+                taken.append(time.perf_counter() - start)
+    # The first round compiles.
+    return threads * float(np.median(times[1][1:]) / np.median(times[threads][1:]))
