@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 from detector_peers import Faiss, NumpyScan, Ours, Scipy, SparseDotTopn
-from detector_reads import read_rates
+from detector_reads import processors, read_rates
 
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.detector_rates import rates
@@ -210,10 +210,18 @@ def main():
     )
     record = {"machine": machine(), "rates": rates()._asdict(), "races": []}
     for threads in sorted({1, os.cpu_count()}):
+        available = processors(threads)
+        print(
+            f"\n{threads} threads of plain arithmetic get {available:.2f} processors here and now"
+        )
+        record["machine"][f"processors_got_by_{threads}_threads"] = available
         for case, peers in cases:
             result = race(case, contestants(threads, peers), asked.rounds)
             record["races"].append({"threads": threads, **result, "bound": bound(case)})
             table(result, threads)
+            share = record["races"][-1]["bound"]
+            limit = 1e-9 * share["pairs_per_s_if_only_reading"]
+            print(f"  reading its rows alone would allow {limit:.1f} G pairs/s; {share['plan']}")
         result = single(one, asked.rounds, threads)
         record["races"].append({"threads": threads, **result})
         table(result, threads)

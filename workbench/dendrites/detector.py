@@ -268,8 +268,10 @@ class Detector:
 
     def _checked(self, patterns: Rows) -> np.ndarray:
         rows = self._rows("patterns", patterns)
-        if not isinstance(patterns, list | tuple):
-            namespace(self._store.like, patterns)
+        kept = self._store.like
+        # To see that both are NumPy's is quicker than to ask for their library.
+        if not (isinstance(patterns, list | tuple) or type(patterns) is type(kept) is np.ndarray):
+            namespace(kept, patterns)
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:

@@ -93,7 +93,7 @@ def _listed(name: str, rows: Any, cells: int, repeated: Repeated) -> np.ndarray:
 
 def _block(name: str, rows: Array, cells: int, padding: int | None) -> np.ndarray:
     """The rows, whose cells are checked, but not against each other."""
-    values = host(rows)
+    values = rows if type(rows) is np.ndarray else host(rows)
     if padding is not None:
         there = values != padding
         values = np.where(there, whole(name, np.where(there, values, 0), 0, cells - 1), cells)
