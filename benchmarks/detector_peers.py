@@ -11,11 +11,11 @@ from workbench.dendrites.detector import Detector
 class Ours:
     """`Detector` by one of its methods."""
 
-    most = None
+    most, repeats = None, 5
 
     def __init__(self, method, threads):
         self.method, self.threads = method, threads
-        self.name = f"workbench {method}"
+        self.name = f"workbench {method}, {threads} thr."
 
     def build(self, segments, case):
         self.detector = Detector(
@@ -31,7 +31,7 @@ class Ours:
 class Faiss:
     """Hamming distance = active + synapses - 2 overlap; the search keeps what is below a radius."""
 
-    name, most = "faiss IndexBinaryFlat", None
+    name, most, repeats = "faiss IndexBinaryFlat", None, 1
 
     def __init__(self, threads):
         import faiss
@@ -55,7 +55,7 @@ class Faiss:
 class SparseDotTopn:
     """Product of sparse matrices that drops what is below a threshold on the way."""
 
-    name, most = "sparse-dot-topn", None
+    name, most, repeats = "sparse-dot-topn", None, 1
 
     def __init__(self, threads):
         import sparse_dot_topn
@@ -80,7 +80,7 @@ class SparseDotTopn:
 class Scipy:
     """Product of sparse matrices, then a filter; one thread."""
 
-    name, most = "SciPy SpGEMM + filter", None
+    name, most, repeats = "SciPy SpGEMM + filter", None, 1
 
     def build(self, segments, case):
         self.case = case
@@ -99,7 +99,7 @@ class Scipy:
 class NumpyScan:
     """What one writes by hand: AND of bit rows and `bitwise_count`; one thread, few patterns."""
 
-    name, most = "NumPy bitwise_count", 4
+    name, most, repeats = "NumPy bitwise_count", 4, 1
 
     def build(self, segments, case):
         self.case = case

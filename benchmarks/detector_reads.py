@@ -1,8 +1,9 @@
-"""How fast this processor reads random rows of a table: what bounds the gather."""
+"""What bounds the gather: how fast random rows are read, and how many processors one gets."""
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
@@ -54,3 +55,25 @@ def read_rates(cells, words, segments=1 << 15):
         times.append(time.perf_counter() - start)
     row = float(np.median(times[1:])) / lists.size
     return {"ns_a_row": 1e9 * row, "gb_per_s": 8e-9 * words / row, "table_kb": table.nbytes / 1024}
+
+
+@numba.njit(nogil=True)
+def busy(rounds):
+    """Arithmetic that touches no memory."""
+    x = np.uint64(1)
+    for i in range(rounds):
+        x = x * np.uint64(6364136223846793005) + np.uint64(i)
+    return x
+
+
+def processors(threads, rounds=30_000_000):
+    """How many processors' worth of work so many threads get done now; the rest is others'."""
+    times = {1: [], threads: []}
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(6):
+            for count, taken in times.items():
+                start = time.perf_counter()
+                list(pool.map(busy, [rounds] * count))
+                taken.append(time.perf_counter() - start)
+    # The first round compiles.
+    return threads * float(np.median(times[1][1:]) / np.median(times[threads][1:]))

@@ -18,6 +18,8 @@ VIEWS = {"desktop": (1280, "light"), "phone": (390, "dark")}
 
 each_experiment = pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
 
+SLIDING = [e for e in experiments() if "slide(" in e.notebook.read_text()]
+
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
@@ -43,7 +45,10 @@ def test_the_default_run_is_done_and_claims_are_decided(runs, experiment):
     record, folder = runs(experiment)
     assert record["state"] == "done", record["error"]
     assert record["claims"]
-    assert all(c["verdict"] != "outside this run's range" for c in record["claims"])
+    for claim in record["claims"]:
+        # Only a library that is not here may leave a claim of the default run undecided.
+        decided = claim["verdict"] != "outside this run's range"
+        assert decided or claim["note"].endswith("is not installed here"), claim
     assert record["summary"]
     assert json.loads((folder / "record.json").read_text()) == record
     notebook = nbformat.read(folder / "notebook.ipynb", 4)
@@ -79,7 +84,7 @@ def test_the_page_opens_offline_in_every_view(runs, experiment):
 
 
 @pytest.mark.browser
-@each_experiment
+@pytest.mark.parametrize("experiment", SLIDING, ids=lambda e: e.name)
 def test_the_slider_lives_without_a_kernel(runs, experiment):
     _, folder = runs(experiment)
     with chromium() as browser:

@@ -80,7 +80,7 @@ def test_a_reader_never_meets_half_a_file(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert len(set(json.loads(path.read_text()))) == 1
-    assert len(seen) > 3
+    assert len(seen) > 1
 
 
 def test_a_folder_is_owned_by_one_at_a_time(tmp_path):

@@ -264,12 +264,14 @@ class Detector:
             pieces = detector_pieces.every(rows.shape[0], store.rows)
         elif self._threshold <= min(store.width, rows.shape[1]) and len(rows) and store.rows:
             pieces = self._engine.matches(rows, self._threshold)
-        return detector_pieces.numbered(pieces, store.numbers)
+        return detector_pieces.numbered(pieces, rows.shape[0], store.numbers)
 
     def _checked(self, patterns: Rows) -> np.ndarray:
         rows = self._rows("patterns", patterns)
-        if not isinstance(patterns, list | tuple):
-            namespace(self._store.like, patterns)
+        kept = self._store.like
+        # To see that both are NumPy's is quicker than to ask for their library.
+        if not (isinstance(patterns, list | tuple) or type(patterns) is type(kept) is np.ndarray):
+            namespace(kept, patterns)
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:

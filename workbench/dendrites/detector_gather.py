@@ -23,9 +23,11 @@ import numba
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from workbench.dendrites.detector_lanes import CHUNK, MADE_OF, TILE, WORDS, reached, tallied
+from workbench.dendrites.detector_lanes import CHUNK, MADE_OF, TILE, WORDS, fetch, reached, tallied
 
 LANES_AT_ONCE = 1 << 16
+AHEAD, LINE = 8, 32  # cells of two bytes
+HIGH = np.uint64(0x8080808080808080)
 SPREAD = np.array([sum((b >> p & 1) << 8 * p for p in range(8)) for b in range(256)], np.uint64)
 
 
@@ -164,16 +166,24 @@ def _fill(patterns, cells, group, rows, fine):
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _overlaps(fine, byte, tiles, row, counts):
-    """Overlaps of one segment with the eight patterns of a byte of the fine table.
+def _eight(fine, byte, tiles, row, first):
+    """Overlaps of 255 synapses with the eight patterns of a byte of the fine table, a byte each.
 
     It takes whole arrays, because Numba pays for a part of one with two atomic operations.
     """
+    total, tile, place = np.uint64(0), np.uint64(row) >> np.uint64(3), np.uint64(row & 7)
+    for synapse in range(np.uint64(first), np.uint64(min(first + 255, tiles.shape[1]))):
+        total += SPREAD[fine[np.uint64(byte), tiles[tile, synapse, place]]]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _overlaps(fine, byte, tiles, row, counts):
+    """Overlaps of one segment with the eight patterns of a byte of the fine table."""
     counts[:] = 0
     for first in range(0, tiles.shape[1], 255):
-        total = np.uint64(0)
-        for synapse in range(first, min(first + 255, tiles.shape[1])):
-            total += SPREAD[fine[byte, tiles[row >> 3, synapse, row & 7]]]
+        total = _eight(fine, byte, tiles, row, first)
         for pattern in range(8):
             counts[pattern] += (total >> np.uint64(8 * pattern)) & np.uint64(255)
 
@@ -186,12 +196,21 @@ def _confirm(fine, tiles, lane, segment, start, group, threshold, pattern, match
     It stops before a lane whose patterns might not find room, and returns the next lane and how
     many matches there are.
     """
-    found, counts = 0, np.zeros(8, np.int64)
+    found, counts, near = 0, np.zeros(8, np.int64), tiles.reshape(-1)
+    size = tiles.shape[1] * TILE
+    small = tiles.shape[1] < 128 and threshold <= 128
+    short = np.uint64(max(0, 128 - threshold) * 0x0101010101010101)
     for candidate in range(start, lane.shape[0]):
         if found + group > pattern.shape[0]:
             return candidate, found
+        ahead = (segment[min(candidate + AHEAD, lane.shape[0] - 1)] >> 3) * size
+        for line in range(0, size, LINE):
+            fetch(near, ahead + line)
         row, low = segment[candidate], lane[candidate] * group
         for first in range(low & -8, low + group, 8):
+            # Eight counts in a word; adding what is missing sets the high bits of those that reach.
+            if small and not (_eight(fine, first >> 3, tiles, row, 0) + short) & HIGH:
+                continue
             _overlaps(fine, first >> 3, tiles, row, counts)
             for p in range(max(first, low), min(first + 8, low + group)):
                 if counts[p & 7] >= threshold:

@@ -23,7 +23,7 @@ from workbench.dendrites.detector_gather import aligned
 from workbench.dendrites.detector_visits import MADE_OF, any_flag, fill, visit
 
 PART = 1 << 15
-CANDIDATES_AT_ONCE = 1 << 17
+CANDIDATES_AT_ONCE = 1 << 16
 LOOK = 512
 
 

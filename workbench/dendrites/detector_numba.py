@@ -21,7 +21,7 @@ from workbench.dendrites.detector_store import Block, Store
 
 PATTERNS_AT_ONCE = 4096
 ROWS_AT_ONCE = 1 << 16
-SPANS_A_THREAD = 4
+SPANS_A_THREAD = 2
 PAIRS_HELD = 1 << 20
 # Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
 BUILDING = {"index": 20, "pairs": 150}
@@ -73,14 +73,13 @@ class NumbaSearch:
 
     def _chosen(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, dict[str, float]]:
         """The plan, and the seconds by which methods that are not at hand would be faster."""
-        faster: dict[str, float] = {}
-        for plan in self._plans(patterns, threshold):
-            if plan.method == self._method:
-                return plan, {}
-            if self._method == "numba" and self._at_hand(plan):
-                return plan, {name: plan.seconds - seconds for name, seconds in faster.items()}
-            faster[plan.method] = plan.seconds
-        raise AssertionError("the gather is always at hand")
+        options = self._plans(patterns, threshold)
+        usable = self._at_hand if self._method == "numba" else lambda p: p.method == self._method
+        place = next(i for i, plan in enumerate(options) if usable(plan))
+        plan = options[place]
+        if self._method != "numba":
+            return plan, {}
+        return plan, {p.method: plan.seconds - p.seconds for p in options[:place]}
 
     def _at_hand(self, plan: Plan) -> bool:
         """Whether what the method needs is made, or the time lost without it would have paid it."""

@@ -67,10 +67,11 @@ def matches(
         size = _look_up(index.starts, index.bits, patterns, row, cells, first, last)
         candidates = np.empty(size, np.int64)
         _gather(index.members, first, last, candidates)
-        pattern = np.full(size, row)
-        _, segment = confirmed(lists, patterns, cells, threshold, pattern, candidates)
-        segment = np.unique(segment)
-        yield pattern[: segment.shape[0]], segment, size
+        one = patterns[row : row + 1]
+        _, segment = confirmed(lists, one, cells, threshold, np.zeros(size, np.int64), candidates)
+        if segment.size > 1:
+            segment = np.unique(segment)
+        yield np.full(segment.size, row), segment, size
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

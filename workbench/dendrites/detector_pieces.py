@@ -36,26 +36,23 @@ def in_order(pieces: Iterable[Piece], patterns: int) -> Piece:
     return pattern[order], segment[order]
 
 
-def numbered(pieces: Iterable[Piece], numbers: np.ndarray | None) -> Iterator[Piece]:
+def numbered(pieces: Iterable[Piece], patterns: int, numbers: np.ndarray | None) -> Iterator[Piece]:
     """The pieces with numbers[row] for row, each pair of a pattern and a number only once.
 
-    Numbers ascend with the rows and rows do from piece to piece, so that a pair can come again only
-    with the largest number so far.
+    Numbers ascend with the rows, and for each pattern rows ascend from piece to piece, so that a
+    pattern can meet again only the last number that it met.
     """
     if numbers is None:
         yield from pieces
         return
-    known, largest = np.zeros(0, np.int64), -1
+    last = np.full(patterns, -1)
     for pattern, row in pieces:
         segment = numbers[row]
         order = np.lexsort((segment, pattern))
         pattern, segment = pattern[order], segment[order]
-        new = np.ones(pattern.size, np.bool_)
-        new[1:] = (np.diff(pattern) != 0) | (np.diff(segment) != 0)
-        new &= ~((segment == largest) & np.isin(pattern, known))
-        top = int(segment.max(initial=largest))
-        here = pattern[segment == top]
-        known, largest = np.union1d(known, here) if top == largest else here, top
+        new = segment != last[pattern]
+        new[1:] &= (np.diff(pattern) != 0) | (np.diff(segment) != 0)
+        np.maximum.at(last, pattern, segment)
         yield pattern[new], segment[new]
 
 

@@ -138,11 +138,11 @@ def _gathers(problem: Problem, rates: Rates, wary: bool) -> Iterator[Plan]:
 
 
 def _indexes(problem: Problem, rates: Rates, wary: bool, split: int) -> Iterator[Plan]:
-    if problem.cells > MOST_INDEXED:
-        return
     low, every = problem.synapses - problem.threshold + 1, problem.synapses
     firsts = (split,) if split >= low else range(low, every)
     for tested in (every,) if wary else (*firsts, every):
+        if problem.cells > MOST_INDEXED:
+            break
         again = 0 if tested == every else rates.candidate * _passing(problem, tested, 1)
         pair = tested * problem.share * rates.visit + rates.sweep + again
         text = f"index: visits of the first {tested} of {every} synapses"

@@ -22,7 +22,7 @@ from workbench.dendrites.detector_plan import CELLS, WORDS, Rates, pairs
 
 SEGMENTS = 1 << 14
 SYNAPSES = 16
-VERSION = 1
+VERSION = 2
 
 
 @cache

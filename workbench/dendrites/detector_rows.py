@@ -93,7 +93,7 @@ def _listed(name: str, rows: Any, cells: int, repeated: Repeated) -> np.ndarray:
 
 def _block(name: str, rows: Array, cells: int, padding: int | None) -> np.ndarray:
     """The rows, whose cells are checked, but not against each other."""
-    values = host(rows)
+    values = rows if type(rows) is np.ndarray else host(rows)
     if padding is not None:
         there = values != padding
         values = np.where(there, whole(name, np.where(there, values, 0), 0, cells - 1), cells)
@@ -103,7 +103,8 @@ def _block(name: str, rows: Array, cells: int, padding: int | None) -> np.ndarra
 
 
 def _outside(values: np.ndarray, cells: int) -> bool:
-    return values.size > 0 and bool(values.min() < 0 or values.max() >= cells)
+    # Negative numbers are large ones when their sign is taken for a bit: one comparison, not two.
+    return values.size > 0 and bool(values.view(f"u{values.dtype.itemsize}").max() >= cells)
 
 
 def _refuse_repeats(name: str, rows: np.ndarray, cells: int, repeated: Repeated) -> None:

@@ -1,0 +1,145 @@
+"""Filling large weights, and sixteen deep networks forward and backward, beside torch and JAX.
+
+Needs the extra `references`. Every contender runs in every round, in turn, so that what else the
+machine does falls on all of them; medians over rounds and their ratios are kept.
+
+    python benchmarks/inits.py [--rounds 7] [--width 1024] [--depth 30] [--backend numpy]
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from workbench.array import device_name, generator, host
+from workbench.inits import schemes
+from workbench.inits.orthogonal import orthogonal
+from workbench.inits.propagation import propagate
+
+RESULTS = Path(__file__).parent / "results" / "inits.json"
+SHAPE = (4096, 4096)
+
+
+def fillers(rng):
+    """Contenders that fill one array of SHAPE, by what they draw and who draws it."""
+    import jax
+
+    key, empty = jax.random.PRNGKey(0), torch.empty(SHAPE)
+    made = {}
+    for kind in ("normal", "uniform", "truncated_normal"):
+        ours = {"distribution": kind}
+        made[kind, "workbench"] = lambda o=ours: host(schemes.he(rng, SHAPE, **o)[:1, :1])
+        theirs = jax.nn.initializers.variance_scaling(2.0, "fan_in", kind, in_axis=1, out_axis=0)
+        drawn = jax.jit(lambda k, make=theirs: make(k, SHAPE))
+        made[kind, "jax"] = lambda d=drawn: d(key).block_until_ready()
+    init = torch.nn.init
+    relu = {"nonlinearity": "relu"}
+    made["normal", "torch"] = lambda: init.kaiming_normal_(empty, **relu)
+    made["uniform", "torch"] = lambda: init.kaiming_uniform_(empty, **relu)
+    made["truncated_normal", "torch"] = lambda: init.trunc_normal_(empty)
+    small = torch.empty(512, 512)
+    made["orthogonal 512", "workbench"] = lambda: host(orthogonal(rng, (512, 512))[:1, :1])
+    made["orthogonal 512", "torch"] = lambda: init.orthogonal_(small)
+    return made
+
+
+def torch_propagate(width, depth, networks, inputs):
+    """What `propagate` measures, as a plain loop over networks and layers in torch."""
+    for _ in range(networks):
+        z, weights, slopes = torch.randn(inputs, width), [], []
+        for _ in range(depth):
+            signal = torch.relu(z)
+            moments(z, signal)
+            slopes.append((z > 0).float())
+            weights.append(torch.randn(width, width) * (2 / width) ** 0.5)
+            z = signal @ weights[-1].T
+        moments(z, torch.relu(z))
+        gradient = torch.randn(inputs, width)
+        for weight, slope in zip(reversed(weights), reversed(slopes), strict=True):
+            gradient = (gradient @ weight) * slope
+            gradient.square().mean().item()
+
+
+def moments(z, signal):
+    return z.square().mean().item(), signal.square().mean().item(), signal.mean().item()
+
+
+def timed(contenders, rounds):
+    """Seconds of each contender in each round, after one round that is thrown away."""
+    seconds = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, run in contenders.items():
+            begin = time.perf_counter()
+            run()
+            if turn:
+                seconds[name].append(time.perf_counter() - begin)
+    return seconds
+
+
+def report(seconds):
+    """Medians, and each rival's median over ours."""
+    tasks = {}
+    for (task, who), spent in seconds.items():
+        tasks.setdefault(task, {})[who] = statistics.median(spent)
+    for found in tasks.values():
+        ours = found["workbench"]
+        found.update({f"{w} / workbench": s / ours for w, s in found.items() if w != "workbench"})
+    return tasks
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("--depth", type=int, default=30)
+    parser.add_argument("--networks", type=int, default=16)
+    parser.add_argument("--inputs", type=int, default=64)
+    parser.add_argument("--backend", default="numpy")
+    asked = parser.parse_args()
+    rng = generator(0, asked.backend)
+    size = {"networks": asked.networks, "inputs": asked.inputs}
+    widths = [asked.width] * (asked.depth + 1)
+    deep = {
+        ("propagate", "workbench"): lambda: propagate(rng, widths, "relu", schemes.he, **size),
+        ("propagate", "torch"): lambda: torch_propagate(asked.width, asked.depth, **size),
+    }
+    load = os.getloadavg()[0]
+    tasks = report({**timed(fillers(rng), asked.rounds), **timed(deep, max(2, asked.rounds // 2))})
+    products = 4 * asked.networks * asked.inputs * asked.depth * asked.width**2
+    tasks["propagate"]["products [Gflop/s]"] = products / tasks["propagate"]["workbench"] / 1e9
+    record = {
+        "machine": {
+            "device": device_name(asked.backend),
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "load before": load,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+        },
+        "settings": {**vars(asked), "shape": SHAPE},
+        "median seconds": tasks,
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+    print(json.dumps(record, indent=1))
+
+
+def processor():
+    """The processor's name as Linux tells it, or the platform's word."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()

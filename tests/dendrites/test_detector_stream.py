@@ -1,0 +1,162 @@
+"""Matches in pieces, segments from a file, several threads, interrupts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from workbench.dendrites import detector_numba, detector_store
+from workbench.dendrites.detector import Detector
+
+CELLS = 300
+
+
+@pytest.fixture
+def crowd(monkeypatch):
+    """Many segments in several blocks and spans."""
+    monkeypatch.setattr(detector_store, "BLOCK", 3000)
+    monkeypatch.setattr(detector_numba, "ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(detector_numba, "PATTERNS_AT_ONCE", 90)
+    rng = np.random.default_rng(8)
+    segments = rng.random((10_001, CELLS)).argsort(axis=1)[:, :20].astype(np.uint16)
+    patterns = rng.random((200, CELLS)).argsort(axis=1)[:, :40]
+    return segments, patterns
+
+
+def expected(segments, patterns, threshold):
+    """The pairs by dense products."""
+    rows, active = (np.zeros((len(x), CELLS), np.float32) for x in (segments, patterns))
+    np.put_along_axis(rows, segments.astype(int), 1, axis=1)
+    np.put_along_axis(active, patterns, 1, axis=1)
+    return np.nonzero(active @ rows.T >= threshold)
+
+
+def assert_same(found, wanted):
+    for got, column in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(got, column)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("threshold", [3, 6, 9])
+@pytest.mark.parametrize("method", ["plain", "numba", "gather", "index", "pairs"])
+def test_every_method_and_number_of_threads_gives_the_same_list(
+    crowd, method, threads, threshold, monkeypatch
+):
+    monkeypatch.setattr(detector_numba, "PAIRS_HELD", 1000)
+    segments, patterns = crowd
+    detector = Detector(segments, CELLS, threshold, method, threads=threads)
+    wanted = expected(segments, patterns, threshold)
+    for _ in range(2):
+        assert_same(detector.matches(patterns), wanted)
+    assert wanted[0].size > 500
+    histogram = detector.overlap_histogram(patterns)
+    assert histogram[threshold:].sum() == wanted[0].size
+    assert histogram.sum() == len(segments) * len(patterns)
+
+
+@pytest.mark.parametrize("method", ["plain", "gather", "index", "pairs"])
+def test_segments_stay_in_the_file_they_are_mapped_from(crowd, method, tmp_path):
+    segments, patterns = crowd
+    segments.tofile(tmp_path / "segments")
+    mapped = np.memmap(tmp_path / "segments", np.uint16, "r", shape=segments.shape)
+    detector = Detector(mapped, CELLS, 6, method)
+    assert_same(detector.matches(patterns), expected(segments, patterns, 6))
+    assert detector._store._blocks == []
+    with pytest.raises(ValueError, match="^`segments` must be in memory to be changed"):
+        detector.remove(np.array([0]))
+    with open(tmp_path / "segments", "r+b") as file:
+        file.seek(2 * 20 * 9000)
+        file.write(np.array([CELLS], np.uint16).tobytes())
+    with pytest.raises(ValueError, match=r"^`segments` must be .*in \[0, 299\]; got 300"):
+        detector.matches(patterns)
+
+
+def test_a_stream_delivers_each_pair_once_in_sorted_pieces(crowd):
+    segments, patterns = crowd
+    detector = Detector(segments, CELLS, 5)
+    batches = (patterns[:30], patterns[30:31], patterns[31:])
+    for given in (patterns, iter(batches)):
+        pieces = list(detector.stream(given, progress=False))
+        assert len(pieces) > 3
+        for piece in pieces:
+            order = np.lexsort((piece.segment, piece.pattern))
+            np.testing.assert_array_equal(order, np.arange(order.size))
+        together = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        order = np.lexsort(together[::-1])
+        assert_same([column[order] for column in together], expected(segments, patterns, 5))
+
+
+def test_bad_patterns_in_a_stream_come_after_what_was_good(crowd, unchecked):
+    segments, patterns = crowd
+    delivered = []
+
+    def consume():
+        batches = [patterns[:50], np.array([[CELLS]])]
+        for piece in Detector(segments, CELLS, 5).stream(batches, progress=False):
+            delivered.append(piece.pattern.size)
+
+    with pytest.raises(ValueError, match="^`patterns` must be .*; got 300"):
+        consume()
+    assert sum(delivered) == expected(segments, patterns[:50], 5)[0].size
+
+
+def test_a_bar_shows_after_a_second_only(crowd, capsys):
+    segments, patterns = crowd
+    detector = Detector(segments, CELLS, 5)
+
+    def slow():
+        for batch in (patterns[:10], patterns[10:20], patterns[20:30]):
+            yield batch
+            time.sleep(0.6)
+
+    list(detector.stream(patterns))
+    assert "patterns" not in capsys.readouterr().err
+    list(detector.stream(slow(), progress=False))
+    assert "patterns" not in capsys.readouterr().err
+    list(detector.stream(slow()))
+    assert "30 patterns" in capsys.readouterr().err
+
+
+INTERRUPTED = """
+import sys
+import numpy as np
+from workbench.dendrites.detector import Detector
+rng = np.random.default_rng(0)
+segments = rng.random((20_000, 300)).argsort(axis=1)[:, :20]
+detector = Detector(segments, 300, 6, sys.argv[1], threads=int(sys.argv[2]))
+shown, delivered = [], []
+def patterns():
+    while True:
+        shown.append(rng.random((64, 300)).argsort(axis=1)[:, :40])
+        yield shown[-1]
+try:
+    for piece in detector.stream(patterns(), progress=False):
+        delivered.append(piece)
+        if len(shown) == 3:
+            print("ready", flush=True)
+except KeyboardInterrupt:
+    pairs = lambda pieces: {p for x in pieces for p in zip(x[0].tolist(), x[1].tolist())}
+    found, wanted = pairs(delivered), pairs([detector.matches(np.concatenate(shown))])
+    early = {p for p in wanted if p[0] < 64 * (len(shown) - 1)}
+    print("stopped", len(early) > 0 and early <= found <= wanted, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("method", "threads"), [("gather", 1), ("gather", 2), ("plain", 1)])
+def test_an_interrupt_loses_nothing_and_leaves_nothing(tmp_path, method, threads):
+    before = set(os.listdir(tmp_path))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", INTERRUPTED, method, str(threads)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert rest.splitlines()[-1] == "stopped True"
+    assert set(os.listdir(tmp_path)) == before

@@ -1,0 +1,67 @@
+import pytest
+
+from workbench.experiments.inits import schemes
+
+SMALL = {"width": 64, "depth": 8, "networks": 32}
+
+
+@pytest.fixture(scope="module")
+def default():
+    params = schemes.Params()
+    return params, schemes.run(params)
+
+
+def test_default_run_has_its_verdicts(default):
+    verdicts = [c.verdict for c in schemes.claims(*default)]
+    assert verdicts[:5] == ["reproduced"] * 4 + ["not reproduced"]
+    assert set(verdicts[5:]) <= {"reproduced", "outside this run's range"}
+
+
+def test_schemes_do_to_relu_what_their_names_say(default):
+    rows = default[1].rows
+    for name in ("He", "forward gain", "backward gain", "orthogonal, forward gain"):
+        assert rows[name].forward.decision == "preserved", name
+        assert rows[name].backward.decision == "preserved", name
+    for name in ("LeCun", "Glorot", "torch's default", "He, cut at two deviations, uncorrected"):
+        assert rows[name].forward.decision == "vanishes", name
+    assert rows["torch's tanh gain"].forward.decision == "grows"
+    assert rows["torch's default"].forward.ratio == pytest.approx(6**-20, rel=0.9)
+
+
+def test_a_wrong_ratio_is_caught(default):
+    params, result = default
+    ratio = result.checked["He forward"]
+    wrong = {**result.checked, "He forward": ratio._replace(value=1.05**40 * ratio.value)}
+    assert schemes.claims(params, result._replace(checked=wrong))[0].verdict == "not reproduced"
+
+
+@pytest.mark.parametrize("which", ["tanh", "gelu", "sigmoid", "sin"])
+def test_other_activations_run(which):
+    params = schemes.Params(activation=which, **SMALL)
+    result = schemes.run(params)
+    assert result.rows["forward gain"].forward.decision in ("preserved", "undecided")
+    assert len(schemes.summary(params, result)) >= 27
+    assert "torch's default vanishes" in schemes.told(result)
+
+
+def test_libraries_that_are_missing_are_said_to_be(default):
+    params, result = default
+    made = schemes.claims(params, result._replace(libraries={}))
+    assert [c.verdict for c in made[5:]] == ["outside this run's range"] * 2
+    assert made[5].note == "torch.nn.Linear is not installed here"
+
+
+def test_torch_and_jax_are_measured():
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    found = schemes.libraries(1)
+    expected = {"torch.nn.Linear": 1 / 3, "jax variance_scaling": 1, "jax truncated_normal": 0.7737}
+    for name, value in expected.items():
+        low, high = found[name].interval
+        assert low < value < high
+        assert high - low < 0.05 * value
+
+
+def test_bad_knobs_are_refused():
+    with pytest.raises(ValueError, match=r"`depth` must be a whole number in \[2, 100\]; got 1"):
+        schemes.Params(depth=1)

@@ -1,0 +1,235 @@
+"""Which initial weights keep a signal, which its gradient, and which do what they are said to do?
+
+Every scheme goes through the same verifier: many networks at once, second moments by layer forward
+and backward, and the singular values of the end-to-end Jacobian. A verdict compares the last layer
+with the first, with the scatter that the width allows. The defaults of libraries stand among them,
+rebuilt from their rules, and are measured in the libraries themselves where those are installed.
+
+Source:
+    Glorot & Bengio (2010), AISTATS; He et al. (2015), arXiv:1502.01852; Saxe, McClelland & Ganguli
+    (2014), arXiv:1312.6120; the documentation of torch.nn.init and jax.nn.initializers.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from workbench.array import generator
+from workbench.claims import Claim, Claims, Interval, Statement, Summary
+from workbench.inits import schemes as family
+from workbench.inits.draws import truncated_deviation
+from workbench.inits.moments import gain
+from workbench.inits.orthogonal import orthogonal
+from workbench.inits.propagation import Propagation, propagate
+from workbench.inits.verdict import Verdict, scatter, verdict
+from workbench.knobs import Knobs, knob
+
+DEVIATIONS = 5.0
+# torch.nn.init.calculate_gain("tanh").
+TORCH_TANH = 5 / 3
+
+HE_FORWARD = Statement("He et al. (2015)", "eq. 10", "Variance 2/fan_in keeps a relu's signal")
+HE_BACKWARD = Statement("He et al. (2015)", "eq. 14", "Variance 2/fan_out keeps its gradient")
+GLOROT = Statement("Glorot & Bengio (2010)", "eq. 12", "At equal widths a linear signal is kept")
+ISOMETRY = Statement(
+    "Saxe et al. (2014)", "section 3", "An orthogonal linear network has singular values of one"
+)
+TANH_GAIN = Statement(
+    "torch.nn.init", "calculate_gain", "The gain 5/3 keeps the gradient of a tanh network"
+)
+LINEAR = Statement("torch.nn.Linear", "reset_parameters", "Fan-in times variance is one third")
+TRUNCATED = Statement(
+    "jax.nn.initializers", "variance_scaling", "Its truncated normal has the deviation asked for"
+)
+
+
+class Params(Knobs):
+    """The knobs of the experiment."""
+
+    activation: Literal[
+        "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "selu", "elu", "mish", "sin"
+    ] = knob("relu", "activation between the layers")
+    width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
+    depth: int = knob(20, "layers", span=(2, 100), log=True)
+    networks: int = knob(64, "independent networks", span=(4, 256), log=True)
+
+
+class Row(NamedTuple):
+    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values."""
+
+    forward: Verdict
+    backward: Verdict
+    signal: Float[np.ndarray, " layers"]
+    gradient: Float[np.ndarray, " layers"]
+    largest: float
+    smallest: float
+
+
+class Ratio(NamedTuple):
+    """A measured value with its standard error."""
+
+    value: float
+    error: float
+
+    @property
+    def interval(self) -> Interval:
+        """Five standard errors on each side."""
+        return self.value - DEVIATIONS * self.error, self.value + DEVIATIONS * self.error
+
+
+class Result(NamedTuple):
+    """The schemes at the chosen activation, and what decides the claims at the papers' own."""
+
+    rows: dict[str, Row]
+    checked: dict[str, Ratio]
+    libraries: dict[str, Ratio]
+
+
+def named(which: str) -> dict[str, Callable]:
+    """The schemes that are compared, by name, for an activation."""
+    scaled, cut = family.variance_scaling, truncated_deviation() ** 2
+    return {
+        "LeCun": family.lecun,
+        "Glorot": family.glorot,
+        "He": family.he,
+        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
+        "forward gain": functools.partial(family.preserving, activation=which),
+        "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
+        "orthogonal, forward gain": functools.partial(orthogonal, gain=gain(which)),
+        "torch's default": family.torch_default,
+        "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
+    }
+
+
+def run(params: Params) -> Result:
+    """Every scheme through the verifier."""
+    rng = generator(params.seed, params.backend)
+    measure = functools.partial(_measure, rng, params)
+    which = params.activation
+    rows = {n: _row(params, measure(which, s, True)) for n, s in named(which).items()}
+    relu, linear = measure("relu", family.he, more=4), measure("linear", family.glorot)
+    tanh = measure("tanh", named("tanh")["torch's tanh gain"])
+    straight = measure("linear", orthogonal, True, "float64")
+    checked = {
+        "He forward": _mean(relu.signal_ratio),
+        "He backward": _mean(relu.gradient_ratio),
+        "Glorot linear": _mean(linear.signal_ratio),
+        "tanh gain": _mean(tanh.gradient_ratio ** (1 / params.depth)),
+        "isometry": Ratio(float(np.abs(straight.singular - 1).max()), 0.0),
+    }
+    return Result(rows, checked, libraries(params.seed))
+
+
+def _measure(
+    rng,
+    params: Params,
+    which: str,
+    scheme: Callable,
+    jacobian: bool = False,
+    dtype: str = "float32",
+    more: int = 1,
+) -> Propagation:
+    widths = [params.width] * (params.depth + 1)
+    options = {
+        "networks": more * params.networks,
+        "inputs": 16,
+        "jacobian": jacobian,
+        "dtype": dtype,
+    }
+    return propagate(rng, widths, which, scheme, **options)
+
+
+def _row(params: Params, found: Propagation) -> Row:
+    ends = np.median(found.singular[:, [0, -1]], axis=0)
+    decide = functools.partial(verdict, width=params.width, depth=params.depth)
+    c = [max(5.0, scatter(params.activation, 1.0, kind)) for kind in ("forward", "backward")]
+    return Row(
+        decide(found.signal_ratio, scatter=c[0]),
+        decide(found.gradient_ratio, scatter=c[1]),
+        found.before.mean(axis=1),
+        found.gradient.mean(axis=1),
+        float(ends[0]),
+        float(ends[1]),
+    )
+
+
+def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:
+    return Ratio(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
+
+
+def libraries(seed: int) -> dict[str, Ratio]:
+    """Fan-in times variance of a thousand units, drawn by the libraries that are installed."""
+    found = {}
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            drawn = torch.nn.Linear(1000, 1000).weight.detach().numpy()
+        found["torch.nn.Linear"] = _product(drawn, 1.8)
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        make = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+        drawn = np.asarray(make(jax.random.PRNGKey(seed), (1000, 1000)))
+        found["jax variance_scaling"] = _product(drawn, 2.4)
+        make = jax.nn.initializers.truncated_normal(1000**-0.5)
+        drawn = np.asarray(make(jax.random.PRNGKey(seed), (1000, 1000)))
+        found["jax truncated_normal"] = _product(drawn, 2.4)
+    return found
+
+
+def _product(weights: Float[np.ndarray, "a b"], kurtosis: float) -> Ratio:
+    value = 1000 * float((weights.astype(np.float64) ** 2).mean())
+    return Ratio(value, value * math.sqrt((kurtosis - 1) / weights.size))
+
+
+def summary(params: Params, result: Result) -> Summary:
+    """Every scheme's ratio over depth, forward and backward."""
+    numbers: dict[str, float | str] = {}
+    for name, row in result.rows.items():
+        numbers[f"{name}, signal"] = f"{row.forward.decision} ({row.forward.ratio:.3g})"
+        numbers[f"{name}, gradient"] = f"{row.backward.decision} ({row.backward.ratio:.3g})"
+        numbers[f"{name}, Jacobian"] = f"{row.smallest:.2g} to {row.largest:.2g}"
+    return Summary({**numbers, **{n: r.value for n, r in result.libraries.items()}})
+
+
+def claims(params: Params, result: Result) -> Claims:
+    """The papers' statements at their own activation, and the libraries' where installed."""
+    seen, size = result.checked, f"width {params.width}, depth {params.depth}"
+    return Claims(
+        [
+            _one(HE_FORWARD, seen["He forward"], 1.0, size),
+            _one(HE_BACKWARD, seen["He backward"], 1.0, size),
+            _one(GLOROT, seen["Glorot linear"], 1.0, size),
+            ISOMETRY.bounded(measured=seen["isometry"].value, below=1e-10),
+            _one(TANH_GAIN, seen["tanh gain"], (0.99, 1.01), "factor per layer on E g²"),
+            _library(LINEAR, result, "torch.nn.Linear", 1 / 3),
+            _library(TRUNCATED, result, "jax variance_scaling", 1.0),
+        ]
+    )
+
+
+def _one(statement: Statement, ratio: Ratio, expected, note: str) -> Claim:
+    return statement.agrees(
+        expected=expected, measured=ratio.value, interval=ratio.interval, note=note
+    )
+
+
+def _library(statement: Statement, result: Result, name: str, expected: float) -> Claim:
+    if name not in result.libraries:
+        return statement.beyond(expected=f"{expected:.4g}", note=f"{name} is not installed here")
+    return _one(statement, result.libraries[name], expected, "fan-in times variance")
+
+
+def told(result: Result) -> str:
+    """What the main figure shows, in words."""
+    parts = ", ".join(f"{name} {row.forward.decision}" for name, row in result.rows.items())
+    return f"Second moment of the signal against the layer for each scheme, log scale: {parts}."

@@ -1,0 +1,171 @@
+"""Random numbers that schemes are made of, where the generator lives and by its common methods.
+
+On the host large draws are filled by several threads, block by block: every block has a generator
+of its own, seeded from the caller's, so the numbers do not depend on how many threads there are.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from workbench.array import Array, namespace
+from workbench.checks import refuse
+
+BLOCK = 1 << 20
+# Numbers that a thread works on at once, so that they stay in its cache.
+CHUNK = 1 << 15
+# Proposals beyond the expected need, so that a second round is rare.
+SPARE = 1.02
+
+Fill = Callable[[np.random.Generator, np.ndarray], None]
+
+
+def uniforms(rng: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
+    """Uniform numbers on [-1, 1)."""
+    if _large_on_host(rng, shape):
+        return _filled(rng, shape, dtype, _fill_uniform)
+    drawn = rng.random(shape, dtype=_kind(dtype))
+    return 2 * drawn - 1
+
+
+def normals(rng: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
+    """Standard normal numbers.
+
+    Large float32 draws on the host are made by Box and Muller's method, which vectorises; its
+    largest number is 5.77, whose two-sided tail of 8e-9 no test of weights can see.
+    """
+    if _large_on_host(rng, shape):
+        single = _kind(dtype) is np.float32
+        return _filled(rng, shape, dtype, _fill_box_muller if single else _fill_normal)
+    return rng.standard_normal(shape, dtype=_kind(dtype))
+
+
+def truncated_normals(
+    rng: Any, shape: tuple[int, ...], dtype: Any = "float32", bound: float = 2.0
+) -> Array:
+    """Standard normal numbers within [-bound, bound], by drawing again what falls outside.
+
+    Their deviation is `truncated_deviation(bound)`, below one.
+
+    Args:
+        rng: a generator of any backend.
+        shape: of the result.
+        dtype: "float32" or "float64".
+        bound: positive, in deviations of the untruncated normal.
+    """
+    if not bound > 0:
+        refuse("bound", "positive", bound)
+    rate = math.erf(bound / math.sqrt(2))
+
+    def propose(count: int) -> tuple[Array, Array]:
+        drawn = normals(rng, (count,), dtype)
+        return drawn, namespace(drawn).abs(drawn) <= bound
+
+    return accepted(propose, shape, rate)
+
+
+def truncated_deviation(bound: float = 2.0) -> float:
+    """The deviation of a standard normal truncated at ±bound.
+
+    σ² = 1 - 2 b φ(b) / (2Φ(b) - 1)
+    """
+    density = math.exp(-(bound**2) / 2) / math.sqrt(2 * math.pi)
+    return math.sqrt(1 - 2 * bound * density / math.erf(bound / math.sqrt(2)))
+
+
+def gammas(rng: Any, shape: tuple[int, ...], power: float, dtype: Any = "float64") -> Array:
+    """Gamma numbers of unit scale, whose density goes with x^(power - 1) e^(-x); power ≥ 1.
+
+    Source:
+        Marsaglia & Tsang (2000), ACM Trans. Math. Softw. 26, 363: x = d(1 + cz)³ with d = a - 1/3,
+        c = 1/√(9d), kept when ln u < z²/2 + d - dv + d ln v; above 95 % are.
+    """
+    if not 1 <= power < math.inf:
+        refuse("power", "at least 1 and finite", power)
+    d = power - 1 / 3
+    c = 1 / math.sqrt(9 * d)
+
+    def propose(count: int) -> tuple[Array, Array]:
+        z, u = normals(rng, (count,), dtype), rng.random((count,), dtype=_kind(dtype))
+        xp = namespace(z)
+        root = 1 + c * z
+        v = xp.where(root > 0, root, xp.ones_like(root)) ** 3
+        # 1 - u is never zero, u may be.
+        kept = xp.log1p(-u) < 0.5 * z * z + d - d * v + d * xp.log(v)
+        return d * v, kept & (root > 0)
+
+    return accepted(propose, shape, 0.95)
+
+
+def accepted(
+    propose: Callable[[int], tuple[Array, Array]], shape: tuple[int, ...], rate: float
+) -> Array:
+    """Proposals that were kept, in the order drawn, until the shape is full.
+
+    Args:
+        propose: so many numbers, and whether each is kept.
+        shape: of the result.
+        rate: share that is kept, about.
+    """
+    count, have, parts = math.prod(shape), 0, []
+    while have < count or not parts:
+        drawn, kept = propose(math.ceil((count - have) / rate * SPARE) + 16)
+        parts.append(drawn[kept])
+        have += parts[-1].shape[0]
+    xp = namespace(parts[0])
+    whole = parts[0] if len(parts) == 1 else xp.concat(parts)
+    return xp.reshape(whole[:count], shape)
+
+
+def _kind(dtype: Any) -> type:
+    """float32 or float64, which both generators know."""
+    kind = np.dtype(dtype).type
+    if kind not in (np.float32, np.float64):
+        refuse("dtype", "'float32' or 'float64'", str(dtype))
+    return kind
+
+
+def _large_on_host(rng: Any, shape: tuple[int, ...]) -> bool:
+    return isinstance(rng, np.random.Generator) and math.prod(shape) >= BLOCK
+
+
+def _filled(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any, fill: Fill) -> np.ndarray:
+    """An array whose blocks are each filled from a generator of their own."""
+    out = np.empty(shape, dtype=_kind(dtype))
+    flat, seed = out.reshape(-1), rng.integers(0, 2**63, size=2).tolist()
+
+    def work(block: int) -> None:
+        fill(np.random.default_rng([*seed, block]), flat[block * BLOCK : (block + 1) * BLOCK])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Reading the results raises what a thread raised.
+        list(pool.map(work, range(math.ceil(flat.size / BLOCK))))
+    return out
+
+
+def _fill_uniform(rng: np.random.Generator, out: np.ndarray) -> None:
+    for part in np.split(out, range(CHUNK, out.size, CHUNK)):
+        rng.random(dtype=out.dtype.type, out=part)
+        part *= 2
+        part -= 1
+
+
+def _fill_normal(rng: np.random.Generator, out: np.ndarray) -> None:
+    rng.standard_normal(dtype=out.dtype.type, out=out)
+
+
+def _fill_box_muller(rng: np.random.Generator, out: np.ndarray) -> None:
+    """Pairs √(-2 ln u) · (cos 2πv, sin 2πv), the cosines before the sines."""
+    for part in np.split(out, range(CHUNK, out.size, CHUNK)):
+        half = (part.size + 1) // 2
+        radius, angle = rng.random(half, dtype=np.float32), rng.random(half, dtype=np.float32)
+        np.sqrt(np.float32(-2) * np.log(1 - radius), out=radius)
+        angle *= np.float32(2 * math.pi)
+        np.multiply(radius, np.cos(angle), out=part[:half])
+        np.multiply(radius[: part.size - half], np.sin(angle[: part.size - half]), out=part[half:])

