@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from workbench.array import Array
+from workbench.array import Array, host
 from workbench.checks import refuse
 from workbench.scaling import losses, starts, tables
 from workbench.scaling.solver import Problem, minima
@@ -198,7 +198,7 @@ def cuts(fit: Fit, holdout: str, share: float) -> list[tuple[Array, Array]]:
         return [(fifths < k, (fifths >= k) & (fifths < k + 2)) for k in (4, 5, 6, 7, 8)]
     if holdout != "compute":
         tables.known(holdout, [*tables.names(fit.table), "compute", "rollout"], "column to cut by")
-        values = np.asarray(fit.table[holdout])
+        values = host(fit.table[holdout])
         if values.dtype.kind not in "iuf":
             groups = list(dict.fromkeys(values.tolist()))
             if len(groups) < 2:
@@ -213,7 +213,7 @@ def cuts(fit: Fit, holdout: str, share: float) -> list[tuple[Array, Array]]:
 
 def _size(fit: Fit, name: str) -> Array:
     if name != "compute" or "compute" in fit.columns:
-        return np.asarray(fit.table[name], float)
+        return np.asarray(host(fit.table[name]), float)
     if {"parameters", "tokens"} <= set(fit.columns):
         return 6 * fit.columns["parameters"] * fit.columns["tokens"]
     return fit.columns[fit.law.columns[0]]

@@ -115,7 +115,8 @@ def learning_curves(
         refuse("table", f"of curves with at least {most} fitted and one held-out row", skipped)
     price = losses.cost(cost, delta)
     x, y = read[size], np.log(read[loss])
-    scores = {m.name: _scored(m, x, y, parts, price) for m in chosen}
+    home = tables.home(table, read)
+    scores = {m.name: _scored(m, x, y, parts, price, home) for m in chosen}
     return Curves(tuple(names), scores, tuple(skipped))
 
 
@@ -155,7 +156,7 @@ def _fitted(table: Any, size: Array, labels: Array, held: str | float) -> Array:
     return keep
 
 
-def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost) -> Scored:
+def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost, home: Array) -> Scored:
     """All starts of all curves in one batch."""
     column, program = law.columns[0], law.program
     low, high = limits(program)
@@ -174,7 +175,7 @@ def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost) -> Sco
     problem = Problem(
         program, np.concatenate([b[0] for b in blocks], axis=1),
         np.concatenate([b[1] for b in blocks]), np.ones((1, first)), np.array(places), low, high,
-        cost,
+        cost, home,
     )  # fmt: skip
     found = minima(problem, np.concatenate(begins))
     owner = np.repeat(np.arange(len(parts)), [len(b) for b in begins])

@@ -57,7 +57,7 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     starts: Sequence[Mapping[str, float]] | None = None,
     columns: Mapping[str, str] | None = None,
-    method: str = "numba",
+    method: str = "auto",
 ) -> Fit:
     """The law at the minimum of Σ w ρ(log L̂ - log L) over a table of runs.
 
@@ -75,7 +75,8 @@ def fit(
         fixed: parameters that are not fitted, and their values; a coefficient may be 0.
         starts: points to start from instead of the preset's, complete.
         columns: the table's names for the law's columns, `{"size": "Seen Examples"}`.
-        method: "numba", or "plain" for the array version.
+        method: "auto" fits on the processor by "numba", and on the GPU by "cuda" where a column of
+            the table is a CuPy array, as its bootstrap then does too; "plain" is the array version.
 
     Raises:
         ValueError, TypeError: one sentence, before any work.
@@ -87,7 +88,8 @@ def fit(
     read = _checked(law, table, space, preset, method)
     problem = _problem(law, table, read, losses.cost(loss, delta, shape), space, weights)
     low, high = _box(law, bounds or {}, fixed or {}, problem.program)
-    problem = problem._replace(low=low, high=high)
+    home = tables.home(table, read) if method in ("auto", "cuda") else None
+    problem = problem._replace(low=low, high=high, home=home)
     tables.varied(
         {c: read[c] for c in law.columns}, [p for p in law.parameters if p not in (fixed or {})]
     )
@@ -113,7 +115,7 @@ def _checked(law: Law, table: Any, space: str, preset: str, method: str) -> dict
     for name, value, choices in (
         ("space", space, ("log", "raw")),
         ("preset", preset, PRESETS),
-        ("method", method, ("numba", "plain")),
+        ("method", method, ("auto", "numba", "plain", "cuda")),
     ):
         if value not in choices:
             refuse(name, "one of " + ", ".join(choices), value)

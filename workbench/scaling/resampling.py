@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.array import Array
+from workbench.array import Array, host
 from workbench.checks import refuse
 from workbench.scaling.solver import Problem, minima
 
@@ -163,7 +163,7 @@ def _groups(fit: Fit, block: str | None) -> Array:
     if block is None:
         refuse("block", "the column that names each row's group", block)
     tables.known(block, tables.names(fit.table), "column of the table")
-    found = np.unique(np.asarray(fit.table[block]), return_inverse=True)[1]
+    found = np.unique(host(fit.table[block]), return_inverse=True)[1]
     if found.max() < 1:
         refuse("block", "a column of at least two groups", "one")
     return found

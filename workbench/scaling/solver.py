@@ -1,4 +1,4 @@
-"""Many fits of one law, each from its start to its minimum: the door to the two solvers.
+"""Many fits of one law, each from its start to its minimum: the door to the three solvers.
 
 Gauss-Newton with reweighting takes the first steps, the exact Hessian the last ones; Marquardt
 damping refuses what does not lower the objective; a cost with a corner is first solved with a wide
@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import array_api_compat
 import numpy as np
 
+from workbench.array import Array
+from workbench.checks import refuse
 from workbench.scaling.losses import ABSOLUTE, Cost
 from workbench.scaling.steps import SETTLED, walk
 from workbench.scaling.tape import Program
@@ -34,6 +37,7 @@ class Problem(NamedTuple):
         low: the lowest slots, (parameters,).
         high: the highest slots.
         cost: what a residual costs.
+        home: a column of the table that lives on a GPU, where the fits are then done; or None.
     """
 
     program: Program
@@ -44,15 +48,16 @@ class Problem(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     cost: Cost
+    home: Array = None
 
     def every(self, fits: int) -> Problem:
         """The same with that many fits of all points under the first row of weights."""
         place = np.array([[0, self.target.shape[0], 0]])
         return self._replace(places=np.repeat(place, fits, axis=0))
 
-    def resampled(self, weights: np.ndarray) -> Problem:
-        """The same with one fit for each row of weights."""
-        rows = np.arange(len(weights))
+    def resampled(self, weights: np.ndarray, starts: int = 1) -> Problem:
+        """The same with so many fits for each row of weights, one row after another."""
+        rows = np.repeat(np.arange(len(weights)), starts)
         places = np.stack([0 * rows, 0 * rows + self.target.shape[0], rows], axis=1)
         return self._replace(weights=np.asarray(weights, np.float64), places=places)
 
@@ -83,7 +88,7 @@ def minima(
     problem: Problem,
     starts: np.ndarray,
     *,
-    method: str = "numba",
+    method: str = "auto",
     near: bool = False,
     levels: int = 99,
 ) -> Minima:
@@ -92,11 +97,18 @@ def minima(
     Args:
         problem: what is fitted.
         starts: slots to start from, (fits, parameters).
-        method: "numba", or "plain" for the array version it is tested against.
+        method: "auto" takes "cuda" for two fits or more where the problem's home is a CuPy array,
+            else "numba", since a fit alone keeps no GPU busy; "plain" is the array version that
+            both are tested against.
         near: whether the starts are close enough to trust the exact Hessian from the first step.
         levels: through how many of the cost's deltas to go, counted from the last.
     """
+    on_gpu = array_api_compat.is_cupy_array(problem.home)
+    if method == "cuda" and not on_gpu:
+        refuse("method", "another than 'cuda' for a table that is not of CuPy arrays", method)
     theta = np.clip(np.array(starts, np.float64, ndmin=2), problem.low, problem.high)
+    if method == "auto":
+        method = "cuda" if on_gpu and len(theta) > 1 else "numba"
     schedule = problem.cost.schedule()
     if problem.cost.code != ABSOLUTE:
         schedule = schedule[-levels:]
@@ -105,31 +117,47 @@ def minima(
 
         found = descended(problem, theta, schedule, near)
     else:
-        found = _compiled(problem, theta, schedule, near)
+        found = _compiled(problem, theta, schedule, walk(near), method)
     settled = (found[:, 2] < SETTLED) | (found[:, 0] <= NOTHING)
     return Minima(theta, found[:, 0], found[:, 1].astype(int), settled & np.isfinite(found[:, 0]))
 
 
-def _compiled(problem: Problem, theta: np.ndarray, schedule: np.ndarray, near: bool) -> np.ndarray:
+def _compiled(
+    problem: Problem, theta: np.ndarray, schedule: np.ndarray, pace: tuple, method: str
+) -> np.ndarray:
+    """Moves θ in place, on the processor or on a GPU."""
     from workbench.scaling.laws import chinchilla
-    from workbench.scaling.solver_numba import fit_all
 
-    p, out = problem.program, np.zeros((len(theta), 3))
     low, high, data = problem.low.copy(), problem.high.copy(), problem.data
     wide = low[:2].max(initial=-np.inf) <= -COEFFICIENT and high[:2].min() >= COEFFICIENT
-    fast = p.same(chinchilla.program) and bool(wide)
+    fast = problem.program.same(chinchilla.program) and bool(wide)
     if fast:
         # Centred logarithms: A and α stop moving together, and damping means the same for both.
         centre = data.mean(axis=1)
         data = data - centre[:, None]
         theta[:, :2] -= theta[:, 3:5] * centre
         low[:2], high[:2] = -np.inf, np.inf
-    steps = (p.code, p.left, p.right, p.constant, p.needs)
-    cost = problem.cost
-    fit_all(
-        fast, steps, np.ascontiguousarray(data), problem.target, problem.weights, problem.places,
-        theta, low, high, cost.code, schedule, cost.shape, walk(near), out,
-    )  # fmt: skip
+    problem, out = problem._replace(data=data, low=low, high=high), np.zeros((len(theta), 3))
+    if method == "cuda":
+        from workbench.scaling import solver_cuda
+
+        solver_cuda.fit_all(fast, problem, theta, schedule, pace, out)
+    else:
+        _on_processor(fast, problem, theta, schedule, pace, out)
     if fast:
         theta[:, :2] += theta[:, 3:5] * centre
     return out
+
+
+def _on_processor(
+    fast: bool, problem: Problem, theta: Array, schedule: Array, pace: tuple, out: Array
+) -> None:
+    from workbench.scaling.solver_numba import fit_all
+
+    p, cost = problem.program, problem.cost
+    steps = (p.code, p.left, p.right, p.constant, p.needs)
+    fit_all(
+        fast, steps, np.ascontiguousarray(problem.data), problem.target, problem.weights,
+        problem.places, theta, problem.low, problem.high, cost.code, schedule, cost.shape, pace,
+        out,
+    )  # fmt: skip

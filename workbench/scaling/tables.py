@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
-from workbench.array import host
+from workbench.array import Array, host
 from workbench.checks import refuse
 
 
@@ -57,6 +58,12 @@ def read(table: Any, columns: Sequence[str]) -> dict[str, np.ndarray]:
     if lengths and next(iter(lengths.values())) == 0:
         refuse("table", "of at least one row", "none")
     return found
+
+
+def home(table: Any, columns: Iterable[str]) -> Array:
+    """The first of the columns that lives on a GPU as a CuPy array; None if they all are here."""
+    found = (c for c in map(table.__getitem__, columns) if array_api_compat.is_cupy_array(c))
+    return next(found, None)
 
 
 def positive(columns: dict[str, np.ndarray]) -> None:

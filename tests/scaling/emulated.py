@@ -1,0 +1,90 @@
+"""The solver's CUDA kernel on a processor: its own text through g++, on arrays that pass for CuPy's."""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import array_api_compat
+import numpy as np
+import pytest
+
+from workbench.scaling import solver_cuda
+
+LAUNCH = """
+extern "C" bool launch(
+    unsigned blocks, unsigned threads, const double *columns, const double *target,
+    const double *weight, long long stride, const long long *places, long long fits, double *theta,
+    const double *low, const double *high, int loss, double shape, const double *schedule,
+    int levels, const double *walk, unsigned long long *next, double *ended) {
+  return gpu::launched(blocks, threads, [=] {
+    fit_all(columns, target, weight, stride, places, fits, theta, low, high, loss, shape, schedule,
+            levels, walk, next, ended);
+  });
+}
+"""
+SCALARS = {np.int32: ctypes.c_int, np.int64: ctypes.c_longlong, np.float64: ctypes.c_double}
+
+
+class OnDevice(np.ndarray):
+    """A host array that calls itself CuPy's."""
+
+    def get(self):
+        return np.array(self)
+
+
+def on_device(values):
+    return np.asarray(values, np.float64).view(OnDevice)
+
+
+class Kernel:
+    """What a compiled kernel is to its caller; it counts its launches and the fits in them."""
+
+    def __init__(self, library):
+        self._launch = ctypes.CDLL(str(library)).launch
+        self._launch.restype = ctypes.c_bool
+        self.fits = []
+
+    def __call__(self, grid, block, arguments):
+        passed = [ctypes.c_uint(grid[0]), ctypes.c_uint(block[0])]
+        for a in arguments:
+            if isinstance(a, np.ndarray):
+                assert a.flags.c_contiguous
+                passed.append(ctypes.c_void_p(a.ctypes.data))
+            else:
+                passed.append(SCALARS[type(a)](a))
+        self.fits.append(int(arguments[5]))
+        assert self._launch(*passed), "lanes of a warp met at different shuffles"
+
+
+def compiled(folder, text):
+    """The kernel of that text, compiled once a test run."""
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++")
+    library = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
+    if not library.exists():
+        code = library.with_suffix(".cpp")
+        code.write_text('#include "emulated_gpu.h"\n' + text + LAUNCH)
+        flags = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+        includes = [f"-I{solver_cuda.SOURCE.parent}", f"-I{Path(__file__).parent}"]
+        subprocess.run(["g++", *flags, *includes, code, "-o", library], check=True)
+    return Kernel(library)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture
+def gpu(monkeypatch, folder):
+    """A GPU for `solver_cuda`; gives the kernels that were used, by their text."""
+    used = {}
+
+    def kernel(xp, text):
+        return used.setdefault(text, compiled(folder, text))
+
+    monkeypatch.setattr(solver_cuda, "_compiled", kernel)
+    monkeypatch.setattr(array_api_compat, "is_cupy_array", lambda x: isinstance(x, OnDevice))
+    return used
