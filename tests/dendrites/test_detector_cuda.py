@@ -5,10 +5,10 @@ import itertools
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
+from nvrtc import Compiler
 
 from workbench.dendrites import detector_cuda
 from workbench.dendrites.detector_cuda import PLANES, SOURCE, WORDS, options, tables
@@ -62,39 +62,9 @@ def test_a_thread_finds_the_patterns_that_reach_the_threshold(tmp_path, synapses
         assert not bits[:, 100:].any()
 
 
-class Compiler:
-    """NVIDIA's run-time compiler, from its wheel."""
-
-    def __init__(self):
-        nvidia = pytest.importorskip("nvidia", reason="needs the extra cuda-compile")
-        found = [p for f in nvidia.__path__ for p in Path(f).rglob("libnvrtc.so.*")]
-        if not found:
-            pytest.skip("needs the extra cuda-compile")
-        self._library = ctypes.CDLL(str(found[0]))
-
-    def compiled(self, told, kind):
-        """The kernel's PTX or CUBIN, or a failure with the compiler's words."""
-        header = SOURCE.with_suffix(".h")
-        texts = (
-            (ctypes.c_char_p * 1)(header.read_bytes()),
-            (ctypes.c_char_p * 1)(header.name.encode()),
-        )
-        program = ctypes.c_void_p()
-        create = self._library.nvrtcCreateProgram
-        assert create(ctypes.byref(program), SOURCE.read_bytes(), b"gather.cu", 1, *texts) == 0
-        flags = [flag.encode() for flag in told]
-        status = self._library.nvrtcCompileProgram(
-            program, len(flags), (ctypes.c_char_p * len(flags))(*flags)
-        )
-        assert status == 0, self._got(program, "ProgramLog").decode()
-        return self._got(program, kind)
-
-    def _got(self, program, what):
-        size = ctypes.c_size_t()
-        getattr(self._library, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
-        text = ctypes.create_string_buffer(size.value)
-        assert getattr(self._library, f"nvrtcGet{what}")(program, text) == 0
-        return text.raw
+def compiled(told, kind):
+    """The kernel's PTX or CUBIN, or a failure with the compiler's words."""
+    return Compiler([SOURCE.with_suffix(".h")]).compiled(SOURCE.read_text(), told, kind)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -102,7 +72,7 @@ class Compiler:
 def test_the_kernel_compiles_for_every_size(planes, item, shared):
     told = options((1 << planes) - 1, item, shared)
     assert f"-DPLANES={planes}" in told
-    code = Compiler().compiled((*told, "--gpu-architecture=compute_90"), "PTX").decode()
+    code = compiled((*told, "--gpu-architecture=compute_90"), "PTX").decode()
     assert re.search(r"\.visible \.entry gather\(", code)
     assert "atom.global.add.u64" in code
     assert "shfl.sync.up" in code
@@ -111,12 +81,12 @@ def test_the_kernel_compiles_for_every_size(planes, item, shared):
 
 def test_the_kernel_becomes_machine_code():
     told = (*options(20, 2, True), "--gpu-architecture=sm_90")
-    assert Compiler().compiled(told, "CUBIN")[:4] == b"\x7fELF"
+    assert compiled(told, "CUBIN")[:4] == b"\x7fELF"
 
 
 def test_an_error_in_the_kernel_is_found():
     with pytest.raises(AssertionError, match="undefined"):
-        Compiler().compiled(("-DPLANES=5", "-DCELL=NoSuchCell", "-DSHARED=0"), "PTX")
+        compiled(("-DPLANES=5", "-DCELL=NoSuchCell", "-DSHARED=0"), "PTX")
 
 
 def test_a_table_has_four_words_a_cell_and_none_for_no_cell():

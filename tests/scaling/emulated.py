@@ -1,4 +1,4 @@
-"""The solver's CUDA kernel on a processor: its own text through g++, on arrays that pass for CuPy's."""
+"""The solver's CUDA kernel on a processor: its text through g++, on arrays that pass for CuPy's."""
 
 import ctypes
 import hashlib
@@ -66,7 +66,15 @@ def compiled(folder, text):
     if not library.exists():
         code = library.with_suffix(".cpp")
         code.write_text('#include "emulated_gpu.h"\n' + text + LAUNCH)
-        flags = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+        flags = [
+            "-std=c++17",
+            "-O2",
+            "-Wall",
+            "-Werror",
+            "-Wno-unknown-pragmas",
+            "-shared",
+            "-fPIC",
+        ]
         includes = [f"-I{solver_cuda.SOURCE.parent}", f"-I{Path(__file__).parent}"]
         subprocess.run(["g++", *flags, *includes, code, "-o", library], check=True)
     return Kernel(library)

@@ -70,6 +70,7 @@ static unsigned long long exchanged(unsigned long long value, int from, int site
     const bool here = other.shuffles == count || other.shuffles == count + 1;
     if (!here || other.site[count & 1] != site) apart = true;
   }
+  if (apart) longjmp(done, 1);
   return lane[from].posted[count & 1];
 }
 

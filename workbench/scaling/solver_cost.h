@@ -7,20 +7,18 @@
 #ifdef __CUDACC__
 #define EVERYWHERE __device__ __forceinline__
 #define FIXED __device__ constexpr
+#define INFINITE __longlong_as_double(0x7ff0000000000000ll)
 #else
 #include <math.h>
 #define EVERYWHERE inline
 #define FIXED constexpr
+#define INFINITE HUGE_VAL
 #endif
 
 constexpr int SQUARED = 0, HUBER = 1, ABSOLUTE = 2, ASYMMETRIC = 3, STUDENT = 4;
 
 // False for NaN as well.
 EVERYWHERE bool finite_number(double x) { return fabs(x) <= 1.7976931348623157e308; }
-
-EVERYWHERE double infinity() { return __builtin_huge_val(); }
-
-EVERYWHERE double not_a_number() { return __builtin_nan(""); }
 
 struct Cost {
   int loss;

@@ -81,7 +81,7 @@ EVERYWHERE double objective(const Warp &warp, const Points &points, const Cost &
     const Law law(theta, points.columns + i, points.stride);
     sums[0] += points.weight[i] * Price(law.value - points.target[i], cost).value;
   });
-  return finite_number(total[0]) ? total[0] : infinity();
+  return finite_number(total[0]) ? total[0] : INFINITE;
 }
 
 // Gradient and both matrices at θ.
@@ -121,7 +121,7 @@ EVERYWHERE Ended descend(const Warp &warp, const Points &points, int loss, doubl
   double totals[Totals::COUNT], step[Width], trial[Width];
   double *gradient = Totals::gradient(totals), *gauss = Totals::gauss(totals);
   double *newton = Totals::newton(totals);
-  double value = infinity(), spent = 0.0, decrement = infinity();
+  double value = INFINITE, spent = 0.0, decrement = INFINITE;
   unsigned free = 0;
   for (int level = 0; level < levels; ++level) {
     const Cost cost = {loss, schedule[level], shape};
@@ -131,7 +131,7 @@ EVERYWHERE Ended descend(const Warp &warp, const Points &points, int loss, doubl
     int calm = 0;
     bool exact = sure, fresh = true;
     value = objective<Law>(warp, points, cost, theta);
-    if (!finite_number(value)) return {value, spent, infinity()};
+    if (!finite_number(value)) return {value, spent, INFINITE};
     for (int round = 0; round < (int)walk.most; ++round) {
       if (fresh) {
         moments<Law>(warp, points, cost, exact, theta, totals);

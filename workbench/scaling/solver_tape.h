@@ -59,16 +59,16 @@ struct Partials {
     } else if (code == MUL) {
       value = a * b, x = b, y = a, xy = 1.0;
     } else if (code == DIV) {
-      value = not_a_number();
+      value = INFINITE - INFINITE;
       if (b == 0.0) return;
       value = a / b, x = 1.0 / b, y = -value / b;
       xy = -1.0 / (b * b), yy = 2.0 * value / (b * b);
     } else if (code == NEG) {
       value = -a, x = -1.0;
     } else if (code == EXP) {
-      value = x = xx = a < 709.0 ? exp(a) : infinity();
+      value = x = xx = a < 709.0 ? exp(a) : INFINITE;
     } else if (code == LOG) {
-      value = not_a_number();
+      value = INFINITE - INFINITE;
       if (!(a > 0.0)) return;
       value = log(a), x = 1.0 / a, xx = -1.0 / (a * a);
     } else if (code == LOGADDEXP) {
@@ -87,7 +87,7 @@ struct Partials {
 
   // log s where log s - α log (1 - s) = v; see `rules`.
   EVERYWHERE void share(double v, double alpha) {
-    value = not_a_number();
+    value = INFINITE - INFINITE;
     if (!finite_number(v) || !finite_number(alpha)) return;
     const double u = share_root(v, alpha), plus = softplus(u);
     const double s = exp(-softplus(-u)), r = exp(-plus), slope = r + alpha * s, c = -s * r;
