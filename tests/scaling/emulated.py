@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import array_api_compat
 import numpy as np
 import pytest
 
@@ -78,21 +77,3 @@ def compiled(folder, text):
         includes = [f"-I{solver_cuda.SOURCE.parent}", f"-I{Path(__file__).parent}"]
         subprocess.run(["g++", *flags, *includes, code, "-o", library], check=True)
     return Kernel(library)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture
-def gpu(monkeypatch, folder):
-    """A GPU for `solver_cuda`; gives the kernels that were used, by their text."""
-    used = {}
-
-    def kernel(xp, text):
-        return used.setdefault(text, compiled(folder, text))
-
-    monkeypatch.setattr(solver_cuda, "_compiled", kernel)
-    monkeypatch.setattr(array_api_compat, "is_cupy_array", lambda x: isinstance(x, OnDevice))
-    return used

@@ -1,13 +1,11 @@
-"""The CUDA kernel without a GPU: its text runs on a warp of g++'s and compiles through NVRTC."""
+"""What the CUDA kernel finds, without a GPU: its own text runs on a warp of g++'s."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from nvrtc import Compiler
 from scaling.chinchilla_points import extracted
-from scaling.emulated import compiled, folder, gpu, on_device
+from scaling.emulated import on_device
 from scaling.planted import planted
 
 from workbench.array import has_gpu
@@ -16,7 +14,6 @@ from workbench.scaling.curves import learning_curves
 from workbench.scaling.fitting import bootstrap, fit, profile
 from workbench.scaling.resampling import pair_counts
 
-__all__ = ["folder", "gpu"]
 CHINCHILLA = solver_cuda.source(laws.chinchilla.program, True)
 EVERY_RULE = laws.law(
     "E + minimum(A / size**alpha, B * exp(-size / c)) + log(1 + G / size)", ("size",)
@@ -139,7 +136,7 @@ class TestEdges:
     @pytest.fixture
     def problem(self, gpu):
         table, _ = planted(laws.chinchilla, rows=45, noise=0.02, seed=6)
-        return fit("chinchilla", {k: on_device(v) for k, v in table.items()}).problem
+        return fit("chinchilla", table).problem._replace(home=on_device(table["loss"]))
 
     def ends(self, problem, theta, **told):
         theta = np.array(theta, float)
@@ -220,23 +217,6 @@ def test_a_host_table_is_not_sent_to_a_gpu(gpu):
     assert gpu
 
 
-def test_more_parameters_than_bits_are_refused():
-    wide = laws.law("E + " + " + ".join(f"A{i} / size**{i + 1}" for i in range(32)), ("size",))
-    with pytest.raises(ValueError, match="`law` must be of at most 32 parameters on a GPU; got 33"):
-        solver_cuda.source(wide.program, False)
-
-
-def test_pieces_cover_all_fits_once(monkeypatch):
-    monkeypatch.setattr(solver_cuda, "POINTS_AT_ONCE", 25)
-    monkeypatch.setattr(solver_cuda, "FITS_AT_ONCE", 4)
-    places = np.array([[0, 10, r] for r in (0, 0, 0, 0, 0, 0, 1, 2, 3, 3)])
-    found = [range(10)[s] for s in solver_cuda.pieces(places)]
-    assert [i for r in found for i in r] == list(range(10))
-    assert max(map(len, found)) <= 4
-    assert len(found) == 4
-    assert list(solver_cuda.pieces(places[:0])) == []
-
-
 def test_a_fit_in_pieces_is_the_same(gpu, monkeypatch):
     table, _ = planted(laws.chinchilla, rows=50, noise=0.02, seed=8)
     there = {k: on_device(v) for k, v in table.items()}
@@ -245,78 +225,6 @@ def test_a_fit_in_pieces_is_the_same(gpu, monkeypatch):
     cut = bootstrap(fit("chinchilla", there), 11, rng=0)
     np.testing.assert_array_equal(cut.draws, whole.draws)
     assert gpu[CHINCHILLA].fits[-3:] == [4, 4, 3]
-
-
-def test_points_are_packed_by_weight():
-    table, _ = planted(laws.chinchilla, rows=6, seed=9)
-    problem = fit("chinchilla", table, starts=[planted(laws.chinchilla)[1]]).problem
-    weights = np.array([[0, 2, 0, 1, 0, 3.0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
-    places = np.array([[0, 6, 0], [0, 6, 0], [1, 4, 0], [0, 6, 2], [0, 6, 1]])
-    found = solver_cuda.packed(problem._replace(weights=weights, places=places))
-    assert found.weight.tolist() == [2, 1, 3, 2, 1, 1]
-    assert found.places.tolist() == [[0, 3], [0, 3], [3, 2], [5, 0], [5, 1]]
-    kept = [1, 3, 5, 1, 3, 0]
-    np.testing.assert_array_equal(found.target, problem.target[kept])
-    np.testing.assert_array_equal(found.columns, problem.data[:, kept])
-    assert found.columns.flags.c_contiguous
-
-
-LANES_PART = {
-    "a lane leaves": ("if (fit >= fits) return;", "if (fit >= fits || warp.lane == 3) return;"),
-    "a lane skips": ("for (int step = 16;", "if (lane != 9) for (int step = 16;"),
-}
-
-
-@pytest.mark.parametrize("fault", LANES_PART)
-def test_lanes_that_part_are_found_out(folder, fault):
-    """The negative control of the emulation: a kernel that would hang or err on a GPU."""
-    right, wrong = LANES_PART[fault]
-    assert CHINCHILLA.count(right) == 1
-    table, _ = planted(laws.chinchilla, rows=40, noise=0.02, seed=10)
-    problem = fit("chinchilla", table).problem.every(2)._replace(home=on_device(table["loss"]))
-    kernel = compiled(folder, CHINCHILLA.replace(right, wrong))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solver_cuda, "_compiled", lambda xp, text: kernel)
-        with pytest.raises(AssertionError, match="different shuffles"):
-            solver_cuda.fit_all(
-                True, problem, np.tile([6.0, 7.0, 0.5, 0.3, 0.3], (2, 1)),
-                problem.cost.schedule(), solver.walk(False), np.zeros((2, 3)),
-            )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name", ["chinchilla", "chinchilla's tape", "power_constant", "m4", "bnsl1"]
-)
-def test_the_kernel_compiles_in_double_precision(name):
-    program = laws.NAMED[name.removesuffix("'s tape")].program
-    text = solver_cuda.source(program, name == "chinchilla")
-    told = ("-std=c++17", "--gpu-architecture=compute_90")
-    code = Compiler(solver_cuda.HEADERS).compiled(text, told, "PTX").decode()
-    assert re.search(r"\.visible \.entry fit_all\(", code)
-    assert "atom.global.add.u64" in code
-    assert "shfl.sync.bfly.b32" in code
-    assert "fma.rn.f64" in code
-    assert not re.search(r"(add|mul|fma|div|ex2|lg2)\S*\.f32", code)
-
-
-@pytest.mark.parametrize("number", [75, 80, 90, 100, 120])
-def test_the_kernel_becomes_machine_code(number):
-    told = ("-std=c++17", f"--gpu-architecture=sm_{number}")
-    assert Compiler(solver_cuda.HEADERS).compiled(CHINCHILLA, told, "CUBIN")[:4] == b"\x7fELF"
-
-
-def test_an_error_in_the_kernel_is_found():
-    text = CHINCHILLA.replace("LAW Chinchilla", "LAW NoSuchLaw")
-    with pytest.raises(AssertionError, match="NoSuchLaw"):
-        Compiler(solver_cuda.HEADERS).compiled(text, ("-std=c++17",), "PTX")
-
-
-def test_the_text_changes_with_a_header(monkeypatch, tmp_path):
-    """CuPy keeps compiled kernels by their text."""
-    other = tmp_path / "solver_cost.h"
-    other.write_text("// another")
-    monkeypatch.setattr(solver_cuda, "HEADERS", [other])
-    assert solver_cuda.source(laws.chinchilla.program, True) != CHINCHILLA
 
 
 @pytest.mark.skipif(not has_gpu(), reason="needs a GPU")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.array import Array
+from workbench.array import Array, host
 from workbench.checks import refuse
 from workbench.scaling import tables
 
@@ -168,7 +168,7 @@ def envelope(table: Any, points: int = 1500) -> Envelope:
     tables.known("run", tables.names(table), "column of the table")
     read = tables.read(table, ["compute", "parameters", "loss"])
     tables.positive(read)
-    labels = np.asarray(table["run"])
+    labels = host(table["run"])
     grid = np.geomspace(read["compute"].min(), read["compute"].max(), points)
     best, size = np.full(points, np.inf), np.full(points, np.nan)
     for label in dict.fromkeys(labels.tolist()):
