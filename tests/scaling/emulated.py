@@ -22,6 +22,23 @@ extern "C" bool launch(
             levels, walk, next, ended);
   });
 }
+
+struct Alone {
+  template <int Count, class Each>
+  void sum(int points, double *out, const Each &each) const {
+    for (int k = 0; k < Count; ++k) out[k] = 0.0;
+    for (int i = 0; i < points; ++i) each(i, out);
+  }
+};
+
+extern "C" void totals(const double *columns, const double *target, const double *weight, int count,
+                       int loss, double delta, double shape, const double *theta, bool exact,
+                       double *found) {
+  const Points points = {columns, target, weight, count, count};
+  const Cost cost = {loss, delta, shape};
+  found[0] = objective<LAW>(Alone(), points, cost, theta);
+  moments<LAW>(Alone(), points, cost, exact, theta, found + 1);
+}
 """
 SCALARS = {np.int32: ctypes.c_int, np.int64: ctypes.c_longlong, np.float64: ctypes.c_double}
 
@@ -41,8 +58,8 @@ class Kernel:
     """What a compiled kernel is to its caller; it counts its launches and the fits in them."""
 
     def __init__(self, library):
-        self._launch = ctypes.CDLL(str(library)).launch
-        self._launch.restype = ctypes.c_bool
+        self._library = ctypes.CDLL(str(library))
+        self._library.launch.restype = ctypes.c_bool
         self.fits = []
 
     def __call__(self, grid, block, arguments):
@@ -54,7 +71,22 @@ class Kernel:
             else:
                 passed.append(SCALARS[type(a)](a))
         self.fits.append(int(arguments[5]))
-        assert self._launch(*passed), "lanes of a warp met at different shuffles"
+        assert self._library.launch(*passed), "lanes of a warp met at different shuffles"
+
+    def totals(self, problem, theta, exact=True):
+        """Objective, gradient and the lower triangles of both matrices at θ, by one lane."""
+        width, cost = len(theta), problem.cost
+        arrays = [np.ascontiguousarray(a) for a in (problem.data, problem.target, problem.weights)]
+        theta, found = np.array(theta, float), np.zeros(1 + width + width * (width + 1))
+        columns, target, weight, at, out = (
+            ctypes.c_void_p(a.ctypes.data) for a in (*arrays, theta, found)
+        )
+        price = ctypes.c_int(cost.code), ctypes.c_double(cost.delta), ctypes.c_double(cost.shape)
+        points = columns, target, weight, ctypes.c_int(len(problem.target))
+        self._library.totals(*points, *price, at, ctypes.c_bool(exact), out)
+        matrices = np.zeros((2, width, width))
+        matrices[:, *np.tril_indices(width)] = found[1 + width :].reshape(2, -1)
+        return found[0], found[1 : 1 + width], *matrices
 
 
 def compiled(folder, text):

@@ -9,15 +9,12 @@ from scaling.emulated import on_device
 from scaling.planted import planted
 
 from workbench.array import has_gpu
-from workbench.scaling import laws, losses, rules, solver, solver_cuda, starts
+from workbench.scaling import laws, losses, solver, solver_cuda, starts
 from workbench.scaling.curves import learning_curves
 from workbench.scaling.fitting import bootstrap, fit, profile
 from workbench.scaling.resampling import pair_counts
 
 CHINCHILLA = solver_cuda.source(laws.chinchilla.program, True)
-EVERY_RULE = laws.law(
-    "E + minimum(A / size**alpha, B * exp(-size / c)) + log(1 + G / size)", ("size",)
-)
 
 
 def both(table, law="chinchilla", **told):
@@ -43,26 +40,15 @@ def test_the_extracted_points_have_the_same_minima(gpu, loss, space):
     assert ("\n#define LAW Chinchilla\n" in text) == (space == "log")
 
 
-# Only what it predicts is known to many digits: some breaks lie where no point is. A line in
-# log time has one start, which stays on the processor.
+# Only what it predicts is known to many digits: some breaks lie where no point is.
 @pytest.mark.filterwarnings("ignore:.*decades")
-@pytest.mark.parametrize("name", [n for n in laws.NAMED if n not in ("m4", "bnsl3", "log_time")])
-def test_every_law_ends_where_it_does_on_the_processor(gpu, name):
+@pytest.mark.parametrize("name", ["power_constant", "tied", "outer", "repeated", "bnsl1"])
+def test_other_laws_end_where_it_does_on_the_processor(gpu, name):
     table, _ = planted(laws.NAMED[name], rows=70, noise=0.02, seed=2)
     here, there = both(table, name, delta=1e-2)
     assert there.objective == pytest.approx(here.objective, rel=1e-11)
     assert there.predict(table) == pytest.approx(here.predict(table), rel=1e-6)
     assert sum(k.fits[0] for k in gpu.values()) == here.starts
-
-
-def test_every_operation_ends_where_it_does_on_the_processor(gpu):
-    assert {rules.MINIMUM, rules.EXP, rules.LOG, rules.DIV} < set(EVERY_RULE.program.code)
-    size = np.geomspace(3, 3e4, 60)
-    truth = {"E": 1.0, "A": 9.0, "alpha": 0.4, "B": 4.0, "c": 300.0, "G": 5.0}
-    noise = np.exp(0.01 * np.random.default_rng(0).standard_normal(60))
-    table = {"size": size, "loss": EVERY_RULE.value(truth, {"size": size}) * noise}
-    here, there = both(table, EVERY_RULE, starts=[truth, {**truth, "alpha": 0.5}])
-    agree(here, there)
 
 
 @pytest.mark.filterwarnings("ignore:.*decades")
@@ -97,6 +83,8 @@ def test_all_starts_of_all_resamples_end_as_on_the_processor(gpu):
     here = solver.minima(problem, begin, levels=1, method="numba")
     np.testing.assert_allclose(there.objective, here.objective, rtol=1e-9)
     assert (there.converged == here.converged).all()
+    # Rounding makes a step more or less at the end; another rule for steps makes many.
+    assert there.iterations.mean() == pytest.approx(here.iterations.mean(), rel=0.02)
     assert gpu[CHINCHILLA].fits[-1] == 3 * len(some)
     assert len(np.unique(np.round(here.objective, 9))) > 3
 
