@@ -20,7 +20,6 @@ import numpy as np
 from workbench.array import Array
 from workbench.scaling import derivatives, losses
 from workbench.scaling.expression import Expression
-from workbench.scaling.formula import parsed
 from workbench.scaling.law import Law, Span
 from workbench.scaling.solver import Problem
 from workbench.scaling.tape import compiled, constant_value
@@ -77,7 +76,7 @@ def objectives(problem: Problem, theta: Array) -> Array:
 def candidates(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     """All nodes with their coefficients, as slots."""
     text = law.outer.inner if law.outer else law.proxy
-    formula = parsed(text, law.columns) if text else law.expression
+    formula = law.read(text) if text else law.expression
     terms = summands(formula, law)
     held = _held(law, problem)
     observed = problem.target if not problem.program.same(law.program) else np.exp(problem.target)
@@ -165,7 +164,7 @@ def _solved(
     """Weighted least squares for the coefficients at every node; those below zero are left out."""
     count = len(next(iter(values.values()))) if values else 1
     natural = {p: v[:, 0] for p, v in values.items()}
-    outer = _at(parsed(law.outer.power, law.columns), values, columns) if law.outer else 1.0
+    outer = _at(law.read(law.outer.power), values, columns) if law.outer else 1.0
     offset = values[law.outer.offset] if law.outer and law.outer.offset else 0.0
     with np.errstate(all="ignore"):
         rest = np.maximum(observed - offset, 1e-300)
