@@ -118,7 +118,7 @@ def _frontier(fit: Fit, drawn: Bootstrap | None, compute: Sequence[float]) -> li
     budgets = np.atleast_1d(np.asarray(compute, float))
     best = optimal_split(fit.parameters, budgets)
     around = bands(drawn, budgets) if drawn else {}
-    spent = 6 * fit.columns["parameters"] * fit.columns["tokens"]
+    spent = 6 * np.prod([fit.columns[c] for c in fit.law.columns], axis=0)
     rows = []
     for i, budget in enumerate(budgets):
         row = {n: float(getattr(best, n)[i]) for n in ("parameters", "tokens", "ratio", "loss")}

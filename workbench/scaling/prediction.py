@@ -71,5 +71,6 @@ def _own(fit: Fit) -> Array:
 def _scattered(fit: Fit, losses: Array, rng: np.random.Generator) -> Array:
     residuals = fit.residuals[fit.weights > 0]
     free = max(len(residuals) - len(fit.free), 1)
-    scatter = rng.choice(residuals, losses.shape) * np.sqrt(len(residuals) / free)
+    # One residual a resample for all rows: each row's band is the same, and their edges are smooth.
+    scatter = rng.choice(residuals, (len(losses), 1)) * np.sqrt(len(residuals) / free)
     return losses * np.exp(scatter) if fit.space == "log" else losses + scatter

@@ -81,14 +81,19 @@ def test_every_shared_table_has_a_fit_and_its_verdicts(name):
     result = fit.run(params)
     assert result.fitted.converged
     assert result.left_out == EMPTY.get(name, 0)
-    assert len(fit.claims(params, result)) == 3
+    assert {c.statement for c in fit.claims(params, result)} == {s.text for s in declared(fit)}
     assert set(result.foreseen) == set(result.comparison.extrapolations)
     for e in result.comparison.extrapolations.values():
         assert np.isfinite(e.rmsle)
         assert 0 <= e.coverage <= 1
     assert len(result.picture.x) == len(result.picture.y) == len(result.size)
     assert (result.picture.low <= result.picture.high).all()
-    assert json.loads(fit.report(result))["rival laws"]["held out by"] == size
+    report = json.loads(fit.report(result))
+    assert report["rival laws"]["held out by"] == size
+    if law == "chinchilla":
+        split = report["optimal split"][0]
+        assert split["decades beyond the table"] == pytest.approx(1.0)
+        assert 6 * split["parameters"] * split["tokens"] == pytest.approx(split["compute"])
 
 
 def test_one_curve_of_a_table_of_curves_is_picked_by_its_names():
