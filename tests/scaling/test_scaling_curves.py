@@ -40,6 +40,19 @@ def test_short_curves_are_named_and_not_scored():
     found = learning_curves(short, "name", laws=("power", "bnsl1"))
     assert found.skipped == ("short",)
     assert sum(found.wins.values()) == 2
+    assert found.best("power").sum() == found.wins["power"]
+
+
+def test_laws_that_coincide_win_together():
+    """A curve that falls ever faster has no constant, and its law with one is the power law."""
+    size = np.geomspace(1e2, 1e6, 40)
+    loss = 3 * size ** -(0.1 + 0.02 * np.log(size))
+    table = {"size": size, "name": ["c"] * 40, "loss": loss}
+    found = learning_curves(table, "name", laws=("power", "power_constant"))
+    assert found.scores["power_constant"].parameters[0][1] < 1e-6
+    assert found.wins == {"power": 1, "power_constant": 1}
+    floor = learning_curves({**table, "loss": 1 + loss}, "name", laws=("power", "power_constant"))
+    assert floor.wins == {"power": 0, "power_constant": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Bootstraps, profiles, curvature and comparisons against closed forms, SciPy and print."""
 
+import json
+
 import numpy as np
 import pytest
 from scaling.chinchilla_points import extracted
@@ -8,7 +10,15 @@ from scipy import stats
 from scipy.optimize import curve_fit
 
 from workbench.scaling import laws
-from workbench.scaling.fitting import FitWarning, bootstrap, compare, covariance, fit, profile
+from workbench.scaling.fitting import (
+    FitWarning,
+    bootstrap,
+    compare,
+    covariance,
+    fit,
+    prediction,
+    profile,
+)
 from workbench.scaling.resampling import pair_counts
 
 
@@ -186,8 +196,15 @@ def test_the_outer_exponent_wins_on_aic_and_loses_on_extrapolation():
         assert found.extrapolations[n].rmsle == pytest.approx(h, abs=6e-6)
     assert found.best["AIC laplace"] == "outer"
     assert found.best["held out"] == "kaplan_constant"
-    assert "AIC student" in str(found)
-    assert "RMSLE" in str(found)
+    told = str(found).splitlines()
+    assert told[0].split() == ["law", "likelihood", "AIC", "AICc", "BIC"]
+    assert "held out by compute" in told
+    assert told[-1].split()[:2] == ["kaplan", "0.02671"]
+    # Runs of large compute scatter more than the kept ones: bands of 95 % hold fewer.
+    assert found.extrapolations["chinchilla"].coverage < 0.8
+    none = compare([fit("chinchilla", extracted())], "compute", resamples=0)
+    assert np.isnan(none.extrapolations["chinchilla"].coverage)
+    assert "nan" not in str(none)
 
 
 def test_cuts_by_column_by_family_and_rollout():
@@ -222,10 +239,79 @@ def test_bad_requests_are_refused(line):
 
 
 def test_the_checklist_is_json_and_names_its_gaps(line):
-    import json
-
     report = json.loads(json.dumps(line.report()))
     assert report["parameters"] == line.parameters
     assert report["optimisation"]["converged"] is True
     assert report["data"]["columns"]["size"]["decades"] == pytest.approx(4.0)
     assert "learning rate" in report["to be said by the author"]
+
+
+def test_a_report_with_everything_at_hand_is_strict_json():
+    table, _ = planted(laws.chinchilla, rows=60, noise=0.01, seed=5)
+    found = fit("chinchilla", table)
+    drawn = bootstrap(found, 200)
+    both = compare([found, fit("tied", table)], "compute")
+    report = json.loads(json.dumps(found.report(drawn, both, [1e24, 1e25]), allow_nan=False))
+    errors = report["errors"]
+    assert errors["standard errors"] == pytest.approx(drawn.errors)
+    low, high = errors["95 % intervals"]["beta"]
+    assert low < found.parameters["beta"] < high
+    assert errors["exponents whose interval holds zero"] == []
+    assert report["rival laws"]["criteria"]["tied"]["laplace"]["bic"] == pytest.approx(
+        both.criteria["tied"]["laplace"].bic
+    )
+    split = report["optimal split"][0]
+    spent = (6 * table["parameters"] * table["tokens"]).max()
+    assert split["decades beyond the table"] == pytest.approx(np.log10(1e24 / spent))
+    assert 6 * split["parameters"] * split["tokens"] == pytest.approx(1e24)
+    assert split["ratio, 95 % band"][0] < split["ratio"] < split["ratio, 95 % band"][1]
+    bare = json.dumps(found.report(), allow_nan=False)
+    assert "hand a bootstrap" in bare
+    assert "hand a comparison" in bare
+
+
+def test_a_slope_that_may_be_zero_is_named_in_the_report():
+    rng = np.random.default_rng(3)
+    flat = {"size": np.geomspace(10, 1e5, 30), "loss": np.exp(0.1 * rng.standard_normal(30))}
+    found = fit("power", flat, loss="squared")
+    report = found.report(bootstrap(found, 500))
+    assert report["errors"]["exponents whose interval holds zero"] == ["alpha"]
+
+
+def test_the_band_of_the_law_is_the_textbook_s(line):
+    """A line's mean response: s √(1/n + (x - x̄)² / Sxx), by the normal quantile."""
+    x, r = np.log(line.columns["size"]), line.residuals
+    at = np.array([1e3, 1e6, 1e8])
+    s = np.sqrt((r**2).sum() / 48)
+    width = s * np.sqrt(1 / 50 + (np.log(at) - x.mean()) ** 2 / ((x - x.mean()) ** 2).sum())
+    band = prediction(line, bootstrap(line, 4000, "residual"), {"size": at}, of="law")
+    half = (np.log(band.high) - np.log(band.low)) / 2
+    # The residual bootstrap's variance is short by the factor (n - k)/n.
+    assert half == pytest.approx(1.96 * width * np.sqrt(48 / 50), rel=5 / np.sqrt(2 * 4000) * 2)
+    assert band.middle == pytest.approx(line.predict({"size": at}))
+
+
+def test_the_band_of_a_run_holds_new_runs_as_often_as_it_says():
+    """300 tables, one new run each at ten times the sizes fitted; five standard errors."""
+    rng = np.random.default_rng(6)
+    size, new = np.geomspace(1e2, 1e6, 40), {"size": np.array([1e7])}
+    held = {"run": 0, "law": 0}
+    for _ in range(300):
+        loss = 7 * size**-0.3 * np.exp(0.05 * rng.standard_normal(40))
+        found = fit("power", {"size": size, "loss": loss}, loss="squared")
+        drawn, run = bootstrap(found, 200), 7 * 1e7**-0.3 * np.exp(0.05 * rng.standard_normal())
+        for of in held:
+            band = prediction(found, drawn, new, of=of)
+            held[of] += bool(band.low[0] <= run <= band.high[0])
+    assert held["run"] / 300 == pytest.approx(0.95, abs=5 * np.sqrt(0.95 * 0.05 / 300))
+    assert held["law"] / 300 < 0.8
+
+
+def test_bad_predictions_are_refused(line):
+    drawn = bootstrap(line, 10)
+    with pytest.raises(ValueError, match="`level` must be between 0 and 1; got 1"):
+        prediction(line, drawn, line.columns, 1.0)
+    with pytest.raises(ValueError, match="`of` must be 'law' or 'run'"):
+        prediction(line, drawn, line.columns, of="runs")
+    with pytest.raises(ValueError, match="`size` must be a column"):
+        prediction(line, drawn, {"sizes": np.ones(3)})

@@ -199,3 +199,17 @@ def test_the_users_own_law_is_fitted_like_a_named_one():
     assert fit(mine, table).objective == pytest.approx(0.0010182740178006, rel=1e-11)
     wide = laws.law("L0 + g * (parameters * tokens)**(-s)", ("parameters", "tokens"))
     assert fit(wide, table).converged
+
+
+@pytest.mark.parametrize("name", ["chinchilla", "outer", "repeated", "kaplan_constant", "bnsl1"])
+def test_a_table_s_own_column_names_change_nothing(name):
+    """Names that are no words, as spreadsheets have them."""
+    law = laws.NAMED[name]
+    table, _ = planted(law, rows=60, noise=0.01, seed=8)
+    own = {c: f"{c} (own unit)" for c in (*law.columns, "loss")}
+    found = fit(law, {own[c]: v for c, v in table.items()}, columns=own)
+    assert found.objective == fit(law, table).objective
+    assert f"`{law.columns[0]} (own unit)`" in found.law.formula
+    again = found.law.on(**{own[c]: c for c in law.columns})
+    assert again.formula == law.formula
+    assert again.expression == law.expression

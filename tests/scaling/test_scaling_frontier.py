@@ -127,6 +127,35 @@ def test_vertex_errors_cover_the_truth():
     assert spread == pytest.approx(stated, rel=5 / np.sqrt(2 * 300))
 
 
+@pytest.mark.parametrize(("method", "known"), [("parabola", True), ("akima", True),
+                                               ("akima", False)])  # fmt: skip
+def test_errors_of_vertices_are_the_spread_over_tables(method, known):
+    """100 noisy tables; 5 standard errors of a standard deviation, and a fifth for Akima's kinks.
+
+    Noise so small is no test of the parabola's own residuals, most of which are its misfit.
+    """
+    noise = 1e-4
+    tables = [planted(0.0, 0)[0] for _ in range(100)]
+    rng = np.random.default_rng(1)
+    for t in tables:
+        t["loss"] = t["loss"] * np.exp(noise * rng.standard_normal(len(t["loss"])))
+    found = [isoflop(t, method, noise=noise if known else None) for t in tables]
+    spread = np.std([np.log(f.parameters) for f in found], axis=0)
+    stated = np.sqrt(np.mean([f.errors**2 for f in found], axis=0))
+    room = 5 / np.sqrt(2 * 100) + (0.2 if method == "akima" else 0.0)
+    assert stated == pytest.approx(spread, rel=room)
+
+
+def test_noise_that_could_move_a_minimum_to_its_end_leaves_the_error_open():
+    table = planted()[0]
+    assert np.isinf(isoflop(table, "akima", noise=1.0).errors).all()
+    assert (isoflop(table, "akima", noise=0.0).errors == 0).all()
+    three = planted(points=3)[0]
+    assert np.isnan(isoflop(three).errors).all()
+    with pytest.raises(ValueError, match="`noise` must be a number of at least 0"):
+        isoflop(table, noise=-1.0)
+
+
 def test_porian_s_exponents_by_akima():
     """Porian et al. (2024), RefinedWeb, stored results: the exponent at each of five stages."""
     table = rows("porian_isoflop.csv")

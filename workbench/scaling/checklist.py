@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +17,41 @@ import numpy as np
 from workbench.scaling.steps import FLAT, SETTLED
 
 if TYPE_CHECKING:
+    from workbench.scaling.comparison import Comparison
     from workbench.scaling.fitted import Fit
+    from workbench.scaling.resampling import Bootstrap
 
 ASK = "not known to the fit: say it yourself"
+MISSING = "not computed: hand a {} to `report`"
 
 
-def checklist(fit: Fit) -> dict[str, Any]:
-    """The checklist of a fit, JSON-ready; what only its author knows is marked as such."""
-    return {
+def checklist(
+    fit: Fit,
+    drawn: Bootstrap | None = None,
+    comparison: Comparison | None = None,
+    compute: Sequence[float] | None = None,
+) -> dict[str, Any]:
+    """The checklist of a fit; what only its author knows, or was not computed, is marked as such.
+
+    Every value is one that JSON has: what is not finite is told in words.
+
+    Args:
+        fit: the fit.
+        drawn: its bootstrap.
+        comparison: rival laws on its table.
+        compute: budgets to report the optimum at [FLOP].
+    """
+    told = {
         "law": _law(fit),
         "data": _data(fit),
         "objective": _objective(fit),
         "optimisation": _optimisation(fit),
         "parameters": fit.parameters,
+        "errors": _errors(fit, drawn) if drawn else MISSING.format("bootstrap"),
+        "rival laws": _rivals(comparison) if comparison else MISSING.format("comparison"),
+        "optimal split": _frontier(fit, drawn, compute)
+        if compute is not None
+        else MISSING.format("list of budgets"),
         "warnings": _warnings(fit),
         "to be said by the author": {
             "parameters counted": f"with or without embeddings: {ASK}",
@@ -43,9 +66,66 @@ def checklist(fit: Fit) -> dict[str, Any]:
             "workbench": _version("paper-workbench"),
             "numpy": np.__version__,
             "numba": _version("numba"),
+            "scipy": _version("scipy"),
             "python": platform.python_version(),
         },
     }
+    return _plain(told)
+
+
+def _plain(value: Any) -> Any:
+    """The same for JSON, which has no infinity and no NaN."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return "not determined" if np.isnan(value) else ("infinite" if value > 0 else "-infinite")
+    return value
+
+
+def _errors(fit: Fit, drawn: Bootstrap) -> dict[str, Any]:
+    intervals = {p: list(drawn.interval(p)) for p in fit.free}
+    slopes = [p for p in fit.free if p not in fit.law.positive]
+    return {
+        "bootstrap": drawn.kind,
+        "resamples": len(drawn.draws),
+        "share converged": drawn.converged,
+        "standard errors": {p: drawn.errors[p] for p in fit.free},
+        "95 % intervals": intervals,
+        "exponents whose interval holds zero": [
+            p for p in slopes if intervals[p][0] <= 0 <= intervals[p][1]
+        ],
+    }
+
+
+def _rivals(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "criteria": {
+            law: {k: c._asdict() for k, c in found.items()}
+            for law, found in comparison.criteria.items()
+        },
+        "held out by": comparison.holdout,
+        "share held out": comparison.share if comparison.holdout else None,
+        "held-out errors": {n: e._asdict() for n, e in comparison.extrapolations.items()},
+        "preferred by": comparison.best,
+    }
+
+
+def _frontier(fit: Fit, drawn: Bootstrap | None, compute: Sequence[float]) -> list[dict[str, Any]]:
+    from workbench.scaling.frontier import bands, optimal_split
+
+    budgets = np.atleast_1d(np.asarray(compute, float))
+    best = optimal_split(fit.parameters, budgets)
+    around = bands(drawn, budgets) if drawn else {}
+    spent = 6 * np.prod([fit.columns[c] for c in fit.law.columns], axis=0)
+    rows = []
+    for i, budget in enumerate(budgets):
+        row = {n: float(getattr(best, n)[i]) for n in ("parameters", "tokens", "ratio", "loss")}
+        row |= {f"{n}, 95 % band": [float(b.low[i]), float(b.high[i])] for n, b in around.items()}
+        beyond = float(np.log10(budget / spent.max()))
+        rows.append({"compute": float(budget), "decades beyond the table": beyond} | row)
+    return rows
 
 
 def _law(fit: Fit) -> dict[str, Any]:

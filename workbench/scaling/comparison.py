@@ -6,22 +6,22 @@ The two may disagree, and then neither alone is a verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from workbench.array import Array, host
+from workbench.array import Array
 from workbench.checks import refuse
-from workbench.scaling import losses, starts, tables
-from workbench.scaling.solver import Problem, minima
+from workbench.scaling import losses
+from workbench.scaling.holdout import Extrapolation, cuts, extrapolation, least
+from workbench.scaling.solver import minima
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
 
 LIKELIHOODS = ("gaussian", "laplace", "student")
 FREEDOM = 4.0
-KEPT = 8
 
 
 class Criteria(NamedTuple):
@@ -31,20 +31,6 @@ class Criteria(NamedTuple):
     aic: float
     aicc: float
     bic: float
-
-
-class Extrapolation(NamedTuple):
-    """A law fitted without the held-out rows, scored on them.
-
-    Attributes:
-        rmsle: root mean square of log (predicted / observed) over the held-out rows.
-        bias: mean of log (predicted / observed).
-        rows: how many rows were held out, over all cuts.
-    """
-
-    rmsle: float
-    bias: float
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -64,14 +50,19 @@ class Comparison:
     share: float
 
     def __str__(self) -> str:
-        """Both tables as text, a law a row."""
-        head = "law".ljust(18) + "".join(f"AIC {k}".rjust(15) for k in LIKELIHOODS)
-        rows = [head + (f"RMSLE beyond {self.holdout}".rjust(28) if self.holdout else "")]
+        """Both tables as text, the criteria of each law under each likelihood, then the errors."""
+        rows = [f"{'law':18}{'likelihood':12}{'AIC':>10}{'AICc':>10}{'BIC':>10}"]
         for name, found in self.criteria.items():
-            row = name[:17].ljust(18) + "".join(f"{found[k].aic:15.1f}" for k in LIKELIHOODS)
-            if self.holdout:
-                row += f"{self.extrapolations[name].rmsle:28.5f}"
-            rows.append(row)
+            rows += [
+                f"{name[:17]:18}{k:12}{c.aic:10.1f}{c.aicc:10.1f}{c.bic:10.1f}"
+                for k, c in found.items()
+            ]
+        if self.extrapolations:
+            rows += ["", f"held out by {self.holdout}"]
+            rows += [f"{'law':18}{'RMSLE':>12}{'bias':>10}{'coverage':>10}{'rows':>10}"]
+        for name, e in self.extrapolations.items():
+            told = f"{name[:17]:18}{e.rmsle:12.5f}{e.bias:10.4f}{e.coverage:10.0%}{e.rows:10}"
+            rows.append(told.replace("nan%", "   -"))
         return "\n".join(rows)
 
     @property
@@ -86,7 +77,9 @@ class Comparison:
         return found
 
 
-def compare(fits: Sequence[Fit], holdout: str | None = None, share: float = 0.2) -> Comparison:
+def compare(
+    fits: Sequence[Fit], holdout: str | None = None, share: float = 0.2, resamples: int = 200
+) -> Comparison:
     """Criteria of fits to one table, and their extrapolation beyond a cut.
 
     Args:
@@ -95,6 +88,7 @@ def compare(fits: Sequence[Fit], holdout: str | None = None, share: float = 0.2)
             column of text: each of its groups in turn (leave one family out); "rollout": five cuts
             of growing compute or size, each scored on the next fifth.
         share: the share of the rows held out.
+        resamples: resamples of the kept rows, for the bands whose coverage is told; 0 for none.
 
     Raises:
         ValueError: if the fits do not share their rows, or the cut leaves too few.
@@ -116,7 +110,7 @@ def compare(fits: Sequence[Fit], holdout: str | None = None, share: float = 0.2)
     scores = {}
     if holdout is not None:
         kept = cuts(first, holdout, share)
-        scores = {n: extrapolation(f, kept) for n, f in named.items()}
+        scores = {n: extrapolation(f, kept, resamples) for n, f in named.items()}
     return Comparison(criteria, scores, holdout, share)
 
 
@@ -150,16 +144,7 @@ def likelihood(fit: Fit, kind: str) -> Criteria:
 
 
 def _refitted(fit: Fit, cost: losses.Cost) -> float:
-    return float(_least(fit, fit.problem._replace(cost=cost))[1])
-
-
-def _least(fit: Fit, problem: Problem) -> tuple[Array, float]:
-    """The best minimum from the fit and from the grid: another cost may lie in another valley."""
-    nodes = starts.profile(fit.law, fit.columns, problem)[:KEPT]
-    at = np.concatenate([fit.theta[None], nodes])
-    found = minima(problem.every(len(at)), at)
-    best = int(np.argmin(found.objective))
-    return found.theta[best], found.objective[best]
+    return float(least(fit, fit.problem._replace(cost=cost))[1])
 
 
 def _student(fit: Fit, weights: Array) -> float:
@@ -169,7 +154,7 @@ def _student(fit: Fit, weights: Array) -> float:
     n, nu = weights.sum(), FREEDOM
     scale = 1.4826 * np.median(np.abs(fit.residuals)) + 1e-12
     wide = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
-    theta, _ = _least(fit, wide)
+    theta, _ = least(fit, wide)
     for _ in range(100):
         problem = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
         theta = minima(problem, theta[None], near=True, levels=1).theta[0]
@@ -185,53 +170,4 @@ def _student(fit: Fit, weights: Array) -> float:
 
 
 def _residuals(fit: Fit, theta: Array) -> Array:
-    from dataclasses import replace
-
     return replace(fit, theta=theta).residuals
-
-
-def cuts(fit: Fit, holdout: str, share: float) -> list[tuple[Array, Array]]:
-    """Pairs of masks, the rows to fit and the rows to score."""
-    if holdout == "rollout":
-        order = np.argsort(np.argsort(_size(fit, "compute"), kind="stable"))
-        fifths = order * 10 // len(order)
-        return [(fifths < k, (fifths >= k) & (fifths < k + 2)) for k in (4, 5, 6, 7, 8)]
-    if holdout != "compute":
-        tables.known(holdout, [*tables.names(fit.table), "compute", "rollout"], "column to cut by")
-        values = host(fit.table[holdout])
-        if values.dtype.kind not in "iuf":
-            groups = list(dict.fromkeys(values.tolist()))
-            if len(groups) < 2:
-                refuse("holdout", "a column of at least two groups", holdout)
-            return [(values != g, values == g) for g in groups]
-    size = _size(fit, holdout)
-    top = size > np.quantile(size, 1 - share)
-    if not top.any() or top.all():
-        refuse("holdout", "a column that leaves rows on both sides of the cut", holdout)
-    return [(~top, top)]
-
-
-def _size(fit: Fit, name: str) -> Array:
-    if name != "compute" or "compute" in fit.columns:
-        return np.asarray(host(fit.table[name]), float)
-    if {"parameters", "tokens"} <= set(fit.columns):
-        return 6 * fit.columns["parameters"] * fit.columns["tokens"]
-    return fit.columns[fit.law.columns[0]]
-
-
-def extrapolation(fit: Fit, kept: Sequence[tuple[Array, Array]]) -> Extrapolation:
-    """The fit's law and loss on the kept rows, scored on the others."""
-    errors = []
-    for chosen, scored in kept:
-        rows = int((chosen & (fit.weights > 0)).sum())
-        if rows < len(fit.free):
-            refuse("holdout", f"a cut that keeps at least {len(fit.free)} rows", rows)
-        problem = fit.problem._replace(weights=(fit.weights * chosen)[None])
-        theta, _ = _least(fit, problem)
-        r = -_residuals(fit, theta)
-        if fit.space == "raw":
-            observed = fit.problem.target
-            r = np.log(np.maximum(observed + r, 1e-300) / observed)
-        errors.append(r[scored])
-    e = np.concatenate(errors)
-    return Extrapolation(float(np.sqrt((e**2).mean())), float(e.mean()), len(e))

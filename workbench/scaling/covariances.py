@@ -42,6 +42,15 @@ class Errors:
     condition: float
     disagreement: dict[str, float]
 
+    def __str__(self) -> str:
+        """The three side by side, a parameter a row."""
+        head = ("parameter", "curvature", "profile", "bootstrap", "largest ratio")
+        rows = [f"{head[0]:14}" + "".join(f"{h:>14}" for h in head[1:])]
+        for p in self.parameters:
+            four = (self.curvature[p], self.profile[p], self.bootstrap[p], self.disagreement[p])
+            rows.append(f"{p:14}" + "".join(f"{v:14.4g}" for v in four))
+        return "\n".join(rows)
+
 
 def covariance(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Errors:
     """The three side by side, with a warning when they disagree by more than a factor 1.5.

@@ -17,6 +17,8 @@ from workbench.scaling.solver import Problem, limits, minima
 
 LAWS = ("power", "power_constant", "bnsl1")
 KEPT = 12
+# Two laws whose held-out errors differ by less than this share coincide on a curve.
+SAME = 1e-3
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,17 @@ class Curves:
 
     @property
     def wins(self) -> dict[str, int]:
-        """On how many curves each law has the lowest held-out error."""
-        best = np.argmin(np.stack([s.held for s in self.scores.values()]), axis=0)
-        return {n: int((best == i).sum()) for i, n in enumerate(self.scores)}
+        """On how many curves each law has the lowest held-out error; laws that coincide all win.
+
+        A constant that is driven to zero leaves the plain power law, and a broken law without a
+        break is one with a constant: to credit one of them alone would be arbitrary.
+        """
+        return {n: int(self.best(n).sum()) for n in self.scores}
+
+    def best(self, law: str) -> Array:
+        """Whether a law has the lowest held-out error, by curve; several may."""
+        least = np.min([s.held for s in self.scores.values()], axis=0)
+        return self.scores[law].held <= least * (1 + SAME)
 
 
 def learning_curves(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workbench.scaling import derivatives, losses
 from workbench.scaling.law import Law
 from workbench.scaling.solver import Problem
+
+if TYPE_CHECKING:
+    from workbench.scaling.comparison import Comparison
+    from workbench.scaling.resampling import Bootstrap
 
 # A term below this share of the smallest loss is absent for every purpose.
 ABSENT = 1e-4
@@ -126,8 +131,19 @@ class Fit:
         """The loss the fit expects on every row of a table with the law's columns."""
         return self.law.value(self.parameters, table)
 
-    def report(self) -> dict[str, Any]:
-        """The reporting checklist as plain values, ready for JSON; gaps are named, not left out."""
+    def report(
+        self,
+        drawn: Bootstrap | None = None,
+        comparison: Comparison | None = None,
+        compute: Sequence[float] | None = None,
+    ) -> dict[str, Any]:
+        """The reporting checklist as plain values, ready for JSON; gaps are named, not left out.
+
+        Args:
+            drawn: a bootstrap, for errors and intervals.
+            comparison: rival laws on the same table, for criteria and held-out errors.
+            compute: budgets [FLOP] to report the optimum at, for the Chinchilla law.
+        """
         from workbench.scaling.checklist import checklist
 
-        return checklist(self)
+        return checklist(self, drawn, comparison, compute)

@@ -1,7 +1,7 @@
 """Fits of a law to a table at their true minimum, with what a reader must know about them.
 
-`fit` gives the fit; `bootstrap`, `profile` and `covariance` its errors by three routes; `compare`
-several laws on one table.
+`fit` gives the fit; `bootstrap`, `profile` and `covariance` its errors by three routes;
+`prediction` what it expects of other rows; `compare` several laws on one table.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from workbench.scaling.comparison import Comparison, compare
 from workbench.scaling.covariances import Errors, covariance
 from workbench.scaling.fitted import Fit, FitWarning
 from workbench.scaling.law import Law
+from workbench.scaling.prediction import Band, prediction
 from workbench.scaling.profiles import Profile, profile
 from workbench.scaling.resampling import Bootstrap, bootstrap
 from workbench.scaling.solver import Problem, limits, minima
 
 __all__ = [
+    "Band",
     "Bootstrap",
     "Comparison",
     "Errors",
@@ -34,6 +36,7 @@ __all__ = [
     "compare",
     "covariance",
     "fit",
+    "prediction",
     "profile",
 ]
 

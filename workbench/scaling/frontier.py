@@ -14,6 +14,7 @@ import numpy as np
 from workbench.array import Array
 from workbench.checks import refuse
 from workbench.scaling.isoflop import Envelope, IsoFlop, bias, envelope, isoflop
+from workbench.scaling.prediction import Band
 from workbench.scaling.resampling import Bootstrap
 
 __all__ = [
@@ -48,14 +49,6 @@ class Split(NamedTuple):
     ratio: Any
     loss: Any
     compute: Any
-
-
-class Band(NamedTuple):
-    """Lower end, estimate and upper end of one quantity at every budget."""
-
-    low: np.ndarray
-    middle: np.ndarray
-    high: np.ndarray
 
 
 def optimal_split(parameters: Mapping[str, Any], compute: Any, flop: float = FLOP) -> Split:

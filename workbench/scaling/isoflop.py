@@ -10,6 +10,7 @@ import numpy as np
 from workbench.array import Array, host
 from workbench.checks import refuse
 from workbench.scaling import tables
+from workbench.scaling.vertices import vertex, vertex_error
 
 # Budgets within this factor of each other count as one.
 SAME_BUDGET = 1.02
@@ -66,6 +67,7 @@ def isoflop(
     law: Mapping[str, float] | None = None,
     flop: float = 6.0,
     columns: Mapping[str, str] | None = None,
+    noise: float | None = None,
 ) -> IsoFlop:
     """The compute-optimal sizes from runs at a few budgets.
 
@@ -77,6 +79,8 @@ def isoflop(
             this very grid would have under it is estimated from noise-free losses.
         flop: FLOP a parameter and token, for D = C / (flop N).
         columns: the table's names for the three columns.
+        noise: standard deviation of log loss from seed to seed, for the vertices' errors; None
+            estimates it at each budget from the runs themselves.
 
     Raises:
         ValueError: for one budget only, or fewer than two budgets with three runs and a vertex.
@@ -87,6 +91,8 @@ def isoflop(
     """
     if method not in ("parabola", "akima"):
         refuse("method", "'parabola' or 'akima'", method)
+    if noise is not None and not (np.isfinite(noise) and noise >= 0):
+        refuse("noise", "a number of at least 0, or None", noise)
     names = {**{c: c for c in ("compute", "parameters", "loss")}, **(columns or {})}
     read = {k: v for k, v in zip(names, tables.read(table, list(names.values())).values(),
                                  strict=True)}  # fmt: skip
@@ -94,7 +100,7 @@ def isoflop(
     groups = _budgets(read["compute"])
     if groups.max() == 0:
         refuse("compute", "at more than one budget", float(read["compute"][0]))
-    found = _vertices(read, groups, method)
+    found = _vertices(read, groups, method, noise)
     made = _line(found, method, flop)
     if law is None:
         return made
@@ -144,7 +150,7 @@ def bias(
     a, b, e = law["A"], law["B"], law["E"]
     loss = e + a / sizes ** law["alpha"] + b / tokens ** law["beta"]
     vertices = [
-        _vertex(np.log10(x), y, method)[0] for x, y in zip(tokens, loss, strict=True)
+        vertex(np.log10(x), y, method)[0] for x, y in zip(tokens, loss, strict=True)
     ]  # fmt: skip
     slope, start = np.polyfit(np.log10(c), vertices, 1)
     reached = 10 ** (start + slope * np.log10(target))
@@ -194,7 +200,9 @@ def _budgets(compute: Array) -> Array:
     return groups
 
 
-def _vertices(read: dict[str, Array], groups: Array, method: str) -> list[tuple]:
+def _vertices(
+    read: dict[str, Array], groups: Array, method: str, noise: float | None, errors: bool = True
+) -> list[tuple]:
     """(budget, log10 N, loss, error of log N, rows, inside) at every budget."""
     found = []
     for group in range(groups.max() + 1):
@@ -204,44 +212,11 @@ def _vertices(read: dict[str, Array], groups: Array, method: str) -> list[tuple]
         if len(np.unique(x)) < 3:
             found.append((budget, np.nan, np.nan, np.nan, len(x), False))
             continue
-        at, loss, error = _vertex(x, y, method)
+        at, loss = vertex(x, y, method)
         inside = bool(np.isfinite(at) and x.min() <= at <= x.max())
+        error = vertex_error(x, y, method, noise) if inside and errors else np.nan
         found.append((budget, at, loss, error * np.log(10), len(x), inside))
     return found
-
-
-def _vertex(x: Array, y: Array, method: str) -> tuple[float, float, float]:
-    """Where the minimum stands, its loss, and its standard error by the delta method."""
-    if method == "akima":
-        return _akima(x, y)
-    middle = x.mean()
-    z = x - middle
-    design = np.stack([np.ones_like(z), z, z * z], axis=1)
-    c, *_ = np.linalg.lstsq(design, y, rcond=None)
-    if c[2] <= 0:
-        return np.nan, np.nan, np.nan
-    at, free = -c[1] / (2 * c[2]), len(x) - 3
-    error = np.nan
-    if free > 0:
-        noise = ((y - design @ c) ** 2).sum() / free
-        slope = np.array([0.0, -1 / (2 * c[2]), c[1] / (2 * c[2] ** 2)])
-        error = float(np.sqrt(noise * slope @ np.linalg.inv(design.T @ design) @ slope))
-    return float(middle + at), float(c[0] + c[1] * at + c[2] * at * at), error
-
-
-def _akima(x: Array, y: Array) -> tuple[float, float, float]:
-    """The minimum of Akima's interpolant of log loss; runs of one size are averaged first."""
-    from scipy.interpolate import Akima1DInterpolator
-
-    sizes, place = np.unique(x, return_inverse=True)
-    mean = np.bincount(place, np.log(y)) / np.bincount(place)
-    curve = Akima1DInterpolator(sizes, mean)
-    stationary = curve.derivative().roots(extrapolate=False)
-    ends = np.concatenate([stationary[np.isfinite(stationary)], sizes])
-    at = ends[np.argmin(curve(ends))]
-    if at in (sizes[0], sizes[-1]):
-        return np.nan, np.nan, np.nan
-    return float(at), float(np.exp(curve(at))), np.nan
 
 
 def _line(found: list[tuple], method: str, flop: float) -> IsoFlop:
@@ -271,7 +246,9 @@ def _grid_bias(read: dict[str, Array], law: Mapping, method: str, flop: float) -
     d = read["compute"] / flop / n
     clean = law["E"] + law["A"] / n ** law["alpha"] + law["B"] / d ** law["beta"]
     line = _line(
-        _vertices({**read, "loss": clean}, _budgets(read["compute"]), method), method, flop
+        _vertices({**read, "loss": clean}, _budgets(read["compute"]), method, None, errors=False),
+        method,
+        flop,
     )
     target = 10 * read["compute"].max()
     reached = target / flop / (line.prefactor * target**line.exponent)

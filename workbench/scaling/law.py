@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -72,6 +73,7 @@ class Law:
         spans: where starts look for parameters that are not coefficients.
         outer: how to solve for coefficients under an outer exponent, if there is one.
         proxy: a simpler formula whose coefficients serve as starts.
+        named: the columns' first names, in which `outer` and `proxy` are written, and those of now.
     """
 
     name: str
@@ -85,6 +87,16 @@ class Law:
     spans: Mapping[str, Span] = field(default_factory=dict, repr=False)
     outer: Outer | None = field(default=None, repr=False)
     proxy: str = field(default="", repr=False)
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        """The formula, what it reads, what is fitted, and where it comes from, on four lines."""
+        return (
+            f"{self.response} = {self.formula}\n"
+            f"columns: {', '.join(self.columns)}\n"
+            f"parameters: {', '.join(self.parameters)}\n"
+            f"source: {self.source or 'your own'}"
+        )
 
     @cached_property
     def program(self) -> Program:
@@ -99,16 +111,22 @@ class Law:
         """
         for name in columns:
             tables.known(name, [*self.columns, self.response], "column of the law")
-        named = {**{c: c for c in self.columns}, **columns}
-        response = named.pop(self.response, self.response)
-        renamed = _renamed(self.expression, named)
+        now = {c: columns.get(c, c) for c in self.columns}
+        first = self.named or {c: c for c in self.columns}
         return replace(
-            self, formula=str(renamed), columns=tuple(named[c] for c in self.columns),
-            expression=renamed, response=response,
-            spans={p: s._replace(of=named.get(s.of, s.of)) for p, s in self.spans.items()},
-            outer=self.outer and self.outer._replace(inner=self._text(self.outer.inner, named)),
-            proxy=self._text(self.proxy, named) if self.proxy else "",
-        )  # fmt: skip
+            self,
+            formula=_retold(self.formula, now),
+            columns=tuple(now.values()),
+            expression=_renamed(self.expression, now),
+            response=columns.get(self.response, self.response),
+            spans={p: s._replace(of=now.get(s.of, s.of)) for p, s in self.spans.items()},
+            named={c: now[n] for c, n in first.items()},
+        )
+
+    def read(self, text: str) -> Expression:
+        """A formula in the law's first names of its columns, as one of the table's."""
+        first = self.named or {c: c for c in self.columns}
+        return _renamed(parsed(text, list(first)), first)
 
     def value(self, parameters: Mapping[str, float], table: Any) -> np.ndarray:
         """The predicted loss on every row."""
@@ -156,9 +174,6 @@ class Law:
 
     def _scale(self, parameters: Mapping[str, float]) -> np.ndarray:
         return np.where(self.program.logged, self.vector(parameters), 1.0)
-
-    def _text(self, text: str, named: Mapping[str, str]) -> str:
-        return str(_renamed(parsed(text, self.columns), named))
 
 
 def law(
@@ -228,3 +243,13 @@ def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:
     if e.kind in ("parameter", "number"):
         return e
     return Expression(e.kind, tuple(_renamed(o, named) for o in e.of))
+
+
+def _retold(text: str, named: Mapping[str, str]) -> str:
+    """The formula with other names for its columns, in backticks where a name is no word."""
+
+    def now(found: re.Match) -> str:
+        name = named.get(found[0].strip("`"), found[0].strip("`"))
+        return name if name.isidentifier() else f"`{name}`"
+
+    return re.sub(r"`[^`]+`|[A-Za-z_]\w*", now, text)

@@ -20,7 +20,6 @@ import numpy as np
 from workbench.array import Array
 from workbench.scaling import derivatives, losses
 from workbench.scaling.expression import Expression
-from workbench.scaling.formula import parsed
 from workbench.scaling.law import Law, Span
 from workbench.scaling.solver import Problem
 from workbench.scaling.tape import compiled, constant_value
@@ -61,8 +60,10 @@ def published(law: Law) -> Array:
 def objectives(problem: Problem, theta: Array) -> Array:
     """The objective of every candidate under the first row of weights."""
     out = np.empty(len(theta))
-    for first in range(0, len(theta), 100):
-        some = slice(first, first + 100)
+    # Blocks of some 24,000 numbers stay in the cache and are not too many.
+    block = max(1, 24_000 // len(problem.target))
+    for first in range(0, len(theta), block):
+        some = slice(first, first + block)
         predicted = derivatives.forward(problem.program, theta[some], problem.data).log_loss
         residual = predicted - problem.target
         rho = losses.parts(problem.cost.code, residual, problem.cost.delta, problem.cost.shape)[0]
@@ -75,17 +76,18 @@ def objectives(problem: Problem, theta: Array) -> Array:
 def candidates(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     """All nodes with their coefficients, as slots."""
     text = law.outer.inner if law.outer else law.proxy
-    formula = parsed(text, law.columns) if text else law.expression
+    formula = law.read(text) if text else law.expression
     terms = summands(formula, law)
     held = _held(law, problem)
     observed = problem.target if not problem.program.same(law.program) else np.exp(problem.target)
     weights = problem.weights[0]
-    nodes = _nodes(law, columns, {t.coefficient for t in terms}, held)
+    values = _nodes(law, columns, {t.coefficient for t in terms}, held)
     if law.outer and law.outer.offset and law.outer.offset not in held:
         least = observed[weights > 0].min()
-        nodes = [{**n, law.outer.offset: max(s, 1e-9) * least} for n in nodes for s in SHARES]
-    values = {p: np.array([n[p] for n in nodes])[:, None] for p in nodes[0]}
-    return _solved(law, terms, values, columns, observed, weights, held, len(nodes))
+        count = len(next(iter(values.values())))
+        values = {p: np.repeat(v, len(SHARES), axis=0) for p, v in values.items()}
+        values[law.outer.offset] = np.tile(np.maximum(SHARES, 1e-9) * least, count)[:, None]
+    return _solved(law, terms, values, columns, observed, weights, held)
 
 
 def _held(law: Law, problem: Problem) -> dict[str, float]:
@@ -97,8 +99,11 @@ def _held(law: Law, problem: Problem) -> dict[str, float]:
 
 def _nodes(
     law: Law, columns: dict[str, Array], linear: set[str], held: dict[str, float]
-) -> list[dict]:
-    """The product of the spans of what is not linear, thinned at random where it is too large."""
+) -> dict[str, Array]:
+    """The product of the spans of what is not linear, by parameter, (nodes, 1).
+
+    It is thinned at random where it is too large.
+    """
     rest = [p for p in law.parameters if p not in linear]
     rest = [p for p in rest if p in held or not (law.outer and p == law.outer.offset)]
     positive, signed = Span(0.1, 10.0, 5, log=True), Span(0.05, 1.2, 6)
@@ -113,8 +118,7 @@ def _nodes(
     if count > MOST_NODES:
         chosen = np.random.default_rng(0).choice(count, MOST_NODES, replace=False)
     places = np.unravel_index(chosen, [len(s) for s in spans]) if spans else ()
-    picked = [s[i] for s, i in zip(spans, places, strict=True)]
-    return [dict(zip(rest, row, strict=True)) for row in zip(*picked, strict=True)] or [{}]
+    return {p: s[i][:, None] for p, s, i in zip(rest, spans, places, strict=True)}
 
 
 def summands(formula: Expression, law: Law) -> list[Term]:
@@ -155,11 +159,12 @@ def _one() -> Expression:
 
 def _solved(
     law: Law, terms: list[Term], values: dict, columns: dict, observed: Array,
-    weights: Array, held: dict[str, float], count: int,
+    weights: Array, held: dict[str, float],
 ) -> Array:  # fmt: skip
     """Weighted least squares for the coefficients at every node; those below zero are left out."""
+    count = len(next(iter(values.values()))) if values else 1
     natural = {p: v[:, 0] for p, v in values.items()}
-    outer = _at(parsed(law.outer.power, law.columns), values, columns) if law.outer else 1.0
+    outer = _at(law.read(law.outer.power), values, columns) if law.outer else 1.0
     offset = values[law.outer.offset] if law.outer and law.outer.offset else 0.0
     with np.errstate(all="ignore"):
         rest = np.maximum(observed - offset, 1e-300)
@@ -252,9 +257,9 @@ def resampled(
     from workbench.scaling.grid_numba import best_cells
 
     terms = summands(law.expression, law)
-    nodes = _nodes(law, columns, {t.coefficient for t in terms}, {})
-    values = {p: np.array([n[p] for n in nodes])[:, None] for p in nodes[0]}
-    observed, shape = columns[law.response], (len(nodes), counts.shape[1])
+    values = _nodes(law, columns, {t.coefficient for t in terms}, {})
+    nodes = len(next(iter(values.values())))
+    observed, shape = columns[law.response], (nodes, counts.shape[1])
     basis = [np.broadcast_to(_at(t.basis, values, columns), shape) / observed for t in terms]
     # Columns of equal size, so that the normal equations lose no digits to units.
     size = [np.sqrt((b * b).mean(axis=1, keepdims=True)) for b in basis]
@@ -266,7 +271,7 @@ def resampled(
     for first in range(0, len(counts), rows):
         some = slice(first, first + rows)
         weights = np.ascontiguousarray(counts[some], np.float64)
-        sums = (weights @ features).reshape(len(weights), len(nodes), -1)
+        sums = (weights @ features).reshape(len(weights), nodes, -1)
         best_cells(sums, weights.sum(axis=1), k, best[some], found[some])
     natural = {p: v[best, 0] for p, v in values.items()}
     for i, term in enumerate(terms):

@@ -1,6 +1,8 @@
+import json
+
 import numpy as np
 import pytest
-from scaling.chinchilla_points import shared
+from scaling.chinchilla_points import rows, shared
 
 from workbench.claims import declared
 from workbench.experiments.scaling import fit
@@ -19,9 +21,31 @@ def test_the_default_run_fits_the_shipped_curve():
     told = fit.claims(params, result)
     assert {c.statement for c in told} == {s.text for s in declared(fit)}
     assert [c.verdict for c in told] == ["reproduced", "not reproduced", "reproduced"]
-    assert (result.low <= result.predicted).all()
-    assert (result.predicted <= result.high).all()
-    assert "refits" in fit.alternative(result)
+    shown = result.picture
+    assert shown.line == pytest.approx(found["E"] + found["A"] * shown.grid ** -found["alpha"])
+    assert (shown.low <= shown.line).all()
+    assert (shown.line <= shown.high).all()
+    assert shown.grid[-1] == pytest.approx(10 * shown.x.max())
+    inside = np.interp(shown.x, shown.grid, shown.low), np.interp(shown.x, shown.grid, shown.high)
+    assert ((inside[0] <= shown.y) & (shown.y <= inside[1])).mean() > 0.8
+    assert json.loads(fit.report(result))["errors"]["resamples"] == 1000
+    assert "power_constant" in fit.alternative(result)
+    assert "24 runs" in fit.pictured(result)
+
+
+def test_what_is_foreseen_is_the_fit_of_the_kept_rows():
+    """The power law by NumPy's line through the logarithms of the rows up to the cut."""
+    result = fit.run(Params(loss="squared", law="power", held=0.4, resamples=100))
+    order = np.argsort(result.picture.x)
+    size, loss = result.picture.x[order], result.picture.y[order]
+    kept = size <= result.cut
+    assert (~kept).sum() == round(0.4 * len(size))
+    slope, start = np.polyfit(np.log(size[kept]), np.log(loss[kept]), 1)
+    ratio = np.exp(start + slope * np.log(size)) / loss
+    assert result.size == pytest.approx(size)
+    assert result.foreseen["power"] == pytest.approx(ratio, rel=1e-6)
+    held = result.comparison.extrapolations["power"].rmsle
+    assert held == pytest.approx(np.sqrt((np.log(ratio[~kept]) ** 2).mean()), rel=1e-6)
 
 
 TABLES = {
@@ -31,7 +55,14 @@ TABLES = {
     "porian_isoflop.csv": ("n_params", "tokens", "loss", "tied"),
     "openathena_isoflops.csv": ("params", "tokens", "loss", "chinchilla"),
     "routed_lm_final.csv": ("total_parameter_count", "", "loss_validation", "power_constant"),
+    "routed_lm_dense_curves.csv": ("step", "", "loss_validation", "power_constant"),
+    "porian_optimal_pairs.csv": ("flops", "", "loss", "power_constant"),
+    "lcdb_subset_error.csv": ("size_train", "", "test_error_std", "power"),
 }
+
+
+# Rows whose loss is an empty cell.
+EMPTY = {"porian_optimal_pairs.csv": 2, "routed_lm_dense_curves.csv": 1}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -39,12 +70,42 @@ def test_every_shared_table_has_a_fit_and_its_verdicts(name):
     size, tokens, loss, law = TABLES[name]
     params = Params(table_file=str(shared(name)), size_column=size, tokens_column=tokens or "x",
                     loss_column=loss, law=law, only="", resamples=100)  # fmt: skip
+    if name.startswith("lcdb"):
+        with pytest.raises(ValueError, match=r"`test_error_std` must be positive .*got 0 on row"):
+            fit.run(params)
+        return
+    if EMPTY.get(name):
+        with pytest.raises(ValueError, match=f"`{loss}` must be finite on every row; got nan"):
+            fit.run(params)
+        params = Params(**{**params.values(), "empty_cells": "leave out"})
     result = fit.run(params)
     assert result.fitted.converged
-    assert result.left_out == 0
-    assert len(fit.claims(params, result)) == 3
-    assert np.isfinite(list(result.comparison.extrapolations["tied" if law != "power_constant"
-                                                             else "power"])).all()  # fmt: skip
+    assert result.left_out == EMPTY.get(name, 0)
+    assert {c.statement for c in fit.claims(params, result)} == {s.text for s in declared(fit)}
+    assert set(result.foreseen) == set(result.comparison.extrapolations)
+    for e in result.comparison.extrapolations.values():
+        assert np.isfinite(e.rmsle)
+        assert 0 <= e.coverage <= 1
+    assert len(result.picture.x) == len(result.picture.y) == len(result.size)
+    assert (result.picture.low <= result.picture.high).all()
+    report = json.loads(fit.report(result))
+    assert report["rival laws"]["held out by"] == size
+    if law == "chinchilla":
+        split = report["optimal split"][0]
+        assert split["decades beyond the table"] == pytest.approx(1.0)
+        assert 6 * split["parameters"] * split["tokens"] == pytest.approx(split["compute"])
+
+
+def test_one_curve_of_a_table_of_curves_is_picked_by_its_names():
+    params = Params(table_file=str(shared("revisiting_lang.csv")), size_column="Seen Examples",
+                    loss_column="Loss", only="LM / upstream / 1.07e+9", resamples=100)  # fmt: skip
+    with pytest.raises(ValueError, match="combination of the table's text columns"):
+        fit.run(Params(**{**params.values(), "only": "LM"}))
+    names = sorted({" / ".join((r["Domain"], r["Task"], r["Model"]))
+                    for r in rows("revisiting_lang.csv")})  # fmt: skip
+    result = fit.run(Params(**{**params.values(), "only": names[0]}))
+    assert result.fitted.converged
+    assert result.left_out > 0
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """What does a scaling law fitted to your table of runs say, and how far may it be trusted?
 
 A table of runs is fitted by a law of one's choice to the true minimum of the chosen loss. The page
-gives the fit, its errors by three routes, rival laws by information criteria and by the rows of
-largest size held out, and the reporting checklist. Without a table it fits one real learning curve
-that is shipped: the test error of a learner against its training size.
+gives the fit, its errors by three routes, what it expects of larger runs, rival laws by information
+criteria and by the rows of largest size held out, and the reporting checklist. Without a table it
+fits one real learning curve that is shipped: the test error of a learner against its training size.
 
 Source:
     Hestness et al. (2017), arXiv:1712.00409, for the claims about power laws; Li et al. (2025),
@@ -13,6 +13,7 @@ Source:
 from __future__ import annotations
 
 import csv
+import json
 import warnings
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -26,6 +27,7 @@ from workbench.knobs import Knobs, knob
 from workbench.scaling import tables
 from workbench.scaling.bundled import lcdb
 from workbench.scaling.fitting import (
+    Bootstrap,
     Comparison,
     Errors,
     Fit,
@@ -34,11 +36,15 @@ from workbench.scaling.fitting import (
     compare,
     covariance,
     fit,
+    prediction,
 )
-from workbench.scaling.laws import NAMED
+from workbench.scaling.laws import NAMED, law
 
 HESTNESS = "Hestness et al. (2017)"
-ONE, TWO = ("power", "power_constant", "bnsl1"), ("tied", "chinchilla", "outer")
+NO_FLOOR = law(
+    "A / parameters**alpha + B / tokens**beta", ("parameters", "tokens"), name="no_constant"
+)
+ONE, TWO = ("power", "power_constant", "bnsl1"), (NO_FLOOR, "tied", "chinchilla", "outer")
 
 FALLS = Statement(HESTNESS, "eq. 1", "Error falls as a power of size: the exponent is above zero")
 RANGE = Statement(HESTNESS, "section 1", "On real tasks the exponent lies between 0.07 and 0.35")
@@ -60,21 +66,44 @@ class Params(Knobs):
     tokens_column: str = knob("tokens", "column of tokens, for laws of two variables")
     loss_column: str = knob("test_error", "column of losses")
     only: str = knob("mnist_784 / RandomForestClassifier", "rows kept, by text columns")
+    empty_cells: Literal["refuse", "leave out"] = knob(
+        "refuse", "rows with an empty cell in a column that is read"
+    )
     held: float = knob(0.3, "share of the rows held out, the largest", span=(0.05, 0.6))
     resamples: int = knob(1000, "resamples of the rows", span=(100, 20000), log=True)
 
 
+class Picture(NamedTuple):
+    """What to draw of the fit: rows as marks, the law as a line with the band of a single run.
+
+    A law of one variable is drawn over its sizes to ten times the largest; one of two variables
+    has no line, so that what was observed is drawn against what is predicted.
+    """
+
+    labels: tuple[str, str]
+    x: Float[np.ndarray, " rows"]
+    y: Float[np.ndarray, " rows"]
+    grid: Float[np.ndarray, " grid"]
+    line: Float[np.ndarray, " grid"]
+    low: Float[np.ndarray, " grid"]
+    high: Float[np.ndarray, " grid"]
+
+
 class Result(NamedTuple):
-    """The fit, its errors, its rivals, and a curve to draw."""
+    """The fit, its errors, its rivals, and what is drawn of them.
+
+    `foreseen` is predicted over observed on every row by each rival fitted without the rows
+    beyond `cut`; what had to be warned of is in `said`.
+    """
 
     fitted: Fit
     errors: Errors
+    drawn: Bootstrap
     comparison: Comparison
+    picture: Picture
     size: Float[np.ndarray, " rows"]
-    observed: Float[np.ndarray, " rows"]
-    predicted: Float[np.ndarray, " rows"]
-    low: Float[np.ndarray, " rows"]
-    high: Float[np.ndarray, " rows"]
+    foreseen: dict[str, np.ndarray]
+    cut: float
     said: tuple[str, ...]
     left_out: int
 
@@ -82,9 +111,10 @@ class Result(NamedTuple):
 def run(params: Params) -> Result:
     """Everything the page tells about the table."""
     table, left_out = runs(params)
-    names = {"parameters": params.size_column, "tokens": params.tokens_column}
     one = len(NAMED[params.law].columns) == 1
-    columns = {"size": params.size_column} if one else names
+    columns = {"size": params.size_column} if one else {
+        "parameters": params.size_column, "tokens": params.tokens_column
+    }  # fmt: skip
     columns["loss"] = params.loss_column
     how = {"loss": params.loss, "delta": params.delta, "columns": columns}
     with warnings.catch_warnings(record=True) as caught:
@@ -94,17 +124,41 @@ def run(params: Params) -> Result:
         errors = covariance(fitted, drawn)
         rivals = [fit(n, table, **how) for n in (ONE if one else TWO)]
         compared = compare(rivals, params.size_column, params.held)
+    size, observed = table[params.size_column], table[params.loss_column]
+    cut = float(np.quantile(size, 1 - params.held))
+    with warnings.catch_warnings():
+        # Said above of the whole table.
+        warnings.simplefilter("ignore")
+        kept = {k: v[size <= cut] for k, v in table.items()}
+        foreseen = {f.law.name: fit(f.law, kept, **{**how, "columns": None}) for f in rivals}
+    order = np.argsort(size, kind="stable")
     said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w)))
-    curves = np.array([fitted.law.value(dict(zip(drawn.parameters, d, strict=True)), table)
-                       for d in drawn.draws[:400]])  # fmt: skip
-    low, high = np.percentile(curves, [2.5, 97.5], axis=0)
-    order = np.argsort(table[params.size_column], kind="stable")
-    observed, predicted = table[params.loss_column], fitted.predict(table)
+    said = said or ("nothing to warn of",)
     return Result(
-        fitted, errors, compared, table[params.size_column][order], observed[order],
-        predicted[order], np.minimum(low, predicted)[order], np.maximum(high, predicted)[order],
-        said, left_out,
+        fitted, errors, drawn, compared,
+        _picture(fitted, drawn, params, size, observed) if one
+        else _scatter(fitted, drawn, params, observed),
+        size[order],
+        {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()},
+        cut, said, left_out,
     )  # fmt: skip
+
+
+def _picture(
+    fitted: Fit, drawn: Bootstrap, params: Params, size: np.ndarray, observed: np.ndarray
+) -> Picture:
+    grid = np.geomspace(size.min(), 10 * size.max(), 100)
+    low, line, high = prediction(fitted, drawn, {params.size_column: grid}, rng=params.seed)
+    ends = np.minimum(low, line), np.maximum(high, line)
+    return Picture((params.size_column, params.loss_column), size, observed, grid, line, *ends)
+
+
+def _scatter(fitted: Fit, drawn: Bootstrap, params: Params, observed: np.ndarray) -> Picture:
+    low, line, high = prediction(fitted, drawn, fitted.columns, rng=params.seed)
+    order = np.argsort(line, kind="stable")
+    ends = np.minimum(low, line)[order], np.maximum(high, line)[order]
+    labels = f"predicted {params.loss_column}", f"observed {params.loss_column}"
+    return Picture(labels, line, observed, line[order], line[order], *ends)
 
 
 def _tells(warning: warnings.WarningMessage) -> bool:
@@ -112,19 +166,30 @@ def _tells(warning: warnings.WarningMessage) -> bool:
 
 
 def runs(params: Params) -> tuple[dict[str, np.ndarray], int]:
-    """The rows that `only` keeps, and how many it leaves out."""
+    """The rows that `only` and `empty_cells` keep, and how many they leave out."""
     table = _read(params.table_file) if params.table_file else lcdb()
-    for name in (params.size_column, params.loss_column):
+    read = [params.size_column, params.loss_column]
+    if len(NAMED[params.law].columns) == 2:
+        read.append(params.tokens_column)
+    for name in read:
         tables.known(name, list(table), "column of the table")
-    texts = [v for v in table.values() if v.dtype.kind not in "iuf"]
-    if not params.only or not texts:
-        return table, 0
-    keys = np.array([" / ".join(k) for k in zip(*(t.astype(str) for t in texts), strict=True)])
-    keep = keys == params.only
-    if not keep.any():
-        every = list(dict.fromkeys(keys.tolist()))
-        tables.known(params.only, every, "combination of the table's text columns")
+    keep = _only(table, params.only)
+    if params.empty_cells == "leave out":
+        keep = keep & np.all([np.isfinite(table[n]) for n in read if table[n].dtype.kind in "iuf"],
+                             axis=0)  # fmt: skip
     return {k: v[keep] for k, v in table.items()}, int((~keep).sum())
+
+
+def _only(table: dict[str, np.ndarray], only: str) -> np.ndarray:
+    """Which rows have these values in the columns of text."""
+    texts = [v for v in table.values() if v.dtype.kind not in "iuf"]
+    if not only or not texts:
+        return np.ones(len(next(iter(table.values()))), bool)
+    keys = np.array([" / ".join(k) for k in zip(*(t.astype(str) for t in texts), strict=True)])
+    if only not in keys:
+        every = list(dict.fromkeys(keys.tolist()))
+        tables.known(only, every, "combination of the table's text columns")
+    return keys == only
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
@@ -169,22 +234,43 @@ def claims(params: Params, result: Result) -> Claims:
     ends = (found - half, found + half)
     told = f"{exponent} of {params.law}, two bootstrap standard errors on each side"
     criteria = result.comparison.criteria
-    made = [
-        FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
-        RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
-    ]
-    if "power" in criteria:
-        gain = criteria["power"]["laplace"].aic - criteria["power_constant"]["laplace"].aic
-        made.append(FLOOR.bounded(above=0.0, measured=gain, note="fall of AIC, Laplace"))
-    else:
-        made.append(FLOOR.beyond(expected="above 0", note="needs a law of one variable"))
-    return Claims(made)
+    without, constant = (
+        ("power", "power_constant") if "power" in criteria else ("no_constant", "chinchilla")
+    )
+    gain = criteria[without]["laplace"].aic - criteria[constant]["laplace"].aic
+    return Claims(
+        [
+            FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
+            RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
+            FLOOR.bounded(above=0.0, measured=gain, note="fall of AIC, Laplace"),
+        ]
+    )
+
+
+def report(result: Result) -> str:
+    """The reporting checklist as JSON text, with the optimum at ten times the largest budget."""
+    fitted, budgets = result.fitted, None
+    if fitted.law.program.same(NAMED["chinchilla"].program):
+        n, d = (fitted.columns[c] for c in fitted.law.columns)
+        budgets = [10 * float((6 * n * d).max())]
+    return json.dumps(fitted.report(result.drawn, result.comparison, budgets), indent=1)
+
+
+def pictured(result: Result) -> str:
+    """What the figure of the fit shows, in words."""
+    shown = result.picture
+    return (
+        f"{shown.labels[1]} against {shown.labels[0]} for {len(shown.x)} runs with the fitted law, "
+        f"from {shown.line[0]:.3g} at {shown.grid[0]:.3g} to {shown.line[-1]:.3g} at "
+        f"{shown.grid[-1]:.3g}; the band holds 95 % of single runs by the bootstrap."
+    )
 
 
 def alternative(result: Result) -> str:
-    """What the main figure shows, in words."""
+    """What the figure of the held-out runs shows, in words."""
+    fitted = int((result.size <= result.cut).sum())
+    ends = ", ".join(f"{n} {r[-1]:.3g}" for n, r in result.foreseen.items())
     return (
-        f"Loss against size for {len(result.size)} runs with the fitted law: from "
-        f"{result.predicted[0]:.3g} at {result.size[0]:.3g} to {result.predicted[-1]:.3g} at "
-        f"{result.size[-1]:.3g}; the band holds 95 % of the refits."
+        f"Predicted over observed loss against size by each law fitted to the {fitted} runs up to "
+        f"{result.cut:.3g}; at the largest size: {ends}."
     )

@@ -1,0 +1,76 @@
+"""What a fit predicts for rows it has not seen, and how far that may be off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from workbench.array import Array
+from workbench.checks import refuse
+from workbench.scaling import derivatives, tables
+from workbench.scaling.resampling import Bootstrap
+
+if TYPE_CHECKING:
+    from workbench.scaling.fitted import Fit
+
+OF = ("law", "run")
+
+
+class Band(NamedTuple):
+    """Lower end, estimate and upper end of one quantity, row by row or budget by budget."""
+
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
+
+
+def prediction(
+    fit: Fit, drawn: Bootstrap, table: Any, level: float = 0.95, *, of: str = "run", rng: Any = 0
+) -> Band:
+    """The loss a fit expects on every row of a table, with percentile bands.
+
+    The band of the law holds what the resamples make of it: L̂_b. The band of a run adds the
+    scatter of single runs: L̂_b exp(r √(n / (n - k))), with r drawn from the fit's residuals and
+    the factor that undoes how closely k parameters follow n rows. Residuals of raw losses are
+    added instead.
+
+    Args:
+        fit: the fit.
+        drawn: its bootstrap.
+        table: rows with the law's columns; the loss is not read.
+        level: share of the predictions inside.
+        of: "law" or "run".
+        rng: a generator or a seed, for the residuals.
+
+    Raises:
+        ValueError: for a level outside (0, 1) or another `of`.
+
+    Source:
+        Davison & Hinkley (1997), Bootstrap Methods and their Application, section 7.2.4.
+    """
+    if not 0 < level < 1:
+        refuse("level", "between 0 and 1", level)
+    if of not in OF:
+        refuse("of", "'law' or 'run'", of)
+    data = fit.law.program.bound(tables.read(table, fit.law.columns))
+    slots = fit.law.program.inside(np.concatenate([_own(fit), drawn.draws]))
+    logged = derivatives.forward(fit.law.program, slots, data).log_loss
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = np.exp(logged)
+        if of == "run":
+            losses[1:] = _scattered(fit, losses[1:], np.random.default_rng(rng))
+    low, high = np.nanpercentile(losses[1:], [50 * (1 - level), 50 * (1 + level)], axis=0)
+    return Band(low, losses[0], high)
+
+
+def _own(fit: Fit) -> Array:
+    return np.array([list(fit.parameters.values())])
+
+
+def _scattered(fit: Fit, losses: Array, rng: np.random.Generator) -> Array:
+    residuals = fit.residuals[fit.weights > 0]
+    free = max(len(residuals) - len(fit.free), 1)
+    # One residual a resample for all rows: each row's band is the same, and their edges are smooth.
+    scatter = rng.choice(residuals, (len(losses), 1)) * np.sqrt(len(residuals) / free)
+    return losses * np.exp(scatter) if fit.space == "log" else losses + scatter
