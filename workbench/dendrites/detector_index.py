@@ -20,11 +20,13 @@ import numpy as np
 
 from workbench.dendrites.detector_confirm import confirmed
 from workbench.dendrites.detector_gather import aligned
+from workbench.dendrites.detector_lanes import fetch
 from workbench.dendrites.detector_visits import MADE_OF, any_flag, fill, visit
 
 PART = 1 << 15
 CANDIDATES_AT_ONCE = 1 << 16
 LOOK = 512
+LINE = 32  # members of two bytes
 
 
 class Index(NamedTuple):
@@ -134,6 +136,12 @@ def _counting(made_of: int) -> Any:
                     return part, row, found
                 fill(words, fresh)
                 for place in range(patterns.shape[1]):
+                    # The list of the cell after the next is on its way while this one is counted.
+                    cell = np.int64(patterns[row, min(place + 2, patterns.shape[1] - 1)])
+                    if cell < cells:
+                        at = cell * parts + part
+                        for line in range(np.int64(starts[at]), np.int64(starts[at + 1]), LINE):
+                            fetch(members, line)
                     cell = np.int64(patterns[row, place])
                     if cell < cells:
                         at = cell * parts + part

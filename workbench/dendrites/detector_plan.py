@@ -75,10 +75,15 @@ class Plan(NamedTuple):
         return self.why
 
 
+def groups(threshold: int) -> int:
+    """Groups of synapses of which a match has two pairs within groups; for 2, one pair."""
+    return max(1, threshold - 2)
+
+
 def pairs(synapses: int, threshold: int) -> int:
-    """Pairs that a segment stores: those within threshold - 1 groups of nearly equal size."""
-    size, larger = divmod(synapses, threshold - 1)
-    return larger * size + (threshold - 1) * size * (size - 1) // 2
+    """Pairs that a segment stores: those within `groups` of nearly equal size."""
+    size, larger = divmod(synapses, groups(threshold))
+    return larger * size + groups(threshold) * size * (size - 1) // 2
 
 
 @lru_cache(maxsize=1024)
