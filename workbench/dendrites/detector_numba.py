@@ -172,7 +172,8 @@ class NumbaSearch:
         parts = max(
             -(-size * rows // ROWS_AT_ONCE), SPANS_A_THREAD * (self._threads > 1) * self._threads, 1
         )
-        bounds = np.linspace(0, size, min(parts, max(size, 1)) + 1).astype(int).tolist()
+        parts = min(parts, max(size, 1))
+        bounds = [size * part // parts for part in range(parts + 1)]
         yield from zip(bounds, bounds[1:], strict=False)
 
 

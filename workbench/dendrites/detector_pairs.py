@@ -24,7 +24,7 @@ from typing import NamedTuple, no_type_check
 import numba
 import numpy as np
 
-from workbench.dendrites.detector_confirm import confirmed
+from workbench.dendrites.detector_confirm import mark
 from workbench.dendrites.detector_lanes import MADE_OF, fetch
 from workbench.dendrites.detector_plan import groups, pairs
 from workbench.dendrites.detector_spare import Spare
@@ -37,7 +37,7 @@ PARTS = 1 << 8
 class PairIndex(NamedTuple):
     """The members of each bucket of pairs, bounded by `starts`; 2^bits buckets, or if 0 all pairs.
 
-    `spare` holds two bitmaps of the segments, cleared.
+    `spare` holds two bitmaps of the segments, and a byte for each cell, all cleared.
     """
 
     starts: np.ndarray
@@ -60,8 +60,10 @@ def paired(lists: np.ndarray, cells: int, threshold: int) -> PairIndex:
     shift = max(0, (buckets - 1).bit_length() - PARTS.bit_length() + 1)
     starts = np.zeros(buckets + 2, np.uint32 if size < 1 << 32 else np.uint64)
     entries = np.empty(size, np.int64)
-    members = _pair(lists, cells, groups(threshold), bits, shift, starts, entries)
-    spare = Spare(lambda: np.zeros((2, segments // 64 + 1), np.uint64))
+    members = np.empty(size, np.uint32)
+    _pair(lists, cells, groups(threshold), bits, shift, starts, entries, members)
+    maps = (2, segments // 64 + 1), np.uint64
+    spare = Spare(lambda: (np.zeros(*maps), np.zeros(cells, np.uint8)))
     return PairIndex(starts[:-1], members, bits, spare)
 
 
@@ -77,18 +79,14 @@ def matches(
         cells: cells in the population.
         threshold: least overlap, [2, synapses].
     """
-    active = patterns.shape[1]
-    first, last = (np.empty(active * (active - 1) // 2, index.starts.dtype) for _ in range(2))
+    keys = np.empty((2, patterns.shape[1] * (patterns.shape[1] - 1) // 2), index.starts.dtype)
     for row in range(patterns.shape[0]):
-        hits = _look_up(index.starts, index.bits, patterns, row, cells, first, last)
-        with index.spare.one() as (once, twice):
-            candidates = np.empty(min(hits, lists.shape[0]), np.int64)
-            size = _again(index.members, first, last, threshold > 2, once, twice, candidates)
-        # Sorted also for the reader: rows near each other share what is fetched.
-        candidates = np.sort(candidates[:size])
-        one = patterns[row : row + 1]
-        zeros = np.zeros(size, np.int64)
-        _, segment = confirmed(lists, one, cells, threshold, zeros, candidates)
+        with index.spare.one() as (maps, active):
+            segment, hits = _matching(
+                *index[:3], lists, lists.reshape(-1), patterns, row, cells, threshold, keys, maps,
+                active,
+            )  # fmt: skip
+        segment.sort()
         yield np.full(segment.size, row), segment, hits
 
 
@@ -103,7 +101,7 @@ def _bucket(x, y, bits):
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _pair(lists, cells, dealt, bits, shift, starts, entries):
+def _pair(lists, cells, dealt, bits, shift, starts, entries, members):
     """Members by bucket: entries by the buckets' high bits first, then within each such part.
 
     Random writes to memory take ten times as long as these two rounds within the cache. `starts`,
@@ -128,7 +126,6 @@ def _pair(lists, cells, dealt, bits, shift, starts, entries):
         if not writing:
             for part in range(PARTS + 1):
                 parts[part + 1] += parts[part]
-    members = np.empty(parts[PARTS], np.uint32)
     total = 0
     for part in range(PARTS):
         for entry in entries[parts[part] : parts[part + 1]]:
@@ -140,45 +137,65 @@ def _pair(lists, cells, dealt, bits, shift, starts, entries):
             place = (entry >> 32) + 1
             members[starts[place]] = entry & 0xFFFFFFFF
             starts[place] += 1
-    return members
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _look_up(starts, bits, patterns, row, cells, first, last):
-    """Bounds of each pair's members, and how many members there are in all."""
-    size, key = 0, 0
-    first[:] = 0
-    last[:] = 0
+def _matching(
+    starts, members, bits, lists, flat, patterns, row, cells, threshold, keys, maps, active
+):  # fmt: skip
+    """Segments that match one pattern, in any order, and how many entries its pairs lead to.
+
+    `keys` is room for the bounds of each pair's members; `maps`, of a bit a segment, and `active`,
+    of a byte a cell, are cleared again.
+    """
+    hits, size, _ = 0, 0, MADE_OF
     for i in range(patterns.shape[1]):
         for j in range(i):
             x, y = patterns[row, i], patterns[row, j]
             if max(x, y) < cells:
                 bucket = _bucket(x, y, bits)
-                first[key], last[key] = starts[bucket], starts[bucket + 1]
-                size += last[key] - first[key]
-                key += 1
-    return size
+                keys[0, size], keys[1, size] = starts[bucket], starts[bucket + 1]
+                hits += keys[1, size] - keys[0, size]
+                size += 1
+    candidates = np.empty(min(hits, lists.shape[0]), np.int64)
+    found = _candidates(members, keys[:, :size], threshold > 2, maps, candidates)
+    mark(patterns, row, cells, active, 1)
+    kept = 0
+    for candidate in range(found):
+        ahead = candidates[min(candidate + AHEAD, found - 1)] * lists.shape[1]
+        fetch(flat, ahead)
+        fetch(flat, ahead + lists.shape[1] - 1)
+        overlap = 0
+        for synapse in range(lists.shape[1]):
+            cell = lists[candidates[candidate], synapse]
+            if cell < cells:
+                overlap += active[cell]
+        if overlap >= threshold:
+            candidates[kept] = candidates[candidate]
+            kept += 1
+    mark(patterns, row, cells, active, 0)
+    return candidates[:kept], hits
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _again(members, first, last, both, once, twice, candidates):
-    """Lists each member once: at its second time if `both`, else at its first; clears the maps."""
-    found, _ = 0, MADE_OF
-    for key in range(first.shape[0]):
-        fetch(members, np.int64(first[min(key + AHEAD, first.shape[0] - 1)]))
-        for place in range(first[key], last[key]):
+def _candidates(members, keys, both, maps, candidates):
+    """Lists members that two keys lead to if `both`, else one, each once; returns how many."""
+    size, found = keys.shape[1], 0
+    for key in range(size):
+        fetch(members, np.int64(keys[0, min(key + AHEAD, size - 1)]))
+        for place in range(keys[0, key], keys[1, key]):
             member = members[place]
             word, bit = member >> np.uint32(6), np.uint64(1) << np.uint64(member & np.uint32(63))
-            if both and not once[word] & bit:
-                once[word] |= bit
-            elif not twice[word] & bit:
-                twice[word] |= bit
+            if both and not maps[0, word] & bit:
+                maps[0, word] |= bit
+            elif not maps[1, word] & bit:
+                maps[1, word] |= bit
                 candidates[found] = member
                 found += 1
-    for key in range(first.shape[0]):
-        for place in range(first[key], last[key]):
+    for key in range(size):
+        for place in range(keys[0, key], keys[1, key]):
             word = members[place] >> np.uint32(6)
-            once[word] = twice[word] = 0
+            maps[0, word] = maps[1, word] = 0
     return found

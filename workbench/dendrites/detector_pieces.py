@@ -30,6 +30,8 @@ def in_order(pieces: Iterable[Piece], patterns: int) -> Piece:
     empty = np.zeros(0, np.int64)
     columns = zip((empty, empty), *pieces, strict=True)
     pattern, segment = (np.concatenate(column) for column in columns)
+    if patterns <= 1:
+        return pattern, segment
     # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
     key = pattern.astype(np.min_scalar_type(max(patterns - 1, 0)))
     order = np.argsort(key, kind="stable")

@@ -2,7 +2,7 @@
 
     gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · again)
     index:  patterns · segments · (m · ρ · visit + sweep + P(m, 1) · candidate)
-    pairs:  patterns · (active² / 2 · key + segments · pairs · ρ² · candidate)
+    pairs:  patterns · (active² / 2 · key + hits · hit + again · candidate), hits = segments · pairs · ρ²
 
 with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, and P the
 chance that random cells pass the first count, P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
@@ -43,7 +43,8 @@ class Rates(NamedTuple):
 
     `row[w][c]`: a segment's row of WORDS[w] words from a table of CELLS[c] rows, added; `again`: a
     synapse of a lane counted again; `visit`: a counter; `sweep`: a segment's counter cleared and
-    looked at; `candidate`: a segment of a pair; `key`: a pair looked up; `call`: a task.
+    looked at; `candidate`: a segment counted by itself; `key`: a pair looked up; `hit`: an entry of
+    a pair, marked; `call`: a task.
     """
 
     row: tuple[tuple[float, ...], ...]
@@ -52,6 +53,7 @@ class Rates(NamedTuple):
     sweep: float
     candidate: float
     key: float
+    hit: float
     call: float
 
 
@@ -155,11 +157,25 @@ def _indexes(problem: Problem, rates: Rates, wary: bool, split: int) -> Iterator
         yield Plan("index", tested, 0, 1, tested, 1e-9 * cost, text)
     if problem.threshold >= 2:
         stored = pairs(every, problem.threshold)
-        candidates = problem.segments * stored * problem.share**2
         keys = problem.active * (problem.active - 1) / 2
-        cost = problem.patterns * (keys * rates.key + candidates * rates.candidate + rates.call)
-        text = f"pairs: {stored} a segment, {candidates:.3g} candidates a pattern"
-        yield Plan("pairs", every, 0, 1, stored, 1e-9 * cost, text)
+        hits = problem.segments * stored * problem.share**2
+        again = _second_hits(problem, stored)
+        cost = keys * rates.key + hits * rates.hit + again * rates.candidate + rates.call
+        text = f"pairs: {stored} a segment, {hits:.3g} entries and {again:.3g} candidates a pattern"
+        yield Plan("pairs", every, 0, 1, stored, 1e-9 * problem.patterns * cost, text)
+
+
+def _second_hits(problem: Problem, stored: int) -> float:
+    """Random segments that two pairs of a pattern lead to, two apart or three synapses in a group.
+
+    For a threshold of 2, those that one pair leads to.
+    """
+    one = stored * problem.share**2
+    if problem.threshold == 2:
+        return problem.segments * min(1.0, one)
+    size, larger = divmod(problem.synapses, groups(problem.threshold))
+    threes = larger * comb(size + 1, 3) + (groups(problem.threshold) - larger) * comb(size, 3)
+    return problem.segments * min(1.0, one**2 / 2 + threes * problem.share**3)
 
 
 def _passing(problem: Problem, tested: int, group: int) -> float:
