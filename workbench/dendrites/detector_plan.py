@@ -2,7 +2,7 @@
 
     gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · again)
     index:  patterns · segments · (m · ρ · visit + sweep + P(m, 1) · candidate)
-    pairs:  patterns · (active² / 2 · key + hits · hit + again · candidate), hits = segments · pairs · ρ²
+    pairs:  patterns · (active² / 2 · key + segments · pairs · ρ² · hit + again · candidate)
 
 with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, and P the
 chance that random cells pass the first count, P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).

@@ -28,7 +28,7 @@ VERSION = 3
 
 @cache
 def rates() -> Rates:
-    """The rates of this machine, from the file or by measuring them, which takes a tenth of a second.
+    """The rates of this machine, from the file or by measuring them, which takes 0.1 s.
 
     The first time on a machine it takes longer, for Numba compiles the methods.
     """
