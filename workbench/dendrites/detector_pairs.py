@@ -9,9 +9,9 @@ random patterns lead to
 
     hits = segments · Σ_groups size · (size - 1) / 2 · (active / cells)²
 
-entries, of which about hits² / (2 · segments) are second ones, whose overlaps are counted.
-Keys are the pairs' numbers, or hashed if there are many more of them than entries; pairs that fall
-together only add hits.
+entries, of which about hits² / (2 · segments) are second ones, whose overlaps are counted. Where
+far more pairs can be than there are entries, keys are hashed; pairs that fall together only add
+hits.
 
 Source: by the pigeonhole, as multi-index hashing (Norouzi, Punjani & Fleet 2012), with two holes.
 """
@@ -26,7 +26,7 @@ import numpy as np
 
 from workbench.dendrites.detector_confirm import mark
 from workbench.dendrites.detector_lanes import MADE_OF, fetch
-from workbench.dendrites.detector_plan import groups, pairs
+from workbench.dendrites.detector_plan import buckets, groups, pairs
 from workbench.dendrites.detector_spare import Spare
 
 ODD_FRACTION = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Fibonacci hashing
@@ -53,12 +53,10 @@ def paired(lists: np.ndarray, cells: int, threshold: int) -> PairIndex:
     """
     segments, synapses = lists.shape
     size = segments * pairs(synapses, threshold)
-    buckets, bits = cells * (cells + 1) // 2, 0
-    if buckets > max(2 * size, 1 << 12):
-        bits = min(max(1, size.bit_length() - 1), 31)
-        buckets = 1 << bits
-    shift = max(0, (buckets - 1).bit_length() - PARTS.bit_length() + 1)
-    starts = np.zeros(buckets + 2, np.uint32 if size < 1 << 32 else np.uint64)
+    places = buckets(cells, size)
+    bits = 0 if places == cells * (cells + 1) // 2 else places.bit_length() - 1
+    shift = max(0, (places - 1).bit_length() - PARTS.bit_length() + 1)
+    starts = np.zeros(places + 2, np.uint32 if size < 1 << 32 else np.uint64)
     entries = np.empty(size, np.int64)
     members = np.empty(size, np.uint32)
     _pair(lists, cells, groups(threshold), bits, shift, starts, entries, members)
