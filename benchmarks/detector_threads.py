@@ -7,60 +7,43 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from workbench.dendrites import detector_gather, detector_linear
+from workbench.dendrites import detector_gather
 from workbench.dendrites.detector import Detector
 
-ROUNDS = 15
 
-
-def median(work):
-    """Median seconds of some runs, after one that may compile."""
-    work()
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def threads_bound(case, threads):
+def threads_bound(case, threads, rounds=30):
     """How much faster so many threads can be than one, by Amdahl's law with a measured machine.
 
-    `alone_s` is what one thread does: patterns copied and checked, the tables, matches put in
-    order. `gain` is how many times the work so many threads get done with the gather alone, each
-    with its own copy of the work, for which none waits.
+    `alone_s` is what a call takes besides the gather: patterns checked, tables made, matches put in
+    order. `gain` is how many times the work so many threads get done with the gather, each with
+    all of it, so that none waits for another.
     """
     patterns, segments = case.draw()
     detector = Detector(segments, case.cells, case.threshold, "gather", threads=1)
-    plan, matches = detector.plan(patterns), detector.matches(patterns)
-    rows = patterns.astype(np.uint16)
+    detector.matches(patterns)
+    plan, rows = detector.plan(patterns), patterns.astype(np.uint16)
     tiles = detector_gather.tiled(segments.astype(np.uint16), case.cells)
-    each = 64 * plan.words * plan.group
-
-    def tables():
-        return [
-            detector_gather.table(rows, first, plan.words, plan.group, case.cells)
-            for first in range(0, len(rows), each)
-        ]
-
-    made = tables()
-    mixed = np.random.default_rng(0).permutation(len(matches.pattern))
-    mixed = matches.pattern[mixed], matches.segment[mixed], len(patterns)
-    checked = patterns, rows, case.cells, case.cells - 1
-    alone = (
-        median(lambda: detector_linear.copied(*checked))
-        + median(tables)
-        + median(lambda: detector_linear.by_pattern(*mixed))
-    )
+    made = [
+        detector_gather.table(rows, first, plan.words, plan.group, case.cells)
+        for first in range(0, len(rows), 64 * plan.words * plan.group)
+    ]
 
     def search(_):
         for table in made:
             span = 0, tiles.cells.shape[0]
             list(detector_gather.matches(tiles, span, table, plan.tested, case.threshold))
 
+    times = {"whole": [], "one": [], "many": []}
     with ThreadPoolExecutor(threads) as pool:
-        one = median(lambda: list(pool.map(search, range(1))))
-        many = median(lambda: list(pool.map(search, range(threads))))
-    gain = threads * one / many
-    return {"alone_s": alone, "gain": gain, "bound": (alone + one) / (alone + one / gain)}
+        for _ in range(rounds + 1):
+            for name, work in (
+                ("whole", lambda: detector.matches(patterns)),
+                ("one", lambda: list(pool.map(search, range(1)))),
+                ("many", lambda: list(pool.map(search, range(threads)))),
+            ):
+                start = time.perf_counter()
+                work()
+                times[name].append(time.perf_counter() - start)
+    whole, one, many = (float(np.median(taken[1:])) for taken in times.values())
+    gain, alone = threads * one / many, max(0.0, whole - one)
+    return {"alone_s": alone, "gain": gain, "bound": whole / (alone + (whole - alone) / gain)}
