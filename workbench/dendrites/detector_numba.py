@@ -200,7 +200,8 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
     try:
         while True:
             while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
-                waiting.append(_Ahead(task, pool.submit(_some, task)))
+                # The first is the caller's own, whom it would cost time to take it back.
+                waiting.append(_Ahead(task, pool.submit(_some, task) if waiting else Future()))
             if not waiting:
                 return
             for ahead in waiting:
