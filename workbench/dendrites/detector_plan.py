@@ -91,7 +91,9 @@ def pairs(synapses: int, threshold: int) -> int:
 def buckets(cells: int, entries: int) -> int:
     """Buckets for so many pairs of cells: one for each that can be, or fewer, a power of two."""
     every = cells * (cells + 1) // 2
-    return every if every <= max(2 * entries, 1 << 12) else 1 << min(max(entries.bit_length(), 1), 31)
+    return (
+        every if every <= max(2 * entries, 1 << 12) else 1 << min(max(entries.bit_length(), 1), 31)
+    )
 
 
 @lru_cache(maxsize=1024)
