@@ -36,7 +36,7 @@ def test_a_method_with_another_list_fails_the_run(monkeypatch):
 
 
 def test_a_method_leaves_the_race_when_it_takes_too_long(monkeypatch):
-    monkeypatch.setattr(race, "PATIENCE", 0.0)
+    monkeypatch.setattr(_race_methods, "PATIENCE", 0.0)
     result = race.run(Params(**SMALL))
     for median in race.medians(result).values():
         assert np.isfinite(median[0])
@@ -91,7 +91,7 @@ def test_populations_of_all_sizes_that_hold_a_segment(monkeypatch):
         assert (ends[0] <= median).all()
         assert (median <= ends[1]).all()
         assert cells.size
-    monkeypatch.setattr(race, "PATIENCE", 0.0)
+    monkeypatch.setattr(_race_methods, "PATIENCE", 0.0)
     late = race.size_lines(race.over_cells(params))
     assert late["gather"][0].size == 5
     assert late["pair index"][0].size == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
@@ -18,6 +18,9 @@ FAST = ("gather", "inverted index", "pair index")
 # Copied to see what a byte takes: far larger than any cache, and small enough for the second one.
 MEMORY, CACHE = 1 << 27, 1 << 18
 MOST_PAIRS = 80_000_000
+# A method leaves the race at the batch that would take it longer than this, in seconds.
+PATIENCE = 0.25
+COMPARED = 16
 
 
 def methods(params: Parameters, segments: np.ndarray) -> dict[str, Callable[[np.ndarray], Any]]:
@@ -136,3 +139,42 @@ def copy_rates(rounds: int) -> Float[np.ndarray, 2]:
             times.append((time.perf_counter_ns() - start) / repeats)
         rates.append(2 * size / np.median(times))
     return np.array(rates)
+
+
+def compared(methods: dict[str, Callable[[np.ndarray], Any]], shown: np.ndarray) -> int:
+    """How many pairs match, after every method has given the same list.
+
+    The slow methods are held to the first patterns, of which half are near a stored one.
+    """
+    whole = methods["gather"](shown)
+    part = methods["gather"](shown[:COMPARED])
+    for name, method in methods.items():
+        wanted, found = (whole, method(shown)) if name in FAST else (part, method(shown[:COMPARED]))
+        if not all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)):
+            raise RuntimeError(f"{name} found another list of matches than the gather did")
+    return len(whole[0])
+
+
+def times(
+    methods: dict[str, Callable[[np.ndarray], Any]],
+    shown: np.ndarray,
+    batches: Int[np.ndarray, " batches"],
+    rounds: int,
+) -> dict[str, Float[np.ndarray, "batches rounds"]]:
+    """Seconds by method, batch and round, the methods taking turns; NaN where one had left."""
+    times = {name: np.full((len(batches), rounds), np.nan) for name in methods}
+    for round in range(rounds):
+        for name, method in methods.items():
+            each = 0.0
+            for place, batch in enumerate(batches):
+                if each * batch > PATIENCE:
+                    break
+                times[name][place, round] = seconds(method, shown[:batch])
+                each = times[name][place, round] / batch
+    return times
+
+
+def seconds(method: Callable[[np.ndarray], Any], patterns: np.ndarray) -> float:
+    start = time.perf_counter()
+    method(patterns)
+    return time.perf_counter() - start

@@ -11,8 +11,6 @@ Source:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,9 +26,6 @@ from workbench.knobs import Knobs, knob
 
 PAPER = "Ahmad & Hawkins (2016)"
 RARE, EVENTS = 1e-9, 100
-# A method leaves the race at the batch that would take it longer than this, in seconds.
-PATIENCE = 0.25
-COMPARED = 16
 # The scan keeps every segment as a row of bits: half a gigabyte.
 MOST_BITS = 2**32
 SIZES = (256, 1024, 4096, 16_384, 65_536)
@@ -99,13 +94,14 @@ def run(params: Params) -> Result:
     """The race: every method on every batch, after all have given the identical list."""
     segments, shown = _drawn(params)
     methods = exact.methods(params, segments)
-    matches = _compared(methods, shown)
+    matches = exact.compared(methods, shown)
     batches = np.unique(np.geomspace(1, params.patterns, 6).round().astype(np.int64))
-    times = _times(methods, shown, batches, params.rounds)
+    times = exact.times(methods, shown, batches, params.rounds)
     detectors = exact.detectors(params, segments)
     histogram = Detector(segments, params.cells, params.threshold).overlap_histogram
     rate = [
-        len(shown) * params.segments / _seconds(histogram, shown) for _ in range(params.rounds + 1)
+        len(shown) * params.segments / exact.seconds(histogram, shown)
+        for _ in range(params.rounds + 1)
     ]
     moved = {}
     for name in methods:
@@ -144,10 +140,10 @@ def over_cells(params: Params) -> Sizes:
         methods = {
             name: each.matches
             for name, each in detectors.items()
-            if name == "gather" or each.plan(shown).seconds < PATIENCE
+            if name == "gather" or each.plan(shown).seconds < exact.PATIENCE
         }
-        _compared(methods, shown)
-        times = _times(methods, shown, np.array([len(shown)]), here.rounds)
+        exact.compared(methods, shown)
+        times = exact.times(methods, shown, np.array([len(shown)]), here.rounds)
         late = np.full((1, here.rounds), np.nan)
         for name in detectors:
             each = times.get(name, late)[0] * 1e9 / (len(shown) * here.segments)
@@ -163,41 +159,6 @@ def _drawn(params: Params) -> tuple[np.ndarray, np.ndarray]:
     return segments, _shown(params, stored, second, third)
 
 
-def _compared(methods: dict[str, Callable[[np.ndarray], Any]], shown: np.ndarray) -> int:
-    """How many pairs match, after every method has given the same list.
-
-    The slow methods are held to the first patterns, of which half are near a stored one.
-    """
-    whole = methods["gather"](shown)
-    part = methods["gather"](shown[:COMPARED])
-    for name, method in methods.items():
-        wanted, found = (
-            (whole, method(shown)) if name in exact.FAST else (part, method(shown[:COMPARED]))
-        )
-        if not all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)):
-            raise RuntimeError(f"{name} found another list of matches than the gather did")
-    return len(whole[0])
-
-
-def _times(
-    methods: dict[str, Callable[[np.ndarray], Any]],
-    shown: np.ndarray,
-    batches: Int[np.ndarray, " batches"],
-    rounds: int,
-) -> dict[str, Float[np.ndarray, "batches rounds"]]:
-    """Seconds by method, batch and round, the methods taking turns; NaN where one had left."""
-    times = {name: np.full((len(batches), rounds), np.nan) for name in methods}
-    for round in range(rounds):
-        for name, method in methods.items():
-            each = 0.0
-            for place, batch in enumerate(batches):
-                if each * batch > PATIENCE:
-                    break
-                times[name][place, round] = _seconds(method, shown[:batch])
-                each = times[name][place, round] / batch
-    return times
-
-
 def _shown(params: Params, stored: Any, choose: Any, draw: Any) -> np.ndarray:
     """Patterns to show: half of them stored ones with cells moved, so that some pairs match."""
     known = params.patterns // 2
@@ -207,12 +168,6 @@ def _shown(params: Params, stored: Any, choose: Any, draw: Any) -> np.ndarray:
     far = codes.patterns(draw, params.patterns - known, params.cells, params.active)
     mixed = np.concatenate([far, near])
     return mixed[np.argsort(np.arange(len(mixed)) % max(1, len(far)), kind="stable")]
-
-
-def _seconds(method: Callable[[np.ndarray], Any], patterns: np.ndarray) -> float:
-    start = time.perf_counter()
-    method(patterns)
-    return time.perf_counter() - start
 
 
 def over_floor(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray]]:
