@@ -227,8 +227,8 @@ def main():
             print(f"  reading its rows alone would allow {limit:.1f} G pairs/s; {share['plan']}")
             if threads > 1:
                 print(
-                    "  {alone_s:.2g} s are one thread's, and threads apart get {gain:.2f} times the"
-                    " work done: at most {bound:.2f} x".format(
+                    "  {alone_s:.2g} s are one thread's, {handed_s:.2g} s go into handing over, and"
+                    " threads apart get {gain:.2f} times the work done: at most {bound:.2f} x".format(
                         **record["races"][-1]["threads_bound"]
                     )
                 )
