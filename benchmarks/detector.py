@@ -226,11 +226,11 @@ def main():
             limit = 1e-9 * share["pairs_per_s_if_only_reading"]
             print(f"  reading its rows alone would allow {limit:.1f} G pairs/s; {share['plan']}")
             if threads > 1:
+                told = record["races"][-1]["threads_bound"]
                 print(
-                    "  {alone_s:.2g} s are one thread's, {handed_s:.2g} s go into handing over, and"
-                    " threads apart get {gain:.2f} times the work done: at most {bound:.2f} x".format(
-                        **record["races"][-1]["threads_bound"]
-                    )
+                    f"  {told['alone_s']:.2g} s are one thread's, {told['handed_s']:.2g} s go into"
+                    f" handing over, and threads apart get {told['gain']:.2f} times the work done:"
+                    f" at most {told['bound']:.2f} x"
                 )
         result = single(one, asked.rounds, threads)
         record["races"].append({"threads": threads, **result})
