@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from detector_peers import Faiss, NumpyScan, Ours, Scipy, SparseDotTopn
 from detector_reads import processors, read_rates
+from detector_threads import threads_bound
 
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.detector_rates import rates
@@ -218,10 +219,19 @@ def main():
         for case, peers in cases:
             result = race(case, contestants(threads, peers), asked.rounds)
             record["races"].append({"threads": threads, **result, "bound": bound(case)})
+            if threads > 1:
+                record["races"][-1]["threads_bound"] = threads_bound(case, threads)
             table(result, threads)
             share = record["races"][-1]["bound"]
             limit = 1e-9 * share["pairs_per_s_if_only_reading"]
             print(f"  reading its rows alone would allow {limit:.1f} G pairs/s; {share['plan']}")
+            if threads > 1:
+                told = record["races"][-1]["threads_bound"]
+                print(
+                    f"  {told['alone_s']:.2g} s are one thread's, {told['handed_s']:.2g} s go into"
+                    f" handing over, and threads apart get {told['gain']:.2f} times the work done:"
+                    f" at most {told['bound']:.2f} x"
+                )
         result = single(one, asked.rounds, threads)
         record["races"].append({"threads": threads, **result})
         table(result, threads)

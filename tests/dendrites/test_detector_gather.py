@@ -10,7 +10,7 @@ from workbench.dendrites.detector import Detector
 from workbench.dendrites.detector_plan import Problem, Rates, plans
 
 MAIN = Problem(2048, 40, 20, 12, 200_000, 512)
-RATES = Rates(((0.5,) * 3, (0.6,) * 3, (0.7,) * 3, (0.8,) * 3), 7, 0.8, 0.02, 40, 6, 30_000)
+RATES = Rates(((0.5,) * 3, (0.6,) * 3, (0.7,) * 3, (0.8,) * 3), 7, 0.8, 0.02, 40, 6, 10, 30_000)
 
 
 @pytest.mark.parametrize("words", [1, 2, 4, 8])

@@ -19,7 +19,8 @@ CELLS = 300
 def crowd(monkeypatch):
     """Many segments in several blocks and spans."""
     monkeypatch.setattr(detector_store, "BLOCK", 3000)
-    monkeypatch.setattr(detector_numba, "ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(detector_numba, "SHORT", 1e-9)
+    monkeypatch.setattr(detector_numba, "LONG", 1e-5)
     monkeypatch.setattr(detector_numba, "PATTERNS_AT_ONCE", 90)
     rng = np.random.default_rng(8)
     segments = rng.random((10_001, CELLS)).argsort(axis=1)[:, :20].astype(np.uint16)

@@ -135,7 +135,7 @@ class Detector:
             ValueError: if an index is outside [0, cells) or stands twice in a row.
         """
         rows = self._checked(patterns)
-        return Matches(*detector_pieces.in_order(self._pieces(rows), rows.shape[0]))
+        return self._in_order(self._pieces(rows), rows.shape[0])
 
     def stream(self, patterns: Rows | Iterable[Rows], progress: bool = True) -> Iterator[Matches]:
         """The matches piece by piece, in bounded memory whatever their number.
@@ -157,7 +157,7 @@ class Detector:
             for batch in detector_pieces.batches(patterns):
                 rows = self._checked(batch)
                 for piece in self._pieces(rows):
-                    pattern, segment = detector_pieces.in_order([piece], rows.shape[0])
+                    pattern, segment = self._in_order([piece], rows.shape[0])
                     yield Matches(pattern + done, segment)
                 done += rows.shape[0]
                 bar.update(rows.shape[0])
@@ -252,7 +252,6 @@ class Detector:
             from workbench.dendrites.detector_cuda import CudaSearch
 
             return CudaSearch(self._store)
-        # Numba takes longer to import than all primitives together.
         from workbench.dendrites.detector_numba import NumbaSearch
 
         return NumbaSearch(self._store, self._method, self._threads)
@@ -275,9 +274,20 @@ class Detector:
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:
-        if self._method in ("plain", "cuda"):
+        if not self._compiled:
             return detector_rows.checked(name, rows, self._cells, self._padding)
-        # As the engine's, this import waits until it is needed.
-        from workbench.dendrites.detector_repeats import repeated
+        from workbench.dendrites.detector_linear import copied
 
-        return detector_rows.checked(name, rows, self._cells, self._padding, repeated)
+        return detector_rows.checked(name, rows, self._cells, self._padding, copied)
+
+    def _in_order(self, pieces: Iterable[tuple], patterns: int) -> Matches:
+        if not self._compiled:
+            return Matches(*detector_pieces.in_order(pieces, patterns))
+        from workbench.dendrites.detector_linear import by_pattern
+
+        return Matches(*detector_pieces.in_order(pieces, patterns, by_pattern))
+
+    @property
+    def _compiled(self) -> bool:
+        # Numba takes longer to import than all primitives together.
+        return self._method not in ("plain", "cuda")

@@ -46,9 +46,9 @@ def _confirm(lists, flat, patterns, cells, threshold, pattern, segment, active, 
         fetch(flat, ahead + synapses - 1)
         if pattern[candidate] != row:
             if row >= 0:
-                _mark(patterns, row, cells, active, 0)
+                mark(patterns, row, cells, active, 0)
             row = pattern[candidate]
-            _mark(patterns, row, cells, active, 1)
+            mark(patterns, row, cells, active, 1)
         overlap = 0
         for synapse in range(synapses):
             overlap += active[lists[segment[candidate], synapse]]
@@ -57,7 +57,8 @@ def _confirm(lists, flat, patterns, cells, threshold, pattern, segment, active, 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _mark(patterns, row, cells, active, value):
+def mark(patterns, row, cells, active, value):
+    """Sets the places of the pattern's cells, leaving out those past all others."""
     for place in range(patterns.shape[1]):
         if patterns[row, place] < cells:
             active[patterns[row, place]] = value

@@ -5,6 +5,7 @@ The kernel's text is `detector_gather.cu`, what one of its threads computes `det
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -113,5 +114,8 @@ def _kernel(xp: Any, lists: Array, size: int) -> tuple[Any, int]:
 
 @cache
 def _compiled(xp: Any, told: tuple[str, ...]) -> Any:
-    module = xp.RawModule(code=SOURCE.read_text(), options=(*told, f"-I{SOURCE.parent}"))
+    # CuPy's cache knows a kernel by its text, and does not look into the header.
+    header = zlib.crc32(SOURCE.with_suffix(".h").read_bytes())
+    text = f"{SOURCE.read_text()}\n// header {header:08x}\n"
+    module = xp.RawModule(code=text, options=(*told, f"-I{SOURCE.parent}"))
     return module.get_function("gather")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from math import prod
 from typing import Any, NamedTuple, no_type_check
 
 import numba
@@ -24,6 +25,7 @@ import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
 from workbench.dendrites.detector_lanes import CHUNK, MADE_OF, TILE, WORDS, fetch, reached, tallied
+from workbench.dendrites.detector_spare import Spare
 
 LANES_AT_ONCE = 1 << 16
 AHEAD, LINE = 8, 32  # cells of two bytes
@@ -43,7 +45,7 @@ class Table(NamedTuple):
 
 def aligned(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     """Zeros that start at a cache line, so that a vector never lies across two."""
-    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    size = prod(shape) * np.dtype(kind).itemsize
     raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + size].view(kind).reshape(shape)
@@ -95,24 +97,29 @@ def matches(
     words = made.rows.shape[1]
     kernel = _reaching(words, tested % CHUNK, tested.bit_length(), MADE_OF)
     bound = threshold - max(0, tiles.synapses - tested)
-    out = aligned((TILE, WORDS), np.uint64)
-    lane, segment = (np.empty(LANES_AT_ONCE, np.int64) for _ in range(2))
     start = span[0]
     while start < span[1]:
-        start, size = kernel(
-            made.rows, tiles.cells, start, span[1], tiles.segments, tested // CHUNK, bound, out,
-            lane, segment,
-        )  # fmt: skip
-        if made.group == 1 and bound == threshold:
-            yield lane[:size] + made.first, segment[:size].copy(), 0
-        else:
-            yield from _confirmed(tiles, made, threshold, lane[:size], segment[:size])
+        with _SPARE.one() as (out, lane, segment, *found):
+            start, size = kernel(
+                made.rows, tiles.cells, start, span[1], tiles.segments, tested // CHUNK, bound, out,
+                lane, segment,
+            )  # fmt: skip
+            if made.group == 1 and bound == threshold:
+                pieces = [(lane[:size] + made.first, segment[:size].copy(), 0)]
+            else:
+                pieces = _confirmed(tiles, made, threshold, lane[:size], segment[:size], *found)
+            yield from pieces
 
 
 def _confirmed(
-    tiles: Tiles, made: Table, threshold: int, lane: np.ndarray, segment: np.ndarray
+    tiles: Tiles,
+    made: Table,
+    threshold: int,
+    lane: np.ndarray,
+    segment: np.ndarray,
+    pattern: np.ndarray,
+    matched: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    pattern, matched = (np.empty(LANES_AT_ONCE, np.int64) for _ in range(2))
     done = 0
     while done < lane.shape[0]:
         start = done
@@ -120,6 +127,15 @@ def _confirmed(
             made.fine, tiles.cells, lane, segment, start, made.group, threshold, pattern, matched
         )
         yield pattern[:size] + made.first, matched[:size].copy(), done - start
+
+
+def _work() -> tuple[np.ndarray, ...]:
+    """A tile's result, and room for lanes and for matches."""
+    room = (np.empty(LANES_AT_ONCE, np.int64) for _ in range(4))
+    return aligned((TILE, WORDS), np.uint64), *room
+
+
+_SPARE = Spare(_work)
 
 
 def tally(tiles: Tiles, span: tuple[int, int], made: Table) -> np.ndarray:

@@ -20,11 +20,14 @@ import numpy as np
 
 from workbench.dendrites.detector_confirm import confirmed
 from workbench.dendrites.detector_gather import aligned
+from workbench.dendrites.detector_lanes import fetch
+from workbench.dendrites.detector_spare import Spare
 from workbench.dendrites.detector_visits import MADE_OF, any_flag, fill, visit
 
 PART = 1 << 15
 CANDIDATES_AT_ONCE = 1 << 16
 LOOK = 512
+LINE = 32  # members of two bytes
 
 
 class Index(NamedTuple):
@@ -70,25 +73,32 @@ def matches(
     bound = threshold - (lists.shape[1] - tested)
     one, two = indexes[0], indexes[-1] if len(indexes) > 1 else Index(*_NOTHING)
     kind = np.uint8 if bound <= 128 and tested - bound < 128 else np.uint16
-    counts = aligned((PART,), kind)
     each = np.uint64(0x0101010101010101 if kind is np.uint8 else 0x0001000100010001)
     high = 128 if kind is np.uint8 else 32_768
-    pattern, segment = (np.empty(CANDIDATES_AT_ONCE, np.int64) for _ in range(2))
     kernel = _counting(MADE_OF)
     part, row, parts = span[0], 0, -(-lists.shape[0] // PART)
     while part < span[1] and patterns.shape[0]:
-        part, row, found = kernel(
-            *one, *two, patterns, cells, part, span[1], parts, row,
-            np.uint64(high - bound) * each, np.uint64(high) * each, high,
-            counts, counts.view(np.uint64), pattern, segment,
-        )  # fmt: skip
-        piece = pattern[:found].copy(), segment[:found].copy()
+        with _SPARE.one() as (words, pattern, segment):
+            counts = words.view(kind)[:PART]
+            part, row, found = kernel(
+                *one, *two, patterns, cells, part, span[1], parts, row,
+                np.uint64(high - bound) * each, np.uint64(high) * each, high,
+                counts, counts.view(np.uint64), pattern, segment,
+            )  # fmt: skip
+            piece = pattern[:found].copy(), segment[:found].copy()
         if tested == lists.shape[1]:
             yield *piece, 0
         else:
             yield *confirmed(lists, patterns, cells, threshold, *piece), found
 
 
+def _work() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counters of up to two bytes, and room for candidates."""
+    room = (np.empty(CANDIDATES_AT_ONCE, np.int64) for _ in range(2))
+    return aligned((PART // 4,), np.uint64), *room
+
+
+_SPARE = Spare(_work)
 _NOTHING = np.zeros(0, np.uint32), np.zeros(0, np.uint16)
 
 
@@ -134,6 +144,12 @@ def _counting(made_of: int) -> Any:
                     return part, row, found
                 fill(words, fresh)
                 for place in range(patterns.shape[1]):
+                    # The list of the cell after the next is on its way while this one is counted.
+                    cell = np.int64(patterns[row, min(place + 2, patterns.shape[1] - 1)])
+                    if cell < cells:
+                        at = cell * parts + part
+                        for line in range(np.int64(starts[at]), np.int64(starts[at + 1]), LINE):
+                            fetch(members, line)
                     cell = np.int64(patterns[row, place])
                     if cell < cells:
                         at = cell * parts + part

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
+from math import ceil
 
 import numpy as np
 
@@ -20,11 +22,13 @@ from workbench.dendrites.detector_rates import rates
 from workbench.dendrites.detector_store import Block, Store
 
 PATTERNS_AT_ONCE = 4096
-ROWS_AT_ONCE = 1 << 16
-SPANS_A_THREAD = 2
+# Seconds: to begin a task takes some 50 µs, and a task cannot be interrupted. Work that takes
+# longer is cut into tasks, a few of them a thread, so that all end at about the same time.
+SHORT, LONG = 1.5e-3, 20e-3
+SPANS_A_THREAD = 4
 PAIRS_HELD = 1 << 20
 # Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
-BUILDING = {"index": 20, "pairs": 150}
+BUILDING = {"index": 20, "pairs": 45}
 Piece = tuple[np.ndarray, np.ndarray]
 
 
@@ -59,7 +63,8 @@ class NumbaSearch:
             plan, lost = self._chosen(some, threshold)
             self._lost.update(lost)
             work = {"gather": self._gather, "index": self._index, "pairs": self._pairs}
-            for pattern, row in in_order(work[plan.method](some, threshold, plan), self._threads):
+            threads = self._threads if plan.seconds > SHORT / 4 else 1
+            for pattern, row in in_order(work[plan.method](some, threshold, plan), threads):
                 yield pattern + first, row
 
     def overlap_histogram(self, patterns: np.ndarray) -> np.ndarray:
@@ -98,7 +103,9 @@ class NumbaSearch:
         wary, tables = self._wary, {}
         for block in self._store.blocks():
             tiles = block.made("gather", detector_gather.tiled, self._store.cells)
-            for span in self._spans(tiles.cells.shape[0], detector_gather.TILE):
+            tables_needed = -(-len(patterns) // (64 * plan.words * plan.group))
+            seconds = plan.seconds * tiles.segments / self._store.rows / tables_needed
+            for span in self._spans(tiles.cells.shape[0], seconds):
                 if self._wary and not wary:
                     wary, tables = True, {}
                     plan = self._again("gather", patterns, threshold)
@@ -121,7 +128,9 @@ class NumbaSearch:
             if plan.tested > self._split:
                 rest = self._split, self._store.width, cells
                 indexes += (block.made("rest", detector_index.indexed, *rest),)
-            for span in self._spans(-(-block.lists.shape[0] // detector_index.PART)):
+            seconds = plan.seconds * block.lists.shape[0] / self._store.rows
+            parts = -(-block.lists.shape[0] // detector_index.PART)
+            for span in self._spans(parts, seconds):
                 found = detector_index.matches(
                     block.lists, indexes, plan.tested, span, patterns, cells, threshold
                 )
@@ -141,7 +150,7 @@ class NumbaSearch:
             table = detector_gather.table(patterns, first, words, 1, self._store.cells)
             for block in self._store.blocks():
                 tiles = block.made("gather", detector_gather.tiled, self._store.cells)
-                for span in self._spans(tiles.cells.shape[0], detector_gather.TILE):
+                for span in self._spans(tiles.cells.shape[0]):
                     yield map(detector_gather.tally, (tiles,), (span,), (table,))
 
     def _plans(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, ...]:
@@ -167,40 +176,56 @@ class NumbaSearch:
                 self._wary = True
             yield pattern, row + block.first
 
-    def _spans(self, size: int, rows: int = 1) -> Iterator[tuple[int, int]]:
-        """Equal parts of the range, enough of them to keep all threads at work."""
-        parts = max(
-            -(-size * rows // ROWS_AT_ONCE), SPANS_A_THREAD * (self._threads > 1) * self._threads, 1
-        )
-        bounds = np.linspace(0, size, min(parts, max(size, 1)) + 1).astype(int).tolist()
+    def _spans(self, size: int, seconds: float = 0.0) -> Iterator[tuple[int, int]]:
+        """Equal parts of the range, as many for each thread as its share of the time is worth."""
+        share = seconds / self._threads
+        few = min(SPANS_A_THREAD, int(share / SHORT)) if self._threads > 1 else 1
+        parts = min(max(few, ceil(share / LONG), 1) * self._threads, max(size, 1))
+        bounds = [size * part // parts for part in range(parts + 1)]
         yield from zip(bounds, bounds[1:], strict=False)
 
 
 def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
-    """What the tasks yield, task after task, while other threads are ahead at the next ones.
+    """What the tasks yield, task after task, while threads are ahead at the next ones.
 
-    A thread holds at most about PAIRS_HELD pairs that nobody has asked for yet. Whoever stops
-    asking, also by an interrupt, stops the threads.
+    The caller's thread is one of them: while the first task is another thread's, it works on one
+    that nobody has begun. A thread holds at most about PAIRS_HELD pairs that nobody has asked for
+    yet. Whoever stops asking, also by an interrupt, stops the threads.
     """
     if threads == 1:
         for task in tasks:
             yield from task
         return
-    pool, tasks, waiting = _pool(threads), iter(tasks), deque()
+    pool, tasks, waiting = _pool(threads - 1), iter(tasks), deque()
     try:
         while True:
             while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
-                waiting.append((task, pool.submit(_some, task)))
+                # The first is the caller's own, whom it would cost time to take it back.
+                waiting.append(_Ahead(task, pool.submit(_some, task) if waiting else Future()))
             if not waiting:
                 return
-            task, ahead = waiting.popleft()
-            pieces, more = ahead.result()
+            for ahead in waiting:
+                if waiting[0].future.done():
+                    break
+                if ahead.future.cancel():
+                    ahead.future = Future()
+                    ahead.future.set_result(_some(ahead.task))
+            pieces, more = waiting[0].future.result()
             yield from pieces
+            task = waiting.popleft().task
             if more:
-                waiting.appendleft((task, pool.submit(_some, task)))
+                waiting.appendleft(_Ahead(task, pool.submit(_some, task)))
     finally:
-        for _, ahead in waiting:
-            ahead.cancel()
+        for ahead in waiting:
+            ahead.future.cancel()
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """A task, and its next pieces, which may still be awaited."""
+
+    task: Iterator
+    future: Future
 
 
 def _some(task: Iterator) -> tuple[list, bool]:

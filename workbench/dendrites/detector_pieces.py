@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -25,15 +25,22 @@ def every(patterns: int, segments: int) -> Iterator[Piece]:
             yield np.repeat(pattern, segment.size), np.tile(segment, pattern.size)
 
 
-def in_order(pieces: Iterable[Piece], patterns: int) -> Piece:
-    """The pieces as one list by pattern; segments ascend within each pattern already."""
-    empty = np.zeros(0, np.int64)
-    columns = zip((empty, empty), *pieces, strict=True)
-    pattern, segment = (np.concatenate(column) for column in columns)
+def by_pattern(pattern: np.ndarray, segment: np.ndarray, patterns: int) -> Piece:
+    """Both columns ordered by pattern, [0, patterns); equal ones stay as they are."""
     # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
     key = pattern.astype(np.min_scalar_type(max(patterns - 1, 0)))
     order = np.argsort(key, kind="stable")
     return pattern[order], segment[order]
+
+
+def in_order(
+    pieces: Iterable[Piece], patterns: int, by_pattern: Callable[..., Piece] = by_pattern
+) -> Piece:
+    """The pieces as one list by pattern; segments ascend within each pattern already."""
+    empty = np.zeros(0, np.int64)
+    columns = zip((empty, empty), *pieces, strict=True)
+    pattern, segment = (np.concatenate(column) for column in columns)
+    return by_pattern(pattern, segment, patterns) if patterns > 1 else (pattern, segment)
 
 
 def numbered(pieces: Iterable[Piece], patterns: int, numbers: np.ndarray | None) -> Iterator[Piece]:

@@ -2,7 +2,7 @@
 
     gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · again)
     index:  patterns · segments · (m · ρ · visit + sweep + P(m, 1) · candidate)
-    pairs:  patterns · (active² / 2 · key + segments · pairs · ρ² · candidate)
+    pairs:  patterns · (active² / 2 · (key + segments · pairs / buckets · hit) + again · candidate)
 
 with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, and P the
 chance that random cells pass the first count, P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
@@ -43,7 +43,8 @@ class Rates(NamedTuple):
 
     `row[w][c]`: a segment's row of WORDS[w] words from a table of CELLS[c] rows, added; `again`: a
     synapse of a lane counted again; `visit`: a counter; `sweep`: a segment's counter cleared and
-    looked at; `candidate`: a segment of a pair; `key`: a pair looked up; `call`: a task.
+    looked at; `candidate`: a segment counted by itself; `key`: a pair looked up; `hit`: an entry of
+    a pair, marked; `call`: a task.
     """
 
     row: tuple[tuple[float, ...], ...]
@@ -52,6 +53,7 @@ class Rates(NamedTuple):
     sweep: float
     candidate: float
     key: float
+    hit: float
     call: float
 
 
@@ -75,10 +77,23 @@ class Plan(NamedTuple):
         return self.why
 
 
+def groups(threshold: int) -> int:
+    """Groups of synapses of which a match has two pairs within groups; for 2, one pair."""
+    return max(1, threshold - 2)
+
+
 def pairs(synapses: int, threshold: int) -> int:
-    """Pairs that a segment stores: those within threshold - 1 groups of nearly equal size."""
-    size, larger = divmod(synapses, threshold - 1)
-    return larger * size + (threshold - 1) * size * (size - 1) // 2
+    """Pairs that a segment stores: those within `groups` of nearly equal size."""
+    size, larger = divmod(synapses, groups(threshold))
+    return larger * size + groups(threshold) * size * (size - 1) // 2
+
+
+def buckets(cells: int, entries: int) -> int:
+    """Buckets for so many pairs of cells: one for each that can be, or fewer, a power of two."""
+    every = cells * (cells + 1) // 2
+    return (
+        every if every <= max(2 * entries, 1 << 12) else 1 << min(max(entries.bit_length(), 1), 31)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -150,11 +165,25 @@ def _indexes(problem: Problem, rates: Rates, wary: bool, split: int) -> Iterator
         yield Plan("index", tested, 0, 1, tested, 1e-9 * cost, text)
     if problem.threshold >= 2:
         stored = pairs(every, problem.threshold)
-        candidates = problem.segments * stored * problem.share**2
-        keys = problem.active * (problem.active - 1) / 2
-        cost = problem.patterns * (keys * rates.key + candidates * rates.candidate + rates.call)
-        text = f"pairs: {stored} a segment, {candidates:.3g} candidates a pattern"
-        yield Plan("pairs", every, 0, 1, stored, 1e-9 * cost, text)
+        keys, entries = problem.active * (problem.active - 1) / 2, problem.segments * stored
+        hits = keys * entries / buckets(problem.cells, entries)
+        again = _second_hits(problem, hits)
+        cost = keys * rates.key + hits * rates.hit + again * rates.candidate + rates.call
+        text = f"pairs: {stored} a segment, {hits:.3g} entries and {again:.3g} candidates a pattern"
+        yield Plan("pairs", every, 0, 1, stored, 1e-9 * problem.patterns * cost, text)
+
+
+def _second_hits(problem: Problem, hits: float) -> float:
+    """Random segments that two pairs of a pattern lead to, two apart or three synapses in a group.
+
+    For a threshold of 2, those that one pair leads to.
+    """
+    if problem.threshold == 2:
+        return min(problem.segments, hits)
+    size, larger = divmod(problem.synapses, groups(problem.threshold))
+    threes = larger * comb(size + 1, 3) + (groups(problem.threshold) - larger) * comb(size, 3)
+    share = hits**2 / 2 / problem.segments**2 + threes * problem.share**3
+    return problem.segments * min(1.0, share)
 
 
 def _passing(problem: Problem, tested: int, group: int) -> float:

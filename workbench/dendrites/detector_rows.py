@@ -14,14 +14,8 @@ from workbench.checks import refuse, whole
 CHECKED_AT_ONCE = 1 << 20
 
 
-Repeated = Callable[[np.ndarray, int], int]
-
-
-def repeated(rows: np.ndarray, cells: int) -> int:
-    """A cell that stands twice in a row, or -1."""
-    ordered = np.sort(rows, axis=1)
-    again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
-    return int(ordered[:, 1:][again][0]) if again.any() else -1
+# Copies integers to rows as `detector_linear.copied` does, and says whether they are right.
+Copied = Callable[[np.ndarray, np.ndarray, int, int], bool]
 
 
 def checked(
@@ -29,7 +23,7 @@ def checked(
     rows: Any,
     cells: int,
     padding: int | None = None,
-    repeated: Repeated = repeated,
+    copied: Copied | None = None,
 ) -> np.ndarray:
     """A copy of the rows on the host, after checking the span and that none names a cell twice.
 
@@ -41,14 +35,14 @@ def checked(
         rows: an array (rows, cell indices), or a list of one-dimensional arrays.
         cells: cells in the population.
         padding: what fills an array's rows that have fewer cells than others, outside [0, cells).
-        repeated: another way to find a cell that stands twice in a row.
+        copied: a quick way to copy and check, or None.
 
     Raises:
         TypeError: if the rows are of another kind, or no whole numbers.
         ValueError: if an index is outside [0, cells) or stands twice in a row.
     """
     if isinstance(rows, list | tuple) and all(array_api_compat.is_array_api_obj(r) for r in rows):
-        return _listed(name, rows, cells, repeated)
+        return _listed(name, rows, cells, copied)
     if not array_api_compat.is_array_api_obj(rows):
         refuse(name, "a two-dimensional array of cell indices", rows, TypeError)
     if rows.ndim != 2:
@@ -58,8 +52,12 @@ def checked(
     # At least one round, so that the kind of an empty array is checked as well.
     for first in range(0, max(1, rows.shape[0]), step):
         last = min(first + step, rows.shape[0])
-        copy[first:last] = _block(name, rows[first:last, :], cells, padding)
-        _refuse_repeats(name, copy[first:last], cells, repeated)
+        block, to = rows[first:last, :], copy[first:last]
+        quick = copied is not None and padding is None and isinstance(block, np.ndarray)
+        quick = quick and block.dtype.kind in "iu" and block.dtype.isnative
+        if not (quick and copied(np.asarray(block), to, cells, cells - 1)):
+            to[:] = _block(name, block, cells, padding)
+            _refuse_repeats(name, to, cells, copied)
     return copy
 
 
@@ -77,7 +75,7 @@ def widened(rows: np.ndarray, width: int, cells: int) -> np.ndarray:
     return wide
 
 
-def _listed(name: str, rows: Any, cells: int, repeated: Repeated) -> np.ndarray:
+def _listed(name: str, rows: Any, cells: int, copied: Copied | None) -> np.ndarray:
     for row in rows:
         if row.ndim != 1:
             refuse(name, "a list of one-dimensional arrays of cell indices", tuple(row.shape))
@@ -87,7 +85,7 @@ def _listed(name: str, rows: Any, cells: int, repeated: Repeated) -> np.ndarray:
     copy = np.full((len(rows), lengths.max(initial=0)), cells, np.int64)
     copy[np.arange(copy.shape[1]) < lengths[:, None]] = whole(name, flat, 0, cells - 1)
     copy = copy.astype(kind(cells, bool((lengths < copy.shape[1]).any())))
-    _refuse_repeats(name, copy, cells, repeated)
+    _refuse_repeats(name, copy, cells, copied)
     return copy
 
 
@@ -107,7 +105,10 @@ def _outside(values: np.ndarray, cells: int) -> bool:
     return values.size > 0 and bool(values.view(f"u{values.dtype.itemsize}").max() >= cells)
 
 
-def _refuse_repeats(name: str, rows: np.ndarray, cells: int, repeated: Repeated) -> None:
-    again = repeated(rows, cells)
-    if again >= 0:
-        refuse(name, "distinct cells within a row", [again] * 2)
+def _refuse_repeats(name: str, rows: np.ndarray, cells: int, copied: Copied | None) -> None:
+    if copied and copied(rows, rows, cells, cells):
+        return
+    ordered = np.sort(rows, axis=1)
+    again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
+    if again.any():
+        refuse(name, "distinct cells within a row", [int(ordered[:, 1:][again][0])] * 2)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from workbench.experiments.dendrites import race
+from workbench.dendrites.detector_plan import Plan
+from workbench.experiments.dendrites import _race_methods, race
 from workbench.experiments.dendrites.race import Params
 
 SMALL = {"cells": 512, "active": 20, "synapses": 10, "threshold": 5, "segments": 500}
@@ -14,7 +15,7 @@ def small():
 
 
 def test_every_method_runs_and_is_timed(small):
-    assert set(small.nanoseconds) == {"gather", "inverted index", "packed bits", "sparse product"}
+    assert tuple(small.nanoseconds) == NAMES
     assert small.matches >= 20  # the stored patterns shown again match at least their own segment
     for name, median in race.medians(small).items():
         assert np.isfinite(median[0]), name
@@ -23,19 +24,19 @@ def test_every_method_runs_and_is_timed(small):
 
 
 def test_a_method_with_another_list_fails_the_run(monkeypatch):
-    real = race._bit_scan
+    real = _race_methods._bit_scan
 
     def forgetful(params, segments):
         scan = real(params, segments)
         return lambda patterns: tuple(column[1:] for column in scan(patterns))
 
-    monkeypatch.setattr(race, "_bit_scan", forgetful)
+    monkeypatch.setattr(_race_methods, "_bit_scan", forgetful)
     with pytest.raises(RuntimeError, match="packed bits found another list"):
         race.run(Params(**SMALL))
 
 
 def test_a_method_leaves_the_race_when_it_takes_too_long(monkeypatch):
-    monkeypatch.setattr(race, "PATIENCE", 0.0)
+    monkeypatch.setattr(_race_methods, "PATIENCE", 0.0)
     result = race.run(Params(**SMALL))
     for median in race.medians(result).values():
         assert np.isfinite(median[0])
@@ -55,15 +56,49 @@ def test_a_rate_that_straddles_the_hour_decides_nothing(small):
 
 
 def test_bytes_are_those_of_a_hand_count():
-    params = Params(cells=1000, active=100, synapses=20, threshold=5)
-    one = {name: race.bytes_moved(params, name, np.array([4]))[0] for name in NAMES}
-    assert one["gather"] == 10
-    assert one["inverted index"] == 2 * 2 + 2
-    assert one["packed bits"] == 125
-    assert one["sparse product"] == pytest.approx(8 * 2 + 8 * (1 - 0.9**20), abs=0.1)
+    params = Params(cells=1000, active=100, synapses=20, threshold=5, segments=10_000)
+    plans = {
+        "gather": Plan("gather", 18, 2, 8, 20, 1.0, ""),
+        "inverted index": Plan("index", 17, 0, 1, 17, 1.0, ""),
+        "pair index": Plan("pairs", 20, 0, 1, 60, 1.0, ""),
+    }
+    found = {n: _race_methods.bytes_moved(params, n, 4, plans.get(n)) for n in NAMES}
+    assert found["gather"] == (10, 18 * 16 / 4)
+    assert found["inverted index"] == pytest.approx((2 * 1.7, 2 * 1.7 + 2))
+    assert found["pair index"] == pytest.approx((4 * 60 * 0.01 + 4, 0))
+    assert found["packed bits"] == (125, 0)
+    assert found["sparse product"][0] == pytest.approx(8 * 2 + 8 * (1 - 0.9**20), abs=0.1)
+    # 2 · 64 · 8 patterns fill a table; one more needs a second one.
+    more = _race_methods.bytes_moved(params, "gather", 1025, plans["gather"])
+    assert more[1] == 2 * 18 * 16 / 1025
 
 
-NAMES = ("gather", "inverted index", "packed bits", "sparse product")
+def test_the_floor_is_the_time_of_a_copy(small):
+    result = small._replace(rates=np.array([2.0, 8.0]))
+    for name, (batches, times) in race.over_floor(result).items():
+        memory, cache = result.bytes[name][:, 0]
+        assert batches[0] == 1
+        assert times[0] == pytest.approx(race.medians(result)[name][0] / (memory / 2 + cache / 8))
+    assert 0.1 < small.rates[0] < 1000
+
+
+def test_populations_of_all_sizes_that_hold_a_segment(monkeypatch):
+    params = Params(**SMALL)
+    sizes = race.over_cells(params)
+    assert sizes.cells.tolist() == [256, 1024, 4096, 16_384, 65_536]
+    assert set(sizes.nanoseconds) == set(_race_methods.FAST)
+    for cells, median, ends in race.size_lines(sizes).values():
+        assert (ends[0] <= median).all()
+        assert (median <= ends[1]).all()
+        assert cells.size
+    monkeypatch.setattr(_race_methods, "PATIENCE", 0.0)
+    late = race.size_lines(race.over_cells(params))
+    assert late["gather"][0].size == 5
+    assert late["pair index"][0].size == 0
+    assert "pair index" not in race.sizes_told(race.over_cells(params))
+
+
+NAMES = ("gather", "inverted index", "pair index", "packed bits", "sparse product")
 
 
 @pytest.mark.parametrize(

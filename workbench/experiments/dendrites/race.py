@@ -1,9 +1,9 @@
 """Which way of finding the matching pairs is the fastest on this machine, and what bounds it?
 
-The same segments and patterns go through every exact method: the detector's gather and its inverted
-index, a scan of packed bits, and a product of sparse matrices. Lists are compared before any clock
-starts. Times are medians of interleaved rounds, in nanoseconds a pair of a pattern and a segment,
-with the bytes that each method must move beside them.
+The same segments and patterns go through every exact method: the detector's gather, its inverted
+index and its index of pairs, a scan of packed bits, and a product of sparse matrices. Lists are
+compared before any clock starts. Times are medians of interleaved rounds, in nanoseconds a pair of
+a pattern and a segment, beside what the bytes that a method must move take on this machine.
 
 Source:
     Ahmad & Hawkins (2016), arXiv:1601.00720, whose simulations stopped at 1e8 trials.
@@ -11,8 +11,6 @@ Source:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,17 +19,16 @@ from jaxtyping import Float, Int
 from workbench.array import generator, seeds
 from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary
-from workbench.dendrites import codes, laws
+from workbench.dendrites import codes
 from workbench.dendrites.detector import Detector
+from workbench.experiments.dendrites import _race_methods as exact
 from workbench.knobs import Knobs, knob
 
 PAPER = "Ahmad & Hawkins (2016)"
 RARE, EVENTS = 1e-9, 100
-# A method leaves the race at the batch that would take it longer than this, in seconds.
-PATIENCE = 0.25
-COMPARED = 16
 # The scan keeps every segment as a row of bits: half a gigabyte.
 MOST_BITS = 2**32
+SIZES = (256, 1024, 4096, 16_384, 65_536)
 
 PRACTICAL = Statement(
     PAPER,
@@ -73,72 +70,93 @@ class Params(Knobs):
 
 
 class Result(NamedTuple):
-    """Nanoseconds a pair, by method, batch and round; and the bytes a pair costs each method."""
+    """Nanoseconds a pair, by method, batch and round, and what its bytes alone take, by batch.
+
+    `bytes` are those of memory and those of the caches; `rates` are the bytes a nanosecond of each.
+    """
 
     batches: Int[np.ndarray, " batches"]
     nanoseconds: dict[str, Float[np.ndarray, "batches rounds"]]
-    bytes: dict[str, Float[np.ndarray, " batches"]]
+    bytes: dict[str, Float[np.ndarray, "2 batches"]]
+    rates: Float[np.ndarray, 2]
     matches: int
     histogram_rate: Float[np.ndarray, " rounds"]
 
 
+class Sizes(NamedTuple):
+    """Nanoseconds a pair in populations of several sizes, by method, size and round."""
+
+    cells: Int[np.ndarray, " sizes"]
+    nanoseconds: dict[str, Float[np.ndarray, "sizes rounds"]]
+
+
 def run(params: Params) -> Result:
     """The race: every method on every batch, after all have given the identical list."""
-    first, second, third = (generator(s) for s in seeds(params.seed, 3))
-    stored = codes.patterns(first, params.segments, params.cells, params.active)
-    segments = codes.subsamples(first, stored, params.synapses)
-    shown = _shown(params, stored, second, third)
-    methods = _methods(params, segments)
-    matches = _compared(methods, shown)
+    segments, shown = _drawn(params)
+    methods = exact.methods(params, segments)
+    matches = exact.compared(methods, shown)
     batches = np.unique(np.geomspace(1, params.patterns, 6).round().astype(np.int64))
-    times = _times(methods, shown, batches, params.rounds)
-    detector = Detector(segments, params.cells, params.threshold)
+    times = exact.times(methods, shown, batches, params.rounds)
+    detectors = exact.detectors(params, segments)
+    histogram = Detector(segments, params.cells, params.threshold).overlap_histogram
     rate = [
-        len(shown) * params.segments / _seconds(detector.overlap_histogram, shown)
+        len(shown) * params.segments / exact.seconds(histogram, shown)
         for _ in range(params.rounds + 1)
     ]
-    pairs = batches[:, None] * params.segments
+    moved = {}
+    for name in methods:
+        plan = detectors[name].plan if name in detectors else lambda _: None
+        each = [exact.bytes_moved(params, name, b, plan(shown[:b])) for b in batches.tolist()]
+        moved[name] = np.array(each).T
+    each_pair = 1e9 / (batches[:, None] * params.segments)
     return Result(
         batches=batches,
-        nanoseconds={name: t * 1e9 / pairs for name, t in times.items()},
-        bytes={name: bytes_moved(params, name, batches) for name in methods},
+        nanoseconds={name: seconds * each_pair for name, seconds in times.items()},
+        bytes=moved,
+        rates=exact.copy_rates(params.rounds),
         matches=matches,
         histogram_rate=np.array(rate[1:]),
     )
 
 
-def _compared(methods: dict[str, Callable[[np.ndarray], Any]], shown: np.ndarray) -> int:
-    """How many pairs match, after every method has given the same list.
+def over_cells(params: Params) -> Sizes:
+    """The largest batch in populations of 256 … 65,536 cells, as sparse as that of the knobs.
 
-    The slow methods are held to the first patterns, of which half are near a stored one.
+    Sizes in which no pattern would hold the synapses of a segment are left out, and so are the
+    methods that are not the detector's: they fall behind by more than a figure shows. A method is
+    NaN where its plan expects it to take longer than a race should.
     """
-    whole = methods["gather"](shown)
-    part = methods["gather"](shown[:COMPARED])
-    for name, method in methods.items():
-        fast = name in ("gather", "inverted index")
-        wanted, found = (whole, method(shown)) if fast else (part, method(shown[:COMPARED]))
-        if not all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)):
-            raise RuntimeError(f"{name} found another list of matches than the gather did")
-    return len(whole[0])
+    share = params.active / params.cells
+    sizes = np.array([n for n in SIZES if params.synapses <= round(share * n)] or [params.cells])
+    found: dict[str, list] = {}
+    for cells in sizes.tolist():
+        here = params.model_copy(update={"cells": cells, "active": round(share * cells)})
+        first, second, third = (generator(s) for s in seeds(params.seed, 3))
+        shown = codes.patterns(first, here.patterns, cells, here.active)
+        segments = codes.patterns(second, here.segments, cells, here.synapses)
+        known = min(here.patterns, here.segments) // 2
+        segments[:known] = codes.subsamples(third, shown[:known], here.synapses)
+        detectors = exact.detectors(here, segments)
+        methods = {
+            name: each.matches
+            for name, each in detectors.items()
+            if name == "gather" or each.plan(shown).seconds < exact.PATIENCE
+        }
+        exact.compared(methods, shown)
+        times = exact.times(methods, shown, np.array([len(shown)]), here.rounds)
+        late = np.full((1, here.rounds), np.nan)
+        for name in detectors:
+            each = times.get(name, late)[0] * 1e9 / (len(shown) * here.segments)
+            found.setdefault(name, []).append(each)
+    return Sizes(sizes, {name: np.array(each) for name, each in found.items()})
 
 
-def _times(
-    methods: dict[str, Callable[[np.ndarray], Any]],
-    shown: np.ndarray,
-    batches: Int[np.ndarray, " batches"],
-    rounds: int,
-) -> dict[str, Float[np.ndarray, "batches rounds"]]:
-    """Seconds by method, batch and round, the methods taking turns; NaN where one had left."""
-    times = {name: np.full((len(batches), rounds), np.nan) for name in methods}
-    for round in range(rounds):
-        for name, method in methods.items():
-            each = 0.0
-            for place, batch in enumerate(batches):
-                if each * batch > PATIENCE:
-                    break
-                times[name][place, round] = _seconds(method, shown[:batch])
-                each = times[name][place, round] / batch
-    return times
+def _drawn(params: Params) -> tuple[np.ndarray, np.ndarray]:
+    """Segments, and patterns to show them."""
+    first, second, third = (generator(s) for s in seeds(params.seed, 3))
+    stored = codes.patterns(first, params.segments, params.cells, params.active)
+    segments = codes.subsamples(first, stored, params.synapses)
+    return segments, _shown(params, stored, second, third)
 
 
 def _shown(params: Params, stored: Any, choose: Any, draw: Any) -> np.ndarray:
@@ -152,91 +170,14 @@ def _shown(params: Params, stored: Any, choose: Any, draw: Any) -> np.ndarray:
     return mixed[np.argsort(np.arange(len(mixed)) % max(1, len(far)), kind="stable")]
 
 
-def _methods(params: Params, segments: np.ndarray) -> dict[str, Callable[[np.ndarray], Any]]:
-    """Each method as a function from patterns to the sorted list; what it prepares is ready."""
-    arguments = (segments, params.cells, params.threshold)
-    gather, index = (Detector(*arguments, method=m) for m in ("gather", "index"))
-    return {
-        "gather": gather.matches,
-        "inverted index": index.matches,
-        "packed bits": _bit_scan(params, segments),
-        "sparse product": _sparse_product(params, segments),
-    }
-
-
-def _bit_scan(params: Params, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
-    """What one writes by hand in NumPy: AND of packed rows, count of bits, comparison."""
-    width = 8 * -(-params.cells // 64)
-    stored = np.zeros((len(segments), width), dtype=np.uint8)
-    packed = codes.pack(segments, params.cells)
-    stored[:, : packed.shape[1]] = packed
-    words = stored.view(np.uint64)
-
-    def scan(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.zeros((len(patterns), width), dtype=np.uint8)
-        rows[:, : packed.shape[1]] = codes.pack(patterns, params.cells)
-        found = [
-            np.flatnonzero(
-                np.bitwise_count(words & row).sum(axis=1, dtype=np.int64) >= params.threshold
-            )
-            for row in rows.view(np.uint64)
-        ]
-        pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in found])
-        return pattern, np.concatenate(found)
-
-    return scan
-
-
-def _sparse_product(params: Params, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
-    """SciPy's product of sparse matrices, then a filter by the threshold."""
-    from scipy import sparse
-
-    def matrix(rows: np.ndarray) -> Any:
-        ends = np.arange(len(rows) + 1) * rows.shape[1]
-        ones = np.ones(rows.size, dtype=np.int32)
-        return sparse.csr_array((ones, rows.ravel(), ends), (len(rows), params.cells))
-
-    stored = matrix(segments).T.tocsr()
-
-    def multiply(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        product = (matrix(patterns) @ stored).tocoo()
-        kept = product.data >= params.threshold
-        pattern, segment = product.row[kept].astype(np.int64), product.col[kept].astype(np.int64)
-        order = np.lexsort((segment, pattern))
-        return pattern[order], segment[order]
-
-    return multiply
-
-
-def _seconds(method: Callable[[np.ndarray], Any], patterns: np.ndarray) -> float:
-    start = time.perf_counter()
-    method(patterns)
-    return time.perf_counter() - start
-
-
-def bytes_moved(
-    params: Params, method: str, batches: Int[np.ndarray, " batches"]
-) -> Float[np.ndarray, " batches"]:
-    """Bytes of the segments' side that a method must read for one pair, by batch size.
-
-    gather: 2 s / P, lists read once a batch; inverted index: 2 s a/n + 2, the entries of active
-    cells, and one counter cleared and read; packed bits: n / 8; sparse product: 8 s a/n, an index
-    and a value for each hit, and 8 for each pair that is not zero.
-
-    Args:
-        params: the run's knobs, with s synapses, a active among n cells.
-        method: as in the result.
-        batches: patterns at a time, P.
-    """
-    hits = params.synapses * params.active / params.cells
-    sharing = float(laws.false_match(params.cells, params.active, params.synapses, 1))
-    of_method = {
-        "gather": 2 * params.synapses / batches,
-        "inverted index": np.full(len(batches), 2 * hits + 2),
-        "packed bits": np.full(len(batches), params.cells / 8),
-        "sparse product": np.full(len(batches), 8 * hits + 8 * sharing),
-    }
-    return np.asarray(of_method[method], dtype=np.float64)
+def over_floor(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By method: the batches it reached, and its time over that of a copy of the same bytes."""
+    lines = {}
+    for name, median in medians(result).items():
+        floor = (result.bytes[name] / result.rates[:, None]).sum(axis=0)
+        reached = ~np.isnan(median)
+        lines[name] = result.batches[reached], (median / floor)[reached]
+    return lines
 
 
 def medians(result: Result) -> dict[str, Float[np.ndarray, " batches"]]:
@@ -280,12 +221,21 @@ def claims(params: Params, result: Result) -> Claims:
 
 def lines(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """By method: the batches it reached, its medians, and its fastest and slowest rounds."""
+    return _lines(result.batches, result.nanoseconds)
+
+
+def size_lines(sizes: Sizes) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """By method: the sizes, its medians, and its fastest and slowest rounds."""
+    return _lines(sizes.cells, sizes.nanoseconds)
+
+
+def _lines(places: np.ndarray, nanoseconds: dict[str, np.ndarray]) -> dict[str, tuple]:
     drawn = {}
-    for name, median in medians(result).items():
-        reached = ~np.isnan(median)
-        rounds = result.nanoseconds[name][reached]
+    for name, rounds in nanoseconds.items():
+        reached = ~np.isnan(rounds).any(axis=1)
+        rounds = rounds[reached]
         ends = np.stack([rounds.min(axis=1), rounds.max(axis=1)])
-        drawn[name] = (result.batches[reached], median[reached], ends)
+        drawn[name] = (places[reached], np.median(rounds, axis=1), ends)
     return drawn
 
 
@@ -295,4 +245,17 @@ def told(params: Params, result: Result) -> str:
     return (
         "Nanoseconds a pair against patterns in a batch, both on log scales, a line a method; "
         f"best medians: {ends}."
+    )
+
+
+def sizes_told(sizes: Sizes) -> str:
+    """What the figure over population sizes shows, in words."""
+    ends = ", ".join(
+        f"{name} {median[0]:.3g} to {median[-1]:.3g}"
+        for name, (_, median, _) in size_lines(sizes).items()
+        if len(median)
+    )
+    return (
+        f"Nanoseconds a pair in populations of {sizes.cells[0]} to {sizes.cells[-1]} cells, both "
+        f"on log scales, a line a method: {ends}."
     )

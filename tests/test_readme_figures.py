@@ -1,0 +1,28 @@
+"""The README's figures are those of the files that the benchmarks wrote."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DETECTOR = ROOT / "benchmarks/results/detector-intel-r-xeon-r-processor-2-50ghz.json"
+
+
+def test_the_detectors_figures_are_the_measured_ones():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    races = [race for race in json.loads(DETECTOR.read_text())["races"] if race["threads"] == 1]
+    times = [
+        {entry["name"]: entry["wall_ns_a_pair"] for entry in race["contestants"]} for race in races
+    ]
+    ours = times[0]["workbench gather, 1 thr."]
+    for peer, name in (
+        ("faiss", "faiss IndexBinaryFlat"),
+        ("sparse-dot-topn", "sparse-dot-topn"),
+    ):
+        (told,) = re.findall(rf"(\d+) times as fast as {peer}", text)
+        assert int(told) == round(times[0][name] / ours)
+    (told,) = re.findall(r"a single pattern takes ([\d.]+) ns a segment of a million", text)
+    assert float(told) == round(times[-1]["workbench pairs"], 2)
+    assert races[-1]["case"]["segments"] == 1_000_000
+    case = races[0]["case"]
+    assert (case["patterns"], case["segments"], case["synapses"]) == (512, 200_000, 20)

@@ -1,0 +1,53 @@
+"""What a detector does before and after its search in time linear in the entries, compiled."""
+
+from __future__ import annotations
+
+from typing import no_type_check
+
+import numba
+import numpy as np
+
+
+def copied(values: np.ndarray, rows: np.ndarray, cells: int, most: int) -> bool:
+    """Whether all values are in [0, most] and no row names a cell twice; copies them until then.
+
+    Args:
+        values: whole numbers.
+        rows: where they go, of a kind that holds `most`.
+        cells: cells in the population; larger values are not cells and may stand often.
+        most: the largest value allowed.
+    """
+    return _copied(values, rows, most, np.zeros(cells, np.uint32))
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def by_pattern(pattern, segment, patterns):
+    """Both columns ordered by pattern, [0, patterns); equal ones stay as they are."""
+    starts = np.zeros(patterns + 1, np.int64)
+    for row in pattern:
+        starts[row + 1] += 1
+    for row in range(patterns):
+        starts[row + 1] += starts[row]
+    rows, segments = np.empty_like(pattern), np.empty_like(segment)
+    for i in range(pattern.shape[0]):
+        place = starts[pattern[i]]
+        rows[place], segments[place] = pattern[i], segment[i]
+        starts[pattern[i]] += 1
+    return rows, segments
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _copied(values, rows, most, seen):
+    for row in range(values.shape[0]):
+        for place in range(values.shape[1]):
+            value = np.int64(values[row, place])
+            if value < 0 or value > most:
+                return False
+            if value < seen.shape[0]:
+                if seen[value] == row + 1:
+                    return False
+                seen[value] = row + 1
+            rows[row, place] = value
+    return True
