@@ -10,6 +10,7 @@ It prints what each goal asks and what was got, and writes results/scaling-MACHI
 """
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -91,6 +92,7 @@ def minimum():
         if importlib.util.find_spec(name) is None:
             told["peers"][name] = "not installed: not timed"
             continue
+        importlib.import_module(name)
         reached, cpu, wall = spent(work)
         told["peers"][name] = {"what": what, "cpu_s": cpu, "wall_s": wall, "objective": reached,
                                "relative_to_the_least": reached / LEAST - 1}  # fmt: skip

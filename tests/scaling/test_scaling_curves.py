@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scaling.chinchilla_points import column, rows
 
-from workbench.scaling import laws
+from workbench.scaling import curves, laws, starts
 from workbench.scaling.curves import learning_curves
 from workbench.scaling.fitting import fit
 
@@ -88,6 +88,40 @@ def test_the_public_benchmark_of_92_curves():
     bit = next(i for i, n in enumerate(found.names) if "inet_5 / BiT/101/3" in n)
     assert found.scores["power"].held[bit] == pytest.approx(0.092432, rel=1e-4)
     assert found.scores["bnsl1"].held[bit] == pytest.approx(0.007439, rel=1e-3)
+
+
+def test_a_dozen_starts_find_what_two_hundred_find(monkeypatch):
+    """Every fourth curve of the benchmark; the broken law has several minima on some of them."""
+    table = rows("revisiting_vision.csv")
+    names = [(r["Domain"], r["Task"], r["Model"]) for r in table]
+    chosen = set(list(dict.fromkeys(names))[::4])
+    table = [r for r, n in zip(table, names, strict=True) if n in chosen]
+    numeric = ("Seen Examples", "Loss", "Training")
+    columns = {k: column(table, k) if k in numeric else [r[k] for r in table] for k in table[0]}
+
+    def train():
+        found = learning_curves(columns, ("Domain", "Task", "Model"), size="Seen Examples",
+                                loss="Loss", held="Training", laws=("bnsl1",))  # fmt: skip
+        return found.scores["bnsl1"].train
+
+    few = train()
+    monkeypatch.setattr(curves, "KEPT", 200)
+    monkeypatch.setattr(starts, "apart", lambda ranked, count: ranked[:count])
+    many = train()
+    assert len(many) == 18
+    assert (few > many * 1.001).sum() <= 1
+
+
+def test_starts_that_lie_apart_do():
+    rng = np.random.default_rng(0)
+    ranked = rng.uniform(0, 1, (500, 3)) * [1.0, 10.0, 0.1]
+    found = starts.apart(ranked, 20)
+    assert (found[0] == ranked[0]).all()
+    size = np.ptp(ranked, axis=0)
+    gaps = [np.abs((a - b) / size).max() for i, a in enumerate(found) for b in found[:i]]
+    assert min(gaps) > 0.3
+    assert len(starts.apart(ranked[:1], 20)) == 1
+    assert len(starts.apart(np.ones((5, 2)), 20)) == 1
 
 
 def test_four_digit_addition_has_its_published_break():

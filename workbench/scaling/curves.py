@@ -177,7 +177,7 @@ def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost, home: 
         one = Problem(
             program, data, y[fitted], np.ones((1, n)), np.array([[0, n, 0]]), low, high, cost
         )  # fmt: skip
-        begin = starts.profile(law, here, one)[:KEPT]
+        begin = starts.apart(starts.profile(law, here, one), KEPT)
         blocks.append((data, y[fitted]))
         begins.append(begin)
         places += [[first, first + n, 0]] * len(begin)

@@ -114,13 +114,14 @@ def bootstrap(
 
 
 def _own_grids(fit: Fit, problem: Problem, kind: str, at: Array) -> Array:
-    from workbench.scaling.starts import resampled, summands
+    from workbench.scaling.resampled_grids import best_nodes
+    from workbench.scaling.starts import summands
 
     terms = {t.coefficient for t in summands(fit.law.expression, fit.law)}
     plain = not (fit.law.outer or fit.law.proxy) and terms == set(fit.law.positive)
     if kind not in ("pairs", "block") or not plain or fit.free != fit.law.parameters:
         refuse("grid", "False for this kind of resampling or this law", True)
-    found = resampled(fit.law, fit.columns, problem, problem.weights)
+    found = best_nodes(fit.law, fit.columns, problem, problem.weights)
     return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, at)
 
 

@@ -25,6 +25,8 @@ from workbench.scaling.solver import Problem
 from workbench.scaling.tape import compiled, constant_value
 
 MOST_NODES = 6000
+# How much of a slot's range two starts must differ by; slots beyond ±50 are switched off anyway.
+APART, FAR = 0.3, 50.0
 SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.97)
 
 
@@ -42,6 +44,22 @@ def profile(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     value = objectives(problem, found)
     order = np.argsort(value, kind="stable")
     return found[order[np.isfinite(value[order])]]
+
+
+def apart(ranked: Array, count: int) -> Array:
+    """The best nodes that lie apart from each other, at most so many, best first.
+
+    The best nodes of all are neighbours, which mostly lead to one minimum; where a law has several
+    the deepest may begin elsewhere. Two nodes are apart if some slot differs by 0.3 of its range.
+    """
+    near = np.clip(ranked, -FAR, FAR)
+    size = np.ptp(near, axis=0)
+    near = near / np.where(size > 0, size, 1.0)
+    chosen, left = [], np.ones(len(near), bool)
+    while len(chosen) < count and left.any():
+        chosen.append(int(np.argmax(left)))
+        left &= np.abs(near - near[chosen[-1]]).max(axis=1) > APART
+    return ranked[chosen]
 
 
 def published(law: Law) -> Array:
@@ -81,7 +99,7 @@ def candidates(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     held = _held(law, problem)
     observed = problem.target if not problem.program.same(law.program) else np.exp(problem.target)
     weights = problem.weights[0]
-    values = _nodes(law, columns, {t.coefficient for t in terms}, held)
+    values = nodes(law, columns, {t.coefficient for t in terms}, held)
     if law.outer and law.outer.offset and law.outer.offset not in held:
         least = observed[weights > 0].min()
         count = len(next(iter(values.values())))
@@ -97,7 +115,7 @@ def _held(law: Law, problem: Problem) -> dict[str, float]:
     return {p: float(v) for p, v, f in zip(law.parameters, natural, fixed, strict=True) if f}
 
 
-def _nodes(
+def nodes(
     law: Law, columns: dict[str, Array], linear: set[str], held: dict[str, float]
 ) -> dict[str, Array]:
     """The product of the spans of what is not linear, by parameter, (nodes, 1).
@@ -164,7 +182,7 @@ def _solved(
     """Weighted least squares for the coefficients at every node; those below zero are left out."""
     count = len(next(iter(values.values()))) if values else 1
     natural = {p: v[:, 0] for p, v in values.items()}
-    outer = _at(law.read(law.outer.power), values, columns) if law.outer else 1.0
+    outer = evaluated(law.read(law.outer.power), values, columns) if law.outer else 1.0
     offset = values[law.outer.offset] if law.outer and law.outer.offset else 0.0
     with np.errstate(all="ignore"):
         rest = np.maximum(observed - offset, 1e-300)
@@ -175,7 +193,7 @@ def _solved(
         powers = {t.coefficient: _power(t, values, columns) for t in terms}
         free = []
         for term in terms:
-            basis = np.broadcast_to(_at(term.basis, values, columns), (count, len(observed)))
+            basis = np.broadcast_to(evaluated(term.basis, values, columns), (count, len(observed)))
             if term.coefficient in held:
                 wanted = wanted - held[term.coefficient] ** powers[term.coefficient] * basis
                 natural[term.coefficient] = np.full(count, held[term.coefficient])
@@ -190,10 +208,10 @@ def _solved(
 
 
 def _power(term: Term, values: dict, columns: dict) -> Array:
-    return np.ones((1, 1)) if term.power is None else _at(term.power, values, columns)
+    return np.ones((1, 1)) if term.power is None else evaluated(term.power, values, columns)
 
 
-def _at(e: Expression, values: dict, columns: dict) -> Array:
+def evaluated(e: Expression, values: dict, columns: dict) -> Array:
     """An expression at all nodes, (nodes, points) or (nodes, 1)."""
     if e.kind == "number":
         return np.array([[e.of[0]]])
@@ -237,44 +255,3 @@ def _least_squares(
             break
         kept[np.flatnonzero(hit), worst[hit]] = False
     return list((np.where(kept, found, tiny[:, None]) / size).T)
-
-
-def resampled(
-    law: Law, columns: dict[str, Array], problem: Problem, counts: Array, rows: int = 500
-) -> Array:
-    """For each row of weights the best node of its own grid, as slots; NaN where there is none.
-
-    The sums over points that the normal equations need are products of the weights with features
-    of the grid, shared by all resamples.
-
-    Args:
-        law: a law that is a plain sum of its coefficients' terms, all positive, such as Chinchilla.
-        columns: the columns read.
-        problem: the fit's problem.
-        counts: weights, (resamples, points).
-        rows: resamples at a time, which bounds the memory.
-    """
-    from workbench.scaling.grid_numba import best_cells
-
-    terms = summands(law.expression, law)
-    values = _nodes(law, columns, {t.coefficient for t in terms}, {})
-    nodes = len(next(iter(values.values())))
-    observed, shape = columns[law.response], (nodes, counts.shape[1])
-    basis = [np.broadcast_to(_at(t.basis, values, columns), shape) / observed for t in terms]
-    # Columns of equal size, so that the normal equations lose no digits to units.
-    size = [np.sqrt((b * b).mean(axis=1, keepdims=True)) for b in basis]
-    basis = [b / s for b, s in zip(basis, size, strict=True)]
-    k = len(terms)
-    products = [basis[i] * basis[j] for i in range(k) for j in range(i, k)] + basis
-    features = np.stack(products, axis=1).reshape(-1, shape[1]).T
-    best, found = np.empty(len(counts), np.int64), np.zeros((len(counts), k))
-    for first in range(0, len(counts), rows):
-        some = slice(first, first + rows)
-        weights = np.ascontiguousarray(counts[some], np.float64)
-        sums = (weights @ features).reshape(len(weights), nodes, -1)
-        best_cells(sums, weights.sum(axis=1), k, best[some], found[some])
-    natural = {p: v[best, 0] for p, v in values.items()}
-    for i, term in enumerate(terms):
-        natural[term.coefficient] = found[:, i] / size[i][best, 0]
-    theta = law.program.inside(np.stack([natural[p] for p in law.parameters], axis=1))
-    return np.where((best >= 0)[:, None], theta, np.nan)
