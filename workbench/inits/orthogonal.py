@@ -18,7 +18,7 @@ from workbench.array import Array, like, namespace
 from workbench.checks import refuse
 from workbench.inits.draws import normals
 from workbench.inits.fans import Axes, as_matrix, fans
-from workbench.inits.stacked import one_thread
+from workbench.inits.stacked import orthonormal
 
 
 def orthogonal(
@@ -118,8 +118,7 @@ def _uniform_orthogonal(rng: Any, shape: tuple[int, ...]) -> Array:
     *batch, rows, columns = shape
     draws = normals(rng, (*batch, max(rows, columns), min(rows, columns)), "float64")
     xp = namespace(draws)
-    with one_thread():
-        q, r = xp.linalg.qr(draws, mode="reduced")
+    q, r = orthonormal(draws)
     signs = xp.sign(xp.linalg.diagonal(r))
     q = q * xp.expand_dims(signs, axis=-2)
     return q if rows >= columns else xp.matrix_transpose(q)

@@ -100,9 +100,10 @@ def run(params: Params) -> Result:
 
 
 def _row(rng, params: Params, name: str, flat: Float[np.ndarray, " weights"]) -> Row:
-    chosen = flat.astype(np.float64)
+    chosen = flat
     if flat.size > params.sample:
-        chosen = chosen[rng.integers(0, flat.size, params.sample)]
+        chosen = flat[rng.integers(0, flat.size, params.sample)]
+    chosen = chosen.astype(np.float64)
     fitted, made = law.fit(chosen), candidates(chosen)
     best = min(made, key=lambda n: made[n].information)
     top = made[best].mean_log_density
