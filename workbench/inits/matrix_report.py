@@ -19,8 +19,8 @@ from workbench.inits.random_spectrum import largest_random, random_singular_valu
 
 # A signal's factor per layer beyond which ten layers change it more than a thousandfold.
 VANISHES, EXPLODES = 0.5, 2.0
-# Singular values that a figure draws.
-DRAWN = 200
+# Most singular values that a figure draws.
+DRAWN = 80
 
 
 class Row(NamedTuple):
@@ -64,9 +64,9 @@ class Row(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """Singular values of one matrix and of a random one, at places along them all."""
+    """Singular values of one matrix and of a random one, at some places from 1 for the largest."""
 
-    share: Float[np.ndarray, " places"]
+    place: Float[np.ndarray, " places"]
     trained: Float[np.ndarray, " places"]
     random: Float[np.ndarray, " places"]
 
@@ -107,8 +107,10 @@ def report(
         flag="",
     )
     law = random_singular_values(*matrix.shape, math.sqrt(square))
-    places = np.linspace(0, len(values) - 1, min(len(values), DRAWN)).astype(int)
-    return row, Spectrum((places + 0.5) / len(values), values[places], law[places])
+    # Close together where the largest are, of which there are few.
+    places = np.unique(np.geomspace(1, len(values), DRAWN).round())
+    at = places.astype(int) - 1
+    return row, Spectrum(places, values[at], law[at])
 
 
 def wanting(row: Row, wanted: float) -> Row:
