@@ -7,15 +7,14 @@ of its own, seeded from the caller's, so the numbers do not depend on how many t
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from workbench.array import Array, namespace
 from workbench.checks import refuse
+from workbench.inits.threads import spread
 
 BLOCK = 1 << 20
 # Numbers that a thread works on at once: few enough for its cache, and enough that threads seldom
@@ -144,7 +143,7 @@ def _kind(dtype: Any) -> type:
 
 
 def _large_on_host(rng: Any, shape: tuple[int, ...]) -> bool:
-    return isinstance(rng, np.random.Generator) and math.prod(shape) >= BLOCK
+    return isinstance(rng, np.random.Generator) and math.prod(shape) >= CHUNK
 
 
 def _filled(
@@ -161,9 +160,11 @@ def _filled(
         for start in range(0, part.size, CHUNK):
             fill(own, factor, part[start : start + CHUNK])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Reading the results raises what a thread raised.
-        list(pool.map(work, range(math.ceil(flat.size / BLOCK))))
+    blocks = range(math.ceil(flat.size / BLOCK))
+    if len(blocks) == 1:
+        work(0)
+    else:
+        spread(work, blocks)
     return out
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.checks import refuse
-from workbench.inits.stacked import one_thread
+from workbench.inits.threads import one_thread
 
 # Rows that are copied into float64 at once.
 ROWS = 4096

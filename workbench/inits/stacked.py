@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
 
 from workbench.array import Array, namespace
+from workbench.inits.threads import one_thread, shared
 
 
 def product(x: Array, y: Array) -> Array:
@@ -37,28 +31,3 @@ def orthonormal(x: Array) -> tuple[Array, Array]:
 def singular_values(x: Float[np.ndarray, "networks rows columns"]) -> np.ndarray:
     """Each matrix's singular values, largest first; host arrays only."""
     return np.concatenate(shared(lambda s: np.linalg.svd(x[s], compute_uv=False), len(x)))
-
-
-def shared(work: Callable[[slice], Any], count: int) -> list[Any]:
-    """What the work returns for each thread's share of so many networks, in their order.
-
-    BLAS takes one thread for each: where other programs hold a core, BLAS's own threads wait for
-    each other, ten times longer than they work.
-    """
-    workers = min(count, os.cpu_count() or 1)
-    ends = np.linspace(0, count, max(1, workers) + 1).astype(int).tolist()
-    shares = [slice(a, b) for a, b in pairwise(ends)]
-    with one_thread(), ThreadPoolExecutor(len(shares)) as pool:
-        return list(pool.map(work, shares))
-
-
-def one_thread() -> Any:
-    """A context in which BLAS takes one thread for each call; many small calls need no more."""
-    return _blas().limit(limits=1, user_api="blas")
-
-
-@cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController  # only large products pay for the import
-
-    return ThreadpoolController()

@@ -35,6 +35,15 @@ def test_a_wrong_ratio_is_caught(default):
     assert schemes.claims(params, result._replace(checked=wrong))[0].verdict == "not reproduced"
 
 
+def test_a_sketch_is_of_other_knobs(default):
+    params, result = default
+    assert schemes.sketched(params, result, params) is result
+    other = schemes.sketched(params, result, schemes.Params(activation="tanh"))
+    assert list(other.rows) == list(result.rows)
+    assert other.rows["He"].signal[-1] > 0.5 > other.rows["Glorot"].signal[-1] > 0.01
+    assert other.rows["forward gain"].forward.ratio == pytest.approx(1, abs=0.2)
+
+
 @pytest.mark.parametrize("which", ["tanh", "gelu", "sigmoid", "sin"])
 def test_other_activations_run(which):
     params = schemes.Params(activation=which, **SMALL)

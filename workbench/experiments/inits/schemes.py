@@ -32,14 +32,24 @@ from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
 
 DEVIATIONS = 5.0
+# Networks whose Jacobian is decomposed, and networks of a sketch.
+FEW, FEWEST = 16, 8
 # torch.nn.init.calculate_gain("tanh").
 TORCH_TANH = 5 / 3
 
-HE_FORWARD = Statement("He et al. (2015)", "eq. 10", "Variance 2/fan_in keeps a relu's signal")
-HE_BACKWARD = Statement("He et al. (2015)", "eq. 14", "Variance 2/fan_out keeps its gradient")
-GLOROT = Statement("Glorot & Bengio (2010)", "eq. 12", "At equal widths a linear signal is kept")
+HE_FORWARD = Statement(
+    "He et al. (2015)", "forward case", "Variance 2/fan_in keeps a relu's signal"
+)
+HE_BACKWARD = Statement(
+    "He et al. (2015)", "backward case", "Variance 2/fan_out keeps its gradient"
+)
+GLOROT = Statement(
+    "Glorot & Bengio (2010)", "normalised initialisation", "At equal widths a linear signal is kept"
+)
 ISOMETRY = Statement(
-    "Saxe et al. (2014)", "section 3", "An orthogonal linear network has singular values of one"
+    "Saxe et al. (2014)",
+    "orthogonal weights",
+    "An orthogonal linear network has singular values of one",
 )
 TANH_GAIN = Statement(
     "torch.nn.init", "calculate_gain", "The gain 5/3 keeps the gradient of a tanh network"
@@ -112,11 +122,11 @@ def run(params: Params) -> Result:
     """Every scheme through the verifier."""
     rng = generator(params.seed, params.backend)
     measure = functools.partial(_measure, rng, params)
-    which = params.activation
-    rows = {n: _row(params, measure(which, s, True)) for n, s in named(which).items()}
-    relu, linear = measure("relu", family.he, more=4), measure("linear", family.glorot)
-    tanh = measure("tanh", named("tanh")["torch's tanh gain"])
-    straight = measure("linear", orthogonal, True, "float64")
+    rows = _rows(rng, params, params.networks, FEW)
+    relu = measure("relu", family.he, 4 * params.networks)
+    linear = measure("linear", family.glorot, params.networks)
+    tanh = measure("tanh", named("tanh")["torch's tanh gain"], params.networks)
+    straight = measure("linear", orthogonal, FEW, FEW, "float64")
     checked = {
         "He forward": _mean(relu.signal_ratio),
         "He backward": _mean(relu.gradient_ratio),
@@ -127,22 +137,33 @@ def run(params: Params) -> Result:
     return Result(rows, checked, libraries(params.seed))
 
 
+def sketched(params: Params, result: Result, other: Params) -> Result:
+    """The signals at other knobs by a few networks; at the run's own knobs its own result."""
+    if other == params:
+        return result
+    rng = generator(other.seed, other.backend)
+    return result._replace(rows=_rows(rng, other, min(FEWEST, other.networks), 1))
+
+
+def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
+    which = params.activation
+    return {
+        name: _row(params, _measure(rng, params, which, scheme, networks, jacobian))
+        for name, scheme in named(which).items()
+    }
+
+
 def _measure(
     rng,
     params: Params,
     which: str,
     scheme: Callable,
-    jacobian: bool = False,
+    networks: int,
+    jacobian: int = 0,
     dtype: str = "float32",
-    more: int = 1,
 ) -> Propagation:
     widths = [params.width] * (params.depth + 1)
-    options = {
-        "networks": more * params.networks,
-        "inputs": 16,
-        "jacobian": jacobian,
-        "dtype": dtype,
-    }
+    options = {"networks": networks, "inputs": 16, "jacobian": jacobian, "dtype": dtype}
     return propagate(rng, widths, which, scheme, **options)
 
 
