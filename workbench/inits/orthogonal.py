@@ -4,7 +4,7 @@ The default layout is PyTorch's, (outputs, inputs, *field), as in `schemes`.
 
 Source:
     Saxe, McClelland & Ganguli (2014), arXiv:1312.6120; Xiao et al. (2018), arXiv:1806.05393,
-    algorithm 1, for convolutions; Mezzadri (2007), arXiv:math-ph/0609050, for the signs.
+    for convolutions; Mezzadri (2007), arXiv:math-ph/0609050, for the signs.
 """
 
 from __future__ import annotations

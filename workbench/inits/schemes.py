@@ -5,8 +5,8 @@ Every scheme takes the generator first and draws where it lives. `axes` are the 
 (outputs, inputs, *field).
 
 Source:
-    LeCun et al. (1998), Efficient BackProp, section 4.6; Glorot & Bengio (2010), AISTATS, eq. 16;
-    He et al. (2015), arXiv:1502.01852, eqs. 10 and 14. One core for all is JAX's and Keras's idea.
+    LeCun et al. (1998), Efficient BackProp; Glorot & Bengio (2010), AISTATS;
+    He et al. (2015), arXiv:1502.01852. One core for all is JAX's and Keras's idea.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def sparse(
         dtype: "float32" or "float64".
 
     Source:
-        Martens (2010), Deep learning via Hessian-free optimization, section 5. Departure from
+        Martens (2010), Deep learning via Hessian-free optimization. Departure from
         torch's sparse_, which empties rows per column, so that some units may meet nothing, and
         keeps a fixed deviation of 0.01.
     """

@@ -6,7 +6,7 @@ its tail is fitted, its singular values stand beside those of a random matrix, a
 by four definitions that are often confused.
 
 Source:
-    He et al. (2015), arXiv:1502.01852, eq. 10; Martin & Mahoney (2021), arXiv:1810.01075; Roy &
+    He et al. (2015), arXiv:1502.01852; Martin & Mahoney (2021), arXiv:1810.01075; Roy &
     Vetterli (2007), EUSIPCO; Devlin et al. (2019), arXiv:1810.04805, whose code starts at 0.02.
 """
 
@@ -27,6 +27,7 @@ from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary, number
 from workbench.inits.matrix_report import Row, Spectrum, report, wanting
 from workbench.inits.moments import gain
+from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
@@ -38,10 +39,14 @@ PATIENCE = 5
 
 DEVIATION = Statement(PAPER, "released code", "Weights start with a deviation of 0.02 and keep it")
 TAILS = Statement(
-    "Martin & Mahoney (2021)", "section 1", "Trained weight matrices depart from a Gaussian's tail"
+    "Martin & Mahoney (2021)",
+    "heavy tails",
+    "Trained weight matrices depart from a Gaussian's tail",
 )
 WANTED = Statement(
-    "He et al. (2015)", "eq. 10", "Trained matrices keep the variance that relu asks for, 2/fan_in"
+    "He et al. (2015)",
+    "forward case",
+    "Trained matrices keep the variance that relu asks for, 2/fan_in",
 )
 RANKS = Statement("Roy & Vetterli (2007)", "abstract", "One number is a matrix's effective rank")
 
@@ -53,7 +58,9 @@ class Params(Knobs):
     activation: Literal["gelu", "relu", "silu", "tanh", "linear"] = knob(
         "gelu", "activation that the matrices feed"
     )
-    matrix: int = knob(1, "matrix whose singular values are drawn", span=(1, 1000))
+    matrix: int = knob(
+        0, "matrix whose singular values are drawn; 0 for the furthest from random", span=(0, 1000)
+    )
     sample: int = knob(50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6))
 
 
@@ -63,8 +70,13 @@ class Result(NamedTuple):
     source: str
     weights: int
     rows: list[Row]
-    chosen: Row
+    place: int
     spectrum: Spectrum
+
+    @property
+    def chosen(self) -> Row:
+        """The matrix that is drawn."""
+        return self.rows[self.place - 1]
 
 
 def run(params: Params) -> Result:
@@ -76,11 +88,21 @@ def run(params: Params) -> Result:
     if not found.rows:
         raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
     if params.matrix > len(found.rows):
-        refuse("matrix", f"in [1, matrices={len(found.rows)}]", params.matrix)
+        refuse("matrix", f"in [0, matrices={len(found.rows)}]", params.matrix)
     wanted = gain(params.activation) ** 2
     rows = [wanting(row, wanted) for row in found.rows]
-    place = params.matrix - 1
-    return Result(found.source, found.weights, rows, rows[place], found.spectra[place])
+    place = params.matrix or 1 + int(np.argmax([_excess(row) for row in rows]))
+    return Result(found.source, found.weights, rows, place, found.spectra[place - 1])
+
+
+def settled(params: Params, result: Result) -> Params:
+    """The same knobs with the matrix that was drawn by its place in the file."""
+    return type(params)(**{**params.values(), "matrix": result.place})
+
+
+def _excess(row: Row) -> float:
+    """The largest singular value over the largest that chance gives."""
+    return row.largest / largest_random(row.outputs, row.inputs, row.deviation)
 
 
 class _Measured(NamedTuple):

@@ -16,7 +16,7 @@ import functools
 import importlib.util
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -67,6 +67,7 @@ class Params(Knobs):
         "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "selu", "elu", "mish", "sin"
     ] = knob("relu", "activation between the layers")
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
+    mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
     depth: int = knob(20, "layers", span=(2, 100), log=True)
     networks: int = knob(64, "independent networks", span=(4, 256), log=True)
 
@@ -146,11 +147,17 @@ def sketched(params: Params, result: Result, other: Params) -> Result:
 
 
 def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
-    which = params.activation
-    return {
-        name: _row(params, _measure(rng, params, which, scheme, networks, jacobian))
-        for name, scheme in named(which).items()
-    }
+    rows, which = {}, params.activation
+    for name, scheme in named(which).items():
+        off = functools.partial(_mistuned, scheme, 1 + params.mistuned)
+        rows[name] = _row(params, _measure(rng, params, which, off, networks, jacobian))
+    return rows
+
+
+def _mistuned(scheme: Callable, factor: float, rng, shape: tuple[int, ...], **axes) -> Any:
+    weights = scheme(rng, shape, **axes)
+    weights *= factor
+    return weights
 
 
 def _measure(
@@ -186,23 +193,28 @@ def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:
 
 
 def libraries(seed: int) -> dict[str, Ratio]:
-    """Fan-in times variance of a thousand units, drawn by the libraries that are installed."""
-    found = {}
+    """Fan-in times variance of a thousand units, ours and those of installed libraries."""
+    square, cut = (1000, 1000), {"distribution": "truncated_normal"}
+    ours = family.lecun(generator(seed), square, **cut)
+    found = {"workbench variance_scaling": _product(ours, 2.4)}
     if importlib.util.find_spec("torch"):
         import torch
 
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            drawn = torch.nn.Linear(1000, 1000).weight.detach().numpy()
-        found["torch.nn.Linear"] = _product(drawn, 1.8)
+            drawn = torch.nn.Linear(*square).weight.detach().numpy()
+            found["torch.nn.Linear"] = _product(drawn, 1.8)
+            # It cuts at ±2 whatever the deviation, so that nothing is cut here.
+            whole = torch.nn.init.trunc_normal_(torch.empty(square), std=1000**-0.5)
+            found["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
     if importlib.util.find_spec("jax"):
         import jax
 
-        make = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
-        drawn = np.asarray(make(jax.random.PRNGKey(seed), (1000, 1000)))
+        starts = jax.nn.initializers
+        make = starts.variance_scaling(1.0, "fan_in", "truncated_normal")
+        drawn = np.asarray(make(jax.random.PRNGKey(seed), square))
         found["jax variance_scaling"] = _product(drawn, 2.4)
-        make = jax.nn.initializers.truncated_normal(1000**-0.5)
-        drawn = np.asarray(make(jax.random.PRNGKey(seed), (1000, 1000)))
+        drawn = np.asarray(starts.truncated_normal(1000**-0.5)(jax.random.PRNGKey(seed), square))
         found["jax truncated_normal"] = _product(drawn, 2.4)
     return found
 
