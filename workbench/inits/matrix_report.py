@@ -19,8 +19,8 @@ from workbench.inits.random_spectrum import largest_random, random_singular_valu
 
 # A signal's factor per layer beyond which ten layers change it more than a thousandfold.
 VANISHES, EXPLODES = 0.5, 2.0
-# Most singular values that a figure draws.
-DRAWN = 80
+# Most singular values that a figure draws, and how far below chance's largest one is left out.
+DRAWN, FAINT = 80, 100
 
 
 class Row(NamedTuple):
@@ -64,7 +64,10 @@ class Row(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """Singular values of one matrix and of a random one, at some places from 1 for the largest."""
+    """Singular values of one matrix and of a random one, at some places from 1 for the largest.
+
+    A trained one below a hundredth of the random one's largest is NaN.
+    """
 
     place: Float[np.ndarray, " places"]
     trained: Float[np.ndarray, " places"]
@@ -110,7 +113,9 @@ def report(
     # Close together where the largest are, of which there are few.
     places = np.unique(np.geomspace(1, len(values), DRAWN).round())
     at = places.astype(int) - 1
-    return row, Spectrum(places, values[at], law[at])
+    # Values near zero, of a singular matrix, would press all others together on a log scale.
+    shown = np.where(values[at] > law[0] / FAINT, values[at], np.nan)
+    return row, Spectrum(places, shown, law[at])
 
 
 def wanting(row: Row, wanted: float) -> Row:

@@ -34,6 +34,8 @@ from workbench.knobs import Knobs, knob
 DEVIATIONS = 5.0
 # Networks whose Jacobian is decomposed, and networks of a sketch.
 FEW, FEWEST = 16, 8
+# Conventions of libraries among the schemes; the others are rules of papers.
+LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # torch.nn.init.calculate_gain("tanh").
 TORCH_TANH = 5 / 3
 
@@ -110,10 +112,10 @@ def named(which: str) -> dict[str, Callable]:
         "LeCun": family.lecun,
         "Glorot": family.glorot,
         "He": family.he,
-        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
         "forward gain": functools.partial(family.preserving, activation=which),
         "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
         "orthogonal, forward gain": functools.partial(orthogonal, gain=gain(which)),
+        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
         "torch's default": family.torch_default,
         "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
     }
