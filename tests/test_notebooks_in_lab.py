@@ -7,9 +7,6 @@ from browser import chromium, explore, lab
 
 from workbench.runs.find import NOTEBOOKS, experiments
 
-# The first slider of the audit's panel leaves its figure as it is; its panel is still to be driven.
-MOVED = [e for e in experiments() if e.name != "inits/audit"]
-
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory):
@@ -22,7 +19,7 @@ def room(tmp_path_factory):
 
 @pytest.mark.browser
 @pytest.mark.notebook
-@pytest.mark.parametrize("experiment", MOVED, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
 def test_a_researcher_turns_the_knobs(room, experiment):
     browser, server = room
     shot = experiment.name.replace("/", "-")

@@ -74,6 +74,19 @@ def test_truncated_deviation():
     assert np.abs(sample).max() <= 0.5
 
 
+def test_torch_and_jax_call_this_a_truncated_normal_of_deviation_one():
+    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
+    seeded = torch.Generator().manual_seed(0)
+    ours = truncated_normals(np.random.default_rng(7), SMALL).ravel()
+    for theirs in (
+        torch.nn.init.trunc_normal_(torch.empty(SMALL), generator=seeded).numpy(),
+        jax.nn.initializers.truncated_normal(1.0)(jax.random.PRNGKey(0), SMALL),
+    ):
+        assert stats.ks_2samp(ours, np.ravel(theirs)).pvalue > 1e-6
+        assert variance_is(theirs, truncated_deviation() ** 2)
+        assert not variance_is(theirs, 1)
+
+
 @pytest.mark.parametrize("power", [1.0, 1.3, 3.0, 11.0])
 def test_gammas_follow_theirs(backend, power):
     got = backend.back(gammas(backend.rng(6), (200_000,), power))

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,6 +38,16 @@ def test_singular_values_are_lapack_s(shape):
     x = np.random.default_rng(2).standard_normal(shape).astype(np.float32)
     exact = np.linalg.svd(x.astype(float), compute_uv=False)
     np.testing.assert_allclose(rank.singular(x), exact, rtol=1e-9)
+
+
+def test_a_large_matrix_is_not_copied_whole():
+    x = np.random.default_rng(3).standard_normal((400_000, 8), dtype=np.float32)
+    rank.singular(x[:100])
+    tracemalloc.start()
+    rank.singular(x)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < x.nbytes / 10
 
 
 def test_bad_input(unchecked):

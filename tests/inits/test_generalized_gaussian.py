@@ -43,6 +43,12 @@ def test_scipy_s_variance(shape, variance):
     assert stats.gennorm(shape, scale=gg.scale_of(shape, variance)).var() == pytest.approx(variance)
 
 
+@given(shapes, st.floats(-20, 20), st.floats(0.01, 100))
+def test_scipy_s_density(shape, x, variance):
+    law = stats.gennorm(shape, scale=gg.scale_of(shape, variance))
+    assert gg.density(np.array([x]), shape, variance)[0] == pytest.approx(law.pdf(x), rel=1e-9)
+
+
 @given(shapes, st.floats(1e-6, 1 - 1e-6))
 def test_scipy_s_quantiles(shape, share):
     law = stats.gennorm(shape, scale=gg.scale_of(shape, 3.0))

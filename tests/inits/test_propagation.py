@@ -44,7 +44,7 @@ def test_a_plain_loop_over_networks_agrees(backend, which):
         networks=networks,
         inputs=inputs,
         bias_variance=1.0,
-        jacobian=True,
+        jacobian=networks,
         dtype="float64",
     )
     f = activation(which)
@@ -93,7 +93,7 @@ class _Host(Fixed):
 
 @pytest.mark.parametrize("which", ["tanh", "silu", "sigmoid"])
 def test_wide_networks_follow_the_variance_map(backend, which):
-    networks, layers, width = 60, 3, 128
+    networks, layers, width = 240, 3, 128
     scheme = functools.partial(schemes.variance_scaling, scale=1.8)
     found = propagate(
         backend.rng(3), [width] * (layers + 1), which, scheme, networks=networks, bias_variance=0.1
@@ -110,20 +110,18 @@ def test_wide_networks_follow_the_variance_map(backend, which):
 
 def test_orthogonal_linear_networks_are_isometries():
     rng = np.random.default_rng(4)
-    found = propagate(
-        rng, [48] * 21, "linear", orthogonal, networks=3, jacobian=True, dtype="float64"
-    )
+    found = propagate(rng, [48] * 21, "linear", orthogonal, networks=3, jacobian=3, dtype="float64")
     np.testing.assert_allclose(found.singular, 1, rtol=1e-12)
     np.testing.assert_allclose(found.signal_ratio, 1, rtol=1e-12)
     np.testing.assert_allclose(found.gradient_ratio, 1, rtol=1e-12)
-    gaussian = propagate(rng, [48] * 21, "linear", schemes.lecun, networks=3, jacobian=True)
+    gaussian = propagate(rng, [48] * 21, "linear", schemes.lecun, networks=3, jacobian=3)
     assert (gaussian.singular[:, 0] / gaussian.singular[:, -1]).min() > 1e4
 
 
 def test_networks_that_do_not_fit_run_in_parts(monkeypatch):
     monkeypatch.setattr(propagation, "MEMORY", 3 * 2 * 64 * 64 * 4)
     found = propagate(
-        np.random.default_rng(5), [64, 64, 64], "relu", schemes.he, networks=8, jacobian=True
+        np.random.default_rng(5), [64, 64, 64], "relu", schemes.he, networks=8, jacobian=8
     )
     assert found.before.shape == found.gradient.shape == (3, 8)
     assert found.singular.shape == (8, 64)

@@ -41,7 +41,7 @@ def test_deepnorm_s_parts(encoder, decoder):
     assert below.alpha * below.beta == pytest.approx((3 / 12) ** 0.25)
     alone, _ = deepnorm(encoder=encoder)
     assert deepnorm(decoder=encoder) == (None, alone)
-    # 2 N (β/α)² = √2·√8... the bound of theorem 4.2 does not depend on the depth.
+    # 2 N (β/α)² = √2·√8... the bound does not depend on the depth.
     assert encoder * alone.beta**2 / alone.alpha**2 == pytest.approx(1 / 4)
 
 

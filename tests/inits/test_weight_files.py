@@ -36,11 +36,26 @@ def test_safetensors(tmp_path, parts):
         list(arrays(str(tmp_path / "bad.safetensors")))
 
 
+def test_bfloat16_is_read_where_numpy_has_no_such_type(tmp_path):
+    torch = pytest.importorskip("torch")
+    parts = {"first": torch.rand(2, 3), "short": torch.randn(5, 7).bfloat16(), "z": torch.rand(4)}
+    pytest.importorskip("safetensors.torch").save_file(parts, tmp_path / "w.safetensors")
+    read = dict(arrays(str(tmp_path / "w.safetensors")))
+    assert sorted(read) == ["first", "short", "z"]
+    for name, value in parts.items():
+        np.testing.assert_array_equal(read[name], value.float().numpy())
+
+
 def test_torch_files_through_the_weights_only_loader(tmp_path, parts):
     torch = pytest.importorskip("torch")
     torch.save({n: torch.tensor(p) for n, p in parts.items()}, tmp_path / "w.pt")
     read = dict(arrays(str(tmp_path / "w.pt")))
     assert list(read) == ["a", "c"]
+    torch.save(torch.nn.Linear(3, 2).bfloat16().state_dict(), tmp_path / "short.pt")
+    assert [v.dtype for _, v in arrays(str(tmp_path / "short.pt"))] == [np.float32] * 2
+    old = {"_use_new_zipfile_serialization": False}
+    torch.save({n: torch.tensor(p) for n, p in parts.items()}, tmp_path / "old.pt", **old)
+    assert list(dict(arrays(str(tmp_path / "old.pt")))) == ["a", "c"]
     torch.save({"w": Bomb()}, tmp_path / "bomb.pt")
     with pytest.raises(ValueError, match="readable by torch's weights-only loader"):
         list(arrays(str(tmp_path / "bomb.pt")))

@@ -256,3 +256,16 @@ def test_warm_fills_the_caches():
         cache.cache_clear()
     warm()
     assert [cache.cache_info().currsize for cache in (_plotly, _shell, _style)] == [1, 1, 1]
+
+
+def test_values_to_keep_are_a_link_that_holds_them():
+    text = "name,value\nä,1\n</script>,2\n"
+    bundle = {"text/plain": "a.csv", "text/html": EVIL, "text/csv": text}
+    cell = shown(bundle)
+    cell.outputs[0].metadata["text/csv"] = {"name": f'"{EVIL}.csv'}
+    link = soup(cell).select_one("a[download]")
+    assert link["download"] == f'"{EVIL}.csv'
+    kind, data = link["href"].split(",")
+    assert kind == "data:text/csv;charset=utf-8;base64"
+    assert base64.b64decode(data).decode() == text
+    assert soup(shown({"text/csv": "a\n"})).select_one("a[download]")["download"] == "table.csv"

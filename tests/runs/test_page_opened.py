@@ -294,3 +294,15 @@ def test_a_page_without_figures_is_small_and_sound(browser, tmp_path):
         seen.page.get_by_role("button", name="Show all code").click()
         assert seen.page.locator("details.code pre").is_visible()
         clean_of_trouble(seen)
+
+
+def test_a_reader_saves_the_table_offline(browser, tmp_path):
+    text = "name,value\nä,1\n"
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[shown({"text/csv": text})]), record()))
+    with opened(browser, path) as seen:
+        with seen.page.expect_download() as started:
+            seen.page.locator("a[download]").click()
+        assert started.value.suggested_filename == "table.csv"
+        assert started.value.path().read_text() == text
+        assert (seen.left, seen.errors) == ([], [])

@@ -18,7 +18,7 @@ from workbench.inits.error_function import erf
 
 Map = Callable[[Array], Array]
 
-# Klambauer et al. (2017), arXiv:1706.02515, eq. 14: the pair that makes N(0, 1) a fixed point.
+# Klambauer et al. (2017), arXiv:1706.02515: the pair that makes N(0, 1) a fixed point.
 SELU_ALPHA = -math.sqrt(2 / math.pi) / (math.exp(0.5) * math.erfc(math.sqrt(0.5)) - 1)
 SELU_SCALE = (
     (1 - math.erfc(math.sqrt(0.5)) * math.exp(0.5))

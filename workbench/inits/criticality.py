@@ -1,7 +1,7 @@
 """Where depth neither grows nor shrinks a signal: fixed points, the edge of chaos, critical pairs.
 
 Source:
-    Roberts, Yaida & Hanin (2022), arXiv:2106.10165, ch. 5: the three classes of criticality;
+    Roberts, Yaida & Hanin (2022), arXiv:2106.10165: the three classes of criticality;
     Schoenholz et al. (2017), arXiv:1611.01232: the edge of chaos. Which side a half-stable point
     attracts from is derived here, from the sign of the layer map's curvature.
 """

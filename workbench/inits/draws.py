@@ -7,43 +7,54 @@ of its own, seeded from the caller's, so the numbers do not depend on how many t
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from workbench.array import Array, namespace
 from workbench.checks import refuse
+from workbench.inits.threads import spread
 
 BLOCK = 1 << 20
-# Numbers that a thread works on at once, so that they stay in its cache.
-CHUNK = 1 << 15
+# Numbers that a thread works on at once: few enough for its cache, and enough that threads seldom
+# meet at the interpreter's lock.
+CHUNK = 1 << 17
 # Proposals beyond the expected need, so that a second round is rare.
 SPARE = 1.02
 
-Fill = Callable[[np.random.Generator, np.ndarray], None]
+# Called with a generator, the factor on what it draws, and the part of an array to fill.
+Fill = Callable[[np.random.Generator, float, np.ndarray], None]
 
 
-def uniforms(rng: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
-    """Uniform numbers on [-1, 1)."""
+def uniforms(
+    rng: Any, shape: tuple[int, ...], dtype: Any = "float32", half_width: float = 1.0
+) -> Array:
+    """Uniform numbers on [-half_width, half_width]."""
     if _large_on_host(rng, shape):
-        return _filled(rng, shape, dtype, _fill_uniform)
+        single = _kind(dtype) is np.float32
+        return _filled(rng, shape, dtype, half_width, _fill_whole if single else _fill_uniform)
     drawn = rng.random(shape, dtype=_kind(dtype))
-    return 2 * drawn - 1
+    drawn *= 2
+    drawn -= 1
+    drawn *= half_width
+    return drawn
 
 
-def normals(rng: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
-    """Standard normal numbers.
+def normals(
+    rng: Any, shape: tuple[int, ...], dtype: Any = "float32", deviation: float = 1.0
+) -> Array:
+    """Normal numbers of mean zero and the given deviation.
 
     Large float32 draws on the host are made by Box and Muller's method, which vectorises; its
-    largest number is 5.77, whose two-sided tail of 8e-9 no test of weights can see.
+    largest number is 6.8 deviations, whose two-sided tail of 1e-11 no test of weights can see.
     """
     if _large_on_host(rng, shape):
         single = _kind(dtype) is np.float32
-        return _filled(rng, shape, dtype, _fill_box_muller if single else _fill_normal)
-    return rng.standard_normal(shape, dtype=_kind(dtype))
+        return _filled(rng, shape, dtype, deviation, _fill_box_muller if single else _fill_normal)
+    drawn = rng.standard_normal(shape, dtype=_kind(dtype))
+    drawn *= deviation
+    return drawn
 
 
 def truncated_normals(
@@ -132,40 +143,70 @@ def _kind(dtype: Any) -> type:
 
 
 def _large_on_host(rng: Any, shape: tuple[int, ...]) -> bool:
-    return isinstance(rng, np.random.Generator) and math.prod(shape) >= BLOCK
+    return isinstance(rng, np.random.Generator) and math.prod(shape) >= CHUNK
 
 
-def _filled(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any, fill: Fill) -> np.ndarray:
+def _filled(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: Any, factor: float, fill: Fill
+) -> np.ndarray:
     """An array whose blocks are each filled from a generator of their own."""
     out = np.empty(shape, dtype=_kind(dtype))
     flat, seed = out.reshape(-1), rng.integers(0, 2**63, size=2).tolist()
 
     def work(block: int) -> None:
-        fill(np.random.default_rng([*seed, block]), flat[block * BLOCK : (block + 1) * BLOCK])
+        # Of NumPy's bit generators the one that is fastest without a jump to distant states.
+        own = np.random.Generator(np.random.SFC64([*seed, block]))
+        part = flat[block * BLOCK : (block + 1) * BLOCK]
+        for start in range(0, part.size, CHUNK):
+            fill(own, factor, part[start : start + CHUNK])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Reading the results raises what a thread raised.
-        list(pool.map(work, range(math.ceil(flat.size / BLOCK))))
+    blocks = range(math.ceil(flat.size / BLOCK))
+    if len(blocks) == 1:
+        work(0)
+    else:
+        spread(work, blocks)
     return out
 
 
-def _fill_uniform(rng: np.random.Generator, out: np.ndarray) -> None:
-    for part in np.split(out, range(CHUNK, out.size, CHUNK)):
-        rng.random(dtype=out.dtype.type, out=part)
-        part *= 2
-        part -= 1
+def _fill_uniform(rng: np.random.Generator, factor: float, out: np.ndarray) -> None:
+    rng.random(dtype=out.dtype.type, out=out)
+    out *= 2
+    out -= 1
+    out *= factor
 
 
-def _fill_normal(rng: np.random.Generator, out: np.ndarray) -> None:
+def _fill_normal(rng: np.random.Generator, factor: float, out: np.ndarray) -> None:
     rng.standard_normal(dtype=out.dtype.type, out=out)
+    out *= factor
 
 
-def _fill_box_muller(rng: np.random.Generator, out: np.ndarray) -> None:
-    """Pairs √(-2 ln u) · (cos 2πv, sin 2πv), the cosines before the sines."""
-    for part in np.split(out, range(CHUNK, out.size, CHUNK)):
-        half = (part.size + 1) // 2
-        radius, angle = rng.random(half, dtype=np.float32), rng.random(half, dtype=np.float32)
-        np.sqrt(np.float32(-2) * np.log(1 - radius), out=radius)
-        angle *= np.float32(2 * math.pi)
-        np.multiply(radius, np.cos(angle), out=part[:half])
-        np.multiply(radius[: part.size - half], np.sin(angle[: part.size - half]), out=part[half:])
+def _fill_whole(rng: np.random.Generator, factor: float, out: np.ndarray) -> None:
+    """Uniform numbers as whole numbers of 32 bits times a factor, twice as fast as by `random`."""
+    _scaled(_bits(rng, out.size).view(np.int32), factor / 2**31, out)
+
+
+def _fill_box_muller(rng: np.random.Generator, factor: float, out: np.ndarray) -> None:
+    """Pairs √(-2 ln u) · (cos v, sin v) with v on [-π, π], the cosines before the sines."""
+    half = (out.size + 1) // 2
+    rest = out.size - half
+    bits = _bits(rng, 2 * half)
+    radius = _scaled(bits[:half], 2.0**-32)
+    # Half a step above zero, which has no logarithm.
+    radius += np.float32(2.0**-33)
+    np.log(radius, out=radius)
+    radius *= np.float32(-2 * factor**2)
+    np.sqrt(radius, out=radius)
+    angle = _scaled(bits[half:].view(np.int32), math.pi / 2**31)
+    np.cos(angle, out=out[:half])
+    out[:half] *= radius
+    np.sin(angle[:rest], out=out[half:])
+    out[half:] *= radius[:rest]
+
+
+def _bits(rng: np.random.Generator, count: int) -> np.ndarray:
+    """So many whole numbers of 32 random bits."""
+    return rng.integers(0, 2**64, size=(count + 1) // 2, dtype=np.uint64).view(np.uint32)[:count]
+
+
+def _scaled(bits: np.ndarray, factor: float, out: np.ndarray | None = None) -> np.ndarray:
+    return np.multiply(bits, np.float32(factor), out=out, dtype=np.float32, casting="unsafe")

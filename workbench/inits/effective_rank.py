@@ -11,6 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.checks import refuse
+from workbench.inits.threads import one_thread
+
+# Rows that are copied into float64 at once.
+ROWS = 4096
 
 Values = Float[np.ndarray, " values"]
 
@@ -20,18 +24,21 @@ def singular(matrix: Float[np.ndarray, "rows columns"]) -> Values:
 
     Values below 1e-8 of the largest are rounding noise; no effective rank here sees them.
     """
-    x = np.asarray(matrix, dtype=np.float64)
-    x = x if x.shape[0] >= x.shape[1] else x.T
-    # Rows in parts, so that a large matrix is never copied whole into float64 twice.
-    gram = sum(part.T @ part for part in np.array_split(x, max(1, len(x) // 4096)))
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
+    x = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    gram = np.zeros((x.shape[1], x.shape[1]))
+    with one_thread():
+        # Rows in parts, so that a large matrix is never copied whole into float64.
+        for start in range(0, len(x), ROWS):
+            part = np.asarray(x[start : start + ROWS], dtype=np.float64)
+            gram += part.T @ part
+        return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
 
 
 def participation(values: Values) -> float:
     """(Σ s²)² / Σ s⁴, the participation ratio of the squares.
 
     Source:
-        Gao et al. (2017), A theory of multineuronal dimensionality, eq. 6.
+        Gao et al. (2017), A theory of multineuronal dimensionality.
     """
     s2 = _legal(values) ** 2
     return float(s2.sum() ** 2 / (s2**2).sum())
@@ -41,7 +48,7 @@ def entropy_rank(values: Values) -> float:
     """exp(-Σ p ln p), p = s/Σs.
 
     Source:
-        Roy & Vetterli (2007), The effective rank, EUSIPCO, definition 1.
+        Roy & Vetterli (2007), The effective rank, EUSIPCO.
     """
     p = _legal(values)
     p = p[p > 0] / p.sum()
@@ -58,7 +65,7 @@ def stable_rank(values: Values) -> float:
     """Σ s² / max s², the squared Frobenius over the squared spectral norm.
 
     Source:
-        Rudelson & Vershynin (2007), arXiv:math/0503442, section 1.
+        Rudelson & Vershynin (2007), arXiv:math/0503442.
     """
     s = _legal(values)
     return float((s**2).sum() / s.max() ** 2)

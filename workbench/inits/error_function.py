@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from scipy import special
 
 from workbench.array import Array, namespace
 
@@ -25,6 +24,8 @@ def erf(x: Array) -> Array:
         coefficients are interpolated here from SciPy's erfcx instead of copied.
     """
     if isinstance(x, np.ndarray | np.generic | float | int):
+        from scipy import special  # only gelu and erf pay for the import
+
         return special.erf(x)
     return standard_erf(x)
 
@@ -44,6 +45,8 @@ def standard_erf(x: Array) -> Array:
 
 @cache
 def _coefficients() -> tuple[float, ...]:
+    from scipy import special
+
     def exponent(y: np.ndarray) -> np.ndarray:
         t = (y + 1) / 2
         return np.log(special.erfcx(2 / t - 2) / t)

@@ -116,6 +116,14 @@ def weights(
     return variates(rng, shape, tail, scale / fans(shape, **axes).fan_in, dtype)
 
 
+def density(x: Float[np.ndarray, " n"], shape: float, variance: float = 1.0) -> np.ndarray:
+    """The density ν/(2 α Γ(1/ν)) exp(-|x/α|^ν) at each x."""
+    _legal_shape(shape)
+    scale = scale_of(shape, variance)
+    logs = math.log(shape / (2 * scale)) - float(special.gammaln(1 / shape))
+    return np.exp(logs - np.abs(np.asarray(x, dtype=np.float64) / scale) ** shape)
+
+
 def quantile(share: Array, shape: float, variance: float = 1.0) -> np.ndarray:
     """The value below which a share of the distribution lies.
 

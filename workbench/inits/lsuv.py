@@ -1,7 +1,7 @@
 """Layer-sequential unit variance: weights scaled until data itself leaves each layer at variance 1.
 
 Source:
-    Mishkin & Matas (2016), All you need is a good init, arXiv:1511.06422, algorithm 1. Departure:
+    Mishkin & Matas (2016), All you need is a good init, arXiv:1511.06422. Departure:
     weights come from the caller, orthonormal or not, since the rescaling does not ask.
 """
 

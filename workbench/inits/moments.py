@@ -4,8 +4,8 @@ A layer is z' = W f(z) + b with Var W = C_W/fan_in and Var b = C_b. In a wide ne
 normal with a variance K that moves by a map of its own, and gradients by its slopes.
 
 Source:
-    Poole et al. (2016), arXiv:1606.05340, eqs. 3-6; Schoenholz et al. (2017), arXiv:1611.01232;
-    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165, ch. 5.
+    Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232;
+    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165.
     Integrals are taken by two Gauss-Legendre panels that meet at zero, where activations have
     their kinks, and are halved towards it for large variances; Gauss-Hermite nodes err by 1e-2.
 """
@@ -17,7 +17,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy import special
+from numpy.polynomial import hermite_e
 
 from workbench.checks import real, refuse
 from workbench.inits.activations import Activation, Map, activation
@@ -85,7 +85,7 @@ def expectation(function: Map, variance: Number = 1.0, hermite: int = 0) -> Numb
         refuse("activation", "a function that keeps the shape of its argument", values.shape)
     if not np.isfinite(values).all():
         refuse("activation", "finite within 12 standard deviations", "NaN or infinity")
-    found = values @ (weights * special.eval_hermitenorm(hermite, nodes))
+    found = values @ (weights * hermite_e.hermeval(nodes, [0.0] * hermite + [1.0]))
     return float(found) if found.ndim == 0 else found
 
 
@@ -141,7 +141,7 @@ def depth_scale(slope: float) -> float:
     """Layers over which a deviation changes by a factor e, 1/|ln χ|; infinite at χ = 1.
 
     Source:
-        Schoenholz et al. (2017), eqs. 7 and 9; the magnitude, so that growth has a scale as well.
+        Schoenholz et al. (2017); the magnitude, so that growth has a scale as well.
     """
     if not slope > 0:
         refuse("slope", "positive", slope)
@@ -181,7 +181,10 @@ def _product(function: Map, c: float, deviation: float) -> float:
     """E f(u) f(v); the integrand is even in t, since t → -t swaps u and v."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     alpha, beta = math.sqrt((1 + c) / 2), math.sqrt((1 - c) / 2)
-    t = REACH * (nodes + 1) / 2
+    # Beyond this t the cuts in s lie out of reach: near c = -1 all of the integral is below it.
+    edge = REACH * min(1.0, alpha / beta if beta > 0 else 1.0)
+    t = np.concatenate([edge * (nodes + 1) / 2, edge + (REACH - edge) * (nodes + 1) / 2])
+    outer = np.concatenate([edge * weights, (REACH - edge) * weights])
     cut = np.minimum(REACH, beta * t / alpha if alpha > 0 else np.full_like(t, REACH))
     total = 0.0
     for low, high in ((-REACH + 0 * cut, -cut), (-cut, cut), (cut, REACH + 0 * cut)):
@@ -189,7 +192,7 @@ def _product(function: Map, c: float, deviation: float) -> float:
         u, v = alpha * s + beta * t[:, None], alpha * s - beta * t[:, None]
         density = np.exp(-(s**2 + t[:, None] ** 2) / 2) / (2 * math.pi)
         inner = (function(deviation * u) * function(deviation * v) * density) @ weights
-        total += float((inner * (high - low) / 2) @ weights) * REACH
+        total += float((inner * (high - low) / 2) @ outer)
     return total
 
 

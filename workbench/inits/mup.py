@@ -1,7 +1,7 @@
 """Multipliers of the maximal-update parametrisation, under which widths share their learning rates.
 
 Source:
-    Yang et al. (2022), Tensor programs V, arXiv:2203.03466, table 8, the form that the package mup
+    Yang et al. (2022), Tensor programs V, arXiv:2203.03466, in the form that the package mup
     implements: the readout's input is divided by the width's growth, its weights keep their size.
 """
 
@@ -65,7 +65,7 @@ def attention_scale(head_width: int, base_head_width: int) -> float:
     """The factor on queries times keys: √base/width, which is 1/√width at the base width.
 
     Source:
-        Yang et al. (2022), definition 4.1: 1/d instead of 1/√d.
+        Yang et al. (2022): 1/d instead of 1/√d.
     """
     return int(whole("base_head_width", base_head_width, 1)) ** 0.5 / int(
         whole("head_width", head_width, 1)

@@ -4,8 +4,8 @@ Networks stand on the first axis of every array: weights (networks, outputs, inp
 (networks, 1, outputs), data (networks, examples, units). All run where their arrays live.
 
 Source:
-    Kingma & Ba (2015), arXiv:1412.6980, algorithm 1; Loshchilov & Hutter (2019), arXiv:1711.05101,
-    algorithm 2, for decoupled decay.
+    Kingma & Ba (2015), arXiv:1412.6980; Loshchilov & Hutter (2019), arXiv:1711.05101, for decoupled
+    decay.
 """
 
 from __future__ import annotations

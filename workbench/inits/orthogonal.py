@@ -4,7 +4,7 @@ The default layout is PyTorch's, (outputs, inputs, *field), as in `schemes`.
 
 Source:
     Saxe, McClelland & Ganguli (2014), arXiv:1312.6120; Xiao et al. (2018), arXiv:1806.05393,
-    algorithm 1, for convolutions; Mezzadri (2007), arXiv:math-ph/0609050, for the signs.
+    for convolutions; Mezzadri (2007), arXiv:math-ph/0609050, for the signs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workbench.array import Array, like, namespace
 from workbench.checks import refuse
 from workbench.inits.draws import normals
 from workbench.inits.fans import Axes, as_matrix, fans
-from workbench.inits.stacked import one_thread
+from workbench.inits.stacked import orthonormal
 
 
 def orthogonal(
@@ -118,8 +118,7 @@ def _uniform_orthogonal(rng: Any, shape: tuple[int, ...]) -> Array:
     *batch, rows, columns = shape
     draws = normals(rng, (*batch, max(rows, columns), min(rows, columns)), "float64")
     xp = namespace(draws)
-    with one_thread():
-        q, r = xp.linalg.qr(draws, mode="reduced")
+    q, r = orthonormal(draws)
     signs = xp.sign(xp.linalg.diagonal(r))
     q = q * xp.expand_dims(signs, axis=-2)
     return q if rows >= columns else xp.matrix_transpose(q)

@@ -39,15 +39,15 @@ class Propagation(NamedTuple):
         after: mean f(z)².
         mean: mean f(z).
         gradient: mean square of the gradient by z, from a unit normal cotangent at the output.
-        singular: singular values of the Jacobian ∂z^L/∂z⁰ at one input, largest first; no columns
-            where they were not asked for.
+        singular: singular values of the Jacobian ∂z^L/∂z⁰ at one input, largest first, of as many
+            networks as were asked for.
     """
 
     before: Float[np.ndarray, "layers networks"]
     after: Float[np.ndarray, "layers networks"]
     mean: Float[np.ndarray, "layers networks"]
     gradient: Float[np.ndarray, "layers networks"]
-    singular: Float[np.ndarray, "networks values"]
+    singular: Float[np.ndarray, "decomposed values"]
 
     @property
     def signal_ratio(self) -> Float[np.ndarray, " networks"]:
@@ -70,7 +70,7 @@ def propagate(
     inputs: int = 64,
     bias_variance: float = 0.0,
     input_variance: float = 1.0,
-    jacobian: bool = False,
+    jacobian: int = 0,
     dtype: Any = "float32",
 ) -> Propagation:
     """Signals and gradients through every layer of independent random networks.
@@ -84,7 +84,8 @@ def propagate(
         inputs: independent normal inputs to each network, at least 1.
         bias_variance: of normal biases, at least 0.
         input_variance: of the input's z, positive.
-        jacobian: whether to decompose the end-to-end Jacobian, which costs its width per input.
+        jacobian: networks whose end-to-end Jacobian is decomposed, which costs much; the first
+            ones, all where there are fewer.
         dtype: "float32" or "float64".
 
     Raises:
@@ -95,6 +96,7 @@ def propagate(
     if len(sizes) < 2:
         refuse("widths", "of at least two layers, input and output", sizes)
     networks, inputs = int(whole("networks", networks, 1)), int(whole("inputs", inputs, 1))
+    asked = int(whole("jacobian", jacobian, 0))
     if not 0 <= bias_variance < math.inf:
         refuse("bias_variance", "at least 0 and finite", bias_variance)
     if not 0 < input_variance < math.inf:
@@ -102,8 +104,10 @@ def propagate(
     task = _Task(sizes, activation(which), scheme, inputs, bias_variance, input_variance, dtype)
     each = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) * np.dtype(dtype).itemsize
     part = max(1, min(networks, MEMORY // each))
-    counts = [min(part, networks - start) for start in range(0, networks, part)]
-    found = [_measured(rng, task, count, jacobian) for count in counts]
+    found = []
+    for start in range(0, networks, part):
+        count = min(part, networks - start)
+        found.append(_measured(rng, task, count, min(max(asked - start, 0), count)))
     *moments, singular = zip(*found, strict=True)
     return Propagation(*(np.concatenate(m, axis=1) for m in moments), np.concatenate(singular))
 
@@ -126,12 +130,12 @@ class _Pass(NamedTuple):
     rows: list[tuple[float, ...]]
 
 
-def _measured(rng: Any, task: _Task, networks: int, jacobian: bool) -> tuple[np.ndarray, ...]:
+def _measured(rng: Any, task: _Task, networks: int, jacobian: int) -> tuple[np.ndarray, ...]:
     """The five arrays of `Propagation` for some networks."""
     passed = _forward(rng, task, networks)
     gradient = _backward(rng, task, networks, passed)
     before, after, mean = (np.stack(rows) for rows in zip(*passed.rows, strict=True))
-    singular = _singular(passed) if jacobian else np.empty((networks, 0))
+    singular = _singular(passed, jacobian) if jacobian else np.empty((0, min(task.sizes)))
     return before, after, mean, gradient, singular
 
 
@@ -162,12 +166,12 @@ def _backward(rng: Any, task: _Task, networks: int, passed: _Pass) -> np.ndarray
     return np.stack(rows[::-1])
 
 
-def _singular(passed: _Pass) -> np.ndarray:
+def _singular(passed: _Pass, networks: int) -> np.ndarray:
     """Singular values of ∂z^L/∂z⁰ at the first input, the product taken in float64."""
     xp = namespace(passed.weights[0])
     chain = None
     for weights, slope in zip(passed.weights, passed.slopes, strict=True):
-        scaled = xp.astype(weights * slope[:, :1, :], xp.float64)
+        scaled = xp.astype(weights[:networks, :, :] * slope[:networks, :1, :], xp.float64)
         chain = scaled if chain is None else product(scaled, chain)
     return singular_values(host(chain))
 

@@ -29,7 +29,7 @@ def depth_scaled(blocks: int, branches: int = 2) -> float:
         branches: residual sums in a block; 2 in a transformer.
 
     Source:
-        Radford et al. (2019), Language models are unsupervised multitask learners, section 2.3.
+        Radford et al. (2019), Language models are unsupervised multitask learners.
     """
     return 1 / math.sqrt(_count("blocks", blocks) * _count("branches", branches))
 
@@ -42,7 +42,7 @@ def fixup(branches: int, layers: int = 2) -> float:
         layers: weight layers in a branch, m, at least 2.
 
     Source:
-        Zhang, Dauphin & Ma (2019), arXiv:1901.09321, section 3. The classifier starts at zero too.
+        Zhang, Dauphin & Ma (2019), arXiv:1901.09321. The classifier starts at zero too.
     """
     return _count("branches", branches) ** (-1 / (2 * _count("layers", layers, 2) - 2))
 
@@ -51,7 +51,7 @@ def rezero() -> float:
     """Zero, the start of the learned factor on each branch, which makes the network the identity.
 
     Source:
-        Bachlechner et al. (2020), arXiv:2003.04887, eq. 2; De & Smith (2020), arXiv:2002.10444.
+        Bachlechner et al. (2020), arXiv:2003.04887; De & Smith (2020), arXiv:2002.10444.
     """
     return 0.0
 
@@ -94,7 +94,7 @@ def t_fixup(encoder: int = 0, decoder: int = 0) -> tuple[float | None, float | N
 
     Source:
         Huang et al. (2020), Improving transformer optimization through better initialization,
-        ICML, section 3.2.
+        ICML.
     """
     n, m = _count("encoder", encoder, 0), _count("decoder", decoder, 0)
     if n == m == 0:

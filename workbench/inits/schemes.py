@@ -5,8 +5,8 @@ Every scheme takes the generator first and draws where it lives. `axes` are the 
 (outputs, inputs, *field).
 
 Source:
-    LeCun et al. (1998), Efficient BackProp, section 4.6; Glorot & Bengio (2010), AISTATS, eq. 16;
-    He et al. (2015), arXiv:1502.01852, eqs. 10 and 14. One core for all is JAX's and Keras's idea.
+    LeCun et al. (1998), Efficient BackProp; Glorot & Bengio (2010), AISTATS;
+    He et al. (2015), arXiv:1502.01852. One core for all is JAX's and Keras's idea.
 """
 
 from __future__ import annotations
@@ -57,14 +57,13 @@ def variance_scaling(
         refuse("scale", "positive and finite", scale)
     deviation = math.sqrt(scale / _fan(fans(shape, **axes), mode))
     if distribution == "normal":
-        drawn = normals(rng, shape, dtype)
-    elif distribution == "truncated_normal":
-        drawn, deviation = truncated_normals(rng, shape, dtype), deviation / truncated_deviation()
-    elif distribution == "uniform":
-        drawn, deviation = uniforms(rng, shape, dtype), deviation * math.sqrt(3)
-    else:
+        return normals(rng, shape, dtype, deviation)
+    if distribution == "uniform":
+        return uniforms(rng, shape, dtype, deviation * math.sqrt(3))
+    if distribution != "truncated_normal":
         refuse("distribution", "'normal', 'truncated_normal' or 'uniform'", distribution)
-    drawn *= deviation
+    drawn = truncated_normals(rng, shape, dtype)
+    drawn *= deviation / truncated_deviation()
     return drawn
 
 
@@ -119,7 +118,7 @@ def sparse(
         dtype: "float32" or "float64".
 
     Source:
-        Martens (2010), Deep learning via Hessian-free optimization, section 5. Departure from
+        Martens (2010), Deep learning via Hessian-free optimization. Departure from
         torch's sparse_, which empties rows per column, so that some units may meet nothing, and
         keeps a fixed deviation of 0.01.
     """

@@ -9,14 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.inits.trained_digits import trained_digits
-from workbench.inits.weight_files import arrays, packaged
+from workbench.inits.weight_files import array_bytes, arrays, packaged
 
 
 class Trained(NamedTuple):
-    """Where the weights come from, in words, and the arrays, each read when its turn comes."""
+    """Where the weights come from, in words, and the arrays, each read when its turn comes.
+
+    Attributes:
+        source: the file's name, or what stands in for it.
+        arrays: names and values.
+        size: bytes that the arrays add up to, about.
+    """
 
     source: str
     arrays: Iterator[tuple[str, np.ndarray]]
+    size: int
 
 
 def trained(rng: Any, path: str = "") -> Trained:
@@ -28,10 +35,12 @@ def trained(rng: Any, path: str = "") -> Trained:
     """
     file = path or packaged()
     if file:
-        return Trained(Path(file).name if path else "all-MiniLM-L6-v2", arrays(file))
+        source = Path(file).name if path else "all-MiniLM-L6-v2"
+        return Trained(source, arrays(file), array_bytes(file))
     found, right = trained_digits(rng)
+    last = found["last"]
     words = f"a network trained here on digits, {100 * right:.0f} % of unseen ones right"
-    return Trained(words, iter(found["last"].items()))
+    return Trained(words, iter(last.items()), sum(w.nbytes for w in last.values()))
 
 
 def matrices(weights: Iterator[tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:

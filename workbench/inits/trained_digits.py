@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from workbench.array import host, like
 from workbench.inits.network import Network, adam, loss_and_gradient, network, outputs, start
 from workbench.inits.schemes import he
-from workbench.inits.stacked import one_thread
+from workbench.inits.threads import one_thread
 
 WIDTHS = (64, 256, 256, 10)
 

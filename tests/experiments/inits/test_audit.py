@@ -1,5 +1,6 @@
 import csv
 import io
+import os
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ def test_every_matrix_is_measured(file):
     assert abs(rows["kept"].tail - 2) < 5 * rows["kept"].tail_error
     assert (rows["large"].outputs, rows["large"].inputs) == (60, 45)
     low = rows["low rank"]
+    assert low.beyond == 1
+    assert rows["kept"].beyond <= 1
     assert (low.participation, low.entropy, low.stable) == pytest.approx((1, 1, 1), rel=1e-3)
 
 
@@ -53,8 +56,44 @@ def test_default_run_has_its_verdicts():
     made = audit.claims(params, result)
     assert [c.verdict for c in made][3] == "not reproduced"
     assert len(made) == 4
-    assert "matrices" in audit.told(result)
+    assert f"{result.chosen.beyond} of" in audit.told(result)
+    assert "trained matrices" in audit.told_of_all(result)
     assert audit.summary(params, result)["matrices"] == len(result.rows)
+
+
+def test_the_chosen_matrix_is_drawn_beside_a_random_one(file):
+    drawn = [audit.run(audit.Params(weights_file=file, matrix=m)) for m in (1, 5)]
+    assert [r.chosen.name for r in drawn] == ["kept", "low rank"]
+    kept, low = (r.spectrum for r in drawn)
+    assert np.abs(kept.trained - kept.random).max() < 0.05 * kept.random[0]
+    assert low.trained[0] > 3 * low.random[0]
+    assert np.isnan(low.trained[1:]).all()
+    furthest = audit.Params(weights_file=file)
+    assert audit.settled(furthest, audit.run(furthest)).matrix == 5
+    with pytest.raises(ValueError, match=r"`matrix` must be in \[0, matrices=5\]; got 6"):
+        audit.run(audit.Params(weights_file=file, matrix=6))
+
+
+def test_a_file_that_changed_is_read_again(file):
+    params = audit.Params(weights_file=file)
+    before = audit.run(params)
+    assert audit.run(params).rows[0] == before.rows[0]
+    np.savez(file, other=np.random.default_rng(2).standard_normal((30, 20)))
+    os.utime(file, ns=(1, 1))
+    assert [r.name for r in audit.run(params).rows] == ["other"]
+
+
+def test_the_bar_goes_to_the_end(file, monkeypatch):
+    seen = []
+    bar = audit.tqdm
+
+    def spied(*args, **options):
+        seen.append(bar(*args, **{**options, "disable": False, "file": io.StringIO()}))
+        return seen[-1]
+
+    monkeypatch.setattr(audit, "tqdm", spied)
+    audit.run(audit.Params(weights_file=file, seed=9))
+    assert 0.9 < seen[0].n / seen[0].total < 1.1
 
 
 def test_wrong_weights_are_caught(file):

@@ -37,6 +37,16 @@ def test_known_tails_are_told(files, shape, best):
     assert verdicts[:2] == [told, told]
 
 
+def test_the_pooled_density_is_the_weights(files):
+    params = gg.Params(weights_file=files(1.0), **SMALL)
+    edges, seen = gg.run(params).pooled
+    middles = (edges[1:] + edges[:-1]) / 2
+    assert (seen * np.diff(edges)).sum() == pytest.approx(1, abs=0.01)
+    expected = np.exp(-np.sqrt(2) * np.abs(middles)) / np.sqrt(2)
+    share = expected * np.diff(edges)
+    assert (np.abs(seen - expected) < 5 * np.sqrt(share / 25_000) / np.diff(edges) + 0.02).all()
+
+
 def test_kurtosis_costs_scatter_in_depth(files):
     params = gg.Params(weights_file=files(2.0), width=32, depth=2, networks=512, sample=1000)
     result = gg.run(params)
@@ -51,7 +61,8 @@ def test_default_run_has_its_verdicts():
     result = gg.run(params)
     verdicts = [c.verdict for c in gg.claims(params, result)]
     assert verdicts[2:] == ["reproduced", "not reproduced", "reproduced"]
-    assert "line at the Gaussian's 2" in gg.told(result)
+    assert "line at the Gaussian's 2" in gg.told_of_shapes(result)
+    assert "of shape 0.5" in gg.told(params, result)
     assert len(gg.summary(params, result)) == 11
 
 

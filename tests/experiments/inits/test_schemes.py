@@ -35,6 +35,26 @@ def test_a_wrong_ratio_is_caught(default):
     assert schemes.claims(params, result._replace(checked=wrong))[0].verdict == "not reproduced"
 
 
+def test_a_sketch_is_of_other_knobs(default):
+    params, result = default
+    assert schemes.sketched(params, result, params) is result
+    other = schemes.sketched(params, result, schemes.Params(activation="tanh"))
+    assert list(other.rows) == list(result.rows)
+    assert other.rows["He"].signal[-1] > 0.5 > other.rows["Glorot"].signal[-1] > 0.01
+    assert other.rows["forward gain"].forward.ratio == pytest.approx(1, abs=0.2)
+
+
+def test_a_gain_wrong_by_five_per_cent_changes_every_verdict():
+    for error, decision in ((0.05, "grows"), (-0.05, "vanishes")):
+        rows = schemes.run(schemes.Params(mistuned=error)).rows
+        assert rows["He"].forward.decision == rows["He"].backward.decision == decision
+        assert rows["orthogonal, forward gain"].forward.decision == decision
+    exact = schemes.Params(width=32, depth=3, networks=4)
+    off = schemes.Params(width=32, depth=3, networks=4, mistuned=0.25)
+    one, other = (schemes.run(p).rows["He"].signal[-1] for p in (exact, off))
+    assert other == pytest.approx(1.25**6 * one, rel=1e-5)
+
+
 @pytest.mark.parametrize("which", ["tanh", "gelu", "sigmoid", "sin"])
 def test_other_activations_run(which):
     params = schemes.Params(activation=which, **SMALL)
@@ -55,7 +75,14 @@ def test_torch_and_jax_are_measured():
     pytest.importorskip("torch")
     pytest.importorskip("jax")
     found = schemes.libraries(1)
-    expected = {"torch.nn.Linear": 1 / 3, "jax variance_scaling": 1, "jax truncated_normal": 0.7737}
+    expected = {
+        "workbench variance_scaling": 1,
+        "torch.nn.Linear": 1 / 3,
+        "torch trunc_normal_": 1,
+        "jax variance_scaling": 1,
+        "jax truncated_normal": 0.7737,
+    }
+    assert list(found) == list(expected)
     for name, value in expected.items():
         low, high = found[name].interval
         assert low < value < high

@@ -2,45 +2,51 @@
 
 Every matrix of a `.safetensors`, `.npz` or `.pt` file is read when its turn comes, and nothing in
 the file is executed. Its variance times fan-in is set beside what the activation it feeds wants,
-its tail is fitted, and its rank is told by four definitions that are often confused.
+its tail is fitted, its singular values stand beside those of a random matrix, and its rank is told
+by four definitions that are often confused.
 
 Source:
-    He et al. (2015), arXiv:1502.01852, eq. 10; Martin & Mahoney (2021), arXiv:1810.01075; Roy &
+    He et al. (2015), arXiv:1502.01852; Martin & Mahoney (2021), arXiv:1810.01075; Roy &
     Vetterli (2007), EUSIPCO; Devlin et al. (2019), arXiv:1810.04805, whose code starts at 0.02.
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 import html
 import io
-import math
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from workbench.array import generator
+from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary, number
-from workbench.inits import effective_rank as rank
-from workbench.inits import generalized_gaussian
+from workbench.inits.matrix_report import Row, Spectrum, report, wanting
 from workbench.inits.moments import gain
+from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0
-# A signal's factor per layer beyond which ten layers change it more than a thousandfold.
-VANISHES, EXPLODES = 0.5, 2.0
+# Seconds after which a run tells how far it is.
+PATIENCE = 5
 
 DEVIATION = Statement(PAPER, "released code", "Weights start with a deviation of 0.02 and keep it")
 TAILS = Statement(
-    "Martin & Mahoney (2021)", "section 1", "Trained weight matrices depart from a Gaussian's tail"
+    "Martin & Mahoney (2021)",
+    "heavy tails",
+    "Trained weight matrices depart from a Gaussian's tail",
 )
 WANTED = Statement(
-    "He et al. (2015)", "eq. 10", "Trained matrices keep the variance that relu asks for, 2/fan_in"
+    "He et al. (2015)",
+    "forward case",
+    "Trained matrices keep the variance that relu asks for, 2/fan_in",
 )
 RANKS = Statement("Roy & Vetterli (2007)", "abstract", "One number is a matrix's effective rank")
 
@@ -52,108 +58,82 @@ class Params(Knobs):
     activation: Literal["gelu", "relu", "silu", "tanh", "linear"] = knob(
         "gelu", "activation that the matrices feed"
     )
+    matrix: int = knob(
+        0, "matrix whose singular values are drawn; 0 for the furthest from random", span=(0, 1000)
+    )
     sample: int = knob(50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6))
 
 
-class Row(NamedTuple):
-    """One matrix.
-
-    Attributes:
-        name: as the file has it.
-        outputs: units.
-        inputs: fan-in.
-        deviation: of its weights.
-        fan_in_variance: mean square times fan-in.
-        wanted: what keeps the second moment through the activation.
-        factor: fan-in variance over wanted, a signal's growth through this layer alone.
-        tail: shape of a generalised Gaussian; 2 is normal.
-        tail_error: its standard error.
-        largest: largest singular value.
-        participation: rank by (Σs²)²/Σs⁴.
-        entropy: rank by the entropy of the singular values.
-        nuclear: rank by (Σs)²/Σs².
-        stable: rank by Σs²/max s².
-        flag: "lookup", "vanishes", "explodes" or "".
-    """
-
-    name: str
-    outputs: int
-    inputs: int
-    deviation: float
-    fan_in_variance: float
-    wanted: float
-    factor: float
-    tail: float
-    tail_error: float
-    largest: float
-    participation: float
-    entropy: float
-    nuclear: float
-    stable: float
-    flag: str
-
-
 class Result(NamedTuple):
-    """The matrices in the file's order, where they come from, and how many weights they hold."""
+    """The matrices in the file's order, where they come from, and the one that is drawn."""
 
     source: str
     weights: int
     rows: list[Row]
+    place: int
+    spectrum: Spectrum
+
+    @property
+    def chosen(self) -> Row:
+        """The matrix that is drawn."""
+        return self.rows[self.place - 1]
 
 
 def run(params: Params) -> Result:
     """Every matrix of the file, one at a time."""
-    rng = generator(params.seed)
-    found = trained(rng, params.weights_file)
-    wanted = gain(params.activation) ** 2
-    # Nothing is drawn where standard error is no terminal, so a page stays free of it.
-    shown = tqdm(matrices(found.arrays), unit=" matrices", disable=None)
-    rows, count = [], 0
-    for name, matrix in shown:
-        count += matrix.size
-        rows.append(_row(rng, params, name, matrix, wanted))
-    if not rows:
+    file = Path(params.weights_file)
+    # A file that has changed since is read again.
+    state = file.stat().st_mtime_ns if file.is_file() else 0
+    found = _measured(params.weights_file, state, params.sample, params.seed)
+    if not found.rows:
         raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
-    return Result(found.source, count, rows)
+    if params.matrix > len(found.rows):
+        refuse("matrix", f"in [0, matrices={len(found.rows)}]", params.matrix)
+    wanted = gain(params.activation) ** 2
+    rows = [wanting(row, wanted) for row in found.rows]
+    place = params.matrix or 1 + int(np.argmax([_excess(row) for row in rows]))
+    return Result(found.source, found.weights, rows, place, found.spectra[place - 1])
 
 
-def _row(
-    rng: Any, params: Params, name: str, matrix: Float[np.ndarray, "o i"], wanted: float
-) -> Row:
-    flat = matrix.reshape(-1)
-    chosen = flat
-    if flat.size > params.sample:
-        chosen = flat[rng.integers(0, flat.size, params.sample)]
-    tail = generalized_gaussian.fit(chosen.astype(np.float64))
-    values = rank.singular(matrix)
-    # The squared singular values add up to the sum of squares.
-    square = float((values**2).sum()) / flat.size
-    product = square * matrix.shape[1]
-    return Row(
-        name,
-        *matrix.shape,
-        math.sqrt(square),
-        product,
-        wanted,
-        product / wanted,
-        tail.shape,
-        tail.error,
-        float(values[0]),
-        rank.participation(values),
-        rank.entropy_rank(values),
-        rank.nuclear_rank(values),
-        rank.stable_rank(values),
-        flag(name, product / wanted),
-    )
+def settled(params: Params, result: Result) -> Params:
+    """The same knobs with the matrix that was drawn by its place in the file."""
+    return type(params)(**{**params.values(), "matrix": result.place})
 
 
-def flag(name: str, factor: float) -> str:
-    """What a reader should look at: a table of vectors has no fan-in, a factor tells the rest."""
-    if "embed" in name.lower():
-        return "lookup"
-    if factor < VANISHES:
-        return "vanishes"
-    return "explodes" if factor > EXPLODES else ""
+def _excess(row: Row) -> float:
+    """The largest singular value over the largest that chance gives."""
+    return row.largest / largest_random(row.outputs, row.inputs, row.deviation)
+
+
+class _Measured(NamedTuple):
+    source: str
+    weights: int
+    rows: list[Row]
+    spectra: list[Spectrum]
+
+
+@functools.lru_cache(maxsize=1)
+def _measured(path: str, state: int, sample: int, seed: int) -> _Measured:
+    """What a file holds whatever is wanted of it; kept, so that a slider need not read it again."""
+    rng = generator(seed)
+    found = trained(rng, path)
+    bar = {"unit": "B", "unit_scale": True, "desc": "audit", "delay": PATIENCE, "leave": False}
+    rows, spectra, count = [], [], 0
+    # Nothing is drawn where standard error is no terminal and there is no notebook.
+    with tqdm(total=found.size, disable=None, **bar) as shown:
+        for name, matrix in matrices(_counted(found.arrays, shown)):
+            count += matrix.size
+            row, spectrum = report(rng, name, matrix, sample)
+            rows.append(row)
+            spectra.append(spectrum)
+    return _Measured(found.source, count, rows, spectra)
+
+
+def _counted(arrays: Any, shown: tqdm) -> Any:
+    """The arrays as they come; each moves the progress bar when the next is asked for."""
+    for name, value in arrays:
+        yield name, value
+        shown.update(value.nbytes)
 
 
 def layers(result: Result) -> list[Row]:
@@ -232,10 +212,19 @@ def text(result: Result) -> str:
 
 def told(result: Result) -> str:
     """What the main figure shows, in words."""
-    kept = layers(result)
-    products = [r.fan_in_variance for r in kept]
+    row = result.chosen
     return (
-        f"Fan-in variance of {len(kept)} trained matrices in the file's order, from "
+        f"Singular values of {row.name}, {row.outputs} by {row.inputs}, largest first, on a log "
+        f"scale beside those of a random matrix of the same deviation; {row.beyond} of "
+        f"{min(row.outputs, row.inputs)} lie above the largest that chance gives."
+    )
+
+
+def told_of_all(result: Result) -> str:
+    """What the figure of all matrices shows, in words."""
+    products = [r.fan_in_variance for r in layers(result)]
+    return (
+        f"Fan-in variance of {len(products)} trained matrices in the file's order, from "
         f"{min(products):.3g} to {max(products):.3g}, with a line at the "
         f"{result.rows[0].wanted:.3g} that the activation wants."
     )

@@ -2,13 +2,14 @@
 
 A gain keeps the variance of one layer. This run iterates the variance through many layers and
 measures it in networks of finite width: under the gain that an activation's own moments ask for,
-under He's, and at the critical pair of weight and bias variances. It maps where signals and
-gradients grow and shrink over all pairs, and holds the scatter between networks against its law.
+under He's, and at the critical pair of weight and bias variances or off it. It maps where gradients
+grow and shrink over all pairs and in how many layers, and holds the scatter between networks, which
+goes with depth over width, against its law.
 
 Source:
-    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165, ch. 5;
-    He et al. (2015), arXiv:1502.01852; Yang & Wang (2024), arXiv:2409.10594; Hanin & Nica (2018),
-    arXiv:1812.05994.
+    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165; He et
+    al. (2015), arXiv:1502.01852; Yang & Wang (2024), arXiv:2409.10594; Schoenholz et al. (2017),
+    arXiv:1611.01232; Hanin & Nica (2018), arXiv:1812.05994.
 """
 
 from __future__ import annotations
@@ -21,35 +22,55 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import generator
-from workbench.claims import Claims, Interval, Statement, Summary
+from workbench.claims import Claim, Claims, Interval, Statement, Summary
 from workbench.inits import schemes
-from workbench.inits.criticality import Critical, critical
-from workbench.inits.moments import chi, depth_scale, gain, moments, variance_map
+from workbench.inits.criticality import Critical, critical, fixed_point
+from workbench.inits.fluctuations import Fluctuations, fluctuations
+from workbench.inits.moments import chi, depth_scale, gain, variance_map
+from workbench.inits.phases import Phases, phases
 from workbench.inits.propagation import propagate
-from workbench.inits.verdict import scatter
 from workbench.knobs import Knobs, knob
 
 BOOK = "Roberts, Yaida & Hanin (2022)"
 DEVIATIONS = 5.0
-# Where an iterated variance counts as having run away, and how long one is iterated in the map.
-AWAY, LAYERS = 100.0, 60
+# Weights and biases off tanh's edge of chaos, where its gradients are timed.
+OFF_EDGE = 1.3, 0.05
 
-GELU_PAIR = Statement(BOOK, "eq. 5.93", "GELU is critical at a weight variance of 1.98305826")
-SILU_POINT = Statement(BOOK, "eq. 5.92", "SWISH (SiLU) is critical at the kernel 14.32017362")
-TANH_DECAY = Statement(BOOK, "eq. 5.46", "At criticality tanh's kernel falls as one over 2 layers")
+GELU_PAIR = Statement(BOOK, "GELU", "GELU is critical at a weight variance of 1.98305826")
+SILU_POINT = Statement(BOOK, "SWISH", "SWISH (SiLU) is critical at the kernel 14.32017362")
+HALF_STABLE = Statement(
+    BOOK,
+    "half-stable class",
+    "Both points attract a variance from one side and repel it on the other",
+)
+TANH_DECAY = Statement(
+    BOOK, "class of zero kernel", "At criticality tanh's kernel falls as one over 2 layers"
+)
 ONE_GAIN = Statement(
-    "Yang & Wang (2024)", "section 3.3", "The gain 1/√E f² keeps a SiLU network's variance in depth"
+    "Yang & Wang (2024)",
+    "variance-preserving initialisation",
+    "The gain 1/√E f² keeps a SiLU network's variance in depth",
 )
 HE_GELU = Statement(
     "He et al. (2015)",
-    "eq. 10, as used for GELU",
+    "the forward case, as used for GELU",
     "Relu's weight variance 2/fan_in keeps a GELU network's signal",
 )
+DEPTH_SCALE = Statement(
+    "Schoenholz et al. (2017)",
+    "depth scales",
+    "Off the edge of chaos gradients change by e in 1/|ln χ⊥| layers",
+)
 RELU_LAW = Statement(
-    "Hanin & Nica (2018)", "theorem 1", "Relu networks scatter as (1 + 5/width)^depth"
+    "Hanin & Nica (2018)", "moments, relu", "Relu networks scatter as (1 + 5/width)^depth"
 )
 LINEAR_LAW = Statement(
-    "Hanin & Nica (2018)", "theorem 1", "Linear networks scatter as (1 + 2/width)^depth"
+    "Hanin & Nica (2018)", "moments, linear", "Linear networks scatter as (1 + 2/width)^depth"
+)
+DEPTH_TO_WIDTH = Statement(
+    BOOK,
+    "depth-to-width ratio",
+    "Twice the width at twice the depth scatters as before: what counts is depth over width",
 )
 
 
@@ -59,11 +80,14 @@ class Params(Knobs):
     activation: Literal["gelu", "silu", "mish", "tanh", "relu", "sin", "selu", "elu"] = knob(
         "gelu", "activation of the map and of the critical trajectory"
     )
+    mistuned: float = knob(
+        0.0, "relative error of the weight variance in the critical trajectory", span=(-0.5, 0.5)
+    )
     width: int = knob(256, "units of a layer in the trajectories", span=(16, 2048), log=True)
     depth: int = knob(30, "layers of the trajectories", span=(4, 200), log=True)
     networks: int = knob(16, "independent networks of a trajectory", span=(4, 256), log=True)
     narrow: int = knob(64, "units of a layer where scatter is measured", span=(8, 256), log=True)
-    shallow: int = knob(8, "layers where scatter is measured", span=(1, 32))
+    shallow: int = knob(8, "layers where scatter is measured", span=(2, 32))
     many: int = knob(4000, "networks whose scatter is measured", span=(400, 40000), log=True)
 
 
@@ -79,42 +103,56 @@ class Trajectory(NamedTuple):
     typical: tuple[float, Interval]
 
 
-class Map(NamedTuple):
-    """Gradient factor a layer, χ⊥, where the variance settles; NaN where it runs away."""
-
-    bias_variance: Float[np.ndarray, " rows"]
-    weight_variance: Float[np.ndarray, " columns"]
-    perpendicular: Float[np.ndarray, "rows columns"]
-
-
 class Result(NamedTuple):
-    """Trajectories by setting, the map, the critical pair and the scatter with its law."""
+    """Trajectories by setting, the map, the critical pair, and the networks' scatter.
+
+    Attributes:
+        trajectories: by setting.
+        map: of the gradient's factor a layer.
+        pair: of this run's activation.
+        scale: layers in which tanh's gradients change by e off the edge: law and measurement.
+        scatter: by activation and width.
+    """
 
     trajectories: dict[str, Trajectory]
-    map: Map
+    map: Phases
     pair: Critical
-    scatter: dict[str, tuple[float, float, float]]
+    scale: tuple[float, float, Interval]
+    scatter: dict[tuple[str, int], Fluctuations]
 
 
 def run(params: Params) -> Result:
     """What the laws say and what networks of finite width do."""
     rng = generator(params.seed, params.backend)
     pair = critical(params.activation)
-    settings = {
-        "SiLU, gain of its own": ("silu", gain("silu") ** 2, 0.0, 1.0),
-        "GELU, relu's gain": ("gelu", 2.0, 0.0, 1.0),
+    paths = {
+        "SiLU, gain of its own": _trajectory(rng, params, "silu", gain("silu") ** 2, 0.0, 1.0),
+        "GELU, relu's gain": _trajectory(rng, params, "gelu", 2.0, 0.0, 1.0),
     }
-    if pair.kind != "none":
-        # A fixed point at zero, or everywhere, is approached from one.
-        begin = pair.variance if pair.variance > 0 else 1.0
-        name = f"{params.activation}, critical pair"
-        settings[name] = (params.activation, pair.weight_variance, pair.bias_variance, begin)
-    return Result(
-        trajectories={n: _trajectory(rng, params, *s) for n, s in settings.items()},
-        map=_map(params.activation),
-        pair=pair,
-        scatter={which: _scatter(rng, params, which) for which in ("relu", "linear")},
-    )
+    grid = np.linspace(0.0, 0.6, 25), np.linspace(0.5, 3.5, 31)
+    # What scatters less needs fewer networks, and wide ones cost more.
+    cases = [("relu", params.narrow * k // 2) for k in (1, 2, 4)] + [("linear", params.narrow)]
+    seen = {c: fluctuations(rng, *c, params.shallow, _enough(params, c[1])) for c in cases}
+    made = Result(paths, phases(params.activation, *grid), pair, _scale(rng, params), seen)
+    return retuned(made, params)
+
+
+def retuned(result: Result, params: Params) -> Result:
+    """The result with the critical trajectory drawn anew, for the error of these knobs."""
+    pair = result.pair
+    if pair.kind == "none":
+        return result
+    # A fixed point at zero, or everywhere, is approached from one.
+    begin = pair.variance if pair.variance > 0 else 1.0
+    weight = pair.weight_variance * (1 + params.mistuned)
+    rng = generator(params.seed, params.backend)
+    path = _trajectory(rng, params, params.activation, weight, pair.bias_variance, begin)
+    name = f"{params.activation}, critical pair"
+    return result._replace(trajectories={**result.trajectories, name: path})
+
+
+def _enough(params: Params, width: int) -> int:
+    return max(40, params.many * params.narrow // width)
 
 
 def _trajectory(
@@ -140,33 +178,35 @@ def _trajectory(
     return Trajectory(np.array(law), found.mean(axis=1), error, (float(np.exp(middle)), ends))
 
 
-def _map(which: str) -> Map:
-    """The gradient factor over pairs of variances, after many layers from a start at one."""
-    bias, weight = np.linspace(0.0, 0.6, 25), np.linspace(0.5, 3.5, 31)
-    k = np.ones((25, 31))
-    for _ in range(LAYERS):
-        # Both variances broadcast: a column of biases, a row of weights.
-        k = np.minimum(variance_map(which, np.clip(k, 1e-8, AWAY), weight, bias[:, None]), AWAY)
-    perpendicular = weight * moments(which, np.clip(k, 1e-8, AWAY)).slope
-    return Map(bias, weight, np.where(k < AWAY, perpendicular, np.nan))
-
-
-def _scatter(rng, params: Params, which: str) -> tuple[float, float, float]:
-    """E g²/(E g)² of one input's second moment over networks: law, measured, standard error."""
-    scheme = schemes.he if which == "relu" else schemes.lecun
+def _scale(rng, params: Params) -> tuple[float, float, Interval]:
+    """The depth scale of tanh's gradients off the edge: its law, and the networks' with a range."""
+    weight, bias = OFF_EDGE
+    settled = fixed_point("tanh", weight, bias)
     found = propagate(
         rng,
-        [params.narrow] * (params.shallow + 1),
-        which,
-        scheme,
-        networks=params.many,
-        inputs=1,
+        [params.width] * (params.depth + 1),
+        "tanh",
+        functools.partial(schemes.variance_scaling, scale=weight),
+        networks=params.networks,
+        inputs=16,
+        bias_variance=bias,
+        input_variance=settled.variance,
     )
-    # The output is normal given the layer below, whose mean square adds 1 + 2/n of its own.
-    squares = found.before[-1] ** 2 / (1 + 2 / params.narrow)
-    batches = np.array([b.mean() for b in np.array_split(squares, 20)])
-    law = (1 + scatter(which) / params.narrow) ** params.shallow
-    return law, float(batches.mean()), float(batches.std(ddof=1) / math.sqrt(20))
+    rates = -np.log(found.gradient_ratio) / params.depth
+    rate, half = rates.mean(), DEVIATIONS * rates.std(ddof=1) / math.sqrt(params.networks)
+    return (
+        depth_scale(settled.slopes.perpendicular),
+        float(1 / rate),
+        (float(1 / (rate + half)), float(1 / (rate - half))),
+    )
+
+
+def _sides(which: str) -> int:
+    """From how many sides of an activation's critical variance the next layer's lies nearer."""
+    pair = critical(which)
+    near = pair.variance * np.array([0.996, 1.004])
+    moved = variance_map(which, near, pair.weight_variance, pair.bias_variance)
+    return int((np.abs(moved - pair.variance) < np.abs(near - pair.variance)).sum())
 
 
 def summary(params: Params, result: Result) -> Summary:
@@ -176,7 +216,8 @@ def summary(params: Params, result: Result) -> Summary:
     numbers = {"weight variance": pair.weight_variance, "bias variance": pair.bias_variance}
     fixed = {"fixed point": pair.variance} if pair.variance >= 0 else {}
     known = {k: v for k, v in {**numbers, **fixed}.items() if not math.isnan(v)}
-    return Summary({"class": pair.kind, "attracts from": pair.attracts, **known, **ends})
+    scale = {"depth scale off tanh's edge": result.scale[1]}
+    return Summary({"class": pair.kind, "attracts from": pair.attracts, **known, **ends, **scale})
 
 
 def claims(params: Params, result: Result) -> Claims:
@@ -193,6 +234,7 @@ def claims(params: Params, result: Result) -> Claims:
         SILU_POINT.agrees(
             expected=(14.320173615, 14.320173625), measured=critical("silu").variance
         ),
+        HALF_STABLE.exact(expected="1, 1", measured=f"{_sides('gelu')}, {_sides('silu')}"),
         TANH_DECAY.agrees(expected=(0.99, 1.01), measured=2000 * k, note="2 l K(l) at layer 1000"),
         ONE_GAIN.agrees(
             expected=(0.5, 2.0),
@@ -202,13 +244,40 @@ def claims(params: Params, result: Result) -> Claims:
             f"{math.log(2) * depth_scale(chi('silu', 1.0, gain('silu') ** 2).parallel):.1f} layers",
         ),
         HE_GELU.agrees(expected=(0.5, 2.0), measured=gelu.typical[0], interval=gelu.typical[1]),
+        DEPTH_SCALE.agrees(
+            expected=(0.95 * result.scale[0], 1.05 * result.scale[0]),
+            measured=result.scale[1],
+            interval=result.scale[2],
+            note="tanh at weight and bias variances of {} and {}".format(*OFF_EDGE),
+        ),
     ]
     for statement, which in ((RELU_LAW, "relu"), (LINEAR_LAW, "linear")):
-        law, measured, error = result.scatter[which]
-        within = (measured - DEVIATIONS * error, measured + DEVIATIONS * error)
-        note = f"width {params.narrow}, {params.shallow} layers, {params.many:,} networks"
+        seen = result.scatter[which, params.narrow]
+        measured, half = float(seen.moment[-1]), DEVIATIONS * float(seen.error[-1])
+        within, note = (
+            (measured - half, measured + half),
+            f"width {params.narrow}, {_layers(params)}",
+        )
+        law = float(seen.law[-1])
         made.append(statement.agrees(expected=law, measured=measured, interval=within, note=note))
-    return Claims(made)
+    return Claims([*made, _depth_to_width(params, result)])
+
+
+def _depth_to_width(params: Params, result: Result) -> Claim:
+    """The scatter at twice width and depth over that at one; deviations of normal logarithms."""
+    wide, narrow = 2 * params.narrow, params.narrow
+    half = params.shallow // 2
+    above = result.scatter["relu", wide].logarithm[2 * half - 1]
+    ratio = float(above / result.scatter["relu", narrow].logarithm[half - 1])
+    spread = sum(2 / (_enough(params, n) - 1) for n in (wide, narrow))
+    error = DEVIATIONS * ratio * math.sqrt(spread)
+    note = f"variance of ln g, width {wide} over {narrow}, {2 * half} layers over {half}"
+    within = (ratio - error, ratio + error)
+    return DEPTH_TO_WIDTH.agrees(expected=1.0, measured=ratio, interval=within, note=note)
+
+
+def _layers(params: Params) -> str:
+    return f"{params.shallow} layers, {params.many:,} networks"
 
 
 def told(result: Result) -> str:

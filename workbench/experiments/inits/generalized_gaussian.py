@@ -31,6 +31,8 @@ from workbench.knobs import Knobs, knob
 
 PAPER = "Wu et al. (2025)"
 DEVIATIONS = 5.0
+# Bins of the pooled weights, in deviations.
+EDGES = np.linspace(-6.0, 6.0, 61)
 SHAPES = np.array([2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3])
 
 FOLLOWS = Statement(PAPER, "abstract", "Trained weights follow a generalised Gaussian best")
@@ -68,11 +70,19 @@ class Row(NamedTuple):
     bits: float
 
 
+class Histogram(NamedTuple):
+    """Density of all matrices' samples together, each divided by its own deviation."""
+
+    edges: Float[np.ndarray, " edges"]
+    density: Float[np.ndarray, " bins"]
+
+
 class Result(NamedTuple):
     """The matrices, and what initial weights of each shape do to a relu network's signal."""
 
     source: str
     rows: list[Row]
+    pooled: Histogram
     shapes: Float[np.ndarray, " shapes"]
     scatter: Float[np.ndarray, " shapes"]
     scatter_law: Float[np.ndarray, " shapes"]
@@ -83,7 +93,11 @@ def run(params: Params) -> Result:
     """Fits of the trained weights, and signals through untrained ones."""
     host, rng = generator(params.seed), generator(params.seed, params.backend)
     found = trained(host, params.weights_file)
-    rows = [_row(host, params, name, m.reshape(-1)) for name, m in matrices(found.arrays)]
+    rows, counts = [], np.zeros(len(EDGES) - 1)
+    for name, matrix in matrices(found.arrays):
+        chosen = _sample(host, params, matrix.reshape(-1))
+        rows.append(_row(name, chosen))
+        counts += np.histogram(chosen / chosen.std(), EDGES)[0] / chosen.size
     if not rows:
         raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
     ratios = {s: _ratios(rng, params, s) for s in {*SHAPES.tolist(), params.shape}}
@@ -92,6 +106,7 @@ def run(params: Params) -> Result:
     return Result(
         found.source,
         rows,
+        Histogram(EDGES, counts / (len(rows) * np.diff(EDGES))),
         SHAPES,
         np.array([ratios[s].std(ddof=1) for s in SHAPES.tolist()]),
         np.array([_spread(s, params) for s in SHAPES.tolist()]),
@@ -99,10 +114,19 @@ def run(params: Params) -> Result:
     )
 
 
-def _row(rng, params: Params, name: str, flat: Float[np.ndarray, " weights"]) -> Row:
-    chosen = flat.astype(np.float64)
+def again(result: Result, params: Params) -> Result:
+    """The same result: the shape that a figure draws needs no new fits."""
+    return result
+
+
+def _sample(rng, params: Params, flat: Float[np.ndarray, " weights"]) -> np.ndarray:
+    """Some weights of a matrix, all of them where they are few, in float64."""
     if flat.size > params.sample:
-        chosen = chosen[rng.integers(0, flat.size, params.sample)]
+        flat = flat[rng.integers(0, flat.size, params.sample)]
+    return flat.astype(np.float64)
+
+
+def _row(name: str, chosen: Float[np.ndarray, " weights"]) -> Row:
     fitted, made = law.fit(chosen), candidates(chosen)
     best = min(made, key=lambda n: made[n].information)
     top = made[best].mean_log_density
@@ -186,8 +210,22 @@ def claims(params: Params, result: Result) -> Claims:
     )
 
 
-def told(result: Result) -> str:
+def typical(result: Result) -> float:
+    """The shape in the middle of all matrices."""
+    return float(np.median([r.shape for r in result.rows]))
+
+
+def told(params: Params, result: Result) -> str:
     """What the main figure shows, in words."""
+    return (
+        f"Density of the weights of {len(result.rows)} trained matrices, each in its own "
+        f"deviations, on a log scale: beside it a generalised Gaussian of shape {params.shape:g}, "
+        f"one of the typical fitted shape {typical(result):.3g}, and a Gaussian."
+    )
+
+
+def told_of_shapes(result: Result) -> str:
+    """What the figure of all fitted shapes shows, in words."""
     shapes = [r.shape for r in result.rows]
     return (
         f"Fitted shapes of {len(shapes)} trained matrices, from {min(shapes):.2f} to "

@@ -16,7 +16,7 @@ import functools
 import importlib.util
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -32,14 +32,26 @@ from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
 
 DEVIATIONS = 5.0
+# Networks whose Jacobian is decomposed, and networks of a sketch.
+FEW, FEWEST = 16, 8
+# Conventions of libraries among the schemes; the others are rules of papers.
+LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # torch.nn.init.calculate_gain("tanh").
 TORCH_TANH = 5 / 3
 
-HE_FORWARD = Statement("He et al. (2015)", "eq. 10", "Variance 2/fan_in keeps a relu's signal")
-HE_BACKWARD = Statement("He et al. (2015)", "eq. 14", "Variance 2/fan_out keeps its gradient")
-GLOROT = Statement("Glorot & Bengio (2010)", "eq. 12", "At equal widths a linear signal is kept")
+HE_FORWARD = Statement(
+    "He et al. (2015)", "forward case", "Variance 2/fan_in keeps a relu's signal"
+)
+HE_BACKWARD = Statement(
+    "He et al. (2015)", "backward case", "Variance 2/fan_out keeps its gradient"
+)
+GLOROT = Statement(
+    "Glorot & Bengio (2010)", "normalised initialisation", "At equal widths a linear signal is kept"
+)
 ISOMETRY = Statement(
-    "Saxe et al. (2014)", "section 3", "An orthogonal linear network has singular values of one"
+    "Saxe et al. (2014)",
+    "orthogonal weights",
+    "An orthogonal linear network has singular values of one",
 )
 TANH_GAIN = Statement(
     "torch.nn.init", "calculate_gain", "The gain 5/3 keeps the gradient of a tanh network"
@@ -57,6 +69,7 @@ class Params(Knobs):
         "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "selu", "elu", "mish", "sin"
     ] = knob("relu", "activation between the layers")
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
+    mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
     depth: int = knob(20, "layers", span=(2, 100), log=True)
     networks: int = knob(64, "independent networks", span=(4, 256), log=True)
 
@@ -99,10 +112,10 @@ def named(which: str) -> dict[str, Callable]:
         "LeCun": family.lecun,
         "Glorot": family.glorot,
         "He": family.he,
-        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
         "forward gain": functools.partial(family.preserving, activation=which),
         "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
         "orthogonal, forward gain": functools.partial(orthogonal, gain=gain(which)),
+        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
         "torch's default": family.torch_default,
         "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
     }
@@ -112,11 +125,11 @@ def run(params: Params) -> Result:
     """Every scheme through the verifier."""
     rng = generator(params.seed, params.backend)
     measure = functools.partial(_measure, rng, params)
-    which = params.activation
-    rows = {n: _row(params, measure(which, s, True)) for n, s in named(which).items()}
-    relu, linear = measure("relu", family.he, more=4), measure("linear", family.glorot)
-    tanh = measure("tanh", named("tanh")["torch's tanh gain"])
-    straight = measure("linear", orthogonal, True, "float64")
+    rows = _rows(rng, params, params.networks, FEW)
+    relu = measure("relu", family.he, 4 * params.networks)
+    linear = measure("linear", family.glorot, params.networks)
+    tanh = measure("tanh", named("tanh")["torch's tanh gain"], params.networks)
+    straight = measure("linear", orthogonal, FEW, FEW, "float64")
     checked = {
         "He forward": _mean(relu.signal_ratio),
         "He backward": _mean(relu.gradient_ratio),
@@ -127,22 +140,39 @@ def run(params: Params) -> Result:
     return Result(rows, checked, libraries(params.seed))
 
 
+def sketched(params: Params, result: Result, other: Params) -> Result:
+    """The signals at other knobs by a few networks; at the run's own knobs its own result."""
+    if other == params:
+        return result
+    rng = generator(other.seed, other.backend)
+    return result._replace(rows=_rows(rng, other, min(FEWEST, other.networks), 1))
+
+
+def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
+    rows, which = {}, params.activation
+    for name, scheme in named(which).items():
+        off = functools.partial(_mistuned, scheme, 1 + params.mistuned)
+        rows[name] = _row(params, _measure(rng, params, which, off, networks, jacobian))
+    return rows
+
+
+def _mistuned(scheme: Callable, factor: float, rng, shape: tuple[int, ...], **axes) -> Any:
+    weights = scheme(rng, shape, **axes)
+    weights *= factor
+    return weights
+
+
 def _measure(
     rng,
     params: Params,
     which: str,
     scheme: Callable,
-    jacobian: bool = False,
+    networks: int,
+    jacobian: int = 0,
     dtype: str = "float32",
-    more: int = 1,
 ) -> Propagation:
     widths = [params.width] * (params.depth + 1)
-    options = {
-        "networks": more * params.networks,
-        "inputs": 16,
-        "jacobian": jacobian,
-        "dtype": dtype,
-    }
+    options = {"networks": networks, "inputs": 16, "jacobian": jacobian, "dtype": dtype}
     return propagate(rng, widths, which, scheme, **options)
 
 
@@ -165,23 +195,28 @@ def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:
 
 
 def libraries(seed: int) -> dict[str, Ratio]:
-    """Fan-in times variance of a thousand units, drawn by the libraries that are installed."""
-    found = {}
+    """Fan-in times variance of a thousand units, ours and those of installed libraries."""
+    square, cut = (1000, 1000), {"distribution": "truncated_normal"}
+    ours = family.lecun(generator(seed), square, **cut)
+    found = {"workbench variance_scaling": _product(ours, 2.4)}
     if importlib.util.find_spec("torch"):
         import torch
 
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            drawn = torch.nn.Linear(1000, 1000).weight.detach().numpy()
-        found["torch.nn.Linear"] = _product(drawn, 1.8)
+            drawn = torch.nn.Linear(*square).weight.detach().numpy()
+            found["torch.nn.Linear"] = _product(drawn, 1.8)
+            # It cuts at ±2 whatever the deviation, so that nothing is cut here.
+            whole = torch.nn.init.trunc_normal_(torch.empty(square), std=1000**-0.5)
+            found["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
     if importlib.util.find_spec("jax"):
         import jax
 
-        make = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
-        drawn = np.asarray(make(jax.random.PRNGKey(seed), (1000, 1000)))
+        starts = jax.nn.initializers
+        make = starts.variance_scaling(1.0, "fan_in", "truncated_normal")
+        drawn = np.asarray(make(jax.random.PRNGKey(seed), square))
         found["jax variance_scaling"] = _product(drawn, 2.4)
-        make = jax.nn.initializers.truncated_normal(1000**-0.5)
-        drawn = np.asarray(make(jax.random.PRNGKey(seed), (1000, 1000)))
+        drawn = np.asarray(starts.truncated_normal(1000**-0.5)(jax.random.PRNGKey(seed), square))
         found["jax truncated_normal"] = _product(drawn, 2.4)
     return found
 
