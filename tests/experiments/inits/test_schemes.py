@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 
+from workbench.array import generator
 from workbench.experiments.inits import schemes
+from workbench.experiments.inits._single_matrices import on_a_ring
 
 SMALL = {"width": 64, "depth": 8, "networks": 32}
 
@@ -14,12 +17,16 @@ def default():
 def test_default_run_has_its_verdicts(default):
     verdicts = [c.verdict for c in schemes.claims(*default)]
     assert verdicts[:5] == ["reproduced"] * 4 + ["not reproduced"]
-    assert set(verdicts[5:]) <= {"reproduced", "outside this run's range"}
+    assert set(verdicts[5:7]) <= {"reproduced", "outside this run's range"}
+    assert verdicts[7:] == ["reproduced"] * 3
 
 
 def test_schemes_do_to_relu_what_their_names_say(default):
     rows = default[1].rows
-    for name in ("He", "forward gain", "backward gain", "orthogonal, forward gain"):
+    for name in (
+        *("He", "forward gain", "backward gain", "orthogonal, forward gain"),
+        *("delta-orthogonal, forward gain", "sparse, forward gain"),
+    ):
         assert rows[name].forward.decision == "preserved", name
         assert rows[name].backward.decision == "preserved", name
     for name in ("LeCun", "Glorot", "torch's default", "He, cut at two deviations, uncorrected"):
@@ -33,6 +40,39 @@ def test_a_wrong_ratio_is_caught(default):
     ratio = result.checked["He forward"]
     wrong = {**result.checked, "He forward": ratio._replace(value=1.05**40 * ratio.value)}
     assert schemes.claims(params, result._replace(checked=wrong))[0].verdict == "not reproduced"
+
+
+def test_a_convolution_on_a_ring_is_one():
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((3, 3, 3))  # (outputs, inputs, places)
+    matrix = on_a_ring(lambda *_, **__: kernel, rng, (24, 24), dtype="float64")
+    x = rng.standard_normal((8, 3))
+    direct = np.array(
+        [sum(kernel[:, :, k] @ x[(p + k - 1) % 8] for k in range(3)) for p in range(8)]
+    )
+    np.testing.assert_allclose(matrix @ x.ravel(), direct.ravel(), rtol=1e-12)
+    assert on_a_ring(lambda _, shape, **__: np.ones(shape), rng, (9, 9), dtype="d").shape == (9, 9)
+
+
+def test_matrices_are_drawn_for_each_network():
+    drawn = schemes.named("relu")["sparse, forward gain"](
+        generator(0), (3, 40, 40), in_axis=2, out_axis=1, batch_axis=0, dtype="float64"
+    )
+    assert ((drawn != 0).sum(axis=2) == 4).all()
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_wrong_streams_are_caught(default):
+    params, result = default
+    wrong = dict(result.streams)
+    one = wrong["unscaled"]
+    wrong["unscaled"] = one._replace(
+        growth=1.3**20 * one.growth, interval=tuple(1.3**20 * x for x in one.interval)
+    )
+    wrong["rezero"] = wrong["rezero"]._replace(moments=np.array([1.0, 1.0 + 1e-7]))
+    made = schemes.claims(params, result._replace(streams=wrong))
+    assert [c.verdict for c in made[7:]] == ["not reproduced", "reproduced", "not reproduced"]
+    assert "rezero 1" in schemes.streams_told(result)
 
 
 def test_a_sketch_is_of_other_knobs(default):
@@ -67,7 +107,7 @@ def test_other_activations_run(which):
 def test_libraries_that_are_missing_are_said_to_be(default):
     params, result = default
     made = schemes.claims(params, result._replace(libraries={}))
-    assert [c.verdict for c in made[5:]] == ["outside this run's range"] * 2
+    assert [c.verdict for c in made[5:]] == ["outside this run's range"] * 2 + ["reproduced"] * 3
     assert made[5].note == "torch.nn.Linear is not installed here"
 
 

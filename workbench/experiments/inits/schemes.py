@@ -23,10 +23,13 @@ from jaxtyping import Float
 
 from workbench.array import generator
 from workbench.claims import Claim, Claims, Interval, Statement, Summary
+from workbench.experiments.inits import _residual_streams
+from workbench.experiments.inits._residual_streams import Stream
+from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
 from workbench.inits import schemes as family
 from workbench.inits.draws import truncated_deviation
 from workbench.inits.moments import gain
-from workbench.inits.orthogonal import orthogonal
+from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
 from workbench.inits.propagation import Propagation, propagate
 from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
@@ -38,6 +41,8 @@ FEW, FEWEST = 16, 8
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # torch.nn.init.calculate_gain("tanh").
 TORCH_TANH = 5 / 3
+# Share of a sparse matrix's zeros.
+SPARSITY = 0.9
 
 HE_FORWARD = Statement(
     "He et al. (2015)", "forward case", "Variance 2/fan_in keeps a relu's signal"
@@ -103,18 +108,25 @@ class Result(NamedTuple):
     rows: dict[str, Row]
     checked: dict[str, Ratio]
     libraries: dict[str, Ratio]
+    streams: dict[str, Stream]
 
 
 def named(which: str) -> dict[str, Callable]:
     """The schemes that are compared, by name, for an activation."""
     scaled, cut = family.variance_scaling, truncated_deviation() ** 2
+    forward = gain(which)
+    thin = functools.partial(family.sparse, sparsity=SPARSITY, scale=forward**2)
+    ring = functools.partial(on_a_ring, functools.partial(delta_orthogonal, gain=forward))
     return {
         "LeCun": family.lecun,
         "Glorot": family.glorot,
         "He": family.he,
         "forward gain": functools.partial(family.preserving, activation=which),
         "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
-        "orthogonal, forward gain": functools.partial(orthogonal, gain=gain(which)),
+        "orthogonal, forward gain": functools.partial(orthogonal, gain=forward),
+        "delta-orthogonal, forward gain": functools.partial(one_by_one, ring),
+        "sparse, forward gain": functools.partial(one_by_one, thin),
+        "identity": functools.partial(one_by_one, identity),
         "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
         "torch's default": family.torch_default,
         "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
@@ -137,7 +149,8 @@ def run(params: Params) -> Result:
         "tanh gain": _mean(tanh.gradient_ratio ** (1 / params.depth)),
         "isometry": Ratio(float(np.abs(straight.singular - 1).max()), 0.0),
     }
-    return Result(rows, checked, libraries(params.seed))
+    flows = _residual_streams.streams(rng, params.width, params.depth, params.networks)
+    return Result(rows, checked, libraries(params.seed), flows)
 
 
 def sketched(params: Params, result: Result, other: Params) -> Result:
@@ -248,6 +261,7 @@ def claims(params: Params, result: Result) -> Claims:
             _one(TANH_GAIN, seen["tanh gain"], (0.99, 1.01), "factor per layer on E g²"),
             _library(LINEAR, result, "torch.nn.Linear", 1 / 3),
             _library(TRUNCATED, result, "jax variance_scaling", 1.0),
+            *_residual_streams.claims(result.streams, params.depth),
         ]
     )
 
@@ -268,3 +282,8 @@ def told(result: Result) -> str:
     """What the main figure shows, in words."""
     parts = ", ".join(f"{name} {row.forward.decision}" for name, row in result.rows.items())
     return f"Second moment of the signal against the layer for each scheme, log scale: {parts}."
+
+
+def streams_told(result: Result) -> str:
+    """What the figure of residual streams shows, in words."""
+    return _residual_streams.told(result.streams)
