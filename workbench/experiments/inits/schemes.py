@@ -39,6 +39,8 @@ DEVIATIONS = 5.0
 FEW, FEWEST = 16, 8
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
+# On the line of the orthogonal scheme or beside it, and left to the table.
+TOLD = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
 # torch.nn.init.calculate_gain("tanh").
 TORCH_TANH = 5 / 3
 # Share of a sparse matrix's zeros.
@@ -278,9 +280,14 @@ def _library(statement: Statement, result: Result, name: str, expected: float) -
     return _one(statement, result.libraries[name], expected, "fan-in times variance")
 
 
+def drawn(result: Result) -> dict[str, Row]:
+    """The schemes that the figures show."""
+    return {name: row for name, row in result.rows.items() if name not in TOLD}
+
+
 def told(result: Result) -> str:
     """What the main figure shows, in words."""
-    parts = ", ".join(f"{name} {row.forward.decision}" for name, row in result.rows.items())
+    parts = ", ".join(f"{name} {row.forward.decision}" for name, row in drawn(result).items())
     return f"Second moment of the signal against the layer for each scheme, log scale: {parts}."
 
 
