@@ -72,13 +72,13 @@ OPTIMUM = Statement(
 class Params(Knobs):
     """The knobs of the experiment."""
 
+    compute: float = knob(576.0, "budget of the optimum, in 1e21 FLOP", span=(1e-3, 1e6), log=True)
     points_file: str = knob(
         "", "extracted points: Model Size, Training FLOP, loss", suffixes=(".csv",)
     )
     delta: float = knob(1e-3, "where Huber's loss turns linear", span=(1e-5, 1.0), log=True)
     dropped: int = knob(5, "points of highest loss left out", span=(0, 50))
     resamples: int = knob(4000, "resamples of the points", span=(100, 20000), log=True)
-    compute: float = knob(576.0, "budget of the optimum, in 1e21 FLOP", span=(1e-3, 1e6), log=True)
 
 
 class Measured(NamedTuple):
