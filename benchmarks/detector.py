@@ -11,25 +11,19 @@ and writes results/detector-MACHINE.json.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import re
-import subprocess
 import time
-from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from detector_peers import Faiss, NumpyScan, Ours, Scipy, SparseDotTopn
 from detector_reads import processors, read_rates
 from detector_threads import threads_bound
+from machine import kept, machine
 
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.detector_rates import rates
 
-RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "numba", "faiss-cpu", "sparse-dot-topn")
 
 
@@ -147,25 +141,6 @@ def bound(case):
     }
 
 
-def machine():
-    """Name and state of the machine."""
-    about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    name = re.search(r"model name\s*: (.*)", about)
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
-    ).stdout.strip()
-    return {
-        "processor": name.group(1) if name else platform.processor(),
-        "flags": sorted(set(re.findall(r"\b(avx2|avx512\w+)\b", about))),
-        "processors": os.cpu_count(),
-        "load": os.getloadavg(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "commit": commit,
-    }
-
-
 def table(result, threads):
     """The race as text, with what each contestant's time is of the first's."""
     print(f"\n{result['case']['title']}, {threads} thread{'s' * (threads > 1)}")
@@ -209,7 +184,7 @@ def main():
     one = main_case._replace(
         title="one pattern at a time, a million segments", segments=1_000_000 // share, patterns=32
     )
-    record = {"machine": machine(), "rates": rates()._asdict(), "races": []}
+    record = {"machine": machine(PACKAGES), "rates": rates()._asdict(), "races": []}
     for threads in sorted({1, os.cpu_count()}):
         available = processors(threads)
         print(
@@ -235,13 +210,8 @@ def main():
         result = single(one, asked.rounds, threads)
         record["races"].append({"threads": threads, **result})
         table(result, threads)
-    record["machine"]["load_after"] = os.getloadavg()
     if not asked.quick:
-        RESULTS.mkdir(exist_ok=True)
-        name = re.sub(r"\W+", "-", record["machine"]["processor"]).strip("-").lower()
-        path = RESULTS / f"detector-{name}.json"
-        path.write_text(json.dumps(record, indent=1) + "\n")
-        print(f"\n{path}")
+        kept("detector", record)
 
 
 if __name__ == "__main__":

@@ -13,20 +13,17 @@ makes a new array, as a layer does when it is built; "torch, in place" fills one
 import argparse
 import json
 import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
-import numpy as np
 import torch
+from machine import kept, machine
 
 from workbench.array import device_name, generator, host
 from workbench.inits import schemes
 from workbench.inits.orthogonal import orthogonal
 from workbench.inits.propagation import propagate
 
-RESULTS = Path(__file__).parent / "results" / "inits.json"
 SHAPE = (4096, 4096)
 
 
@@ -114,6 +111,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--backend", default="numpy")
     asked = parser.parse_args()
+    about = machine(("numpy", "torch", "jax"))
     limit(asked.threads)
     rng = generator(0, asked.backend)
     size = {"networks": asked.networks, "inputs": asked.inputs}
@@ -122,43 +120,23 @@ def main():
         ("propagate", "workbench"): lambda: propagate(rng, widths, "relu", schemes.he, **size),
         ("propagate", "torch"): lambda: torch_propagate(asked.width, asked.depth, **size),
     }
-    load = os.getloadavg()[0]
     tasks = report({**timed(fillers(rng), asked.rounds), **timed(deep, max(2, asked.rounds // 2))})
     products = 4 * asked.networks * asked.inputs * asked.depth * asked.width**2
     deepest = tasks["propagate"]
     deepest["products [Gflop/s]"] = products / deepest["workbench"]["median"] / 1e9
     record = {
-        "machine": {
-            "device": device_name(asked.backend),
-            "processor": processor(),
-            "threads": os.cpu_count(),
-            "load before": load,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-        },
+        "machine": {**about, "device": device_name(asked.backend), "threads": asked.threads},
         "settings": {**vars(asked), "shape": SHAPE},
         "seconds": tasks,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record, indent=1))
+    kept("inits", record)
 
 
 def limit(threads):
     """Gives ours and torch's code so many threads; JAX has the machine's."""
     os.cpu_count = lambda: threads
     torch.set_num_threads(threads)
-
-
-def processor():
-    """The processor's name as Linux tells it, or the platform's word."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.is_file() else []
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

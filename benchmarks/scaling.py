@@ -12,28 +12,22 @@ It prints what each goal asks and what was got, and writes results/scaling-MACHI
 import argparse
 import importlib
 import importlib.util
-import json
 import os
-import platform
-import re
 import resource
 import statistics
-import subprocess
 import sys
 import time
 import warnings
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
 import scaling_peers as peers
+from machine import kept, machine
 
 from workbench.scaling import laws, solver, starts
 from workbench.scaling.curves import learning_curves
 from workbench.scaling.fitting import bootstrap, fit
 from workbench.scaling.resampling import pair_counts
 
-RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "numba", "lmfit", "chinchilla", "vpnls")
 CORES = os.cpu_count()
 # SciPy and our own runs from many starts agree on these; see tests/scaling.
@@ -194,32 +188,6 @@ def curves(rounds):
     return told, goals
 
 
-def machine():
-    """Name and state of the machine."""
-    about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    name = re.search(r"model name\s*: (.*)", about)
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
-    ).stdout.strip()
-    return {
-        "processor": name.group(1) if name else platform.processor(),
-        "processors": CORES,
-        "load": os.getloadavg(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: installed(name) for name in PACKAGES},
-        "commit": commit,
-        "gpu": "none: the 18 million fits on a GPU were not run",
-    }
-
-
-def installed(name):
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def warm():
     """Everything compiled and loaded once, so that no contestant's time holds it."""
     found = fit("chinchilla", peers.TABLE)
@@ -238,7 +206,8 @@ def main():
     rounds, sample = (1, 45) if asked.quick else (asked.rounds, 150)
     warnings.simplefilter("ignore")
     warm()
-    record, all_goals = {"machine": machine()}, []
+    record, all_goals = {"machine": machine(PACKAGES)}, []
+    record["machine"]["gpu"] = "none: the 18 million fits are those of scaling_cuda.py"
     parts = {
         "minimum": minimum,
         "published_errors": published_errors,
@@ -253,13 +222,8 @@ def main():
             print(f"{'met' if met else 'MISSED':7} {what}: {got:.6g}, {asked_for}", flush=True)
             all_goals.append({"goal": what, "asked": asked_for, "got": got, "met": bool(met)})
     record["goals"] = all_goals
-    record["machine"]["load_after"] = os.getloadavg()
     if not asked.quick:
-        RESULTS.mkdir(exist_ok=True)
-        name = re.sub(r"\W+", "-", record["machine"]["processor"]).strip("-").lower()
-        path = RESULTS / f"scaling-{name}.json"
-        path.write_text(json.dumps(record, indent=1) + "\n")
-        print(f"\n{path}")
+        kept("scaling", record)
 
 
 if __name__ == "__main__":

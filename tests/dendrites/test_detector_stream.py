@@ -129,6 +129,10 @@ from workbench.dendrites.detector import Detector
 rng = np.random.default_rng(0)
 segments = rng.random((20_000, 300)).argsort(axis=1)[:, :20]
 detector = Detector(segments, 300, 6, sys.argv[1], threads=int(sys.argv[2]))
+# Kernels are loaded, and the plan has settled: Numba turns an interrupt while it loads one into
+# another exception.
+for _ in range(4):
+    detector.matches(rng.random((64, 300)).argsort(axis=1)[:, :40])
 shown, delivered = [], []
 def patterns():
     while True:

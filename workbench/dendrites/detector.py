@@ -276,14 +276,14 @@ class Detector:
     def _rows(self, name: str, rows: Any) -> np.ndarray:
         if not self._compiled:
             return detector_rows.checked(name, rows, self._cells, self._padding)
-        from workbench.dendrites.detector_linear import copied
+        from workbench.dendrites.detector_copied import copied
 
         return detector_rows.checked(name, rows, self._cells, self._padding, copied)
 
     def _in_order(self, pieces: Iterable[tuple], patterns: int) -> Matches:
         if not self._compiled:
             return Matches(*detector_pieces.in_order(pieces, patterns))
-        from workbench.dendrites.detector_linear import by_pattern
+        from workbench.dendrites.detector_by_pattern import by_pattern
 
         return Matches(*detector_pieces.in_order(pieces, patterns, by_pattern))
 

@@ -14,7 +14,7 @@ from workbench.checks import refuse, whole
 CHECKED_AT_ONCE = 1 << 20
 
 
-# Copies integers to rows as `detector_linear.copied` does, and says whether they are right.
+# Copies integers to rows as `detector_copied.copied` does, and says whether they are right.
 Copied = Callable[[np.ndarray, np.ndarray, int, int], bool]
 
 

@@ -23,10 +23,12 @@ PATIENCE = 0.25
 COMPARED = 16
 
 
-def methods(params: Parameters, segments: np.ndarray) -> dict[str, Callable[[np.ndarray], Any]]:
+def methods(
+    params: Parameters, segments: np.ndarray, detectors: dict[str, Detector]
+) -> dict[str, Callable[[np.ndarray], Any]]:
     """Each method as a function from patterns to the sorted list; what it prepares is ready."""
     return {
-        **{name: each.matches for name, each in detectors(params, segments).items()},
+        **{name: each.matches for name, each in detectors.items()},
         "packed bits": _bit_scan(params, segments),
         "sparse product": _sparse_product(params, segments),
     }

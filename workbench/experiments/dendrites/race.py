@@ -21,7 +21,7 @@ from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary
 from workbench.dendrites import codes
 from workbench.dendrites.detector import Detector
-from workbench.experiments.dendrites import _race_methods as exact
+from workbench.experiments.dendrites import _race_methods
 from workbench.knobs import Knobs, knob
 
 PAPER = "Ahmad & Hawkins (2016)"
@@ -93,27 +93,29 @@ class Sizes(NamedTuple):
 def run(params: Params) -> Result:
     """The race: every method on every batch, after all have given the identical list."""
     segments, shown = _drawn(params)
-    methods = exact.methods(params, segments)
-    matches = exact.compared(methods, shown)
+    detectors = _race_methods.detectors(params, segments)
+    methods = _race_methods.methods(params, segments, detectors)
+    matches = _race_methods.compared(methods, shown)
     batches = np.unique(np.geomspace(1, params.patterns, 6).round().astype(np.int64))
-    times = exact.times(methods, shown, batches, params.rounds)
-    detectors = exact.detectors(params, segments)
+    times = _race_methods.times(methods, shown, batches, params.rounds)
     histogram = Detector(segments, params.cells, params.threshold).overlap_histogram
     rate = [
-        len(shown) * params.segments / exact.seconds(histogram, shown)
+        len(shown) * params.segments / _race_methods.seconds(histogram, shown)
         for _ in range(params.rounds + 1)
     ]
     moved = {}
     for name in methods:
         plan = detectors[name].plan if name in detectors else lambda _: None
-        each = [exact.bytes_moved(params, name, b, plan(shown[:b])) for b in batches.tolist()]
+        each = [
+            _race_methods.bytes_moved(params, name, b, plan(shown[:b])) for b in batches.tolist()
+        ]
         moved[name] = np.array(each).T
     each_pair = 1e9 / (batches[:, None] * params.segments)
     return Result(
         batches=batches,
         nanoseconds={name: seconds * each_pair for name, seconds in times.items()},
         bytes=moved,
-        rates=exact.copy_rates(params.rounds),
+        rates=_race_methods.copy_rates(params.rounds),
         matches=matches,
         histogram_rate=np.array(rate[1:]),
     )
@@ -136,14 +138,14 @@ def over_cells(params: Params) -> Sizes:
         segments = codes.patterns(second, here.segments, cells, here.synapses)
         known = min(here.patterns, here.segments) // 2
         segments[:known] = codes.subsamples(third, shown[:known], here.synapses)
-        detectors = exact.detectors(here, segments)
+        detectors = _race_methods.detectors(here, segments)
         methods = {
             name: each.matches
             for name, each in detectors.items()
-            if name == "gather" or each.plan(shown).seconds < exact.PATIENCE
+            if name == "gather" or each.plan(shown).seconds < _race_methods.PATIENCE
         }
-        exact.compared(methods, shown)
-        times = exact.times(methods, shown, np.array([len(shown)]), here.rounds)
+        _race_methods.compared(methods, shown)
+        times = _race_methods.times(methods, shown, np.array([len(shown)]), here.rounds)
         late = np.full((1, here.rounds), np.nan)
         for name in detectors:
             each = times.get(name, late)[0] * 1e9 / (len(shown) * here.segments)

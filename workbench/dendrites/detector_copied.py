@@ -1,4 +1,4 @@
-"""What a detector does before and after its search in time linear in the entries, compiled."""
+"""Rows of cells copied and checked in one pass, compiled."""
 
 from __future__ import annotations
 
@@ -18,23 +18,6 @@ def copied(values: np.ndarray, rows: np.ndarray, cells: int, most: int) -> bool:
         most: the largest value allowed.
     """
     return _copied(values, rows, most, np.zeros(cells, np.uint32))
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def by_pattern(pattern, segment, patterns):
-    """Both columns ordered by pattern, [0, patterns); equal ones stay as they are."""
-    starts = np.zeros(patterns + 1, np.int64)
-    for row in pattern:
-        starts[row + 1] += 1
-    for row in range(patterns):
-        starts[row + 1] += starts[row]
-    rows, segments = np.empty_like(pattern), np.empty_like(segment)
-    for i in range(pattern.shape[0]):
-        place = starts[pattern[i]]
-        rows[place], segments[place] = pattern[i], segment[i]
-        starts[pattern[i]] += 1
-    return rows, segments
 
 
 @numba.njit(cache=True, nogil=True)
