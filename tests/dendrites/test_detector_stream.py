@@ -129,7 +129,7 @@ from workbench.dendrites.detector import Detector
 rng = np.random.default_rng(0)
 segments = rng.random((20_000, 300)).argsort(axis=1)[:, :20]
 detector = Detector(segments, 300, 6, sys.argv[1], threads=int(sys.argv[2]))
-# Kernels are loaded, and the plan has settled: Numba turns an interrupt while it loads one into
+# Kernels are loaded and the plan has settled: an interrupt while Numba loads a kernel becomes
 # another exception.
 for _ in range(4):
     detector.matches(rng.random((64, 300)).argsort(axis=1)[:, :40])

@@ -37,7 +37,8 @@ PARTS = 1 << 8
 class PairIndex(NamedTuple):
     """The members of each bucket of pairs, bounded by `starts`; 2^bits buckets, or if 0 all pairs.
 
-    `spare` holds two bitmaps of the segments, and a byte for each cell, all cleared.
+    `spare` holds two bitmaps of the segments and a byte for each cell, all cleared, and room for
+    the segments' numbers.
     """
 
     starts: np.ndarray
@@ -61,7 +62,9 @@ def paired(lists: np.ndarray, cells: int, threshold: int) -> PairIndex:
     members = np.empty(size, np.uint32)
     _pair(lists, cells, groups(threshold), bits, shift, starts, entries, members)
     maps = (2, segments // 64 + 1), np.uint64
-    spare = Spare(lambda: (np.zeros(*maps), np.zeros(cells, np.uint8)))
+    spare = Spare(
+        lambda: (np.zeros(*maps), np.zeros(cells, np.uint8), np.empty(segments, np.int64))
+    )
     return PairIndex(starts[:-1], members, bits, spare)
 
 
@@ -79,12 +82,12 @@ def matches(
     """
     keys = np.empty((2, patterns.shape[1] * (patterns.shape[1] - 1) // 2), index.starts.dtype)
     for row in range(patterns.shape[0]):
-        with index.spare.one() as (maps, active):
-            segment, hits = _matching(
+        with index.spare.one() as (maps, active, candidates):
+            found, hits = _matching(
                 *index[:3], lists, lists.reshape(-1), patterns, row, cells, threshold, keys, maps,
-                active,
+                active, candidates,
             )  # fmt: skip
-        segment.sort()
+            segment = np.sort(candidates[:found])
         yield np.full(segment.size, row), segment, hits
 
 
@@ -140,12 +143,13 @@ def _pair(lists, cells, dealt, bits, shift, starts, entries, members):
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def _matching(
-    starts, members, bits, lists, flat, patterns, row, cells, threshold, keys, maps, active
+    starts, members, bits, lists, flat, patterns, row, cells, threshold, keys, maps, active,
+    candidates,
 ):  # fmt: skip
-    """Segments that match one pattern, in any order, and how many entries its pairs lead to.
+    """How many segments match one pattern, and how many entries its pairs lead to.
 
-    `keys` is room for the bounds of each pair's members; `maps`, of a bit a segment, and `active`,
-    of a byte a cell, are cleared again.
+    The segments come first in `candidates`, in any order. `keys` is room for the bounds of each
+    pair's members; `maps`, of a bit a segment, and `active`, of a byte a cell, are cleared again.
     """
     hits, size, _ = 0, 0, MADE_OF
     for i in range(patterns.shape[1]):
@@ -156,7 +160,6 @@ def _matching(
                 keys[0, size], keys[1, size] = starts[bucket], starts[bucket + 1]
                 hits += keys[1, size] - keys[0, size]
                 size += 1
-    candidates = np.empty(min(hits, lists.shape[0]), np.int64)
     found = _candidates(members, keys[:, :size], threshold > 2, maps, candidates)
     mark(patterns, row, cells, active, 1)
     kept = 0
@@ -173,7 +176,7 @@ def _matching(
             candidates[kept] = candidates[candidate]
             kept += 1
     mark(patterns, row, cells, active, 0)
-    return candidates[:kept], hits
+    return kept, hits
 
 
 @numba.njit(cache=True, nogil=True)
