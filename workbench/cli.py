@@ -1,4 +1,4 @@
-"""The command line: run, list, show and new; options come from the experiments themselves."""
+"""The command line; the options of runs and sweeps come from the experiments themselves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import click
 
 # A knob of one of these names could not be told from the command's own option.
 _OPTIONS = {"reports", "cell_timeout", "open", "help"}
+_SWEEP_OPTIONS = {
+    *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
+    *("dry_run", "help"),
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,15 +58,90 @@ def run(
     from workbench.runs import job as jobs
 
     model = _or_refuse(lambda: jobs.model_of(target))[0]
-    taken = _OPTIONS & {k.name for k in model.knobs()}
-    if taken:
-        _refuse(f"`{target}` must have no knob named like an option; got {', '.join(taken)}")
+    _refuse_taken(target, model, _OPTIONS)
     if help_wanted:
         click.echo(_run_help(target, model))
         return
     words = _options(context.args)
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
     _report(_executed(found, reports, cell_timeout), reports, open_page)
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+    options_metavar="[--KNOB VALUES]... [OPTIONS]",
+)
+@click.argument("target", metavar="NAME|STUDY_FILE", required=False)
+@click.option("--zip", "zipped", multiple=True, metavar="A,B", help="Knobs that advance together.")
+@click.option("--random", type=click.IntRange(min=1), help="Draw so many points.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Take every point with so many seeds.")
+@click.option("--function", is_flag=True, help="Call the experiment's run: no notebook, no page.")
+@click.option("--jobs", type=click.IntRange(1, 1024), default=1, help="Runs at the same time [1].")
+@click.option("--out", type=click.Path(path_type=Path), help="[reports/studies/FAMILY-SUBJECT]")
+@click.option("--timeout", type=click.FloatRange(0, 1e8, min_open=True), help="Seconds a run.")
+@click.option("--cell-timeout", type=click.IntRange(min=1), help="Seconds a cell.")
+@click.option("--retries", type=click.IntRange(0, 100), default=0, help="Further tries [0].")
+@click.option("--dry-run", is_flag=True, help="Tell what would run, and how long it takes.")
+@click.option("--help", "help_wanted", is_flag=True)
+@click.pass_context
+def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: Any) -> None:
+    """Run every point of a study: all combinations of the values given to knobs.
+
+    VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]. A TOML or YAML file
+    may declare the study instead. Nothing starts before every point was checked. The same command
+    again makes only the runs that are missing, failed or changed.
+    """
+    help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
+    if help_wanted or target is None:
+        click.echo(context.get_help())
+        context.exit(0 if help_wanted else 2)
+    if target.startswith("-"):
+        _refuse(f"NAME must come first; got {target!r}")
+    from workbench.runs import sweep_command
+
+    words = _options(context.args)
+    name, jobs = _or_refuse(lambda: sweep_command.declared(target, words, how, _SWEEP_OPTIONS))
+    out = how["out"] or Path("reports") / "studies" / name.replace("/", "-")
+    if how["dry_run"]:
+        click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
+        return
+    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how, sys.stderr.isatty()))
+    click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
+    sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
+
+
+@main.command()
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
+@click.option("--where", "condition", help='A condition as SQL has it: "threshold > 10".')
+def runs(reports: Path, condition: str | None) -> None:
+    """List the runs under a folder, those that are queued as well."""
+    from workbench.runs import records, table
+
+    queued = [p for p in records.read_points(reports) or [] if p["state"] == "queued"]
+    found = table.rows([*records.read_records(reports), *queued])
+    if condition is not None:
+        found = _or_refuse(lambda: table.where(found, condition))
+    click.echo(table.as_text(found, ["state", "seconds", "name", "run"]))
+
+
+@main.command("table")
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--csv", "wants_csv", is_flag=True, help="Comma-separated, all columns and digits.")
+def table_(study: Path, wants_csv: bool) -> None:
+    """Print a study's points, their knobs and numbers: one row a run."""
+    from workbench.runs import records, table
+
+    points = records.read_points(study)
+    if points is None:
+        _refuse(f"`study` must be the folder of a study; got {str(study)!r}")
+    found = table.rows(points)
+    if wants_csv:
+        click.echo(table.as_csv(found), nl=False)
+        return
+    told = [n for n in table.columns(found) if not n.startswith("claim: ")]
+    left_out = {"name", "run", "attempt", "start"}
+    click.echo(table.as_text(found, [n for n in told if n not in left_out]))
 
 
 @main.command("list")
@@ -143,6 +222,12 @@ def _options(words: list[str]) -> dict[str, str]:
             _refuse(f"`{name}` must be given once; got it twice")
         found[name] = value
     return found
+
+
+def _refuse_taken(target: str, model: Any, options: set[str]) -> None:
+    taken = options & {k.name for k in model.knobs()}
+    if taken:
+        _refuse(f"`{target}` must have no knob named like an option; got {', '.join(taken)}")
 
 
 def _run_help(target: str, model: Any) -> str:

@@ -14,17 +14,23 @@ from typing import Any
 PARTIAL = ".partial-"
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Writes `text` under a name of its own, then moves it to `path` in one step.
 
     Whoever reads `path` meets the old file or the new one, also when this process dies meanwhile.
+
+    Args:
+        path: where the file is to stand.
+        text: its content.
+        durable: wait for the disk, so that it survives a power failure; takes milliseconds.
     """
     temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
     try:
         with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -6,15 +6,9 @@ came of it.
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +17,19 @@ import nbformat
 from workbench.checks import refuse
 from workbench.runs import outcome
 from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
-from workbench.runs.job import Job, plain
+from workbench.runs.interruption import interruptible
+from workbench.runs.job import Job
 from workbench.runs.kernel import run_cells
-
-RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
+from workbench.runs.record import NOTEBOOK, PAGE, RECORD, begun, clear, clock
 
 
 def execute(
-    job: Job, reports: Path, *, progress: bool = False, cell_timeout: int | None = None
+    job: Job,
+    reports: Path,
+    *,
+    progress: bool = False,
+    cell_timeout: int | None = None,
+    attempt: int = 1,
 ) -> dict[str, Any]:
     """The record of the finished run, which stands with its files in `reports`/NAME/RUN/.
 
@@ -42,6 +41,7 @@ def execute(
         reports: the folder of all runs.
         progress: whether to draw a bar on the terminal, cell by cell.
         cell_timeout: seconds that one cell may take; None for no limit.
+        attempt: the how-manieth try of the same run it is, for the record.
 
     Raises:
         ValueError: if `reports` cannot be written or the same run is running; nothing has started.
@@ -51,14 +51,14 @@ def execute(
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(folder))
-            _clear(folder)
-            record = _begun(job)
+            clear(folder)
+            record = begun(job, attempt)
             write_json(folder / RECORD, record)
         except BlockingIOError:
             refuse("run", "one that is not running already", f"{job.name}/{job.run}")
         except OSError as error:
             refuse("reports", f"a folder that can be written ({error.strerror})", str(reports))
-        stack.enter_context(_interruptible())
+        stack.enter_context(interruptible())
         try:
             _fill(record, job, folder, progress, cell_timeout)
         except KeyboardInterrupt:
@@ -81,7 +81,7 @@ def _fill(
     record["timings"] |= {
         "cells": outcome.seconds(notebook),
         "peak_memory_mib": end.peak_memory_mib,
-        **_clock(record["timings"]["start"]),
+        **clock(record["timings"]["start"]),
     }
     outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
@@ -140,37 +140,9 @@ def _judge(
     }
 
 
-def _clear(folder: Path) -> None:
-    """Removes what an earlier run of the same identity made, and what a killed one left behind."""
-    for stale in [folder / PAGE, folder / NOTEBOOK, *folder.glob(f"{PARTIAL}*")]:
-        shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
-
-
-def _begun(job: Job) -> dict[str, Any]:
-    return {
-        "state": "running",
-        "error": None,
-        "cell": None,
-        "traceback": None,
-        "name": job.name,
-        "title": job.title,
-        "run": job.run,
-        "folder": f"{job.name}/{job.run}",
-        "identity": job.identity,
-        "command": job.command,
-        "process": os.getpid(),
-        "knobs": plain(job.params),
-        "changed": job.params.changed(),
-        "claims": [],
-        "summary": {},
-        "timings": {"start": datetime.now(UTC).isoformat(timespec="milliseconds")},
-        "provenance": job.provenance,
-    }
-
-
 def _ended(record: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The record, written; a run that is not done has no page, and a disk that is full says so."""
-    record["timings"] |= {} if "end" in record["timings"] else _clock(record["timings"]["start"])
+    record["timings"] |= {} if "end" in record["timings"] else clock(record["timings"]["start"])
     try:
         if record["state"] != "done":
             (folder / PAGE).unlink(missing_ok=True)
@@ -179,28 +151,3 @@ def _ended(record: dict[str, Any], folder: Path) -> dict[str, Any]:
         (folder / PAGE).unlink(missing_ok=True)
         record |= {"state": "failed", "error": f"the record could not be written: {error}"}
     return record
-
-
-def _clock(start: str) -> dict[str, Any]:
-    end = datetime.now(UTC)
-    seconds = (end - datetime.fromisoformat(start)).total_seconds()
-    return {"end": end.isoformat(timespec="milliseconds"), "seconds": seconds}
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ends the run in order when the process is asked to terminate, as on Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    asked = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, interrupt) for number in asked}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

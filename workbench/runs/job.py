@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nbformat
 
@@ -46,46 +46,66 @@ class Job:
     claims: bool
     folder: Path
     provenance: dict[str, Any]
+    depth: ClassVar[str] = "notebook"
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 over the notebook's sources, the parameters, the code, the data and versions."""
-        known = self.provenance
-        parts = {
-            "cells": [(c.cell_type, c.source) for c in self.notebook.cells],
-            "knobs": plain(self.params),
-            "code": known["code"]["source"],
-            "data": {k: v["sha256"] for k, v in known["data"].items()},
-            "versions": {name: known["packages"].get(name) for name in SHOWN},
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        cells = [(c.cell_type, c.source) for c in self.notebook.cells]
+        return identity({"cells": cells}, self.params, self.provenance)
 
     @property
     def run(self) -> str:
         """The run's folder name: what differs from the defaults, and eight digits of identity."""
-        changed = "-".join(f"{k}-{v}" for k, v in self.params.changed().items())
-        words = re.sub(r"[^A-Za-z0-9.+-]+", "_", changed)[:80].strip("._+-")
-        return f"{words or ('changed' if changed else 'default')}-{self.identity[:8]}"
+        return run_name(self.params, self.identity)
 
     @property
     def command(self) -> str:
         """The command that makes this run again, ready to paste."""
-        words = ["workbench", "run", self.target]
-        knobs = {k.name: k for k in self.params.knobs()}
-        for name, value in self.params.changed().items():
-            words += [f"--{name}", _text(value, knobs[name])]
-        return shlex.join(words)
+        return shlex.join(["workbench", "run", self.target, *options(self.params)])
 
 
-def job(target: str, values: Mapping[str, Any]) -> Job:
+def identity(what: Mapping[str, Any], params: Parameters, known: Mapping[str, Any]) -> str:
+    """SHA-256 over what is run, the parameters, and what of the provenance decides the numbers."""
+    parts = {
+        **what,
+        "knobs": plain(params),
+        "code": known["code"]["source"],
+        "data": {k: v["sha256"] for k, v in known["data"].items()},
+        "versions": {name: known["packages"].get(name) for name in SHOWN},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_name(params: Parameters, identity: str) -> str:
+    """A run's folder name: what differs from the defaults, and eight digits of identity."""
+    changed = "-".join(f"{k}-{v}" for k, v in params.changed().items())
+    words = re.sub(r"[^A-Za-z0-9.+-]+", "_", changed)[:80].strip("._+-")
+    return f"{words or ('changed' if changed else 'default')}-{identity[:8]}"
+
+
+def options(params: Parameters) -> list[str]:
+    """The words of a command line that set the parameters which are not at their default."""
+    knobs = {k.name: k for k in params.knobs()}
+    return [w for n, v in params.changed().items() for w in (f"--{n}", _text(v, knobs[n]))]
+
+
+def job(
+    target: str, values: Mapping[str, Any], surroundings: Mapping[str, Any] | None = None
+) -> Job:
     """The job for an experiment's name or a notebook's path, with these values for its knobs.
+
+    Args:
+        target: the name or the path.
+        values: by knob, what differs from its default.
+        surroundings: what the runs of a study have in common (`provenance.around`), read once.
 
     Raises:
         ValueError: if the target is unknown or a value is refused; nothing has started yet.
     """
     model, found = model_of(target)
     params = model(**values)
-    known = provenance(params)
+    known = provenance(params, surroundings)
     path = found.notebook if found else Path(target)
     notebook = read_notebook(path)
     if found:
@@ -110,7 +130,7 @@ def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
 def parsed(model: type[Parameters], texts: Mapping[str, str]) -> dict[str, Any]:
     """The words of a command line as the values they spell; what they spell is checked later."""
     knobs = {k.name: k for k in model.knobs()}
-    return {n: _value(text, knobs[n]) if n in knobs else text for n, text in texts.items()}
+    return {n: spelled(text, knobs[n]) if n in knobs else text for n, text in texts.items()}
 
 
 def plain(params: Parameters) -> dict[str, Any]:
@@ -118,7 +138,7 @@ def plain(params: Parameters) -> dict[str, Any]:
     return {k: v for k, v in params.values().items() if v is not UNREAD}
 
 
-def _value(text: str, knob: Knob) -> Any:
+def spelled(text: str, knob: Knob) -> Any:
     """The value that the text spells; the text itself where it spells none that the knob admits."""
     words = {"true": True, "false": False, "none": None}
     if str in knob.kinds:
@@ -134,7 +154,7 @@ def _value(text: str, knob: Knob) -> Any:
 
 
 def _text(value: Any, knob: Knob) -> str:
-    """The text that spells the value, as `_value` reads it."""
+    """The text that spells the value, as `spelled` reads it."""
     return value if isinstance(value, str) and str in knob.kinds else repr(value)
 
 

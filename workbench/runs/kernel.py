@@ -15,6 +15,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from traitlets import default
 
 from workbench.runs.job import Job
+from workbench.runs.memory import peak_memory_mib
 
 
 class End(NamedTuple):
@@ -84,19 +85,9 @@ class _ThisPython(AsyncKernelManager):
         return "auto"
 
     async def shutdown_kernel(self, now: bool = False, **kwargs: Any) -> None:
-        type(self).peak_memory_mib = _peak_memory_mib(getattr(self.provisioner, "pid", None))
+        type(self).peak_memory_mib = peak_memory_mib(getattr(self.provisioner, "pid", None))
         # In the middle of a cell a kernel takes its time to leave, and complains about it.
         await super().shutdown_kernel(now=now or self.busy, **kwargs)
-
-
-def _peak_memory_mib(process: int | None) -> int | None:
-    """The most memory the process ever held; None where the system does not keep it."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return None
-    kib = next((line.split()[1] for line in status.splitlines() if "VmHWM" in line), None)
-    return None if kib is None else int(kib) // 1024
 
 
 def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,12 @@ from workbench.runs.find import PACKAGE, ROOT
 SHOWN = ("numpy", "scipy", "numba", "scikit-learn", "plotly", "papermill", "ipykernel")
 
 
-def provenance(params: Parameters) -> dict[str, Any]:
+def provenance(params: Parameters, surroundings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Code, environment, hardware, backend and data of a run, as plain values.
+
+    Args:
+        params: the run's parameters.
+        surroundings: what the runs of a study have in common, read once; None to read it now.
 
     Raises:
         ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
@@ -33,18 +38,25 @@ def provenance(params: Parameters) -> dict[str, Any]:
     shared = params if isinstance(params, Knobs) else None
     backend = shared.backend if shared else "numpy"
     return {
+        **(around() if surroundings is None else surroundings),
+        "backend": backend,
+        "device": device_name(backend),
+        "seed": shared.seed if shared else None,
+        "data": data(params),
+    }
+
+
+def around() -> dict[str, Any]:
+    """Code, environment and hardware: what does not depend on a run's parameters."""
+    return {
         "code": code(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "backend": backend,
-        "device": device_name(backend),
-        "seed": shared.seed if shared else None,
         "packages": packages(),
         "environment": {k: v for k, v in sorted(os.environ.items()) if _matters(k)},
-        "data": data(params),
     }
 
 

@@ -1,0 +1,142 @@
+"""The values that one knob takes in a study, from what a person wrote or a program passed."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench.checks import refuse
+from workbench.knobs import Knob, KnobError
+from workbench.runs.job import spelled
+
+MOST = 100_000
+
+
+class Span(NamedTuple):
+    """A span without a count, `low:high[:log]`: only random draws make points of it."""
+
+    low: float
+    high: float
+    log: bool
+    is_whole: bool
+
+    def draw(self, rng: np.random.Generator) -> float | int:
+        """One value, uniform in the span or in its logarithm; whole for a whole knob.
+
+        Whole numbers are equally likely; with `log`, each as likely as the span of logarithms that
+        rounds to it.
+        """
+        if self.is_whole and not self.log:
+            return int(rng.integers(int(self.low), int(self.high) + 1))
+        if self.is_whole:
+            drawn = math.exp(rng.uniform(math.log(self.low - 0.5), math.log(self.high + 0.5)))
+            return min(max(round(drawn), int(self.low)), int(self.high))
+        if self.log:
+            drawn = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            drawn = self.low + (self.high - self.low) * rng.random()
+        return min(max(drawn, self.low), self.high)
+
+
+def axis(knob: Knob, given: Any) -> list[Any] | Span:
+    """The values of one knob; the model checks each of them later.
+
+    Args:
+        knob: whose values they are.
+        given: a list is one value an item; a text for a knob that holds none is read as on the
+            command line (`written`); anything else is the one value.
+
+    Raises:
+        KnobError: for an empty list, or a text that spells no values.
+    """
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    if isinstance(given, str) and str not in knob.kinds:
+        return written(knob, given)
+    if isinstance(given, list | tuple):
+        if not given or len(given) > MOST:
+            refuse(knob.name, f"a list of 1 to {MOST} values", list(given), KnobError)
+        return list(given)
+    return [given]
+
+
+def written(knob: Knob, text: str) -> list[Any] | Span:
+    """The values that a text spells: `1,2,4`, `low:high:count[:log]`, or both joined by commas.
+
+    A range of a whole knob is rounded to whole numbers, its ends are exact. Texts are split at
+    commas as they are; lists and mappings are written as Python writes them.
+
+    Raises:
+        KnobError: if the text spells no such values.
+    """
+    if not set(knob.kinds) & {int, float, str, bool}:
+        return _literals(knob, text)
+    words = text.split(",")
+    if len(words) > MOST:
+        refuse(knob.name, f"at most {MOST} values", text, KnobError)
+    if str in knob.kinds:
+        return [spelled(word, knob) for word in words]
+    words = [word.strip() for word in words]
+    if not all(words):
+        refuse(knob.name, "values joined by commas, or low:high:count[:log]", text, KnobError)
+    is_number = bool(set(knob.kinds) & {int, float})
+    found: list[Any] = []
+    for word in words:
+        made = _range(knob, word) if is_number and ":" in word else [spelled(word, knob)]
+        if isinstance(made, Span):
+            if len(words) > 1:
+                refuse(
+                    knob.name, "one span without a count, and nothing beside it", text, KnobError
+                )
+            return made
+        found += made
+    return found
+
+
+def _literals(knob: Knob, text: str) -> list[Any]:
+    """Values with an inner structure: `[1, 2], [3]` are two."""
+    try:
+        found = ast.literal_eval(f"[{text}]")
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return [spelled(text, knob)]
+    # A bracket closed too early would make the text something else than one list.
+    return found if isinstance(found, list) and found else [spelled(text, knob)]
+
+
+def _range(knob: Knob, text: str) -> list[Any] | Span:
+    """The values of `low:high:count[:log]`, or the span `low:high[:log]`."""
+    parts = text.split(":")
+    log = parts[-1] == "log"
+    ends = [spelled(part, knob) for part in parts[:2]]
+    counts = parts[2:-1] if log else parts[2:]
+    if (
+        len(parts) < 2 + log
+        or len(counts) > 1
+        or not all(isinstance(e, int | float) and not isinstance(e, bool) for e in ends)
+        or not all(re.fullmatch("[0-9]{1,9}", c) for c in counts)
+    ):
+        refuse(knob.name, "values joined by commas, or low:high:count[:log]", text, KnobError)
+    low, high = ends
+    is_whole = float not in knob.kinds
+    if is_whole and not (low == int(low) and high == int(high)):
+        refuse(knob.name, "a range whose ends are whole numbers", text, KnobError)
+    # The difference of the ends must be a finite number, too.
+    if not low < high or max(abs(low), abs(high)) > 1e300:
+        refuse(knob.name, "a range whose low end is below its high end", text, KnobError)
+    if log and low <= 0:
+        refuse(knob.name, "a range above 0 where it moves by factors", text, KnobError)
+    if not counts:
+        return Span(low, high, log, is_whole)
+    count = int(counts[0])
+    if not 2 <= count <= MOST:
+        refuse(knob.name, f"a range of 2 to {MOST} values", text, KnobError)
+    between = (np.geomspace if log else np.linspace)(low, high, count)[1:-1].tolist()
+    if is_whole:
+        # Rounding may meet a number twice, and a float's neighbour may lie beyond the end.
+        between = [min(max(round(v), int(low)), int(high)) for v in between]
+        return list(dict.fromkeys([int(low), *between, int(high)]))
+    return list(dict.fromkeys([low, *between, high]))

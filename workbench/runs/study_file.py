@@ -1,0 +1,120 @@
+"""A study as a file, TOML or YAML: the experiment, its knobs' values, and how they combine."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.checks import refuse, spell
+from workbench.knobs import is_plain, nearest
+
+SUFFIXES = (".toml", ".yaml", ".yml")
+LARGEST = 1_000_000
+
+
+class StudyFile(BaseModel):
+    """What a study file may hold; the knobs are checked by the experiment's model.
+
+    Attributes:
+        experiment: FAMILY/SUBJECT, or the path of a notebook.
+        knobs: by name, a list of values, one value, or a text such as `1:1000:7:log`.
+        zip: groups of knobs that advance together.
+        random: how many points to draw instead of taking every combination.
+        seeds: how many seeds to take every point with.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    experiment: str
+    knobs: dict[str, Any] = Field(default_factory=dict)
+    zip: list[list[str]] = Field(default_factory=list)
+    random: int | None = None
+    seeds: int | None = None
+
+
+def read_study(path: str) -> StudyFile:
+    """The study that the file declares; nothing in it can run or build an object.
+
+    Raises:
+        ValueError: if it cannot be read, is no TOML or YAML, or holds something else.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        refuse("study", f"a file that can be read ({error.strerror})", path)
+    except ValueError:
+        refuse("study", "the path of a file", path)
+    if len(content) > LARGEST:
+        refuse("study", f"a file of at most {LARGEST} bytes", path)
+    try:
+        text = content.decode("utf-8")
+        held = tomllib.loads(text) if path.endswith(".toml") else yaml.load(text, _Loader)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        kind = "TOML" if path.endswith(".toml") else "YAML"
+        reason = " ".join(str(error).split())
+        raise ValueError(f"`study` must be a file of {kind}; got {reason[:200]}") from None
+    return _checked(held, path)
+
+
+def _checked(held: Any, path: str) -> StudyFile:
+    if not isinstance(held, dict):
+        refuse("study", "a file with an experiment and its knobs", path)
+    try:
+        found = StudyFile.model_validate(held)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            told = nearest(place, list(StudyFile.model_fields))
+            raise ValueError(f"`{place}` must be a word of study files; {told}") from None
+        if first["type"] == "missing":
+            raise ValueError(f"`{place}` must be in the study file; got none") from None
+        what = first["msg"].replace("Input should be ", "")
+        raise ValueError(f"`{place}` must be {what}; got {spell(first['input'])}") from None
+    for name, given in found.knobs.items():
+        if not is_plain(given):
+            refuse(name, "numbers, texts, booleans, lists and mappings", given)
+    return found
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML of which nothing surprises: `1:20:3`, `010`, `yes` and dates stay the texts they are.
+
+    YAML 1.1 would read the first as a number to the base 60. Names are given once, and nothing
+    refers to something else, as a small file could otherwise spell an endless study.
+    """
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="aliases are not read", problem_mark=mark)
+        if getattr(self.peek_event(), "tag", None) is not None:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="tags are not read", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        names: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value in names:
+                problem = "a name must be a word, and given once"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            names.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+for tag, pattern, first in (
+    ("null", "~|null|", ["~", "n", ""]),
+    ("bool", "true|false", list("tf")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?", list("-+0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), first)
