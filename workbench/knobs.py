@@ -8,6 +8,7 @@ strategies of the tests and the table in the report.
 from __future__ import annotations
 
 import difflib
+import functools
 import html
 import math
 import re
@@ -156,8 +157,7 @@ class Parameters(BaseModel):
     @classmethod
     def knobs(cls) -> tuple[Knob, ...]:
         """Every knob, the experiment's own first and those all experiments share last."""
-        names = [n for n in cls.model_fields if n not in cls._last]
-        return tuple(_knob(n, cls.model_fields[n]) for n in [*names, *cls._last])
+        return _knobs(cls)
 
     @classmethod
     def cell(cls) -> str:
@@ -211,6 +211,13 @@ def nearest(name: str, names: list[str]) -> str:
     """The end of a refusal: the nearest legal name, or all of them where none is near."""
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean `{near[0]}`?" if near else "there is " + ", ".join(names)
+
+
+@functools.cache
+def _knobs(model: type[Parameters]) -> tuple[Knob, ...]:
+    """Asked for several times a point; a study has thousands of points."""
+    names = [n for n in model.model_fields if n not in model._last]
+    return tuple(_knob(n, model.model_fields[n]) for n in [*names, *model._last])
 
 
 def _knob(name: str, field: Any) -> Knob:

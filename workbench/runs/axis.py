@@ -53,6 +53,8 @@ def axis(knob: Knob, given: Any) -> list[Any] | Span:
     Raises:
         KnobError: for an empty list, or a text that spells no values.
     """
+    if isinstance(given, Span):  # a tuple, too, which would pass for a list of values
+        return given
     if isinstance(given, np.ndarray):
         given = given.tolist()
     if isinstance(given, str) and str not in knob.kinds:

@@ -59,9 +59,12 @@ class FunctionJob:
 def call(task: tuple[str, dict[str, Any], str]) -> dict[str, Any]:
     """What came of the call, as the part of a record that it fills; it raises nothing."""
     name, values, source = task
-    forget_peak()
     start = time.perf_counter()
     try:
+        # The first import takes longer than many a run.
+        Experiment(name).module()
+        forget_peak()
+        start = time.perf_counter()
         if _source_here() != source:
             raise RuntimeError("the code was changed while the study ran")
         found = {"state": "done", "error": None, **_numbers(name, values)}

@@ -13,12 +13,13 @@ from typing import Any
 import psutil
 
 from workbench.runs.atomic import PARTIAL
+from workbench.runs.function_run import FunctionJob
 from workbench.runs.job import Job, plain
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
 
 
-def begun(job: Job, attempt: int = 1) -> dict[str, Any]:
+def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
     """The record of a run that begins now in this process."""
     return {
         "state": "running",

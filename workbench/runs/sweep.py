@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.checks import refuse
+from workbench.checks import refuse, whole
 from workbench.knobs import Parameters
 from workbench.runs.atomic import owned, write_json, write_text
 from workbench.runs.function_run import FunctionJob, call
@@ -43,6 +44,13 @@ class Limits:
     timeout: float | None = None
     cell_timeout: int | None = None
     retries: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses what would never begin, or never end."""
+        whole("jobs", self.jobs, 1)
+        whole("retries", self.retries, 0)
+        if self.timeout is not None and not 0 < self.timeout < math.inf:
+            refuse("timeout", "a number of seconds above 0", self.timeout)
 
 
 @dataclass
@@ -262,7 +270,8 @@ class _Study:
                 return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            clear(path.parent)
+            if record["state"] != "done":
+                clear(path.parent)
             text = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
             # The system keeps it also when this process dies; waiting for the disk takes longer
             # than most calls, and a record lost with the power is a run to be made again.

@@ -66,7 +66,7 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
         marks = ", ".join("?" * (len(names) + 1))
         values = ([i, *(_plain(row.get(n)) for n in names)] for i, row in enumerate(table))
         base.executemany(f"INSERT INTO runs VALUES ({marks})", values)
-        return [table[i] for i in _chosen(base, condition)]
+        return [table[i] for i in _chosen(base, condition, len(table))]
     except (sqlite3.Error, ValueError, OverflowError) as error:
         unknown = re.fullmatch("no such column: (.*)", str(error))
         if unknown:
@@ -79,16 +79,24 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
         base.close()
 
 
-def _chosen(base: sqlite3.Connection, condition: str) -> list[int]:
+def _chosen(base: sqlite3.Connection, condition: str, count: int) -> list[int]:
     allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
-    base.set_authorizer(
-        lambda action, *_: sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
-    )
+
+    def may(action: int, table: str | None, *_: Any) -> int:
+        is_elsewhere = action == sqlite3.SQLITE_READ and table != "runs"
+        may_do = action in allowed and not is_elsewhere
+        return sqlite3.SQLITE_OK if may_do else sqlite3.SQLITE_DENY
+
+    base.set_authorizer(may)
     left = iter(range(_STEPS // 10_000))
     base.set_progress_handler(lambda: next(left, None) is None, 10_000)
     # The line end closes a comment in which the condition might end.
     found = base.execute(f'SELECT "#" FROM runs WHERE (\n{condition}\n) ORDER BY "#"')
-    return [i for (i,) in found]
+    chosen = [i for (i,) in found]
+    # A bracket closed too early can begin another query, which would choose by other means.
+    if not set(chosen) <= set(range(count)) or len(set(chosen)) < len(chosen):
+        raise ValueError("it is more than one condition")
+    return chosen
 
 
 def _apart(names: Sequence[str]) -> list[str]:
@@ -121,7 +129,7 @@ def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
     """
     names = columns(table)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(map(_harmless, names))
     for row in table:
         writer.writerow([_harmless(row.get(name)) for name in names])
