@@ -141,4 +141,6 @@ def _range(knob: Knob, text: str) -> list[Any] | Span:
         # Rounding may meet a number twice, and a float's neighbour may lie beyond the end.
         between = [min(max(round(v), int(low)), int(high)) for v in between]
         return list(dict.fromkeys([int(low), *between, int(high)]))
+    # The last digit of a step is noise: 0.45, not 0.44999999999999996.
+    between = [min(max(float(f"{v:.15g}"), low), high) for v in between]
     return list(dict.fromkeys([low, *between, high]))
