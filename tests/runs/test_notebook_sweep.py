@@ -41,7 +41,7 @@ def test_each_run_has_its_page_or_its_reason(own):
     process = sweep(own, "--x", "1,7,8,100", "--jobs", "2", "--timeout", "20")
     told, errors = process.communicate(timeout=300)
     assert process.returncode == 1
-    assert told == "0 kept, 1 done, 1 killed, 1 failed, 1 timed out: study\n", errors
+    assert told == "0 kept, 1 done, 1 failed, 1 killed, 1 timed out: study\n", errors
     assert states(own) == {
         1: ("done", None),
         7: ("killed", "cell 'cell-1': the kernel died"),
@@ -77,7 +77,7 @@ def test_a_kill_leaves_no_kernel_and_no_half_page(own, victim):
     assert not psutil.wait_procs([kernel, worker], timeout=20)[1]
     found = states(own)
     if victim == "worker":
-        assert told == "0 kept, 1 killed, 1 done: study\n", errors
+        assert told == "0 kept, 1 done, 1 killed: study\n", errors
         assert found[100] == ("killed", "its process was ended by SIGKILL")
         assert files(own, 100) == ["record.json"]
     else:

@@ -26,6 +26,7 @@ from workbench.runs.records import read_record
 from workbench.runs.slots import Lost, Slots
 
 STUDY = "study.json"
+_STATES = ("done", "failed", "killed", "timed out", "queued")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 
 
@@ -143,10 +144,8 @@ def run_study(
             refuse("out", f"a folder that can be written ({error.strerror})", str(out))
         found = plan(jobs, out)
         stack.enter_context(interruptible())
-        return {
-            "kept": len(found.done),
-            **_Study(found.waiting, out, limits or Limits(), tell).run(),
-        }
+        counts = _Study(found.waiting, out, limits or Limits(), tell).run()
+        return {"kept": len(found.done), **{s: counts[s] for s in _STATES if s in counts}}
 
 
 def _declared(jobs: Sequence[Job | FunctionJob]) -> dict[str, Any]:
