@@ -38,7 +38,7 @@ def kernels(process):
 
 
 def test_each_run_has_its_page_or_its_reason(own):
-    process = sweep(own, "--x", "1,7,8,100", "--jobs", "2", "--timeout", "20")
+    process = sweep(own, "--x", "1,7,8,100", "--jobs", "2", "--timeout", "40")
     told, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert told == "0 kept, 1 done, 1 failed, 1 killed, 1 timed out: study\n", errors
@@ -46,7 +46,7 @@ def test_each_run_has_its_page_or_its_reason(own):
         1: ("done", None),
         7: ("killed", "cell 'cell-1': the kernel died"),
         8: ("failed", "cell 'cell-1': ValueError: unlucky"),
-        100: ("timed out", "it took longer than 20 s"),
+        100: ("timed out", "it took longer than 40 s"),
     }
     assert files(own, 1) == ["notebook.ipynb", "page.html", "record.json"]
     assert files(own, 7) == files(own, 8) == ["notebook.ipynb", "record.json"]
