@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench.knobs import KnobError
-from workbench.runs.job import _text, _value
+from workbench.runs.job import _text, spelled
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
 
 
@@ -210,7 +210,7 @@ def test_what_the_command_spells_is_read_back(value):
     """The words of the command that a page prints stand for the values of its run."""
     found = model(f"x = {value!r}")
     (k,) = found.knobs()
-    got = _value(_text(value, k), k)
+    got = spelled(_text(value, k), k)
     assert got == value
     assert type(got) is type(value)
     assert ast.literal_eval(repr(found(x=value).values()["x"])) == value
@@ -218,7 +218,7 @@ def test_what_the_command_spells_is_read_back(value):
 
 def test_text_or_nothing():
     k = knob("x: str | None = None")
-    assert [_value(t, k) for t in ("3", "true", "none", "None", "a b")] == [
+    assert [spelled(t, k) for t in ("3", "true", "none", "None", "a b")] == [
         "3",
         "true",
         None,
