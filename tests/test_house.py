@@ -169,7 +169,8 @@ def test_environment_yml_agrees_with_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     names = [re.split(r"[ =<>]", d)[0] for d in environment["dependencies"] if isinstance(d, str)]
-    listed = {name.replace("_", "-") for name in names}
+    # What conda-forge calls `duckdb` is the C++ library.
+    listed = {name.replace("_", "-").replace("python-duckdb", "duckdb") for name in names}
     wanted = {re.split(r"[ =<>\[]", d)[0].lower() for d in project["dependencies"]}
     assert wanted | {"python", "pip", "cupy"} == listed
     python = next(d for d in environment["dependencies"] if str(d).startswith("python"))
