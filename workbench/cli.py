@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from workbench.runs.share_command import COMMANDS
+
 # A knob of one of these names could not be told from the command's own option.
-_OPTIONS = {"reports", "cell_timeout", "open", "help"}
+_OPTIONS = {"reports", "cell_timeout", "open", "shared_library", "help"}
 _SWEEP_OPTIONS = {
     *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
     *("dry_run", "help"),
@@ -22,6 +24,10 @@ def main() -> None:
     """Put the claims of papers to the test: run experiments, read their pages."""
 
 
+for command in COMMANDS:
+    main.add_command(command)
+
+
 @main.command(
     "run",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
@@ -32,6 +38,7 @@ def main() -> None:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 @click.option("--cell-timeout", type=click.IntRange(min=1))
 @click.option("--open", "open_page", is_flag=True)
+@click.option("--shared-library", "shared", is_flag=True)
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
 def run(
@@ -40,6 +47,7 @@ def run(
     reports: Path,
     cell_timeout: int | None,
     open_page: bool,
+    shared: bool,
     help_wanted: bool,
 ) -> None:
     """Run an experiment, or any notebook of yours, into a record and a page.
@@ -64,7 +72,12 @@ def run(
         return
     words = _options(context.args)
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
-    _report(_executed(found, reports, cell_timeout), reports, open_page)
+    record = _executed(found, reports, cell_timeout)
+    if shared and record["state"] == "done":
+        from workbench.runs.library import share
+
+        _or_refuse(lambda: share(reports / record["folder"] / "page.html", reports))
+    _report(record, reports, open_page)
 
 
 @main.command(
@@ -238,6 +251,7 @@ def _run_help(target: str, model: Any) -> str:
         "  --reports DIR           folder of all runs [reports]\n"
         "  --cell-timeout SECONDS  longest time a cell may take\n"
         "  --open                  open the page when it is done\n"
+        "  --shared-library        plotly's library once for all pages of DIR, not in the page\n"
     )
 
 

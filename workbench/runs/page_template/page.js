@@ -68,13 +68,18 @@ function drawAll(look, width) {
     }
   }
 }
-if (window.Plotly) {
+function begin() {
   const now = () => drawAll(dark.matches ? NIGHT : DAY);
   now();
   dark.addEventListener("change", now);
   addEventListener("beforeprint", () => drawAll(DAY, PAPER));
   addEventListener("afterprint", now);
+  // Another script of the page has put other data beside a figure.
+  addEventListener("redraw", now);
 }
+// A library beside the page arrives when it does; one within it is there already.
+if (window.Plotly) begin();
+else addEventListener("plotly", begin);
 
 const fold = document.getElementById("fold");
 const code = [...document.querySelectorAll("details.code")];
