@@ -9,6 +9,7 @@ script that they load; nothing else in the page can load any.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -18,10 +19,8 @@ from workbench.checks import refuse
 from workbench.runs.atomic import write_text
 
 _NAME = r"plotly-[0-9.]+-[0-9a-f]{16}\.js"
-_WITHIN = re.compile(r"<script>(/\*\*\n\* plotly\.js v([0-9.]+)\n.*?)</script>", re.DOTALL)
-_BESIDE = re.compile(
-    rf'<script>(/\* library \*/ load\("((?:\.\./)*)({_NAME})"\);.*?)</script>', re.S
-)
+_WITHIN = re.compile(r"<script>(/\*\*\n\* plotly\.js v([0-9.]+)\n)")
+_BESIDE = re.compile(rf'<script>(/\* library \*/ load\("((?:\.\./)*)({_NAME})"\);.*?)</script>', re.S)
 _LOADER = """/* library */ load(PLACE);
 function load(place) {
   const library = document.createElement("script");
@@ -51,24 +50,27 @@ def share(page: Path, root: Path) -> bool:
     """
     if not page.resolve().is_relative_to(root.resolve()):
         refuse("page", f"a file below {root}", str(page))
-    before = _read(page)
-    text = _inlined(before, page.parent)
-    found = _WITHIN.search(text)
-    # A page of an older workbench would not wait for a library that arrives later.
-    if found is None or _admission(found[1]) not in text or _WAITS not in text:
-        return False
-    name = f"plotly-{found[2]}-{_digest(found[1])}.js"
+    text = _read(page)
     up = "../" * len(page.resolve().relative_to(root.resolve()).parent.parts)
-    loader = _LOADER.replace("PLACE", json.dumps(up + name))
-    new = text[: found.start(1)] + loader + text[found.end(1) :]
-    dynamic = f"{_admission(loader)} {_escaped(_DYNAMIC)}"
-    # What was written last must not be lost with the power, what it leans on even less.
-    if not (root / name).is_file():
-        write_text(root / name, found[1])
-    new = new.replace(_admission(found[1]), dynamic, 1)
-    if new == before:
+    beside = _BESIDE.search(text)
+    if beside and beside[2] == up and (root / beside[3]).is_file():
         return False
-    write_text(page, new, durable=False)
+    text = _inlined(text, page.parent)
+    found = _WITHIN.search(text)
+    if found is None:
+        return False
+    library = text[found.start(1) : text.index("</script>", found.end())]
+    # A page of an older workbench would not wait for a library that arrives later.
+    if _admission(library) not in text or _WAITS not in text:
+        return False
+    name = f"plotly-{found[2]}-{_digest(library)}.js"
+    loader = _LOADER.replace("PLACE", json.dumps(up + name))
+    dynamic = f"{_admission(loader)} {_escaped(_DYNAMIC)}"
+    new = text[: found.start(1)] + loader + text[found.start(1) + len(library) :]
+    # Pages lean on the library, so that it is to be safe on the disk before the first of them.
+    if not (root / name).is_file():
+        write_text(root / name, library)
+    write_text(page, new.replace(_admission(library), dynamic, 1), durable=False)
     return True
 
 
@@ -105,10 +107,13 @@ def _read(path: Path) -> str:
     return path.read_bytes().decode("utf-8")
 
 
+# Most pages hold the same five megabytes.
+@functools.lru_cache(maxsize=8)
 def _digest(script: str) -> str:
     return hashlib.sha256(script.encode()).hexdigest()[:16]
 
 
+@functools.lru_cache(maxsize=8)
 def _admission(script: str) -> str:
     """How the page's policy names the script it admits."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
