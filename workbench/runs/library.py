@@ -20,7 +20,9 @@ from workbench.runs.atomic import write_text
 
 _NAME = r"plotly-[0-9.]+-[0-9a-f]{16}\.js"
 _WITHIN = re.compile(r"<script>(/\*\*\n\* plotly\.js v([0-9.]+)\n)")
-_BESIDE = re.compile(rf'<script>(/\* library \*/ load\("((?:\.\./)*)({_NAME})"\);.*?)</script>', re.S)
+_BESIDE = re.compile(
+    rf'<script>(/\* library \*/ load\("((?:\.\./)*)({_NAME})"\);.*?)</script>', re.S
+)
 _LOADER = """/* library */ load(PLACE);
 function load(place) {
   const library = document.createElement("script");

@@ -58,6 +58,20 @@ def read_points(study: Path) -> list[dict[str, Any]] | None:
 
     None if no study was declared in the folder.
     """
+    placed = _declared_points(study)
+    return None if placed is None else [record for _, record in placed]
+
+
+def placed_points(study: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """A study's points with the folders they are in; every record below, if no study is declared.
+
+    A point that would lead out of the study's folder is in the study's folder itself.
+    """
+    placed = _declared_points(study)
+    return list(find_records(study)) if placed is None else placed
+
+
+def _declared_points(study: Path) -> list[tuple[Path, dict[str, Any]]] | None:
     try:
         held = json.loads((study / STUDY).read_text(encoding="utf-8"))
         points = [(str(p["name"]), str(p["run"]), dict(p["changed"])) for p in held["points"]]
@@ -67,11 +81,21 @@ def read_points(study: Path) -> list[dict[str, Any]] | None:
     for name, run, changed in points:
         queued = {"name": name, "run": run, "state": "queued", "identity": ""}
         queued |= {"knobs": changed, "summary": {}, "timings": {}}
-        # A name from elsewhere must not lead out of the study's folder.
-        is_inside = ".." not in Path(name, run).parts and not Path(name, run).is_absolute()
-        record = read_record(study / name / run / RECORD) if is_inside else None
-        found.append(record or queued)
+        folder = _inside(study, name, run)
+        record = read_record(folder / RECORD) if folder else None
+        found.append((folder or study, record or queued))
     return found
+
+
+def _inside(study: Path, *parts: str) -> Path | None:
+    """The folder below the study's; None for a name from elsewhere that leads out of it."""
+    try:
+        folder = study.joinpath(*parts)
+        is_inside = ".." not in Path(*parts).parts
+        is_inside &= folder.resolve().is_relative_to(study.resolve()) and folder != study
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return folder if is_inside else None
 
 
 def find_records(reports: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
