@@ -142,13 +142,14 @@ def runs(reports: Path, condition: str | None) -> None:
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--csv", "wants_csv", is_flag=True, help="Comma-separated, all columns and digits.")
 def table_(study: Path, wants_csv: bool) -> None:
-    """Print a study's points, their knobs and numbers: one row a run."""
-    from workbench.runs import records, table
+    """Print a study's points, their knobs and numbers, one row a run; or one run's own numbers."""
+    from workbench.runs import numbers, records, table
 
     points = records.read_points(study)
-    if points is None:
-        _refuse(f"`study` must be the folder of a study; got {str(study)!r}")
-    found = table.rows(points)
+    record = records.read_record(study / "record.json") if points is None else None
+    if points is None and record is None:
+        _refuse(f"`study` must be the folder of a study or of a run; got {str(study)!r}")
+    found = table.rows(points) if record is None else numbers.run_rows(records.normal(record))
     if wants_csv:
         click.echo(table.as_csv(found), nl=False)
         return

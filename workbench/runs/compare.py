@@ -1,4 +1,4 @@
-"""Two runs side by side: knobs, code, environment, data, numbers and verdicts; what differs is marked."""
+"""Two runs side by side: knobs, code, environment, data, numbers; what differs is marked."""
 
 from __future__ import annotations
 
@@ -128,13 +128,13 @@ def _parts(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Every number and word that a run found, by name: its summary, and what its claims measured."""
+    """Every number and word that a run found: its summary, and what its claims measured."""
     found = dict(record["summary"])
     for claim in record["claims"]:
         name = claim_name(claim)
         found[name] = claim["measured"]
         if claim["interval"]:
-            found[f"{name}, low"], found[f"{name}, high"] = claim["interval"]
+            found[f"low end, {name}"], found[f"high end, {name}"] = claim["interval"]
     return found
 
 

@@ -78,12 +78,16 @@ def share(page: Path, root: Path) -> bool:
 
 def inline(page: Path) -> bool:
     """Takes the library back into the page, which then travels alone; whether it was changed."""
-    text = _read(page)
-    new = _inlined(text, page.parent)
-    if new == text:
+    new = standalone(page)
+    if new == _read(page):
         return False
     write_text(page, new, durable=False)
     return True
+
+
+def standalone(page: Path) -> str:
+    """The page's text with the library in it, wherever the library is now."""
+    return _inlined(_read(page), page.parent)
 
 
 def _inlined(text: str, folder: Path) -> str:

@@ -153,6 +153,7 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
         "claims": [c for c in map(_claim, claims if isinstance(claims, list) else []) if c],
         "timings": {
             "start": _text(timings.get("start")),
+            "end": _text(timings.get("end")),
             "seconds": _number(timings.get("seconds")),
             "peak_memory_mib": _number(timings.get("peak_memory_mib")),
         },

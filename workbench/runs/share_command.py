@@ -81,12 +81,10 @@ def compare(left: Path, right: Path, page: Path | None, all_lines: bool) -> None
 @click.command()
 @click.argument("record", type=_FOLDER)
 @click.option("--relative", type=float, help="Largest relative difference [0 or 1e-9].")
-@click.option("--absolute", type=float, help="Difference always admitted [0 or 1e-12].")
+@click.option("--absolute", type=float, default=0.0, help="Difference always admitted [0].")
 @click.option("--notebook", type=_FOLDER, help="Where a notebook of your own is.")
 @_refusing
-def verify(
-    record: Path, relative: float | None, absolute: float | None, notebook: Path | None
-) -> None:
+def verify(record: Path, relative: float | None, absolute: float, notebook: Path | None) -> None:
     """Run a record's experiment again and compare the numbers; status 1 if they do not agree.
 
     Bit for bit where machine, backend, code and versions are the record's, by the tolerances
@@ -109,6 +107,19 @@ def verify(
     click.echo(f"all {found.count} numbers and verdicts agree {how_near}")
 
 
+@click.command()
+@click.argument("run", type=_FOLDER)
+@click.option("--rocrate", "crate", type=_FOLDER, metavar="OUT", required=True)
+@_refusing
+def export(run: Path, crate: Path) -> None:
+    """Write a run as a research object: OUT is a new folder, or a new file ending in .zip."""
+    from workbench.runs.crate import export as made
+    from workbench.runs.records import given_record
+
+    made(*given_record(run), crate)
+    click.echo(crate)
+
+
 def _write(path: Path, text: str) -> None:
     from workbench.checks import refuse
     from workbench.runs.atomic import write_text
@@ -119,4 +130,4 @@ def _write(path: Path, text: str) -> None:
         refuse("html", f"a file that can be written ({error.strerror})", str(path))
 
 
-COMMANDS = (gallery, report, compare, verify)
+COMMANDS = (gallery, report, compare, verify, export)

@@ -20,7 +20,7 @@ from workbench.runs.job import job, model_of
 from workbench.runs.provenance import SHOWN, around, provenance
 from workbench.runs.records import normal
 
-RELATIVE, ABSOLUTE = 1e-9, 1e-12
+RELATIVE = 1e-9
 _MACHINE = ("python", "platform", "processor", "cores", "backend", "device")
 
 
@@ -48,7 +48,7 @@ def verify(
     record: Mapping[str, Any],
     *,
     relative: float | None = None,
-    absolute: float | None = None,
+    absolute: float = 0.0,
     notebook: Path | None = None,
 ) -> Verified:
     """Runs what the record tells of, and compares.
@@ -60,7 +60,8 @@ def verify(
         record: as `records.normal` makes it.
         relative: largest difference as a part of the recorded number; None for 0 where nothing
             around the run has changed, and 1e-9 where something has.
-        absolute: a difference that is always admitted, for numbers near 0; None for 0 or 1e-12.
+        absolute: a difference that is always admitted, for what is 0 but for rounding. None is by
+            default, as many a number here is smaller than any rounding elsewhere.
         notebook: for a run of a notebook of the user's, where it is: the record is not asked.
 
     Raises:
@@ -79,8 +80,8 @@ def verify(
     parts = {"code", "environment", "packages", "data"}
     changed = [line for line in lines if line.part in parts and line.differs]
     is_exact = not any(map(_matters, changed))
-    allowed = (0.0, 0.0) if is_exact else (RELATIVE, ABSOLUTE)
-    limits = tuple(d if given is None else given for d, given in zip(allowed, (relative, absolute)))
+    allowed = 0.0 if is_exact else RELATIVE
+    limits = allowed if relative is None else relative, absolute
     held = [line for line in lines if line.part in {"numbers", "verdicts"}]
     differing = [line for line in held if not _agrees(line, *limits)]
     return Verified(is_exact, changed, differing, len(held), limits, again)
