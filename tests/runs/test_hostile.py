@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import pickle
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -14,6 +15,8 @@ import toy
 from browser import chromium
 from click.testing import CliRunner
 from hostile import BREAKING, LEADING, LINKING, PAYLOADS, RUNNING
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from made import PLOTLY, claims, figure, put, record, study
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output, new_raw_cell
 from opened import opened
@@ -135,8 +138,8 @@ def sound(browser, path, root):
     """Opens the page, tries to be harmed, and looks where its links lead."""
     with opened(browser, path) as seen:
         assert harmed(seen, root) == []
-        for link in seen.page.locator("a[href]:not([download])").all():
-            address = link.evaluate("one => one.href")
+        links = seen.page.locator("a[href]:not([download])")
+        for address in set(links.evaluate_all("all => all.map((one) => one.href)")):
             assert urlparse(address).scheme in {"file", "http", "https", "mailto"}, address
             if "#" not in address and urlparse(address).scheme == "file":
                 place = Path(unquote(urlparse(address).path))
@@ -211,6 +214,7 @@ def test_a_report_runs_nothing(browser, tmp_path, knobs):
     records = [hostile(text, number) for number, text in enumerate(PAYLOADS)]
     for number, (told, text) in enumerate(zip(records, PAYLOADS, strict=True)):
         held = {RUNNING[0]: text, RUNNING[3]: number % 3, BREAKING[0]: text[::-1]}
+        told["summary"] = {PAYLOADS[number % 9]: number}
         told["knobs"] = dict(list(held.items())[:knobs]) | {BREAKING[1]: LINKING[0]}
     folder = study(tmp_path, records, with_page=False, notebook=False)
     path, count = report(folder)
@@ -222,7 +226,7 @@ def test_a_report_runs_nothing(browser, tmp_path, knobs):
             seen.page.get_by_label("Filter").fill(text)
         seen.page.get_by_label("Filter").fill("")
         choice = seen.page.get_by_label("Show")
-        for number in range(0, choice.locator("option").count(), 6):
+        for number in range(0, choice.locator("option").count(), 9):
             choice.select_option(index=number)
         seen.page.get_by_role("button", name="state").click()
         assert harmed(seen, tmp_path) == []
@@ -370,6 +374,40 @@ def test_yaml_makes_no_objects(tmp_path, mark):
     with pytest.raises(ValueError, match="must be"):
         read_study(str(path))
     assert not mark.exists()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(PAYLOADS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=9,
+)
+PARTS = st.sampled_from(sorted(record()))
+
+
+def test_a_record_nested_without_end_is_cut(tmp_path):
+    folder = put(tmp_path, record(), with_page=False, notebook=False)
+    text = json.dumps(record(knobs={"x": "DEEP", "y": 2}))
+    (folder / "record.json").write_text(text.replace('"DEEP"', "[" * 800 + "]" * 800))
+    gallery(tmp_path), report(tmp_path)
+    assert normal(read_record(folder / "record.json"))["knobs"]["y"] == 2
+
+
+@settings(max_examples=40)
+@given(st.lists(st.dictionaries(PARTS, JSON, max_size=4), min_size=1, max_size=3))
+@example([{"summary": {"x": 10**4000, "y": float("-inf")}, "title": "\ud800"}])
+def test_records_of_any_form_make_pages_and_never_a_traceback(parts):
+    with tempfile.TemporaryDirectory() as made:
+        root = Path(made)
+        for number, part in enumerate(parts):
+            told = record(run=f"r{number}", knobs={"x": number}) | part
+            put(root, told, place=f"toys/toy/r{number}", with_page=False, notebook=False)
+        points = [{"name": "toys/toy", "run": f"r{n}", "changed": {}} for n in range(len(parts))]
+        (root / "study.json").write_text(json.dumps({"points": points}))
+        gallery(root), report(root)
+        for folder, told in find_records(root):
+            compared(normal(told), normal(record()))
+            ran = CliRunner().invoke(main, ["table", str(folder), "--csv"])
+            assert (ran.exit_code, ran.exception) == (0, None)
 
 
 def test_torch_files_are_read_without_their_objects(tmp_path, mark):
