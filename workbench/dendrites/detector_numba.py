@@ -65,7 +65,7 @@ class NumbaSearch:
             work = {"gather": self._gather, "index": self._index, "pairs": self._pairs}
             threads = self._threads if plan.seconds > SHORT / 4 else 1
             for pattern, row in in_order(work[plan.method](some, threshold, plan), threads):
-                yield pattern + first, row
+                yield (pattern + first if first else pattern), row
 
     def overlap_histogram(self, patterns: np.ndarray) -> np.ndarray:
         """How many pairs have each overlap 0 … synapses."""
@@ -174,7 +174,7 @@ class NumbaSearch:
             again += lanes
             if again > 1000 + rows // 4:
                 self._wary = True
-            yield pattern, row + block.first
+            yield pattern, (row + block.first if block.first else row)
 
     def _spans(self, size: int, seconds: float = 0.0) -> Iterator[tuple[int, int]]:
         """Equal parts of the range, as many for each thread as its share of the time is worth."""
