@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import no_type_check
 
 import numba
@@ -9,17 +10,18 @@ import numpy as np
 
 
 def by_pattern(
-    pieces: list[tuple[np.ndarray, np.ndarray]], patterns: int
+    pieces: Iterable[tuple[np.ndarray, np.ndarray]], patterns: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
-    size = sum(len(pattern) for pattern, _ in pieces)
     # Made here: where Numba hands out a new array, an interrupt becomes another exception.
-    starts = np.zeros(patterns + 1, np.int64)
+    starts, kept = np.zeros(patterns + 1, np.int64), []
+    for piece in pieces:
+        _count(piece[0], starts)
+        kept.append(piece)
+    size = starts.sum()
     rows, segments = np.empty(size, np.int64), np.empty(size, np.int64)
-    for pattern, _ in pieces:
-        _count(pattern, starts)
     _fill(starts, rows)
-    for pattern, segment in pieces:
+    for pattern, segment in kept:
         _place(pattern, segment, starts, segments)
     return rows, segments
 

@@ -48,7 +48,8 @@ def aligned(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     """Zeros that start at a cache line, so that a vector never lies across two."""
     size = prod(shape) * np.dtype(kind).itemsize
     raw = np.zeros(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
+    # The quick way to an address; `ctypes` makes objects first.
+    start = -raw.__array_interface__["data"][0] % 64
     return raw[start : start + size].view(kind).reshape(shape)
 
 

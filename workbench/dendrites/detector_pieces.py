@@ -13,7 +13,7 @@ import numpy as np
 Piece = tuple[np.ndarray, np.ndarray]
 PAIRS_AT_ONCE = 1 << 18
 PATTERNS_AT_ONCE = 4096
-FEW = 64
+ENOUGH = 4096
 
 
 def every(patterns: int, segments: int) -> Iterator[Piece]:
@@ -26,7 +26,7 @@ def every(patterns: int, segments: int) -> Iterator[Piece]:
             yield np.repeat(pattern, segment.size), np.tile(segment, pattern.size)
 
 
-def by_pattern(pieces: list[Piece], patterns: int) -> Piece:
+def by_pattern(pieces: Iterable[Piece], patterns: int) -> Piece:
     """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
     pattern, segment = joined(pieces)
     # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
@@ -43,14 +43,25 @@ def joined(pieces: Iterable[Piece]) -> Piece:
 
 
 def in_order(
-    pieces: Iterable[Piece], patterns: int, by_pattern: Callable[[list[Piece], int], Piece]
+    pieces: Iterable[Piece], patterns: int, by_pattern: Callable[[Iterable[Piece], int], Piece]
 ) -> Piece:
     """The pieces as one list by pattern; segments ascend within each pattern already."""
-    pieces = list(pieces)
-    if patterns == 1:
-        return joined(pieces)
-    # Each piece costs two calls; of many small ones one is made first.
-    return by_pattern(pieces if len(pieces) <= FEW else [joined(pieces)], patterns)
+    return by_pattern(larger(pieces), patterns) if patterns > 1 else joined(pieces)
+
+
+def larger(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces, but small ones that follow each other are joined, for each costs two calls."""
+    small: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        size += len(piece[0])
+        if small or size < ENOUGH:
+            small.append(piece)
+        if size >= ENOUGH:
+            yield joined(small) if small else piece
+            small, size = [], 0
+    if small:
+        yield joined(small)
 
 
 def numbered(pieces: Iterable[Piece], patterns: int, numbers: np.ndarray | None) -> Iterator[Piece]:
