@@ -15,7 +15,7 @@ from workbench.dendrites.detector_cuda import PLANES, SOURCE, WORDS, options, ta
 
 HARNESS = """
 #include "detector_gather.h"
-extern "C" void reached(const Word *table, const CELL *lists, long long segments, int synapses,
+extern "C" void reached(const Row<4> *table, const CELL *lists, long long segments, int synapses,
                         unsigned bound, Word *hits) {
   for (long long s = 0; s < segments; ++s) {
     Sums<PLANES> sums[4];
