@@ -64,14 +64,14 @@ static void meet(Meeting Thread::*what, unsigned first, unsigned size, unsigned 
 static unsigned warp_begin() { return now / LANES * LANES; }
 
 template <class T>
-static T from_lane(T value, unsigned lane, int site) {
+inline T from_lane(T value, unsigned lane, int site) {
   static_assert(sizeof(T) <= 8, "");
   meet(&Thread::warp, warp_begin(), LANES, (unsigned long long)value, site);
   const Meeting &other = threads[warp_begin() + lane % LANES].warp;
   return (T)other.posted[threads[now].warp.count & 1];
 }
 
-static bool any(bool value, int site) {
+inline bool any(bool value, int site) {
   meet(&Thread::warp, warp_begin(), LANES, value, site);
   bool found = false;
   for (unsigned k = 0; k < LANES; ++k)
@@ -122,8 +122,9 @@ static bool launched(Three grid, unsigned size, std::function<void()> kernel) {
 #define __popc __builtin_popcount
 #define __ffs __builtin_ffs
 
-static unsigned long long atomicAdd(unsigned long long *to, unsigned long long value) {
-  const unsigned long long before = *to;
+template <class T>
+static T atomicAdd(T *to, T value) {
+  const T before = *to;
   *to += value;
   return before;
 }

@@ -40,9 +40,10 @@ def tables(patterns: np.ndarray, cells: int) -> np.ndarray:
     groups = -(-patterns.shape[0] // (32 * WORDS))
     made = np.empty((groups, cells + 1, WORDS), np.uint32)
     # One group at a time: its bits take a byte each before they are packed.
+    bits = np.empty((cells + 1, 32 * WORDS), np.bool_)
     for group, table in enumerate(made):
         some = patterns[32 * WORDS * group : 32 * WORDS * (group + 1)]
-        bits = np.zeros((cells + 1, 32 * WORDS), np.bool_)
+        bits[:] = False
         bits[some, np.arange(some.shape[0])[:, None]] = True
         bits[cells] = False
         table[:] = np.packbits(bits, axis=1, bitorder="little").view("<u4")
@@ -53,7 +54,7 @@ class CudaSearch(PlainSearch):
     """The kernel for matches; histograms as in the plain search.
 
     Memory on the GPU in bytes: 2 a synapse (4 beyond 65,536 cells) beside the lists, 512 (cells +
-    1) for tables, and 8 a match that is on its way, at most 128 MiB. On the host: 640 (cells + 1).
+    1) for tables, and 8 a match that is on its way, at most 128 MiB. On the host: 660 (cells + 1).
     """
 
     def plan(self, patterns: np.ndarray, threshold: int) -> Plan:
