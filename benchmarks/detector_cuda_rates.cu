@@ -79,7 +79,8 @@ extern "C" __global__ void load128(const Word *next, Word rows, const Word *star
 }
 
 // Ones added to counters in shared memory, `counters` of them, a power of two, anywhere among them:
-// Bits is what a counter has of a word. The sum over a block's threads is that of its words.
+// Bits is what a counter has of a word. For whole words a GPU has an instruction of its own to add
+// ones (ATOMS.POPC.INC in the machine code for sm_90), for parts of them ATOMS.ADD. The sum over a block's threads is that of its words.
 template <int Bits>
 __device__ void counted(Word counters, int rounds, Word *out) {
   extern __shared__ Word counts[];

@@ -41,14 +41,20 @@ def test_the_bounds_are_those_reckoned_by_hand():
         assert found[name] == pytest.approx(value, rel=5e-3), name
     assert found["index"] == pytest.approx(2 * CLOCKS * 2048 / 800)
     assert (found["bound_by"], found["table_words"]) == ("shared_anywhere", 4)
-    # One pattern is bound by reading the lists, 40 bytes a segment.
-    one = limits.limits(H200, 227 << 10, case._replace(patterns=1), 0)
-    assert (one["bound_by"], one["bound"]) == ("memory", 4.8e12 / 40)
-    # A match a segment makes 8 bytes more.
-    many = limits.limits(H200, 227 << 10, case._replace(patterns=1), 10**6)
-    assert many["bound"] == pytest.approx(4.8e12 / 48)
-    wide = limits.limits(H200, 227 << 10, case._replace(cells=70_000, patterns=1), 0)
-    assert wide["memory"] == pytest.approx(4.8e12 / 80)
+    # So few patterns fill a row of one word, and half of another.
+    few = limits.limits(H200, 227 << 10, case._replace(patterns=32), 0)
+    assert few["shared_neighbours"] == pytest.approx(32 * CLOCKS * 32 / 20)
+    half = limits.limits(H200, 227 << 10, case._replace(patterns=48), 0)
+    assert half["shared_neighbours"] == pytest.approx(16 * CLOCKS * 48 / 20)
+    assert half["logic"] == found["logic"]
+    # With a fifth of the bandwidth one pattern is bound by reading the lists, 40 bytes a segment.
+    narrow, alone = H200._replace(copy=1e12), case._replace(patterns=1)
+    one = limits.limits(narrow, 227 << 10, alone, 0)
+    assert (one["bound_by"], one["bound"]) == ("memory", 1e12 / 40)
+    # A match a segment makes 8 bytes more, cells beyond 65,536 make 40.
+    assert limits.limits(narrow, 227 << 10, alone, 10**6)["bound"] == pytest.approx(1e12 / 48)
+    wide = limits.limits(narrow, 227 << 10, alone._replace(cells=70_000), 0)
+    assert wide["memory"] == pytest.approx(1e12 / 80)
     slow = H200._replace(logic=CLOCKS)
     assert limits.limits(slow, 227 << 10, case, 0)["bound_by"] == "logic"
 
@@ -57,7 +63,8 @@ def test_the_bounds_are_those_reckoned_by_hand():
     ("cells", "words"), [(14_527, 4), (14_528, 2), (29_055, 2), (29_056, 1), (65_536, 1)]
 )
 def test_a_table_s_rows_are_as_wide_as_fits(cells, words):
-    assert limits.words_that_fit(cells, 227 << 10) == words
+    assert limits.words_that_fit(cells, 227 << 10, 512) == words
+    assert limits.words_that_fit(cells, 227 << 10, 20) == 1
     case = script.Case("", cells, 40, 20, 12, 10**6, 512)
     found = limits.limits(H200, 227 << 10, case, 0)
     rate = getattr(H200, f"load{32 * words}_anywhere")
