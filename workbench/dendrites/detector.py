@@ -67,8 +67,8 @@ class Detector:
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
                 host's processor by whichever of "gather", "index" and "pairs" is expected to be
                 the fastest; these can be asked for as well. "cuda" is the gather for CuPy arrays,
-                which has been compiled but not yet run. "auto" is "numba" for NumPy arrays and
-                "plain" for others. All give the same answers.
+                which has been compiled and emulated but not yet run on a GPU. "auto" is "numba"
+                for NumPy arrays and "plain" for others. All give the same answers.
             padding: a value outside [0, cells) that fills up the rows of shorter segments and
                 patterns, or None where all are of full length.
             numbers: for each row the segment it belongs to, ascending. Rows of one segment are
