@@ -14,11 +14,11 @@ from workbench.runs.job import job
 
 pytestmark = pytest.mark.notebook
 MOST_BYTES = 8_000_000
+DRAWN = """() => [...document.querySelectorAll("figure")]
+    .every(figure => figure.querySelector(".js-plotly-plot .main-svg"))"""
 VIEWS = {"desktop": (1280, "light"), "phone": (390, "dark")}
 
 each_experiment = pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
-
-SLIDING = [e for e in experiments() if "slide(" in e.notebook.read_text()]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_page_opens_offline_in_every_view(runs, experiment):
             page.on("console", lambda m, errors=errors: m.type == "error" and errors.append(m.text))
             page.goto(page_file.as_uri())
             plots = page.locator(".js-plotly-plot")
-            page.wait_for_function("document.querySelector('.js-plotly-plot .main-svg')")
+            page.wait_for_function(DRAWN)
             assert plots.count() == page.locator("figure").count() > 0
             assert [u for u in left if not u.startswith(("file:", "data:", "blob:"))] == []
             assert errors == []
@@ -84,22 +84,32 @@ def test_the_page_opens_offline_in_every_view(runs, experiment):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("experiment", SLIDING, ids=lambda e: e.name)
+@each_experiment
 def test_the_slider_lives_without_a_kernel(runs, experiment):
+    """By keys alone: every frame draws something of its own and says what it draws."""
     _, folder = runs(experiment)
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto((folder / "page.html").as_uri())
-        plot = page.locator(".js-plotly-plot", has=page.locator(".slider-group")).first
-        plot.scroll_into_view_if_needed()
+        page.wait_for_function(DRAWN)
+        figure = page.locator("figure", has=page.locator("input[type=range]")).first
+        slider, plot = figure.get_by_role("slider"), figure.locator(".js-plotly-plot")
         data = "p => JSON.stringify(p._fullData.map(t => [t.x, t.y].map(v => v && Array.from(v))))"
-        before, told = plot.evaluate(data), plot.locator(".slider-labels").first.inner_html()
-        ticks = plot.locator(".slider-tick-rect")
-        box = ticks.first.bounding_box()
-        page.mouse.click(box["x"] + 1, box["y"] - 8)
-        page.wait_for_timeout(500)
-        assert plot.evaluate(data) != before
-        assert plot.locator(".slider-labels").first.inner_html() == told
+        slider.focus()
+        page.keyboard.press("Home")
+        seen, last = [], int(slider.get_attribute("max"))
+        for place in range(last + 1):
+            page.wait_for_function(
+                "([plot, range, place]) => range.value === String(place)"
+                " && plot.told[place].name === range.getAttribute('aria-valuetext')",
+                arg=[plot.element_handle(), slider.element_handle(), place],
+            )
+            page.wait_for_timeout(150)
+            shown = plot.evaluate(data), figure.locator("figcaption").inner_text()
+            seen.append((slider.get_attribute("aria-valuetext"), *shown))
+            page.keyboard.press("ArrowRight")
+        for told in zip(*seen, strict=True):
+            assert len(set(told)) == last + 1, experiment.name
 
 
 def test_bare_papermill_runs_a_notebook(tmp_path):

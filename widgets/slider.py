@@ -53,11 +53,13 @@ def slide(
         span = cover(figures, axis)
         if span is not None:
             fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
-    labels = [_label(getattr(p, name)) for p in admitted]
-    fig.frames = [_frame(label, f) for label, f in zip(labels, figures, strict=True)]
+    labels = _labels([getattr(p, name) for p in admitted])
+    moves = f" A slider sets {name} to {', '.join(labels)}."
+    fig.frames = [_frame(label, f, moves) for label, f in zip(labels, figures, strict=True)]
     fig.update_layout(
         sliders=[_slider(name, labels, active)],
-        meta=_told(fig, name, labels),
+        # A page has a slider of its own in place of plotly's, and takes the room back.
+        meta={**_told(fig, moves), "room": ROOM},
         height=(fig.layout.height or 450) + ROOM,
     )
     return fig
@@ -110,12 +112,12 @@ def _share_colours(figures: list[go.Figure]) -> None:
                 trace.colorbar.update(log_ticks(low, high))
 
 
-def _frame(label: str, figure: go.Figure) -> go.Frame:
+def _frame(label: str, figure: go.Figure, moves: str) -> go.Frame:
     """What changes from frame to frame: data, and the parts of the layout that follow the data."""
     traces = [
         type(t)(**{k: v for k, v in t.to_plotly_json().items() if k in DATA}) for t in figure.data
     ]
-    moving = {k: figure.layout[k] for k in LAYOUT}
+    moving = {k: figure.layout[k] for k in LAYOUT} | {"meta": _told(figure, moves)}
     return go.Frame(name=label, data=traces, layout=moving, traces=list(range(len(traces))))
 
 
@@ -136,11 +138,13 @@ def _slider(name: str, labels: list[str], active: int) -> dict[str, Any]:
     }
 
 
-def _told(fig: go.Figure, name: str, labels: list[str]) -> dict[str, Any]:
+def _told(fig: go.Figure, moves: str) -> dict[str, Any]:
+    """The text alternative of a frame, which states what it shows and what moves it."""
     meta = dict(fig.layout.meta or {})
-    moves = f" A slider sets {name} to {', '.join(labels)}."
     return {**meta, "alt": meta.get("alt", "").rstrip() + moves}
 
 
-def _label(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _labels(values: list[Any]) -> list[str]:
+    """The values in a few digits; in all of them where two would read alike."""
+    short = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values]
+    return short if len(set(short)) == len(short) else [repr(v) for v in values]

@@ -33,9 +33,13 @@ def figure(made):
 def sliding():
     """A figure with a slider over frames, and values packed as NumPy's are."""
     x = np.linspace(0, 1, 50)
-    frames = [go.Frame(name=str(k), data=[go.Scatter(x=x, y=x**k)]) for k in range(4)]
+    told = [{"meta": {"alt": f"x to the power of {k}"}} for k in range(4)]
+    frames = [
+        go.Frame(name=str(k), data=[go.Scatter(x=x, y=x**k)], layout=told[k]) for k in range(4)
+    ]
     steps = [{"label": str(k), "method": "animate", "args": [[str(k)], NOW]} for k in range(4)]
-    layout = {"sliders": [{"steps": steps}], "meta": {"alt": "A power of x"}, "width": 2000}
+    slider = {"steps": steps, "currentvalue": {"prefix": "power "}}
+    layout = {"sliders": [slider], "meta": {"alt": "A power of x"}, "width": 2000}
     return go.Figure([go.Scatter(x=x, y=x, line={"color": INK})], layout, frames)
 
 
@@ -75,6 +79,11 @@ def clean_of_trouble(seen):
     assert (seen.left, seen.errors, seen.dialogs) == ([], [], [])
 
 
+SHOWN = "document.querySelector('.js-plotly-plot')._fullData[0]"
+DRAWN = """() => [...document.querySelectorAll(".plot")]
+    .every(plot => plot.querySelector(".main-svg"))"""
+
+
 def data(seen, number=0):
     read = "n => Array.from(document.querySelectorAll('.js-plotly-plot')[n]._fullData[0].y)"
     return seen.page.evaluate(read, number)
@@ -82,6 +91,7 @@ def data(seen, number=0):
 
 def test_figures_are_drawn_and_nothing_leaves(reading):
     plots = reading.page.locator(".js-plotly-plot")
+    reading.page.wait_for_function(DRAWN)
     assert plots.count() == 3
     for plot in plots.all():
         box = plot.locator(".main-svg").first.bounding_box()
@@ -94,20 +104,49 @@ def test_figures_are_drawn_and_nothing_leaves(reading):
     clean_of_trouble(reading)
 
 
-def test_a_slider_moves_without_a_kernel(reading):
-    reading.page.locator(".slider-container").scroll_into_view_if_needed()
-    grip = reading.page.locator(".slider-grip-rect").bounding_box()
-    rail = reading.page.locator(".slider-rail-touch-rect").bounding_box()
-    reading.page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
-    reading.page.mouse.down()
-    reading.page.mouse.move(rail["x"] + rail["width"] - 5, rail["y"] + 5, steps=8)
-    reading.page.mouse.up()
+def test_a_slider_moves_by_keys_without_a_kernel(reading):
+    x = np.linspace(0, 1, 50)
+    slider = reading.page.get_by_role("slider", name="power")
+    slider.focus()
+    for key, power in (("End", 3), ("ArrowLeft", 2), ("Home", 0), ("ArrowRight", 1)):
+        reading.page.keyboard.press(key)
+        reading.page.wait_for_function(
+            f"y => Math.abs({SHOWN}.y[25] - y) < 1e-9", arg=float(x[25] ** power)
+        )
+        assert slider.get_attribute("aria-valuetext") == str(power)
+        told = f"x to the power of {power}"
+        assert reading.page.locator(".plot").first.get_attribute("aria-label") == told
+        assert reading.page.locator("figcaption").first.inner_text() == told
+    clean_of_trouble(reading)
+
+
+def test_a_slider_moves_by_the_mouse(reading):
+    slider = reading.page.get_by_role("slider", name="power")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    reading.page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
     x = np.linspace(0, 1, 50)
     reading.page.wait_for_function(
-        "y => Math.abs(document.querySelector('.js-plotly-plot')._fullData[0].y[25] - y) < 1e-9",
-        arg=float(x[25] ** 3),
+        f"y => Math.abs({SHOWN}.y[25] - y) < 1e-9", arg=float(x[25] ** 3)
     )
-    clean_of_trouble(reading)
+    assert slider.get_attribute("aria-valuetext") == "3"
+    # Plotly's own slider would be a second one, and one that no key moves.
+    assert reading.page.locator(".slider-container").count() == 0
+
+
+def test_a_slider_keeps_its_place_when_night_falls(browser, story):
+    with opened(browser, story) as seen:
+        slider = seen.page.get_by_role("slider", name="power")
+        slider.focus()
+        seen.page.keyboard.press("End")
+        seen.page.wait_for_function("() => " + FRAME)
+        seen.page.emulate_media(color_scheme="dark")
+        seen.page.wait_for_function(f"() => {FRAME} && {SHOWN}.line.color === '#f0f0f0'")
+        assert slider.get_attribute("aria-valuetext") == "3"
+        clean_of_trouble(seen)
+
+
+FRAME = f"Math.abs({SHOWN}.y[25] - {float(np.linspace(0, 1, 50)[25] ** 3)}) < 1e-9"
 
 
 def test_formulas_are_reading(reading):
@@ -165,6 +204,7 @@ def test_nothing_is_wider_than_the_screen(browser, story):
     with opened(browser, story, width=390) as seen:
         for width in (390, 320, 800):
             seen.page.set_viewport_size({"width": width, "height": 900})
+            seen.page.wait_for_function(DRAWN)
             seen.page.wait_for_function(
                 "width => [...document.querySelectorAll('.main-svg')]"
                 ".every(plot => plot.getBoundingClientRect().width <= width)",
