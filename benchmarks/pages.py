@@ -33,7 +33,8 @@ new MutationObserver(() => {
 }).observe(document, { childList: true, subtree: true });
 """
 DONE = """() => document.readyState === "complete" &&
-    [...document.querySelectorAll("figure.figure .plot")].every((p) => p.querySelector(".main-svg"))"""
+    [...document.querySelectorAll("figure.figure .plot")].every((plot) =>
+        plot.querySelector(".main-svg"))"""
 TIMES = """() => {
   const [page] = performance.getEntriesByType("navigation");
   const [words] = performance.getEntriesByName("first-contentful-paint");

@@ -22,7 +22,8 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 HATCHES = ("", "/", "x", "-", "|", "+")
 SCALE = "Viridis"
-DIGITS = ".10~g"
+# As many digits as a float holds of any decimal number; one more would show its last bits.
+DIGITS = ".15~g"
 
 _AXIS = {
     "automargin": True,

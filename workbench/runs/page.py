@@ -219,8 +219,9 @@ def _exporter() -> _Exporter:
 
 @functools.cache
 def _script() -> str:
-    """The page's own script."""
-    return (TEMPLATE / "page.js").read_text(encoding="utf-8")
+    """The page's own script: first the figures, which a reader waits for."""
+    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "numbers.js")]
+    return "\n".join(parts)
 
 
 @functools.cache

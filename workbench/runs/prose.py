@@ -100,6 +100,8 @@ def _attributes() -> dict[str, set[str]]:
     math = {"display", "xmlns", "accent", "stretchy", "linethickness", "minsize", "maxsize"}
     math |= {"width", "mathvariant", "columnalign", "fence", "separator", "form", "displaystyle"}
     allowed |= {tag: math for tag in MATHML}
+    # All digits of a cell, for the page's download.
+    allowed["td"] = allowed.get("td", set()) | {"data-value"}
     # link_rel sets the attribute itself and refuses to see it listed.
     allowed["a"] = allowed.get("a", set()) - {"rel"}
     allowed["input"] = {"type", "checked", "disabled"}
