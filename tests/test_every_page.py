@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+from accessible import flaws, violations
 from browser import SCREENSHOTS, chromium
 
 from workbench.runs.execute import execute
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.notebook
 MOST_BYTES = 8_000_000
 DRAWN = """() => [...document.querySelectorAll("figure")]
     .every(figure => figure.querySelector(".js-plotly-plot .main-svg"))"""
-VIEWS = {"desktop": (1280, "light"), "phone": (390, "dark")}
+VIEWS = {"desktop": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "dark")}
 
 each_experiment = pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
 
@@ -78,6 +79,8 @@ def test_the_page_opens_offline_in_every_view(runs, experiment):
             assert [u for u in left if not u.startswith(("file:", "data:", "blob:"))] == []
             assert errors == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert violations(page) == []
+            assert flaws(page) == []
             name = experiment.name.replace("/", "-")
             page.screenshot(path=SCREENSHOTS / f"{name}-page-{view}.png", full_page=True)
             context.close()

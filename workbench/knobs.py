@@ -192,7 +192,7 @@ class Parameters(BaseModel):
                 f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
                 f"<td>{value}</td><td>{html.escape(k.help)}</td><td>{mark}</td></tr>"
             )
-        head = "<tr><th>knob</th><th>value</th><th>what it is</th><th></th></tr>"
+        head = "<tr><th>knob</th><th>value</th><th>what it is</th><th>note</th></tr>"
         return f'<table class="knobs"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
 

@@ -31,7 +31,8 @@ def figure_html(bundle: Mapping[str, Any]) -> str:
     caption = f"<figcaption>{html.escape(alt)}</figcaption>" if alt else ""
     label = html.escape(alt or "interactive figure", quote=True)
     told = f'<p class="refused">{_NO_MAP}</p>' if _is_map(figure) else ""
-    plot = f'<div class="plot" role="img" aria-label="{label}"></div>'
+    # No image, whose buttons none would reach; the script hides just the drawing from readers.
+    plot = f'<div class="plot" role="group" aria-label="{label}"></div>'
     return (
         f'<figure class="figure">{told or plot}{_slider(figure)}'
         f'<script type="application/json">{script_json(figure)}</script>{caption}</figure>'

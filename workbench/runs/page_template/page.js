@@ -71,6 +71,8 @@ async function draw(data, look, width) {
     frames: figure.frames || [],
     config: { responsive: true, displaylogo: false },
   });
+  // The words beside a drawing tell it better than its ticks, one after the other, would.
+  plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
   if (range) {
     plot.told = figure.frames;
     range.parentElement.hidden = false;
@@ -138,6 +140,17 @@ function begin() {
 // A library beside the page arrives when it does; one within it is there already.
 if (window.Plotly) begin();
 else addEventListener("plotly", begin);
+
+// What scrolls within the page is reached by keys.
+const scrolling = document.querySelectorAll("pre, .table, .prose table, math[display='block']");
+function reach() {
+  for (const one of scrolling) {
+    const wider = one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1;
+    if (wider) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+  }
+}
+new ResizeObserver(reach).observe(document.body);
 
 const fold = document.getElementById("fold");
 const code = [...document.querySelectorAll("details.code")];
