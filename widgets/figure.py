@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from widgets.axes import is_log, log_ticks, tick
 from widgets.errors import add_at_most, add_band, bars, numbers
-from widgets.look import DIGITS, HOUSE, MUTED, SCALE, paled, wrapped
+from widgets.look import DIGITS, HOUSE, MUTED, SCALE, legend, paled, wrapped
 from widgets.look import series as series_of
 from workbench.array import host
 from workbench.checks import refuse
@@ -86,7 +86,7 @@ def curve(
         add_band(fig, x, low, high, shown, drawn)
         kept = numbers(fig, y, low, high)
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
-    points = {"x": x, "y": shown, "name": wrapped(name), **kept}
+    points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
     fig.add_trace(go.Scatter(mode="lines", line=line, **points, **drawn.shared))
     tick(fig)
 
@@ -130,7 +130,7 @@ def marks(
         low, high = (_column("error", end, y) for end in error)
         kept = numbers(fig, y, low, high) | bars(y, low, high, drawn.colour)
     dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
-    points = {"x": x, "y": shown, "name": wrapped(name), **kept}
+    points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
     fig.add_trace(go.Scatter(mode="markers", marker=dots, **points, **drawn.shared))
     if error is not None and is_log(fig, "y"):
         add_at_most(fig, x[zero], high[zero], drawn)

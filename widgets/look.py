@@ -127,6 +127,13 @@ def series(fig: go.Figure, name: str, number: int | None = None, truth: bool = F
     return Series(name, number)
 
 
+def legend(fig: go.Figure, drawn: Series) -> dict[str, Any]:
+    """Hides a trace from a legend that names its series already: a line through its own marks."""
+    named = {(t.legendgroup, t.name) for t in fig.data if t.showlegend is not False}
+    is_told = (drawn.shared["legendgroup"], wrapped(drawn.name)) in named
+    return {"showlegend": False} if is_told else {}
+
+
 def hover(fig: go.Figure) -> str:
     """What a point tells: the axes' words and its values, with all digits of use."""
     words = fig.layout.xaxis.title.text, fig.layout.yaxis.title.text

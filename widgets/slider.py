@@ -16,6 +16,7 @@ from workbench.knobs import KnobError, Parameters, nearest
 DATA = {"x", "y", "z", "customdata", "error_y", "name", "showlegend", "text", "width"}
 LAYOUT = ("annotations", "shapes", "title")
 ROOM = 90
+MOST_LISTED = 12
 
 
 def slide(
@@ -54,7 +55,7 @@ def slide(
         if span is not None:
             fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
     labels = _labels([getattr(p, name) for p in admitted])
-    moves = f" A slider sets {name} to {', '.join(labels)}."
+    moves = f" A slider sets {name} to {_listed(labels)}."
     fig.frames = [_frame(label, f, moves) for label, f in zip(labels, figures, strict=True)]
     fig.update_layout(
         sliders=[_slider(name, labels, active)],
@@ -148,3 +149,9 @@ def _labels(values: list[Any]) -> list[str]:
     """The values in a few digits; in all of them where two would read alike."""
     short = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values]
     return short if len(set(short)) == len(short) else [repr(v) for v in values]
+
+
+def _listed(labels: list[str]) -> str:
+    """All labels, or how many there are between which ends, where a list would be a wall."""
+    few = len(labels) <= MOST_LISTED
+    return ", ".join(labels) if few else f"{len(labels)} values, {labels[0]} to {labels[-1]}"

@@ -40,6 +40,13 @@ def test_ticks_are_few_and_have_the_ends(count):
         assert share == pytest.approx(labels.index(tick.text) / (count - 1), abs=1e-6)
 
 
+def test_a_phone_gets_the_ticks_it_has_room_for():
+    labels = ["1", "10", "100", "576", "3000", "10000", "100000"]
+    ticks = made(sliding(labels)).select(".ticks span")
+    assert [t.text for t in ticks] == labels
+    assert [t.text for t in ticks if not t.get("class")] == ["1", "100", "3000", "100000"]
+
+
 def broken(change):
     bundle = sliding(["1", "2"])
     change(bundle)

@@ -13,7 +13,9 @@ from typing import Any
 
 # Traces whose outlines or tiles plotly asks a server for.
 MAPS = {"choropleth", "choroplethmap", "densitymap", "scattergeo", "scattermap"}
+# Values below a slider, and the letters that fit there on a phone.
 TICKS = 9
+LETTERS = 42
 _NO_MAP = (
     "This figure is a map. Its outlines would have to be asked of a server, which this page never "
     "does; the notebook draws it."
@@ -83,14 +85,28 @@ def _slider(figure: Mapping[str, Any]) -> str:
 
 
 def _ticks(labels: list[str]) -> str:
-    """The values below the slider, few enough to be read; the ends are always among them."""
+    """The values below the slider, few enough to be read; the ends are always among them.
+
+    Those that a phone has no room for are marked, and its style leaves them out.
+    """
     last = len(labels) - 1
-    every = -(-last // (TICKS - 1))
-    shown = [i for i in range(0, last, every) if i == 0 or last - i >= every / 2] + [last]
+    shown = _thinned(list(range(last + 1)), TICKS)
+    narrow = _thinned(shown, max(2, LETTERS // (max(map(len, labels)) + 2)))
     spans = "".join(
-        f'<span style="left:{100 * i / last:.6g}%">{html.escape(labels[i])}</span>' for i in shown
+        f'<span{"" if i in narrow else " class=more"} style="left:{100 * i / last:.6g}%">'
+        f"{html.escape(labels[i])}</span>"
+        for i in shown
     )
     return f'<div class="ticks" aria-hidden="true">{spans}</div>'
+
+
+def _thinned(places: list[int], most: int) -> list[int]:
+    """At most so many of the places, evenly, with both ends; none crowds the last."""
+    every = max(1, -(-(len(places) - 1) // (most - 1)))
+    kept, last = places[:-1:every], places[-1]
+    if len(kept) > 1 and (len(places) - 1) % every and (len(places) - 1) % every < every / 2:
+        kept.pop()
+    return [*kept, last]
 
 
 def _held(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

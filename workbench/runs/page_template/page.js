@@ -50,6 +50,12 @@ function room(figure, width) {
   return (figure.layout.height || 450) + (width < 500 ? 20 * Math.max(0, names - 2) : 0);
 }
 
+// The numbers of a log axis that has several a decade would run into each other there.
+function slant(figure, width) {
+  for (const [name, axis] of Object.entries(figure.layout))
+    if (width < 500 && /^xaxis\d*$/.test(name) && axis.dtick === "D2") axis.tickangle = -45;
+}
+
 const rangeOf = (data) => data.parentElement.querySelector(".slider input");
 
 async function draw(data, look, width) {
@@ -63,7 +69,9 @@ async function draw(data, look, width) {
     delete figure.layout.sliders;
     figure.layout.height -= figure.layout.meta.room || 0;
   }
-  figure.layout.height = room(figure, width || target.clientWidth);
+  const wide = width || target.clientWidth;
+  figure.layout.height = room(figure, wide);
+  slant(figure, wide);
   target.style.height = `${figure.layout.height}px`;
   const plot = await Plotly.newPlot(target, {
     data: figure.data,
