@@ -47,7 +47,7 @@ def figure(
         kind = {"type": "log"} if log else {}
         fig.update_layout({f"{axis}axis": {"title": {"text": label}, **kind}})
     if title:
-        fig.update_layout(title={"text": wrapped(title, 34)})
+        fig.update_layout(title={"text": title})
     return fig
 
 

@@ -98,6 +98,14 @@ def test_formulas_become_mathml():
     assert "<script" not in markdown("$\\text{<script>alert(1)</script>}$")
 
 
+@pytest.mark.parametrize("environment", ["aligned", "gathered"])
+def test_lines_of_a_formula_stand_below_each_other(environment):
+    body = rf"\begin{{{environment}}}a&=b\\c&=d\end{{{environment}}}"
+    made = BeautifulSoup(markdown(f"$${body}$$"), "html.parser")
+    assert len(made.select("mtr")) == 2
+    assert "&" not in made.text
+
+
 def test_a_formula_beyond_the_converter_shows_its_source(monkeypatch):
     from workbench.runs import prose
 

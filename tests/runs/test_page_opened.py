@@ -11,7 +11,9 @@ from browser import chromium
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from opened import opened
 from pages import ATTACKS, EVIL, PNG, record, shown
+from playwright.sync_api import expect
 
+from widgets import figure as house
 from workbench.runs.page import page
 
 pytestmark = pytest.mark.browser
@@ -198,6 +200,53 @@ def test_figures_follow_light_and_dark_and_print_as_by_day(browser, story):
         seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert ink(seen) == "#f0f0f0"
         clean_of_trouble(seen)
+
+
+def test_a_band_of_a_truth_is_seen_at_night(browser, tmp_path):
+    fig = house.figure("x", "y", alt="A law.")
+    house.curve(fig, [1, 2], [1, 2], "law", band=([0, 1], [2, 3]), truth=True)
+    house.level(fig, 1.5, "a bound")
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    colours = "(p => [p._fullData[0].fillcolor, p._fullLayout.shapes[0].line.color])"
+    read = f"() => {colours}(document.querySelector('.js-plotly-plot'))"
+    with opened(browser, path, width=390, color_scheme="dark") as seen:
+        assert seen.page.evaluate(read) == ["rgba(240,240,240,0.18)", "#a3adb5"]
+        seen.page.emulate_media(color_scheme="light")
+        seen.page.wait_for_function(f"() => ({read})()[0] === 'rgba(26,26,26,0.18)'")
+
+
+LONG_TITLE = "12. encoder.layer.11.attention.output.dense.weight: 384 × 1536"
+
+
+def test_a_long_title_is_whole_on_a_phone_and_follows_the_slider(browser, tmp_path):
+    fig = house.figure("place", "value", alt="A title.", title=LONG_TITLE)
+    house.curve(fig, [1, 2], [1, 2], "trained")
+    titles = [LONG_TITLE, "short"]
+    frames = [go.Frame(name=t[0], data=[{}], layout={"title": {"text": t}}) for t in titles]
+    steps = [{"label": t[0], "method": "animate", "args": [[t[0]], NOW]} for t in titles]
+    fig.update(frames=frames, layout={"sliders": [{"steps": steps}]})
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    with opened(browser, path, width=390) as seen:
+        title = seen.page.locator("figure .titled")
+        assert title.inner_text() == LONG_TITLE
+        box, plot = title.bounding_box(), seen.page.locator(".plot").bounding_box()
+        assert box["y"] + box["height"] <= plot["y"] + 1
+        assert seen.page.evaluate("document.scrollingElement.scrollWidth") <= 390
+        assert seen.page.locator(".gtitle").count() == 0
+        seen.page.get_by_role("slider").press("End")
+        expect(title).to_have_text("short")
+        clean_of_trouble(seen)
+
+
+def test_a_title_with_raised_letters_stays_plotly_s(browser, tmp_path):
+    fig = house.figure(alt="A title.", title="10<sup>3</sup>")
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    with opened(browser, path) as seen:
+        assert seen.page.locator(".gtitle").text_content().replace("\u200b", "") == "103"
+        assert seen.page.locator(".titled").count() == 0
 
 
 def test_nothing_is_wider_than_the_screen(browser, story):

@@ -56,6 +56,23 @@ function slant(figure, width) {
     if (width < 500 && /^xaxis\d*$/.test(name) && axis.dtick === "D2") axis.tickangle = -45;
 }
 
+// A title becomes words above the plot, which break into lines where plotly would cut them; one with
+// raised or slanted letters is left to plotly. The titles of the frames are returned in order.
+function entitle(figure, target) {
+  const layouts = [figure.layout, ...(figure.frames || []).map((frame) => (frame.layout ||= {}))];
+  const titles = layouts.map((layout) => layout.title?.text?.replace(/<br>/g, " ") || "");
+  if (titles.some((title) => /<\w/.test(title))) return null;
+  layouts.forEach((layout) => delete layout.title);
+  let line = target.previousElementSibling;
+  if (!line && titles[0]) {
+    line = document.createElement("p");
+    line.className = "titled";
+    target.before(line);
+  }
+  if (line) line.textContent = titles[0];
+  return line && titles.slice(1);
+}
+
 const rangeOf = (data) => data.parentElement.querySelector(".slider input");
 
 async function draw(data, look, width) {
@@ -72,6 +89,7 @@ async function draw(data, look, width) {
   const wide = width || target.clientWidth;
   figure.layout.height = room(figure, wide);
   slant(figure, wide);
+  const titles = entitle(figure, target);
   target.style.height = `${figure.layout.height}px`;
   const plot = await Plotly.newPlot(target, {
     data: figure.data,
@@ -83,6 +101,7 @@ async function draw(data, look, width) {
   plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
   if (range) {
     plot.told = figure.frames;
+    plot.titles = titles;
     range.parentElement.hidden = false;
     if (range.value !== range.defaultValue) await show(range);
   }
@@ -95,6 +114,7 @@ async function show(range) {
   const frame = plot.told[range.value];
   holder.querySelector(".slider strong").textContent = frame.name;
   range.setAttribute("aria-valuetext", frame.name);
+  if (plot.titles) plot.previousElementSibling.textContent = plot.titles[range.value];
   const alt = frame.layout?.meta?.alt;
   if (alt) {
     plot.setAttribute("aria-label", alt);
