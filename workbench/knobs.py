@@ -188,11 +188,14 @@ class Parameters(BaseModel):
         for k in self.knobs():
             value = html.escape(spell(values[k.name]))
             mark = html.escape(f"changed; default {spell(k.default)}") if k.name in changed else ""
+            # A column that would be empty takes the room of a phone's words.
+            note = f"<td>{mark}</td>" if changed else ""
             rows.append(
                 f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
-                f"<td>{value}</td><td>{html.escape(k.help)}</td><td>{mark}</td></tr>"
+                f"<td>{value}</td><td>{html.escape(k.help)}</td>{note}</tr>"
             )
-        head = "<tr><th>knob</th><th>value</th><th>what it is</th><th></th></tr>"
+        note = "<th>note</th>" if changed else ""
+        head = f"<tr><th>knob</th><th>value</th><th>what it is</th>{note}</tr>"
         return f'<table class="knobs"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.checks import spell
 from workbench.knobs import nearest
+from workbench.spreadsheet import harmless
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
 # A condition that takes longer looks at every row in some endless way.
@@ -130,20 +131,10 @@ def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
     names = columns(table)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(_harmless, names))
+    writer.writerow(map(harmless, names))
     for row in table:
-        writer.writerow([_harmless(row.get(name)) for name in names])
+        writer.writerow([harmless(row.get(name)) for name in names])
     return text.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = value if isinstance(value, str) else repr(value)
-    # Whitespace and invisible signs before the sign do not stop every program.
-    first = re.sub(r"^[\s\W_]*?(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])", "", text)
-    is_formula = first[:1] in tuple("=+-@|%\uff1d\uff0b\uff0d\uff20") or text[:1] in tuple("\t\r\n")
-    return "'" + text if is_formula and text else text
 
 
 def as_text(table: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
+from workbench.spreadsheet import harmless
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0
@@ -196,17 +197,20 @@ def claims(params: Params, result: Result) -> Claims:
 def table(result: Result) -> str:
     """The rows as an HTML table."""
     head = "".join(f"<th>{html.escape(f.replace('_', ' '))}</th>" for f in Row._fields)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(number(v))}</td>" for v in row) + "</tr>"
-        for row in result.rows
-    )
+    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in result.rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _cell(value: Any) -> str:
+    """A cell that shows a few digits and keeps all of them for the page's download."""
+    return f'<td data-value="{html.escape(str(value))}">{html.escape(number(value))}</td>'
+
+
 def text(result: Result) -> str:
-    """The rows as comma-separated values, all digits kept."""
+    """The rows as comma-separated values, all digits kept; a name from a file is no formula."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([Row._fields, *result.rows])
+    rows = [[harmless(value) for value in row] for row in result.rows]
+    csv.writer(out, lineterminator="\n").writerows([Row._fields, *rows])
     return out.getvalue()
 
 
