@@ -33,6 +33,7 @@ from workbench.experiments.dendrites._printed_numbers import (
 from workbench.experiments.dendrites._printed_numbers import PRINTED as PRINTED
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
+from workbench.watch import steps
 
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.
 MOST_INDICES = 50_000_000
@@ -135,7 +136,7 @@ def _false_matches(
     patterns = -(-pairs // segments)
     counts = [min(BATCH, patterns - start) for start in range(0, patterns, BATCH)]
     histogram = np.zeros(synapses + 1, dtype=np.int64)
-    for count in counts:
+    for count in steps(counts):
         random = codes.patterns(rng, count, cells, active)
         histogram += host(detector.overlap_histogram(random))
     return histogram, patterns * segments

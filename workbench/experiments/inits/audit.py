@@ -31,6 +31,7 @@ from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
+from workbench.watch import step
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0
@@ -132,6 +133,7 @@ def _measured(path: str, state: int, sample: int, seed: int) -> _Measured:
 def _counted(arrays: Any, shown: tqdm) -> Any:
     """The arrays as they come; each moves the progress bar when the next is asked for."""
     for name, value in arrays:
+        step()
         yield name, value
         shown.update(value.nbytes)
 

@@ -28,6 +28,7 @@ from workbench.inits.propagation import propagate
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
+from workbench.watch import step, steps
 
 PAPER = "Wu et al. (2025)"
 DEVIATIONS = 5.0
@@ -95,12 +96,13 @@ def run(params: Params) -> Result:
     found = trained(host, params.weights_file)
     rows, counts = [], np.zeros(len(EDGES) - 1)
     for name, matrix in matrices(found.arrays):
+        step()
         chosen = _sample(host, params, matrix.reshape(-1))
         rows.append(_row(name, chosen))
         counts += np.histogram(chosen / chosen.std(), EDGES)[0] / chosen.size
     if not rows:
         raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
-    ratios = {s: _ratios(rng, params, s) for s in {*SHAPES.tolist(), params.shape}}
+    ratios = {s: _ratios(rng, params, s) for s in steps({*SHAPES.tolist(), params.shape})}
     mine = ratios[params.shape]
     half = DEVIATIONS * mine.std(ddof=1) / math.sqrt(len(mine))
     return Result(
