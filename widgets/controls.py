@@ -100,7 +100,7 @@ def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
         return None
     low, high = knob.span
     named = {
-        "continuous_update": False,
+        "continuous_update": True,
         "description": f"{knob.name} slider",
         "layout": {"width": "auto", "margin": "0 4px"},
         "readout": False,

@@ -24,12 +24,15 @@ def pinned(figure: go.Figure, beside: go.Figure, name: str) -> go.Figure:
     if any(trace.type == "heatmap" for trace in (*figure.data, *beside.data)):
         return figure
     paled = [_paled(trace.to_plotly_json(), name) for trace in beside.data]
-    return go.Figure({"data": [*paled, *figure.data], "layout": figure.layout}, _validate=False)
+    return go.Figure({"data": [*figure.data, *paled], "layout": figure.layout}, _validate=False)
 
 
 def _paled(trace: dict[str, Any], name: str) -> dict[str, Any]:
     made = copy.deepcopy(trace)
     made["opacity"] = PALE
+    if made.get("type", "scatter") == "scatter":
+        # Last among the traces, so that the legend's choices stay with their own, yet behind them.
+        made["zorder"] = -1
     made["legendgroup"] = f"pinned {made.get('legendgroup', '')}"
     made["name"] = f"{made.get('name', '')}<br>({name})"
     if "lines" in made.get("mode", "") and made.get("fill") is None:

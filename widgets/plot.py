@@ -1,4 +1,4 @@
-"""A plotly figure in a notebook that is drawn anew in place: zoom and legend stay as the reader set.
+"""A plotly figure in a notebook, drawn anew in place: zoom and legend stay as the reader set them.
 
 The figure travels as one text and plotly's own `react` finds what differs. plotly's library is sent
 once, to a page that asks for it, and never stored in the notebook.

@@ -58,9 +58,15 @@ class Params(Knobs):
     synapses: int = knob(20, "synapses of a segment", span=(1, 200))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 200))
     moved: int = knob(22, "active cells of a stored pattern moved elsewhere", span=(0, 500))
-    segments: int = knob(20000, "segments, each storing one pattern", span=(1, 200000), log=True)
+    segments: int = knob(
+        20000, "segments, each storing one pattern", span=(1, 200000), log=True, is_budget=True
+    )
     pairs: int = knob(
-        40_000_000, "pairs of a random pattern and a segment", span=(1, 10**13), log=True
+        40_000_000,
+        "pairs of a random pattern and a segment",
+        span=(1, 10**13),
+        log=True,
+        is_budget=True,
     )
 
     def relations(self) -> None:

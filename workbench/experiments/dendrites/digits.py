@@ -51,7 +51,9 @@ class Params(Knobs):
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
     moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 500))
-    training: int = knob(1200, "digits that are stored; the rest are shown", span=(100, 1700))
+    training: int = knob(
+        1200, "digits that are stored; the rest are shown", span=(100, 1700), is_budget=True
+    )
     patterns_file: str = knob("", "your own patterns instead of the digits", suffixes=SUFFIXES)
 
     def relations(self) -> None:

@@ -86,10 +86,14 @@ class Params(Knobs):
     )
     width: int = knob(256, "units of a layer in the trajectories", span=(16, 2048), log=True)
     depth: int = knob(30, "layers of the trajectories", span=(4, 200), log=True)
-    networks: int = knob(16, "independent networks of a trajectory", span=(4, 256), log=True)
+    networks: int = knob(
+        16, "independent networks of a trajectory", span=(4, 256), log=True, is_budget=True
+    )
     narrow: int = knob(64, "units of a layer where scatter is measured", span=(8, 256), log=True)
     shallow: int = knob(8, "layers where scatter is measured", span=(2, 32))
-    many: int = knob(4000, "networks whose scatter is measured", span=(400, 40000), log=True)
+    many: int = knob(
+        4000, "networks whose scatter is measured", span=(400, 40000), log=True, is_budget=True
+    )
 
 
 class Trajectory(NamedTuple):

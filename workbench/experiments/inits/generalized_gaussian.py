@@ -51,11 +51,13 @@ class Params(Knobs):
     """The knobs of the experiment."""
 
     weights_file: str = knob("", "your own weights instead of the default's", suffixes=SUFFIXES)
-    sample: int = knob(20000, "weights of a matrix that are fitted", span=(1000, 1000000), log=True)
+    sample: int = knob(
+        20000, "weights of a matrix that are fitted", span=(1000, 1000000), log=True, is_budget=True
+    )
     shape: float = knob(0.5, "shape of the initial weights", span=(0.2, 3.0))
     width: int = knob(128, "units of a layer of the network in depth", span=(16, 1024), log=True)
     depth: int = knob(10, "layers of it", span=(2, 50))
-    networks: int = knob(160, "independent networks", span=(8, 512), log=True)
+    networks: int = knob(160, "independent networks", span=(8, 512), log=True, is_budget=True)
 
 
 class Row(NamedTuple):

@@ -79,7 +79,7 @@ class Params(Knobs):
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
     mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
     depth: int = knob(20, "layers", span=(2, 100), log=True)
-    networks: int = knob(64, "independent networks", span=(4, 256), log=True)
+    networks: int = knob(64, "independent networks", span=(4, 256), log=True, is_budget=True)
 
 
 class Row(NamedTuple):
