@@ -88,7 +88,7 @@ class Panel(ipywidgets.VBox):
         self._first, self._past, self._pin = params, [], None
         self._seen: dict[Parameters, tuple[Any, go.Figure]] = {}
         self._setting, self._changed = False, ((), 0.0)
-        self.params, self._shown = params, None
+        self.params, self._shown, self._is_full = params, None, False
         self.result = self.figure = self.error = None
         self._preview = Preview(run, quick)
         self._latest = Latest(self._stages, self._deliver, self._fail, self._beat)
@@ -213,13 +213,15 @@ class Panel(ipywidgets.VBox):
         return result, self._draw(params, result), ""
 
     def _looked(self, params: Parameters, look: Callable) -> tuple[Any, go.Figure, str]:
+        start = time.perf_counter()
         result, what = look()
+        self._preview.took(time.perf_counter() - start, True)
         return result, self._draw(params, result), what
 
     def _deliver(self, params: Parameters, stage: Stage, answer: Any, seconds: float) -> None:
         result, figure, what = answer
-        if params not in self._seen:
-            self._preview.took(seconds, stage.is_preview)
+        if params not in self._seen and not stage.is_preview:
+            self._preview.took(seconds, False)
         if not stage.is_preview:
             # A file may change while its path stays, so that its results are never known.
             if not any(k.suffixes and getattr(params, k.name) for k in params.knobs()):
@@ -227,17 +229,18 @@ class Panel(ipywidgets.VBox):
             while len(self._seen) > KEPT:
                 del self._seen[next(iter(self._seen))]
             self.result = result
-        self._shown, self.figure = params, figure
+        self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
         self._status.value = announced(f"a first look: {what}" if what else "")
         self._pinning.disabled = False
         self._show()
 
     def _show(self) -> None:
+        of = {"knobs": self._shown.values(), "full": self._is_full}
         if self._pin is None or self.figure is self._pin[1]:
-            self._plot.show(self.figure)
+            self._plot.show(self.figure, of)
             return
         params, figure = self._pin
-        self._plot.show(self.figure, figure, _apart(params, self._shown))
+        self._plot.show(self.figure, of, figure, _apart(params, self._shown))
 
     def _fail(self, params: Parameters, error: Exception) -> None:
         self._complain(error)

@@ -40,13 +40,14 @@ export default {
       const text = model.get("text");
       if (!text || !place.isConnected || place.clientWidth === 0) return;
       const { data, layout } = JSON.parse(text);
+      const of = model.get("of");
       const width = place.clientWidth;
       // The ink is dark: on a dark page a transparent figure would be unreadable.
       const look = { paper_bgcolor: "white", plot_bgcolor: "white", uirevision: "kept", width };
       place.setAttribute("aria-label", model.get("alt"));
       drawing = drawing.then(() => Plotly.react(place, data, { ...layout, ...look }, CONFIG));
       drawing = drawing.then(() => {
-        place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1;
+        place.dataset.of = of;
         place.dispatchEvent(new CustomEvent("workbench-drawn", { bubbles: true }));
       });
     };
@@ -59,11 +60,11 @@ export default {
       if (place.clientWidth !== place._fullLayout?.width) redraw();
     });
     watch.observe(place);
-    model.on("change:text", redraw);
+    model.on("change:text change:of", redraw);
     redraw();
     return () => {
       watch.disconnect();
-      model.off("change:text", redraw);
+      model.off("change:text change:of", redraw);
       Plotly.purge(place);
     };
   },

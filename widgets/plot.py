@@ -6,6 +6,7 @@ once, to a page that asks for it, and never stored in the notebook.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,31 +25,37 @@ class Plot(anywidget.AnyWidget):
     Attributes:
         figure: the figure shown, or None before the first.
         alt: what it shows, in words, for screen readers.
-        drawn: how many figures the browser has drawn, for tests and benchmarks.
+        of: what the figure is of, as JSON; the element in the browser carries it.
     """
 
     _esm = Path(__file__).with_name("plot.js")
     text = traitlets.Unicode().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
+    of = traitlets.Unicode().tag(sync=True)
 
     def __init__(self) -> None:
         self.figure: go.Figure | None = None
         super().__init__()
         self.on_msg(self._asked)
 
-    def show(self, figure: go.Figure, beside: go.Figure | None = None, name: str = "") -> None:
+    def show(
+        self, figure: go.Figure, of: Any = None, beside: go.Figure | None = None, name: str = ""
+    ) -> None:
         """Draws the figure in the place of the one before.
 
         Args:
             figure: what to draw.
+            of: what it is of, as JSON has it.
             beside: a figure whose traces stand pale beside it, or None.
             name: what the legend calls those.
         """
         self.figure = figure
         told = (figure.layout.meta or {}).get("alt", "")
         shown = figure if beside is None else pinned(figure, beside, name)
-        self.alt = told if beside is None else f"{told} Beside it, pale and dashed: {name}."
-        self.text = shown.to_json(validate=False)
+        with self.hold_sync():
+            self.alt = told if beside is None else f"{told} Beside it, pale and dashed: {name}."
+            self.of = json.dumps(of)
+            self.text = shown.to_json(validate=False)
 
     def _asked(self, _: Any, content: Any, buffers: Any) -> None:
         if content == "library":

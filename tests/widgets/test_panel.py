@@ -1,6 +1,7 @@
 """The panel without a browser: turn its controls, look at what ran and what it says."""
 
 import json
+import math
 from typing import Literal
 
 import numpy as np
@@ -131,17 +132,35 @@ def test_a_log_slider_of_fractions_stays_in_its_span(rate):
     assert control.value == pytest.approx(rate, rel=1e-3)
 
 
+@given(st.floats(1e-4, 1.0))
+def test_where_the_browser_puts_a_handle_is_no_turn_of_the_knob(rate):
+    control = Control(Params.knobs()[2], rate)
+    slider = control.slider
+    place = round((math.log10(rate) - slider.min) / slider.step) * slider.step + slider.min
+    slider.value = min(max(10**place, 1e-4), 1.0)
+    assert control.value == rate
+    slider.value = min(max(10 ** (place - 2 * slider.step), 1e-4), 1.0)
+    assert control.value == pytest.approx(max(10 ** (place - 2 * slider.step), 1e-4), rel=1e-3)
+
+
 def test_arrow_keys_walk_a_log_slider_from_end_to_end():
     class Small(Knobs):
         count: int = knob(1, "count", span=(1, 100), log=True)
 
     control = Control(Small.knobs()[0], 1)
-    factor = 10**control.slider.step
+    slider = control.slider
+
+    def press(steps):
+        # The browser's handle stands on the step next to the value.
+        place = round((math.log10(slider.value) - slider.min) / slider.step) + steps
+        at = slider.min + place * slider.step
+        slider.value = 10 ** min(max(at, slider.min), slider.max)
+
     for _ in range(200):
-        control.slider.value = min(control.slider.value * factor, 100)
+        press(1)
     assert control.value == 100
     for _ in range(200):
-        control.slider.value = max(control.slider.value / factor, 1)
+        press(-1)
     assert control.value == 1
 
 

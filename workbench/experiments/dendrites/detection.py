@@ -33,11 +33,11 @@ from workbench.experiments.dendrites._printed_numbers import (
 from workbench.experiments.dendrites._printed_numbers import PRINTED as PRINTED
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
-from workbench.watch import steps
+from workbench.watch import is_watched, steps
 
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.
 MOST_INDICES = 50_000_000
-BATCH = 4096
+BATCH, PART = 4096, 128
 
 FALSE_LAW = Statement(
     PAPER, "eq. 4, Fig. 4A", "Random patterns fire a segment as often as the hypergeometric tail"
@@ -144,7 +144,10 @@ def _false_matches(
     histogram = np.zeros(synapses + 1, dtype=np.int64)
     for count in steps(counts):
         random = codes.patterns(rng, count, cells, active)
-        histogram += host(detector.overlap_histogram(random))
+        # Counts add up; where somebody may stop the run they come in parts.
+        part = PART if is_watched() else count
+        for first in steps(range(0, count, part)):
+            histogram += host(detector.overlap_histogram(random[first : first + part, :]))
     return histogram, patterns * segments
 
 
