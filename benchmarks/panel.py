@@ -88,8 +88,9 @@ def measured(browser, server, name, asked):
             page.wait_for_timeout(int(1000 * asked.rest))
         spent = (renderer_seconds(page) - before) / asked.turns
         low, high = (float(np.percentile(times, q)) for q in (50, 95))
-        print(f"{name:32s} {knob:10s} p50 {low:.3f} s  p95 {high:.3f} s  first {first:.2f} s  "
-              f"full {full:.2f} s  renderer {spent:.3f} s  looks {looks}/{len(times)}", flush=True)  # fmt: skip
+        print(f"{name:28s} {knob:9s} p50 {low:.3f} s  p95 {high:.3f} s  first {first:.2f} s  "
+              f"full {full:.2f} s  renderer {spent:.3f} s  looks {looks}/{len(times)}",
+              flush=True)  # fmt: skip
         return {"knob": knob, "p50 [s]": low, "p95 [s]": high, "within the goal": high < GOAL,
                 "first figure [s]": first, "full run [s]": full, "first looks": looks,
                 "renderer, processor time a turn [s]": spent, "seconds": times}  # fmt: skip

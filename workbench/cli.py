@@ -183,6 +183,37 @@ def new(name: str) -> None:
     click.echo(f"now: workbench run {name}")
 
 
+@main.command()
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--no-browser", is_flag=True, help="Only tell the address.")
+def explore(record: Path, no_browser: bool) -> None:
+    """Open a run's notebook in JupyterLab, at the run's knobs.
+
+    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside the
+    record: change and save it as you like, and delete it when you are done; the next `explore` of
+    the run writes it anew. The experiment's own notebook and the record stay as they are.
+    """
+    from workbench.runs import live
+
+    sys.exit(_or_refuse(lambda: live.explore(record, browser=not no_browser)))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--port", type=click.IntRange(1, 65535), default=8866, help="[8866]")
+@click.option("--no-browser", is_flag=True, help="Only tell the address.")
+def serve(name: str, port: int, no_browser: bool) -> None:
+    """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
+
+    NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
+    on 127.0.0.1 to whoever has the token in the address that it prints; it asks no other machine
+    for anything.
+    """
+    from workbench.runs import live
+
+    sys.exit(_or_refuse(lambda: live.serve(name, port=port, browser=not no_browser)))
+
+
 def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
