@@ -13,6 +13,13 @@ const made = (kind, text = "", css = "", attributes = {}) => {
   return element;
 };
 
+// The look of the panel's other buttons, in a light and in a dark JupyterLab.
+const pressed = (text, attributes = {}) => {
+  const button = made("button", text, "width:auto", { type: "button", ...attributes });
+  button.className = "lm-Widget jupyter-widgets jupyter-button widget-button";
+  return button;
+};
+
 const select = (element) => {
   const range = document.createRange();
   range.selectNodeContents(element);
@@ -42,8 +49,8 @@ export default {
     el.classList.add("workbench-record");
     const lines = made("div");
     const run = made("div", "", style.row);
-    const start = made("button", "Run as a batch", "", { type: "button" });
-    const stop = made("button", "Stop", "", { type: "button" });
+    const start = pressed("Run as a batch");
+    const stop = pressed("Stop");
     const bar = made("progress", "", "width:8em", { max: "1", "aria-label": "progress of the run" });
     const told = made("span", "", "overflow-wrap:anywhere;min-width:0", { role: "status" });
     const link = made("a", "Open its page", "", { target: "_blank", rel: "noopener" });
@@ -58,8 +65,7 @@ export default {
       for (const [label, command] of model.get("commands")) {
         const row = made("div", "", style.row);
         const code = made("code", command, style.code);
-        const button = made("button", "Copy", "", { type: "button" });
-        button.setAttribute("aria-label", `Copy the command ${label}`);
+        const button = pressed("Copy", { "aria-label": `Copy the command ${label}` });
         const said = made("span", "", "", { role: "status" });
         button.addEventListener("click", () => copy(code, said));
         row.append(made("span", `${label}:`), code, button, said);
