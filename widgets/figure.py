@@ -42,13 +42,13 @@ def figure(
     """
     if not alt.strip():
         refuse("alt", "a sentence that states what the figure shows", alt)
-    fig = go.Figure(layout={"template": HOUSE, "height": height, "meta": {"alt": alt}})
+    layout = {"template": HOUSE, "height": height, "meta": {"alt": alt}}
     for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
         kind = {"type": "log"} if log else {}
-        fig.update_layout({f"{axis}axis": {"title": {"text": label}, **kind}})
+        layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
     if title:
-        fig.update_layout(title={"text": title})
-    return fig
+        layout["title"] = {"text": title}
+    return go.Figure(layout=layout)
 
 
 def curve(

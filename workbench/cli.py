@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 # A knob of one of these names could not be told from the command's own option.
-_OPTIONS = {"reports", "cell_timeout", "open", "help"}
+_OPTIONS = {"reports", "cell_timeout", "open", "progress", "help"}
 _SWEEP_OPTIONS = {
     *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
     *("dry_run", "help"),
@@ -32,6 +32,7 @@ def main() -> None:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 @click.option("--cell-timeout", type=click.IntRange(min=1))
 @click.option("--open", "open_page", is_flag=True)
+@click.option("--progress", is_flag=True)
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
 def run(
@@ -40,6 +41,7 @@ def run(
     reports: Path,
     cell_timeout: int | None,
     open_page: bool,
+    progress: bool,
     help_wanted: bool,
 ) -> None:
     """Run an experiment, or any notebook of yours, into a record and a page.
@@ -64,7 +66,7 @@ def run(
         return
     words = _options(context.args)
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
-    _report(_executed(found, reports, cell_timeout), reports, open_page)
+    _report(_executed(found, reports, cell_timeout, progress), reports, open_page)
 
 
 @main.command(
@@ -181,10 +183,41 @@ def new(name: str) -> None:
     click.echo(f"now: workbench run {name}")
 
 
-def _executed(job: Any, reports: Path, cell_timeout: int | None) -> dict[str, Any]:
+@main.command()
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--no-browser", is_flag=True, help="Only tell the address.")
+def explore(record: Path, no_browser: bool) -> None:
+    """Open a run's notebook in JupyterLab, at the run's knobs.
+
+    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside the
+    record: change and save it as you like, and delete it when you are done; the next `explore` of
+    the run writes it anew. The experiment's own notebook and the record stay as they are.
+    """
+    from workbench.runs import live
+
+    sys.exit(_or_refuse(lambda: live.explore(record, browser=not no_browser)))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--port", type=click.IntRange(1, 65535), default=8866, help="[8866]")
+@click.option("--no-browser", is_flag=True, help="Only tell the address.")
+def serve(name: str, port: int, no_browser: bool) -> None:
+    """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
+
+    NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
+    on 127.0.0.1 to whoever has the token in the address that it prints; it asks no other machine
+    for anything.
+    """
+    from workbench.runs import live
+
+    sys.exit(_or_refuse(lambda: live.serve(name, port=port, browser=not no_browser)))
+
+
+def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
-    watched = sys.stderr.isatty()
+    watched = progress or sys.stderr.isatty()
     if not watched:
         click.echo(f"{job.name}: running {len(job.notebook.cells)} cells", err=True)
     return _or_refuse(lambda: execute(job, reports, progress=watched, cell_timeout=cell_timeout))
@@ -238,6 +271,7 @@ def _run_help(target: str, model: Any) -> str:
         "  --reports DIR           folder of all runs [reports]\n"
         "  --cell-timeout SECONDS  longest time a cell may take\n"
         "  --open                  open the page when it is done\n"
+        "  --progress              draw the bar of cells without a terminal as well\n"
     )
 
 

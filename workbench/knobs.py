@@ -55,6 +55,7 @@ class Knob(NamedTuple):
     choices: tuple[str, ...] | None = None
     log: bool = False
     suffixes: tuple[str, ...] | None = None
+    is_budget: bool = False
 
     @property
     def domain(self) -> str:
@@ -94,6 +95,7 @@ def knob(
     span: tuple[float, float] | None = None,
     log: bool = False,
     suffixes: tuple[str, ...] | None = None,
+    is_budget: bool = False,
 ) -> Any:
     """A field of `Params`.
 
@@ -104,11 +106,13 @@ def knob(
         span: smallest and largest value that this experiment admits and can finish.
         log: whether the control moves by factors instead of steps.
         suffixes: for a path, the file endings that are read.
+        is_budget: whether less of it tells the same, sooner and less exactly, as of trials; a
+            panel lowers it for its first look.
     """
     if "=" in help or len(help.splitlines()) > 1:
         refuse("help", "one line without an equals sign", help)
     low, high = span or (None, None)
-    shown = {"span": span, "log": log, "suffixes": suffixes}
+    shown = {"span": span, "log": log, "suffixes": suffixes, "is_budget": is_budget}
     return Field(default, description=help, ge=low, le=high, json_schema_extra={"knob": shown})
 
 

@@ -32,6 +32,7 @@ from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
 from workbench.spreadsheet import harmless
+from workbench.watch import step
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0
@@ -62,7 +63,9 @@ class Params(Knobs):
     matrix: int = knob(
         0, "matrix whose singular values are drawn; 0 for the furthest from random", span=(0, 1000)
     )
-    sample: int = knob(50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6))
+    sample: int = knob(
+        50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6), is_budget=True
+    )
 
 
 class Result(NamedTuple):
@@ -133,6 +136,7 @@ def _measured(path: str, state: int, sample: int, seed: int) -> _Measured:
 def _counted(arrays: Any, shown: tqdm) -> Any:
     """The arrays as they come; each moves the progress bar when the next is asked for."""
     for name, value in arrays:
+        step()
         yield name, value
         shown.update(value.nbytes)
 
