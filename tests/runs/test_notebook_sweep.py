@@ -33,8 +33,10 @@ def files(folder, x):
 
 
 def kernels(process):
+    """The kernels of a sweep: what its workers' templates have forked."""
     found = psutil.Process(process.pid).children(recursive=True)
-    return [p for p in found if "ipykernel_launcher" in " ".join(p.cmdline())]
+    templates = [p for p in found if any("kernel_template" in word for word in p.cmdline())]
+    return [p for p in templates if p.parent() in templates]
 
 
 def test_each_run_has_its_page_or_its_reason(own):

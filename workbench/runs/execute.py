@@ -17,6 +17,7 @@ import nbformat
 from workbench.checks import refuse
 from workbench.runs import outcome
 from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
+from workbench.runs.forked_kernel import Template
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job
 from workbench.runs.kernel import run_cells
@@ -30,6 +31,7 @@ def execute(
     progress: bool = False,
     cell_timeout: int | None = None,
     attempt: int = 1,
+    template: Template | None = None,
 ) -> dict[str, Any]:
     """The record of the finished run, which stands with its files in `reports`/NAME/RUN/.
 
@@ -42,6 +44,7 @@ def execute(
         progress: whether to draw a bar on the terminal, cell by cell.
         cell_timeout: seconds that one cell may take; None for no limit.
         attempt: the how-manieth try of the same run it is, for the record.
+        template: from which the kernel is to fork; None to start one anew.
 
     Raises:
         ValueError: if `reports` cannot be written or the same run is running; nothing has started.
@@ -59,8 +62,9 @@ def execute(
         except OSError as error:
             refuse("reports", f"a folder that can be written ({error.strerror})", str(reports))
         stack.enter_context(interruptible())
+        how = {"progress": progress, "cell_timeout": cell_timeout, "template": template}
         try:
-            _fill(record, job, folder, progress, cell_timeout)
+            _fill(record, job, folder, how)
         except KeyboardInterrupt:
             record |= {"state": "killed", "error": "interrupted"}
         except Exception as error:
@@ -68,14 +72,12 @@ def execute(
         return _ended(record, folder)
 
 
-def _fill(
-    record: dict[str, Any], job: Job, folder: Path, progress: bool, cell_timeout: int | None
-) -> None:
+def _fill(record: dict[str, Any], job: Job, folder: Path, how: dict[str, Any]) -> None:
     """Runs the notebook, fills the record from it, writes the notebook and the page."""
     renderer = _warmed()
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
         output = Path(partial) / NOTEBOOK
-        end = run_cells(job, output, progress=progress, cell_timeout=cell_timeout)
+        end = run_cells(job, output, **how)
         notebook = _partly(output, job)
     _judge(record, end.state, end.error, notebook, job.claims)
     record["timings"] |= {
