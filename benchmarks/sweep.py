@@ -38,7 +38,7 @@ sys.path += [str(ROOT), str(ROOT / "tests" / "runs")]
 
 import trial  # noqa: E402
 
-from workbench.runs import sweep  # noqa: E402
+from workbench.runs import executor, sweep  # noqa: E402
 from workbench.runs.function_run import call  # noqa: E402
 from workbench.runs.notebook_run import NotebookTask, execute_task, prepare  # noqa: E402
 from workbench.runs.study import sweep as points  # noqa: E402
@@ -161,7 +161,7 @@ def functions(folder, asked):
     jobs = trial.jobs(folder, {"x": list(range(asked.calls))})
     tasks = [job.task for job in jobs]
     call(tasks[0])
-    sweep.call = trial.call_settled
+    executor.call = trial.call_settled
     contenders = {
         "workbench, in this process": lambda: study(jobs, folder, 1, None),
         "workbench, 2 workers": lambda: study(jobs, folder, 2, None),
@@ -189,7 +189,7 @@ def study(jobs, folder, slots, timeout):
     if out.exists():
         # Not ours to pay: what the round before left.
         out.rename(folder / f"study-{time.monotonic_ns()}")
-    counts = sweep.run_study(jobs, out, sweep.Limits(slots, timeout))
+    counts = sweep.run_study(jobs, out, executor.Limits(slots, timeout))
     assert counts == {"kept": 0, "done": len(jobs)}
     paths = [out / job.name / job.run / "record.json" for job in jobs]
     return [json.loads(path.read_text())["summary"]["double"] for path in paths]

@@ -12,7 +12,7 @@ import click
 _OPTIONS = {"reports", "cell_timeout", "open", "help"}
 _SWEEP_OPTIONS = {
     *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
-    *("dry_run", "help"),
+    *("memory", "dask", "per_device", "dry_run", "help"),
 }
 
 
@@ -82,6 +82,9 @@ def run(
 @click.option("--timeout", type=click.FloatRange(0, 1e8, min_open=True), help="Seconds a run.")
 @click.option("--cell-timeout", type=click.IntRange(min=1), help="Seconds a cell.")
 @click.option("--retries", type=click.IntRange(0, 100), default=0, help="Further tries [0].")
+@click.option("--memory", metavar="SIZE", help="Most memory a run may hold, such as 2GB.")
+@click.option("--dask", metavar="ADDRESS|local", help="Run by a dask cluster.")
+@click.option("--per-device", type=click.IntRange(1, 1024), default=1, help="Runs a GPU [1].")
 @click.option("--dry-run", is_flag=True, help="Tell what would run, and how long it takes.")
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
@@ -106,7 +109,7 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
     if how["dry_run"]:
         click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
         return
-    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how, sys.stderr.isatty()))
+    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how))
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
 

@@ -52,7 +52,7 @@ def test_each_run_has_its_page_or_its_reason(own):
     }
     assert files(own, 1) == ["notebook.ipynb", "page.html", "record.json"]
     assert files(own, 7) == files(own, 8) == ["notebook.ipynb", "record.json"]
-    assert files(own, 100) == ["record.json"]
+    assert files(own, 100) == ["partial.ipynb", "record.json"]
     (page,) = (own / "study").glob("own/own/x-1-*/page.html")
     before = page.stat().st_mtime_ns
     told, errors = sweep(own, "--x", "1").communicate(timeout=300)
@@ -81,7 +81,7 @@ def test_a_kill_leaves_no_kernel_and_no_half_page(own, victim):
     if victim == "worker":
         assert told == "0 kept, 1 done, 1 killed: study\n", errors
         assert found[100] == ("killed", "its process was ended by SIGKILL")
-        assert files(own, 100) == ["record.json"]
+        assert files(own, 100) == ["partial.ipynb", "record.json"]
     else:
         assert found == {100: ("killed", "its process is gone"), 1: ("queued", None)}
     assert "page.html" not in files(own, 100)

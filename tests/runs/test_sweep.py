@@ -14,7 +14,7 @@ import psutil
 import pytest
 import toy
 
-from workbench.runs import sweep
+from workbench.runs import executor, study_run, sweep
 from workbench.runs.atomic import PARTIAL, owned
 from workbench.runs.records import read_points, read_record
 
@@ -29,7 +29,7 @@ def trial(monkeypatch):
 
     monkeypatch.syspath_prepend(str(TRIAL.parent))
     monkeypatch.setattr(find, "EXPERIMENTS", find.EXPERIMENTS)
-    monkeypatch.setattr(sweep, "call", sweep.call)
+    monkeypatch.setattr(executor, "call", executor.call)
     monkeypatch.setattr(workbench.experiments, "__path__", workbench.experiments.__path__)
     monkeypatch.setenv("TRIAL_FOLDER", "")
     # Spawned workers find it by the path that they are given.
@@ -150,14 +150,14 @@ def test_a_plan_writes_nothing(tmp_path, trial):
 
 
 def test_a_full_disk_fails_the_run_and_not_the_study(tmp_path, trial, monkeypatch):
-    real = sweep.write_text
+    real = study_run.write_text
 
     def full(path, text, **how):
         if '"x": 2,' in text:
             raise OSError(28, "No space left on device")
         real(path, text, **how)
 
-    monkeypatch.setattr(sweep, "write_text", full)
+    monkeypatch.setattr(study_run, "write_text", full)
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
     assert records(tmp_path)[3]["state"] == "done"
 

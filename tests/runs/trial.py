@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import workbench.experiments
-from workbench.runs import find, sweep
+from workbench.runs import executor, find, sweep
 from workbench.runs.function_run import call
 from workbench.runs.study import sweep as points
 
@@ -108,8 +108,8 @@ def jobs(folder, values):
 def run(folder, values, **limits):
     """The counts of a study's run in this process, with its records in FOLDER/study."""
     os.environ["TRIAL_FOLDER"] = str(folder)
-    sweep.call = call_settled
-    return sweep.run_study(jobs(folder, values), Path(folder) / "study", sweep.Limits(**limits))
+    executor.call = call_settled
+    return sweep.run_study(jobs(folder, values), Path(folder) / "study", executor.Limits(**limits))
 
 
 if __name__ == "__main__":

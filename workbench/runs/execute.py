@@ -21,7 +21,7 @@ from workbench.runs.forked_kernel import Template
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job
 from workbench.runs.kernel import run_cells
-from workbench.runs.record import NOTEBOOK, PAGE, RECORD, begun, clear, clock
+from workbench.runs.record import NOTEBOOK, PAGE, PARTIAL_NOTEBOOK, RECORD, begun, clear, clock
 
 
 def execute(
@@ -55,6 +55,7 @@ def execute(
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(folder))
             clear(folder)
+            (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
             record = begun(job, attempt)
             write_json(folder / RECORD, record)
         except BlockingIOError:

@@ -17,6 +17,8 @@ from workbench.runs.function_run import FunctionJob
 from workbench.runs.job import Job, plain
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
+# The notebook of a run whose worker was killed, as far as it came.
+PARTIAL_NOTEBOOK = "partial.ipynb"
 
 
 def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
