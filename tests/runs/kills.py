@@ -128,7 +128,7 @@ def kill_sweeps(folder, kills, seed):
     part = _part(folder, number)
     while tally.kills < kills:
         process = begun(part, COUNT, 1 + tally.kills % 2, 2)
-        before, until = called(part), time.monotonic() + 60
+        before, until = called(part), time.monotonic() + 300
         # Some die while they still load, most in the middle of their work.
         wanted = rng.choice([0, *range(1, 9)])
         while called(part) < before + wanted and process.poll() is None:

@@ -3,6 +3,7 @@
 import json
 import time
 
+import kills
 import psutil
 import pytest
 import toy
@@ -30,13 +31,6 @@ def states(folder):
 
 def files(folder, x):
     return sorted(p.name for p in (folder / "study").glob(f"own/own/x-{x}-*/*"))
-
-
-def kernels(process):
-    """The kernels of a sweep: what its workers' templates have forked."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    templates = [p for p in found if any("kernel_template" in word for word in p.cmdline())]
-    return [p for p in templates if p.parent() in templates]
 
 
 def test_each_run_has_its_page_or_its_reason(own):
@@ -67,9 +61,9 @@ def test_each_run_has_its_page_or_its_reason(own):
 def test_a_kill_leaves_no_kernel_and_no_half_page(own, victim):
     process = sweep(own, "--x", "100,1")
     until = time.monotonic() + 120
-    while not kernels(process) and time.monotonic() < until:
+    while not kills.kernels(process) and time.monotonic() < until:
         time.sleep(0.05)
-    (kernel,) = kernels(process)
+    (kernel,) = kills.kernels(process)
     # The kernel looks for its parent's end from the moment when it has started.
     (record,) = (own / "study").glob("own/own/x-100-*/record.json")
     worker = psutil.Process(json.loads(record.read_text())["process"])

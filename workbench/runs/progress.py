@@ -6,7 +6,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, TextIO
+from io import TextIOBase
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,7 +21,7 @@ _RUNNING_SHOWN, _FAILURES_SHOWN = 8, 5
 _STYLES = {"done": "green", "kept": "cyan", "failed": "red", "killed": "red", "timed out": "yellow"}
 
 
-def progress(total: int, stream: TextIO) -> Lines | LiveTable:
+def progress(total: int, stream: TextIOBase) -> Lines | LiveTable:
     """Whatever the stream can show, to be used as a context.
 
     Args:
@@ -36,7 +37,7 @@ def progress(total: int, stream: TextIO) -> Lines | LiveTable:
 class Lines(Watcher, AbstractContextManager):
     """A line for every run that has ended."""
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream: TextIOBase):
         self._stream = stream
 
     def __exit__(self, *_: Any) -> None:
