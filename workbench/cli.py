@@ -147,6 +147,17 @@ def table_(study: Path, wants_csv: bool) -> None:
     click.echo(table.as_text(found, [n for n in told if n not in left_out]))
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def index(folder: Path) -> None:
+    """Write a folder's runs into FOLDER/index.parquet, for DuckDB and its like."""
+    from workbench.runs import records, table
+    from workbench.runs.index import write_index
+
+    found = table.rows(records.read_points(folder) or list(records.read_records(folder)))
+    click.echo(_or_refuse(lambda: write_index(found, folder)))
+
+
 @main.command("list")
 def list_() -> None:
     """List the experiments and what each asks."""

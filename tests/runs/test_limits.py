@@ -95,20 +95,23 @@ def test_devices_are_those_that_this_process_may_use(tmp_path, monkeypatch, show
     assert found_devices.devices() == devices
 
 
-def test_only_runs_on_a_gpu_share_devices(monkeypatch):
+def test_only_runs_on_a_gpu_share_devices(tmp_path, monkeypatch):
     class Job:
         provenance = {"backend": "numpy"}
 
     asked = []
-    monkeypatch.setattr(
-        sweep_command, "run_study", lambda jobs, out, limits, _: asked.append(limits)
-    )
+
+    def run_study(jobs, out, limits, watcher):
+        asked.append(limits)
+        return {}
+
+    monkeypatch.setattr(sweep_command, "run_study", run_study)
     monkeypatch.setattr(sweep_command, "devices", lambda: ("0", "1"))
     how = dict.fromkeys(("timeout", "cell_timeout", "memory", "dask"))
     how |= {"jobs": 3, "retries": 0, "per_device": 1}
-    sweep_command.run([Job], None, how)
+    sweep_command.run([Job], tmp_path, how)
     Job.provenance = {"backend": "cupy"}
-    sweep_command.run([Job], None, how)
+    sweep_command.run([Job], tmp_path, how)
     assert [limits.devices for limits in asked] == [(), ("0", "1")]
 
 
