@@ -1,10 +1,10 @@
 """What studies survive, counted: kills, odd input, and whether numbers come out the same twice.
 
-    python benchmarks/reliability.py [kills] [input] [twice]
+    python benchmarks/reliability.py [kills] [input] [twice] [table]
 
 Each part that is named (all by default) writes its figures into `results/reliability.json`, from
 which the README's table is made. The tests do the same with smaller counts. Two hundred kills take
-a quarter of an hour on a quiet machine.
+a quarter of an hour on a quiet machine. `table` prints the README's table.
 """
 
 import argparse
@@ -29,11 +29,12 @@ def main():
     parser.add_argument("--inputs", type=int, default=10_000)
     asked = parser.parse_args()
     made = {"kills": killed, "input": fuzzed, "twice": twice}
-    for part in asked.parts or made:
+    for part in [p for p in asked.parts or made if p != "table"]:
         begin = time.time()
         figures = made[part](asked)
         about = machine(("numpy", "papermill", "hypothesis"))
         keep(part, {**figures, "seconds": round(time.time() - begin), "machine": about})
+    print("\n".join(table(json.loads(PATH.read_text()))))
 
 
 def keep(part, figures):
@@ -43,12 +44,49 @@ def keep(part, figures):
     print(part, json.dumps({k: v for k, v in figures.items() if k != "machine"}, indent=1))
 
 
+def table(record):
+    """The lines of the README's table."""
+    victims = record["kills"]["by victim"]
+    kills = record["kills"]["all"]
+    odd = record["input"]["by kind"]
+    found = record["twice"]["experiments"]
+    same = [name for name, one in found.items() if all(one[k] is True for k in list(one)[:2])]
+    others = [f"`{name}` is not: {found[name]['because']}" for name in found if name not in same]
+    rows = [
+        (
+            f"kill -9 at random moments: {_list(victims, 'kills')}",
+            f"{kills['points done']:,} of {kills['points']:,} points done once after resuming, "
+            f"{kills['wrong records or half files']} wrong records or half files, "
+            f"{kills['orphans']} orphans",
+        ),
+        (
+            f"odd input: {_list(odd, 'tried')}",
+            f"{record['input']['all']['tracebacks']} tracebacks, "
+            f"{record['input']['all']['wrong runs']} wrong runs",
+        ),
+        (
+            f"{len(found)} experiments run twice, and on 1 and 2 threads",
+            "; ".join([f"{len(same)} the same bit for bit", *others]),
+        ),
+    ]
+    return [
+        "| what was done | what came of it |",
+        "|---|---|",
+        *(f"| {a} | {b} |" for a, b in rows),
+    ]
+
+
+def _list(found, what):
+    """`3 of this, 4 of that`."""
+    return ", ".join(f"{one[what]:,} {name}" for name, one in found.items())
+
+
 def killed(asked):
     """Kills of the whole sweep, of workers, and of kernels and their workers."""
     import kills
 
     # A kill of a sweep costs a start of everything, one of a worker a start of little.
-    shares = {"sweep": 0.2, "worker": 0.5, "kernel or its worker": 0.3}
+    shares = {"sweeps": 0.2, "workers": 0.5, "kernels and their workers": 0.3}
     ways = dict(
         zip(shares, (kills.kill_sweeps, kills.kill_workers, kills.kill_kernels), strict=True)
     )
@@ -58,7 +96,7 @@ def killed(asked):
             tally = ways[victim](Path(folder), round(share * asked.kills), seed=number)
         found[victim] = tally.told()
         print(victim, found[victim], tally.wrong, flush=True)
-    total = {name: sum(one[name] for one in found.values()) for name in found["sweep"]}
+    total = {name: sum(one[name] for one in found.values()) for name in found["sweeps"]}
     return {"all": total, "by victim": found}
 
 

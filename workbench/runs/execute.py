@@ -7,6 +7,7 @@ came of it.
 from __future__ import annotations
 
 import tempfile
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,7 +57,7 @@ def execute(
             stack.enter_context(owned(folder))
             clear(folder)
             (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
-            record = begun(job, attempt)
+            record, began = begun(job, attempt), time.monotonic()
             write_json(folder / RECORD, record)
         except BlockingIOError:
             refuse("run", "one that is not running already", f"{job.name}/{job.run}")
@@ -65,15 +66,17 @@ def execute(
         stack.enter_context(interruptible())
         how = {"progress": progress, "cell_timeout": cell_timeout, "template": template}
         try:
-            _fill(record, job, folder, how)
+            _fill(record, job, folder, began, how)
         except KeyboardInterrupt:
             record |= {"state": "killed", "error": "interrupted"}
         except Exception as error:
             record |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
-        return _ended(record, folder)
+        return _ended(record, folder, began)
 
 
-def _fill(record: dict[str, Any], job: Job, folder: Path, how: dict[str, Any]) -> None:
+def _fill(
+    record: dict[str, Any], job: Job, folder: Path, began: float, how: dict[str, Any]
+) -> None:
     """Runs the notebook, fills the record from it, writes the notebook and the page."""
     renderer = _warmed()
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
@@ -84,7 +87,7 @@ def _fill(record: dict[str, Any], job: Job, folder: Path, how: dict[str, Any]) -
     record["timings"] |= {
         "cells": outcome.seconds(notebook),
         "peak_memory_mib": end.peak_memory_mib,
-        **clock(record["timings"]["start"]),
+        **clock(record["timings"]["start"], began),
     }
     outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
@@ -143,9 +146,11 @@ def _judge(
     }
 
 
-def _ended(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _ended(record: dict[str, Any], folder: Path, began: float) -> dict[str, Any]:
     """The record, written; a run that is not done has no page, and a disk that is full says so."""
-    record["timings"] |= {} if "end" in record["timings"] else clock(record["timings"]["start"])
+    record["timings"] |= (
+        {} if "end" in record["timings"] else clock(record["timings"]["start"], began)
+    )
     try:
         if record["state"] != "done":
             (folder / PAGE).unlink(missing_ok=True)

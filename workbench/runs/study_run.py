@@ -48,7 +48,7 @@ class StudyRun:
         self._out, self._limits, self._watcher = out, limits, watcher
         self._waiting = deque((job, 1) for job in jobs)
         self._pausing: list[tuple[float, int, Any, int]] = []
-        self._running: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._running: dict[str, tuple[Any, dict[str, Any], float]] = {}
         self._counts: dict[str, int] = {}
         self._depth = jobs[0].depth if jobs else "function"
 
@@ -75,8 +75,8 @@ class StudyRun:
             self._waiting.append((job, attempt))
         while slots.free and self._waiting and len(self._running) < slots.count:
             job, attempt = self._waiting.popleft()
-            record = begun(job, attempt)
-            self._running[job.run] = job, record
+            record, now = begun(job, attempt), time.monotonic()
+            self._running[job.run] = job, record, now
             self._watcher.begun(record)
             if job.depth == "function":
                 self._write(job, record)
@@ -98,17 +98,17 @@ class StudyRun:
 
     def _settle(self, key: str, outcome: Any, is_last: bool = False) -> None:
         """Writes what came of a run, and lines it up again if it may be tried again."""
-        job, record = self._running.pop(key)
+        job, record, began = self._running.pop(key)
         start = record["timings"]["start"]
         if isinstance(outcome, Lost):
             record |= {"state": outcome.state, "error": outcome.reason}
             peak = {"peak_memory_mib": outcome.peak_memory_mib}
-            record["timings"] |= clock(start) | (peak if peak["peak_memory_mib"] else {})
+            record["timings"] |= clock(start, began) | (peak if peak["peak_memory_mib"] else {})
             self._write(job, record)
         elif "identity" in outcome:  # a notebook's run has written this record itself
             record |= outcome
         else:
-            timings = {"start": start, **clock(start), **outcome.get("timings", {})}
+            timings = {"start": start, **clock(start, began), **outcome.get("timings", {})}
             record |= outcome | {"timings": timings}
             self._write(job, record)
         attempt = record["attempt"]
