@@ -17,7 +17,7 @@ from rich.text import Text
 
 from workbench.runs.study_run import Watcher
 
-_RUNNING_SHOWN, _FAILURES_SHOWN = 8, 5
+_RUNNING_SHOWN, _FAILURES_SHOWN = 8, 3
 _STYLES = {"done": "green", "kept": "cyan", "failed": "red", "killed": "red", "timed out": "yellow"}
 
 
@@ -84,7 +84,7 @@ class LiveTable(Watcher, AbstractContextManager):
         self._running = {k: v for k, v in self._running.items() if k != record["run"]}
         self._counts[record["state"]] += 1
         if record["state"] != "done":
-            self._failures.append(line(record))
+            self._failures.append(printable(line(record), 200))
 
     def _table(self) -> Group:
         """The whole display as it stands now."""
@@ -104,7 +104,7 @@ class LiveTable(Watcher, AbstractContextManager):
         lines = [f"{duration(now - begun):>8}  {name}" for name, begun in running]
         more = len(lines) - _RUNNING_SHOWN
         lines[_RUNNING_SHOWN:] = [f"{'':>8}  and {more} more"] if more > 0 else []
-        failures = [Text(one, "red", no_wrap=True, overflow="ellipsis") for one in self._failures]
+        failures = [Text(one, "red", overflow="fold") for one in self._failures]
         return Group(head, Text(", ").join(words), *map(Text, lines), *failures)
 
 
