@@ -91,13 +91,19 @@ def test_a_disk_that_only_can_be_read(tmp_path, trial, disk):
 
 
 def test_two_sweeps_into_one_folder_at_once(tmp_path):
-    both = [kills.begun(tmp_path, 60, 1, 20) for _ in range(2)]
-    ends = [(process.communicate(timeout=300), process.returncode) for process in both]
-    won, lost = sorted(ends, key=lambda end: end[1])
-    assert won[0][0].decode().strip() == "{'kept': 0, 'done': 60}", won
-    assert lost[1] == 1
-    assert b"`out` must be a folder in which no other study runs" in lost[0][1]
-    assert kills.called(tmp_path) == 60
+    first = kills.begun(tmp_path, 400, 2, 200)
+    while not kills.called(tmp_path) and first.poll() is None:
+        time.sleep(0.01)
+    second = kills.begun(tmp_path, 400, 2, 200)
+    told, errors = second.communicate(timeout=300)
+    assert (told, second.returncode) == (b"", 1)
+    assert b"`out` must be a folder in which no other study runs" in errors
+    assert first.poll() is None
+    first.terminate()
+    first.communicate(timeout=60)
+    found = [r["state"] for r in read_points(tmp_path / "study")]
+    assert set(found) <= {"done", "killed", "queued"}
+    assert kills.called(tmp_path) == found.count("done") + found.count("killed")
 
 
 def test_a_clock_that_goes_back(tmp_path, trial, monkeypatch):
