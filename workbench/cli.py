@@ -12,7 +12,7 @@ import click
 _OPTIONS = {"reports", "cell_timeout", "open", "progress", "help"}
 _SWEEP_OPTIONS = {
     *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
-    *("dry_run", "help"),
+    *("memory", "dask", "per_device", "dry_run", "help"),
 }
 
 
@@ -84,6 +84,9 @@ def run(
 @click.option("--timeout", type=click.FloatRange(0, 1e8, min_open=True), help="Seconds a run.")
 @click.option("--cell-timeout", type=click.IntRange(min=1), help="Seconds a cell.")
 @click.option("--retries", type=click.IntRange(0, 100), default=0, help="Further tries [0].")
+@click.option("--memory", metavar="SIZE", help="Most memory a run may hold, such as 2GB.")
+@click.option("--dask", metavar="ADDRESS|local", help="Run by a dask cluster.")
+@click.option("--per-device", type=click.IntRange(1, 1024), default=1, help="Runs a GPU [1].")
 @click.option("--dry-run", is_flag=True, help="Tell what would run, and how long it takes.")
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
@@ -108,7 +111,7 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
     if how["dry_run"]:
         click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
         return
-    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how, sys.stderr.isatty()))
+    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how))
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
 
@@ -144,6 +147,17 @@ def table_(study: Path, wants_csv: bool) -> None:
     told = [n for n in table.columns(found) if not n.startswith("claim: ")]
     left_out = {"name", "run", "attempt", "start"}
     click.echo(table.as_text(found, [n for n in told if n not in left_out]))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def index(folder: Path) -> None:
+    """Write a folder's runs into FOLDER/index.parquet, for DuckDB and its like."""
+    from workbench.runs import records, table
+    from workbench.runs.index import write_index
+
+    found = table.rows(records.read_points(folder) or list(records.read_records(folder)))
+    click.echo(_or_refuse(lambda: write_index(found, folder)))
 
 
 @main.command("list")

@@ -62,7 +62,7 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
     base = sqlite3.connect(":memory:")
     try:
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-        spelled = ", ".join(f'"{n.replace(chr(34), chr(34) * 2)}"' for n in ["#", *_apart(names)])
+        spelled = ", ".join(f'"{n.replace(chr(34), chr(34) * 2)}"' for n in ["#", *apart(names)])
         base.execute(f"CREATE TABLE runs ({spelled})")
         marks = ", ".join("?" * (len(names) + 1))
         values = ([i, *(_plain(row.get(n)) for n in names)] for i, row in enumerate(table))
@@ -100,8 +100,8 @@ def _chosen(base: sqlite3.Connection, condition: str, count: int) -> list[int]:
     return chosen
 
 
-def _apart(names: Sequence[str]) -> list[str]:
-    """Names that SQLite tells apart, as it takes a capital and a small letter for the same."""
+def apart(names: Sequence[str]) -> list[str]:
+    """Names that SQL tells apart, as it takes a capital and a small letter for the same."""
     taken, found = {"#"}, []
     for name in names:
         unique = name
