@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from workbench.runs.share_command import COMMANDS
+
 # A knob of one of these names could not be told from the command's own option.
-_OPTIONS = {"reports", "cell_timeout", "open", "progress", "help"}
+_OPTIONS = {"reports", "cell_timeout", "open", "progress", "shared_library", "help"}
 _SWEEP_OPTIONS = {
     *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
     *("memory", "dask", "per_device", "dry_run", "help"),
@@ -20,6 +22,10 @@ _SWEEP_OPTIONS = {
 @click.version_option(package_name="paper-workbench", prog_name="workbench")
 def main() -> None:
     """Put the claims of papers to the test: run experiments, read their pages."""
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command(
@@ -33,6 +39,7 @@ def main() -> None:
 @click.option("--cell-timeout", type=click.IntRange(min=1))
 @click.option("--open", "open_page", is_flag=True)
 @click.option("--progress", is_flag=True)
+@click.option("--shared-library", "shared", is_flag=True)
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
 def run(
@@ -42,6 +49,7 @@ def run(
     cell_timeout: int | None,
     open_page: bool,
     progress: bool,
+    shared: bool,
     help_wanted: bool,
 ) -> None:
     """Run an experiment, or any notebook of yours, into a record and a page.
@@ -66,7 +74,12 @@ def run(
         return
     words = _options(context.args)
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
-    _report(_executed(found, reports, cell_timeout, progress), reports, open_page)
+    record = _executed(found, reports, cell_timeout, progress)
+    if shared and record["state"] == "done":
+        from workbench.runs.library import share
+
+        _or_refuse(lambda: share(reports / record["folder"] / "page.html", reports))
+    _report(record, reports, open_page)
 
 
 @main.command(
@@ -134,13 +147,14 @@ def runs(reports: Path, condition: str | None) -> None:
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--csv", "wants_csv", is_flag=True, help="Comma-separated, all columns and digits.")
 def table_(study: Path, wants_csv: bool) -> None:
-    """Print a study's points, their knobs and numbers: one row a run."""
-    from workbench.runs import records, table
+    """Print a study's points, their knobs and numbers, one row a run; or one run's own numbers."""
+    from workbench.runs import numbers, records, table
 
     points = records.read_points(study)
-    if points is None:
-        _refuse(f"`study` must be the folder of a study; got {str(study)!r}")
-    found = table.rows(points)
+    record = records.read_record(study / "record.json") if points is None else None
+    if points is None and record is None:
+        _refuse(f"`study` must be the folder of a study or of a run; got {str(study)!r}")
+    found = table.rows(points) if record is None else numbers.run_rows(records.normal(record))
     if wants_csv:
         click.echo(table.as_csv(found), nl=False)
         return
@@ -286,6 +300,7 @@ def _run_help(target: str, model: Any) -> str:
         "  --cell-timeout SECONDS  longest time a cell may take\n"
         "  --open                  open the page when it is done\n"
         "  --progress              draw the bar of cells without a terminal as well\n"
+        "  --shared-library        plotly's library once for all pages of DIR, not in the page\n"
     )
 
 

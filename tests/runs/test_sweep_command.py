@@ -126,7 +126,7 @@ def test_a_folder_without_a_study_has_no_table(tmp_path):
     result = call("table", tmp_path)
     assert (result.exit_code, result.stderr) == (
         2,
-        f"`study` must be the folder of a study; got {str(tmp_path)!r}\n",
+        f"`study` must be the folder of a study or of a run; got {str(tmp_path)!r}\n",
     )
 
 

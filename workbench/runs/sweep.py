@@ -10,11 +10,12 @@ from typing import Any
 
 from workbench.checks import refuse
 from workbench.knobs import Parameters
-from workbench.runs.atomic import owned, write_json
+from workbench.runs.atomic import owned, write_json, write_text
 from workbench.runs.executor import Limits
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job, job, model_of
+from workbench.runs.lock import LOCK, lock
 from workbench.runs.provenance import around, provenance
 from workbench.runs.record import PAGE, RECORD
 from workbench.runs.records import read_record
@@ -108,6 +109,8 @@ def run_study(
             out.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(out))
             write_json(out / STUDY, _declared(jobs))
+            if jobs:
+                write_text(out / LOCK, lock(jobs[0].provenance), durable=False)
         except BlockingIOError:
             refuse("out", "a folder in which no other study runs", str(out))
         except OSError as error:

@@ -1,0 +1,234 @@
+"""What a study's knobs did to one of its numbers, in the figure that their count asks for.
+
+One knob: a line with intervals. Two: a map. More: parallel coordinates. Seeds are repetitions, and
+not a knob, where anything else varies.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+from scipy.stats import t as student
+
+from widgets.figure import curve, figure, marks
+from widgets.look import SCALE
+from workbench.claims import number
+
+SURE = 0.95
+_WIDE_X, _WIDE_Y = 100, 1000
+_SHADES = 8
+
+
+class Point(NamedTuple):
+    """A run as a figure sees it.
+
+    Attributes:
+        knobs: the value of every knob that varies, the seed left out.
+        value: the number that is shown.
+        interval: the range the run itself gives for it; None if it gives none.
+    """
+
+    knobs: Mapping[str, Any]
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+def study_figure(points: Sequence[Point], label: str) -> dict[str, Any] | None:
+    """The figure as plotly's JSON, with its text alternative; None where nothing varies.
+
+    Args:
+        points: all of the same knobs.
+        label: what the number is.
+    """
+    knobs = list(points[0].knobs) if points else []
+    if not knobs:
+        return None
+    draw = _line if len(knobs) == 1 else _map if len(knobs) == 2 else _parallel
+    return json.loads(draw(points, knobs, label).to_json())
+
+
+def order(values: Sequence[Any]) -> list[Any]:
+    """The different values, numbers by size and before everything else, each once."""
+    different = {_key(v): v for v in values}
+    found = sorted(different.values(), key=lambda v: (not _is_number(v), v if _is_number(v) else 0))
+    words = sorted((v for v in found if not _is_number(v)), key=spelled)
+    return [v for v in found if _is_number(v)] + words
+
+
+def spelled(value: Any) -> str:
+    """A knob's value in a few letters."""
+    text = value if isinstance(value, str) else number(value)
+    text = " ".join(text.split()) or "(empty)"
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _line(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure:
+    (knob,) = knobs
+    values = order([p.knobs[knob] for p in points])
+    held = [_together([p for p in points if _key(p.knobs[knob]) == _key(v)]) for v in values]
+    y = np.array([middle for middle, _, _ in held])
+    ends = np.array([interval or (middle, middle) for middle, interval, _ in held]).T
+    is_scale = all(map(_is_number, values))
+    x = np.array(values if is_scale else range(len(values)), dtype=float)
+    # On a log axis zero has no place.
+    log_x = is_scale and _is_wide(x, _WIDE_X)
+    log_y = _is_wide(ends, _WIDE_Y)
+    counts = {count for _, _, count in held}
+    told = f"{_what(label)} against {knob}: {_course(values, y)}. {_certainty(points, counts)}"
+    fig = figure(_safe(knob), _safe(label), alt=told, log_x=log_x, log_y=log_y)
+    if is_scale and len(values) > 1:
+        curve(fig, x, y, "mean" if counts != {1} else "run", series=0)
+    has_interval = any(interval for _, interval, _ in held)
+    marks(fig, x, y, "mean" if counts != {1} else "run", error=ends if has_interval else None)
+    fig.update_layout(showlegend=False)
+    if not is_scale:
+        fig.update_xaxes(tickvals=x, ticktext=[_safe(spelled(v)) for v in values])
+    return fig
+
+
+def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure:
+    columns, rows = (order([p.knobs[k] for p in points]) for k in knobs)
+    cells: dict[tuple[str, str], list[Point]] = defaultdict(list)
+    for p in points:
+        cells[_key(p.knobs[knobs[0]]), _key(p.knobs[knobs[1]])].append(p)
+    z = np.full((len(rows), len(columns)), np.nan)
+    for j, row in enumerate(rows):
+        for i, column in enumerate(columns):
+            if (_key(column), _key(row)) in cells:
+                z[j, i] = _together(cells[_key(column), _key(row)])[0]
+    low, high = (np.unravel_index(f(z), z.shape) for f in (np.nanargmin, np.nanargmax))
+    ends = [
+        f"{what} {number(float(z[at]))} at {knobs[0]} {spelled(columns[at[1]])}, "
+        f"{knobs[1]} {spelled(rows[at[0]])}"
+        for what, at in (("lowest", low), ("highest", high))
+    ]
+    several = "; each cell is the mean of its runs" if len(points) > np.isfinite(z).sum() else ""
+    told = f"{_what(label)} as a map over {knobs[0]} and {knobs[1]}: {', '.join(ends)}{several}."
+    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=told)
+    fig.add_trace(
+        go.Heatmap(
+            # Words, so that every value has a cell of one size however far it is from the next.
+            x=[_safe(spelled(v)) for v in columns],
+            y=[_safe(spelled(v)) for v in rows],
+            z=z,
+            colorscale=SCALE,
+            colorbar={"thickness": 14},
+            hovertemplate="%{x}, %{y}: %{z:.6~g}<extra></extra>",
+        )
+    )
+    fig.update_xaxes(type="category")
+    fig.update_yaxes(type="category")
+    return fig
+
+
+def _parallel(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure:
+    """Lines of plotly's plain kind; its own parallel coordinates need WebGL and do not print."""
+    values = np.array([p.value for p in points])
+    axes = [*([p.knobs[name] for p in points] for name in knobs), values.tolist()]
+    names = [*knobs, label]
+    best = points[int(values.argmax())]
+    at = ", ".join(f"{name} {spelled(best.knobs[name])}" for name in knobs)
+    told = (
+        f"{_what(label)} over {', '.join(knobs)} as parallel coordinates, a line a run, coloured "
+        f"by {label}: from {number(float(values.min()))} to {number(float(values.max()))}, "
+        f"highest at {at}."
+    )
+    fig = figure(alt=told, height=460)
+    heights = np.array([_heights(held) for held in axes])
+    ranks = np.minimum((_heights(values.tolist()) * _SHADES).astype(int), _SHADES - 1)
+    for shade in range(_SHADES):
+        chosen = heights[:, ranks == shade]
+        if chosen.size:
+            fig.add_trace(_lines(chosen, sample_colorscale(SCALE, (shade + 0.5) / _SHADES)[0]))
+    for place, held in enumerate(axes):
+        different = order(held)
+        for value, y, anchor in ((different[0], 0, "top"), (different[-1], 1, "bottom")):
+            text = {"text": _safe(spelled(value)), "yanchor": anchor, "showarrow": False}
+            fig.add_annotation(x=place, y=y, **text)
+    ticks = {"tickvals": list(range(len(axes))), "ticktext": [_safe(spelled(n)) for n in names]}
+    fig.update_xaxes(range=[-0.3, len(axes) - 0.7], showline=False, **ticks)
+    fig.update_yaxes(visible=False, range=[-0.08, 1.08])
+    fig.update_layout(showlegend=False, hovermode=False)
+    return fig
+
+
+def _lines(heights: np.ndarray, colour: str) -> go.Scatter:
+    """Many lines as one trace: each ends in a gap."""
+    count, lines = heights.shape
+    y = np.vstack([heights, np.full(lines, np.nan)]).T.ravel()
+    x = np.tile(np.arange(count + 1.0), lines)
+    line = {"color": colour, "width": 1.5}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, opacity=0.7, connectgaps=False)
+
+
+def _heights(values: Sequence[Any]) -> np.ndarray:
+    """Where the values stand on an axis from 0 to 1; words stand at equal steps."""
+    if not all(map(_is_number, values)):
+        places = {_key(v): place for place, v in enumerate(order(values))}
+        values = [places[_key(v)] for v in values]
+    held = np.array(values, dtype=float)
+    low, high = float(held.min()), float(held.max())
+    if _is_wide(held, _WIDE_X):
+        held, low, high = np.log(held), math.log(low), math.log(high)
+    return (held - low) / (high - low) if high > low else np.full(len(held), 0.5)
+
+
+def _together(points: Sequence[Point]) -> tuple[float, tuple[float, float] | None, int]:
+    """The mean of runs that differ by their seed alone, its interval, and how many they are.
+
+    x̄ ± t₀.₉₇₅(n - 1) · s/√n
+    """
+    values = np.array([p.value for p in points])
+    mean = float(values.mean())
+    if len(values) == 1:
+        # Rounding must not put the value outside of its own interval.
+        low, high = points[0].interval or (mean, mean)
+        return mean, points[0].interval and (min(low, mean), max(high, mean)), 1
+    half = float(student.ppf((1 + SURE) / 2, len(values) - 1) * values.std(ddof=1))
+    half /= math.sqrt(len(values))
+    return mean, (mean - half, mean + half), len(values)
+
+
+def _certainty(points: Sequence[Point], counts: set[int]) -> str:
+    if counts != {1}:
+        several = number(min(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+        return f"Each is the mean of {several} runs, with its 95 % interval."
+    if any(p.interval for p in points):
+        return "Each is one run, with the interval it gives."
+    return "Each is one run, which gives no interval."
+
+
+def _course(values: Sequence[Any], y: np.ndarray) -> str:
+    if len(values) == 1:
+        return number(float(y[0]))
+    first, last = (f"{number(float(y[i]))} at {spelled(values[i])}" for i in (0, -1))
+    inner = f", at most {number(float(y.max()))}, at least {number(float(y.min()))}"
+    return f"{first}, {last}{inner if len(values) > 2 else ''}"
+
+
+def _is_wide(values: np.ndarray, factor: float) -> bool:
+    return bool(values.min() > 0 and values.max() / values.min() >= factor)
+
+
+def _what(label: str) -> str:
+    return label[:1].upper() + label[1:]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _safe(text: str) -> str:
+    """Plotly reads tags in its labels; these are words."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
