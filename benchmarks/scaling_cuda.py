@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from gpu_events import Stopwatch, Timed
 
 from workbench.array import device_name, generator
 from workbench.scaling import laws, solver, solver_cuda, starts
@@ -49,34 +50,15 @@ extern "C" __global__ void peak(double *out, int rounds) {
 """
 
 
-class Timed:
-    """A kernel whose launches are timed by the GPU's own events."""
-
-    def __init__(self, cupy, kernel):
-        self._cupy, self._kernel, self._events = cupy, kernel, []
-
-    def __call__(self, *arguments):
-        pair = [self._cupy.cuda.Event() for _ in range(2)]
-        pair[0].record()
-        self._kernel(*arguments)
-        pair[1].record()
-        self._events.append(pair)
-
-    def seconds(self):
-        self._events[-1][1].synchronize()
-        each = [self._cupy.cuda.get_elapsed_time(*pair) for pair in self._events]
-        self._events.clear()
-        return sum(each) / 1e3
-
-
 def peak(cupy):
     """FP64 operations a second, the best of five."""
-    kernel = Timed(cupy, cupy.RawKernel(PEAK, "peak"))
+    watch = Stopwatch(cupy)
+    kernel = Timed(cupy.RawKernel(PEAK, "peak"), watch)
     blocks, threads, rounds = 4096, 256, 4096
     out, best = cupy.empty(blocks * threads), 0.0
     for _ in range(6):
         kernel((blocks,), (threads,), (out, np.int32(rounds)))
-        best = max(best, 16.0 * rounds * blocks * threads / kernel.seconds())
+        best = max(best, 16.0 * rounds * blocks * threads / watch.seconds())
     return best
 
 
@@ -104,7 +86,8 @@ def measured(cupy, resamples):
     begin = starts.published(laws.chinchilla)
     counts = pair_counts(np.random.default_rng(0), resamples, len(points["loss"]))
     text = solver_cuda.source(laws.chinchilla.program, True)
-    kernel = Timed(cupy, solver_cuda._compiled(cupy, text))
+    watch = Stopwatch(cupy)
+    kernel = Timed(solver_cuda._compiled(cupy, text), watch)
     solver_cuda._compiled = lambda xp, text: kernel
 
     def ended(rows):
@@ -112,13 +95,13 @@ def measured(cupy, resamples):
         return solver.minima(problem, np.tile(begin, (len(rows), 1)), levels=1)
 
     ended(counts[:1])
-    kernel.seconds()
+    watch.seconds()
     best, work, agreed, converged, steps, on_gpu = [], 0.0, 0, 0, 0, 0.0
     clock = time.perf_counter()
     for first in range(0, resamples, RESAMPLES_AT_ONCE):
         rows = counts[first : first + RESAMPLES_AT_ONCE]
         ends = ended(rows)
-        on_gpu += kernel.seconds()
+        on_gpu += watch.seconds()
         objective = ends.objective.reshape(len(rows), -1)
         least = objective.min(axis=1)
         best.append(least)

@@ -130,8 +130,9 @@ class Visit:
 def explore(browser, server, notebook, *, shot, knob=None, bad="many", width=1280):
     """Does what a researcher does in a notebook's panel, and asserts that it answers.
 
-    Runs all cells, moves the knob's slider by the arrow key, sees the figure's data change, types a
-    bad value, reads the refusal under the knob, mends it, and leaves a screenshot of each state.
+    Runs all cells, drags the knob's slider with the mouse, sees the figure's data change, moves it
+    by the arrow key, types a bad value, reads the refusal under the knob, mends it, copies the
+    command, and leaves a screenshot of each state.
 
     Args:
         browser: what `chromium` gives.
@@ -143,7 +144,7 @@ def explore(browser, server, notebook, *, shot, knob=None, bad="many", width=128
         width: of the window, in pixels.
 
     Returns:
-        Seconds from the first key to the first figure, and from the second to changed data.
+        Seconds from the drag to the first figure, and from an arrow key to changed data.
     """
     visit = Visit(browser, server, width)
     try:
@@ -168,7 +169,10 @@ def _drive(page, knob, bad, shot):
     control = board.locator(".widget-vbox", has=page.get_by_label(knob, exact=True)).last
     handle, box = control.get_by_label(f"{knob} slider"), control.get_by_label(knob, exact=True)
     assert board.locator(PLOT).count() == 0, "the panel computed before it was touched"
-    times = [_turned(page, board, handle) for _ in range(2)]
+    before = box.input_value()
+    times = [_changed(page, board, lambda: _dragged(page, handle))]
+    assert box.input_value() != before, "the drag left the knob where it was"
+    times.append(_changed(page, board, lambda: _pressed(page, handle)))
     figure, room = board.get_by_role("figure"), board.bounding_box()["width"]
     assert figure.get_attribute("aria-label"), "the figure has no text alternative"
     _until(
@@ -186,14 +190,45 @@ def _drive(page, knob, bad, shot):
     handle.focus()
     page.keyboard.press("ArrowLeft")
     refusal.wait_for(state="detached")
+    _copied(page, board, f"--{knob} {box.input_value()}")
+    assert board.locator("button:not([aria-label]):empty").count() == 0
     return times
 
 
-def _turned(page, board, handle):
-    """Seconds from an arrow key on a slider to a figure that shows other data."""
-    shown, start = _data(board), time.perf_counter()
+def _dragged(page, handle):
+    """Drags a slider's handle with the mouse, some way to the side with more room."""
+    handle.scroll_into_view_if_needed()
+    room, knob = (e.bounding_box() for e in (handle.locator("xpath=../../.."), handle))
+    x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+    side = 1 if x < room["x"] + room["width"] / 2 else -1
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 5):
+        page.mouse.move(x + side * step * room["width"] / 40, y)
+    page.mouse.up()
+
+
+def _pressed(page, handle, key="ArrowRight"):
     handle.focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press(key)
+
+
+def _copied(page, board, wanted):
+    """Presses the button that copies the command; without leave its text is at least selected."""
+    button = board.get_by_label("Copy the command as a run of its own")
+    line = button.locator("xpath=..")
+    assert wanted in line.locator("code").inner_text()
+    button.click()
+    said = line.get_by_role("status")
+    _until(page, lambda: said.inner_text() != "", lambda: "the button said nothing")
+    selected = page.evaluate("() => window.getSelection().toString()")
+    assert said.inner_text() == "copied" or wanted in selected
+
+
+def _changed(page, board, turn):
+    """Seconds from a turn of a knob to a figure that shows other data."""
+    shown, start = _data(board), time.perf_counter()
+    turn()
     _until(
         page,
         lambda: _data(board) not in (None, shown),

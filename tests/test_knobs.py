@@ -194,6 +194,8 @@ def test_the_table_escapes_and_marks_what_changed():
     assert "&lt;script&gt;" in table
     assert table.count("class=changed") == 2
     assert "changed; default 2048" in table
+    assert table.count("<th>") == 4
+    assert Params().table().count("<th>") == 3
     bundle = Params(cells=4096)._repr_mimebundle_()
     assert bundle["text/html"] == Params(cells=4096).table()
     data = bundle["application/vnd.workbench.knobs+json"]

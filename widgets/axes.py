@@ -47,7 +47,10 @@ def tick(fig: go.Figure) -> None:
             ticks = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
         else:
             ticks = {"tickmode": "auto", "nticks": 7, "tickformat": ""}
-        fig.update_layout({f"{axis}axis": ticks})
+        now = fig.layout[f"{axis}axis"]
+        # To set them costs milliseconds, and every trace asks for it.
+        if any(now[key] != value for key, value in ticks.items()):
+            fig.update_layout({f"{axis}axis": ticks})
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:

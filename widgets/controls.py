@@ -70,7 +70,7 @@ class Control(ipywidgets.VBox):
             self.value = _read(change["new"], self.knob)
 
     def _slid(self, change: Any) -> None:
-        if not self._showing:
+        if not self._showing and not _is_snap(self.slider, self.value, change["new"]):
             self.value = _landed(self.knob, self.value, change["new"])
             self._show(change)
 
@@ -100,7 +100,7 @@ def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
         return None
     low, high = knob.span
     named = {
-        "continuous_update": False,
+        "continuous_update": True,
         "description": f"{knob.name} slider",
         "layout": {"width": "auto", "margin": "0 4px"},
         "readout": False,
@@ -118,6 +118,22 @@ def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
         return None
     step = 10 ** max(0, math.floor(math.log10(max(high - low, 1))) - 2)
     return ipywidgets.IntSlider(value=low, min=low, max=high, step=step, **named)
+
+
+def _is_snap(slider: Any, value: Any, now: float) -> bool:
+    """Whether `now` is only where the browser puts the handle for a value between two steps.
+
+    It tells of it as if a person had moved the handle, already as it draws the slider.
+    """
+    if not isinstance(value, int | float) or value == now:
+        return value == now
+    low, at, new, step = slider.min, value, now, slider.step
+    if isinstance(slider, ipywidgets.FloatLogSlider):
+        if value <= 0:
+            return False
+        at, new = math.log10(value), math.log10(now)
+    stop = low + round((min(max(at, low), slider.max) - low) / step) * step
+    return abs(min(stop, slider.max) - new) < 1e-6 * step
 
 
 def _landed(knob: Knob, before: Any, now: float) -> int | float:

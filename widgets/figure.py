@@ -11,7 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from widgets.axes import is_log, log_ticks, tick
-from widgets.look import DIGITS, HOUSE, MUTED, SCALE, Series, hover, paled, wrapped
+from widgets.errors import add_at_most, add_band, bars, numbers
+from widgets.look import DIGITS, HOUSE, MUTED, SCALE, legend, paled, wrapped
 from widgets.look import series as series_of
 from workbench.array import host
 from workbench.checks import refuse
@@ -41,13 +42,13 @@ def figure(
     """
     if not alt.strip():
         refuse("alt", "a sentence that states what the figure shows", alt)
-    fig = go.Figure(layout={"template": HOUSE, "height": height, "meta": {"alt": alt}})
+    layout = {"template": HOUSE, "height": height, "meta": {"alt": alt}}
     for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
         kind = {"type": "log"} if log else {}
-        fig.update_layout({f"{axis}axis": {"title": {"text": label}, **kind}})
+        layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
     if title:
-        fig.update_layout(title={"text": title})
-    return fig
+        layout["title"] = {"text": title}
+    return go.Figure(layout=layout)
 
 
 def curve(
@@ -79,11 +80,13 @@ def curve(
     drawn = series_of(fig, name, series, truth)
     _on_log("x", x, fig, above=True)
     shown = _on_log("y", y, fig)
+    kept = numbers(fig, y)
     if band is not None:
         low, high = (_column("band", end, x) for end in band)
-        _add_band(fig, x, low, high, shown, drawn)
+        add_band(fig, x, low, high, shown, drawn)
+        kept = numbers(fig, y, low, high)
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
-    points = {"x": x, "y": shown, "name": wrapped(name), "hovertemplate": hover(fig)}
+    points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
     fig.add_trace(go.Scatter(mode="lines", line=line, **points, **drawn.shared))
     tick(fig)
 
@@ -122,12 +125,15 @@ def marks(
     zero = np.isnan(shown) & (y == 0)
     if error is None and zero.any():
         refuse("error", "given where a value on a log axis is 0", None)
-    bars = {"hovertemplate": hover(fig)} if error is None else _bars(fig, error, y, drawn.colour)
+    kept = numbers(fig, y)
+    if error is not None:
+        low, high = (_column("error", end, y) for end in error)
+        kept = numbers(fig, y, low, high) | bars(y, low, high, drawn.colour)
     dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
-    points = {"x": x, "y": shown, "name": wrapped(name), **bars}
+    points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
     fig.add_trace(go.Scatter(mode="markers", marker=dots, **points, **drawn.shared))
     if error is not None and is_log(fig, "y"):
-        _add_at_most(fig, x[zero], bars["customdata"][zero, 1], drawn)
+        add_at_most(fig, x[zero], high[zero], drawn)
     tick(fig)
 
 
@@ -243,44 +249,3 @@ def _on_log(name: str, values: np.ndarray, fig: go.Figure, above: bool = False) 
     if bad.any():
         refuse(name, f"{'above' if above else 'at least'} 0 on a log axis", values[bad][0])
     return np.where(values == 0, np.nan, values)
-
-
-def _bars(fig: go.Figure, error: Any, y: np.ndarray, colour: str) -> dict[str, Any]:
-    """Error bars from absolute ends, and a hover text that tells them."""
-    low, high = (_column("error", end, y) for end in error)
-    apart = (low > y) | (high < y)
-    if apart.any():
-        at = int(np.argmax(apart))
-        refuse(
-            "error", f"a range that holds its value={y[at]:g}", (float(low[at]), float(high[at]))
-        )
-    bars = {"type": "data", "symmetric": False, "array": high - y, "arrayminus": y - low}
-    told = f"<br>from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}"
-    return {
-        "customdata": np.stack([low, high], axis=1),
-        "error_y": {**bars, "color": colour, "thickness": 1.5, "width": 4},
-        "hovertemplate": hover(fig) + told,
-    }
-
-
-def _add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) -> None:
-    """Triangles that point down from the upper ends of zeros."""
-    if (top <= 0).any():
-        refuse("error", "above 0 at the upper end of a 0 on a log axis", 0)
-    where = f"{fig.layout.xaxis.title.text} %{{x:{DIGITS}}}<br>0, at most %{{y:{DIGITS}}}"
-    points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
-    open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
-    legend = {"showlegend": bool(len(x)), **drawn.shared}
-    fig.add_trace(go.Scatter(mode="markers", marker=open_, **points, **legend))
-
-
-def _add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
-    """A closed outline, filled; on a log axis an end at zero is lifted, or it could not close."""
-    if is_log(fig, "y"):
-        values = np.concatenate([low, high, y])
-        floor = values[values > 0].min() / 10 if (values > 0).any() else 1.0
-        low, high = np.maximum(low, floor), np.maximum(high, floor)
-    outline = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
-    fill = {"fill": "toself", "fillcolor": paled(drawn.colour, 0.18), "line": {"width": 0}}
-    mute = {"hoverinfo": "skip", "showlegend": False, "name": drawn.name}
-    fig.add_trace(go.Scatter(mode="lines", **outline, **fill, **mute, **drawn.shared))

@@ -22,7 +22,8 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 HATCHES = ("", "/", "x", "-", "|", "+")
 SCALE = "Viridis"
-DIGITS = ".10~g"
+# As many digits as a float holds of any decimal number; one more would show its last bits.
+DIGITS = ".15~g"
 
 _AXIS = {
     "automargin": True,
@@ -124,6 +125,13 @@ def series(fig: go.Figure, name: str, number: int | None = None, truth: bool = F
     if number is None:
         number = same[0] if same else max([-1, *numbers]) + 1
     return Series(name, number)
+
+
+def legend(fig: go.Figure, drawn: Series) -> dict[str, Any]:
+    """Hides a trace from a legend that names its series already: a line through its own marks."""
+    named = {(t.legendgroup, t.name) for t in fig.data if t.showlegend is not False}
+    is_told = (drawn.shared["legendgroup"], wrapped(drawn.name)) in named
+    return {"showlegend": False} if is_told else {}
 
 
 def hover(fig: go.Figure) -> str:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import html
-import shlex
-import traceback
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import ipywidgets
-import numpy as np
 import plotly.graph_objects as go
-import traitlets
 
-from widgets.controls import SMALL, Control, alert
+from widgets.controls import Control, alert
+from widgets.messages import announced, busy, folded, traced
+from widgets.plot import Plot
+from widgets.preview import Preview
+from widgets.recompute import Latest, Stage, alone
+from widgets.record import Record
 from workbench.checks import refuse
 from workbench.knobs import KnobError, Parameters
 
-HOME = "workbench.experiments."
-READERS = {"uid", "type", "visible"}
+# Seconds of work after which the panel says that it is busy.
+SOON = 0.3
+# Results kept for knobs that are turned back.
+KEPT = 8
+# Seconds within which turns of the same knob are one change.
+DRAG = 1.0
 
 
 def panel(
@@ -30,6 +38,7 @@ def panel(
     params: Parameters | None = None,
     *,
     live: bool = False,
+    quick: Callable[..., Any] | None = None,
 ) -> Panel:
     """A box of controls and a figure that follows them.
 
@@ -42,8 +51,11 @@ def panel(
         draw: what draws a result, `draw(params, result)`.
         params: where the knobs stand at first; the defaults if not given.
         live: whether to compute at once.
+        quick: a sketch of the result for the first look, called as `run` is; it may return None
+            for knobs that it has no answer to. Without it the first look is a run with less of
+            every budget.
     """
-    made = Panel(model, run, draw, model() if params is None else params)
+    made = Panel(model, run, draw, model() if params is None else params, quick)
     if live:
         made.refresh()
     return made
@@ -52,71 +64,121 @@ def panel(
 class Panel(ipywidgets.VBox):
     """What `panel` returns.
 
+    A person's touch is answered off the main thread, first by a quick look; a program's, such as
+    `.value` set in a cell, at once and in full, and what goes wrong is raised there.
+
     Attributes:
         controls: the control of every knob by name; set `.value` to turn one.
         params: the last parameters that were admitted.
-        result: what the experiment returned for them, or None before the first run.
+        result: what the experiment returned for the figure shown, or None before the first run.
         figure: the figure shown, or None before the first run.
         error: what went wrong at the last touch, or None.
+        record: the commands that repeat this as a run of its own.
     """
 
-    def __init__(self, model: type[Parameters], run: Callable, draw: Callable, params: Parameters):
+    def __init__(
+        self,
+        model: type[Parameters],
+        run: Callable,
+        draw: Callable,
+        params: Parameters,
+        quick: Callable | None = None,
+    ):
         self._model, self._run, self._draw = model, run, draw
-        self.params = params
+        self._first, self._past, self._pin = params, [], None
+        self._seen: dict[Parameters, tuple[Any, go.Figure]] = {}
+        self._setting, self._changed = False, ((), 0.0)
+        self.params, self._shown, self._is_full = params, None, False
         self.result = self.figure = self.error = None
+        self._preview = Preview(run, quick)
+        self._latest = Latest(self._stages, self._deliver, self._fail, self._beat)
         self.controls = {k.name: Control(k, getattr(params, k.name)) for k in model.knobs()}
-        self._button = ipywidgets.Button(
-            description="Run", button_style="primary", tooltip="compute and draw at these knobs"
-        )
-        self._alert, self._command = ipywidgets.HTML(), ipywidgets.HTML()
-        self._place = ipywidgets.VBox(layout={"width": "100%", "min_width": "0"})
-        self._manners = Manners()
-        knobs = ipywidgets.Box(list(self.controls.values()), layout={"flex_flow": "row wrap"})
-        super().__init__(
-            [knobs, self._button, self._command, self._alert, self._manners, self._place]
-        )
-        self.add_class("workbench-panel")
-        self._tell()
+        self.record = Record(params)
+        self._lay_out()
         for control in self.controls.values():
             control.observe(self._touched, "value")
-        self._button.on_click(self._touched)
+
+    def _lay_out(self) -> None:
+        self._button = _button("Run", "compute and draw at these knobs", self._pressed, "primary")
+        self._undo = _button("Undo", "take the last change back", self._undone)
+        self._reset = _button("Reset", "turn every knob back to where it was first", self._resetted)
+        self._pinning = _button("Pin", "keep this figure beside the next ones", self._pinned)
+        self._undo.disabled = self._reset.disabled = self._pinning.disabled = True
+        row = [self._button, self._undo, self._reset, self._pinning]
+        self._status, self._alert = ipywidgets.HTML(), ipywidgets.HTML()
+        self._plot = Plot()
+        knobs = ipywidgets.Box(list(self.controls.values()), layout={"flex_flow": "row wrap"})
+        buttons = ipywidgets.Box(row, layout={"flex_flow": "row wrap"})
+        parts = [knobs, buttons, self._status, self._alert, Manners(), self._plot, self.record]
+        super().__init__(parts)
+        self.add_class("workbench-panel")
 
     @property
     def command(self) -> str:
         """The command line that runs the experiment at the last admitted knobs."""
-        module = type(self.params).__module__
-        name = module.removeprefix(HOME).replace(".", "/")
-        words = ["workbench", "run", name if module.startswith(HOME) else "THIS-NOTEBOOK.ipynb"]
-        for knob, value in self.params.changed().items():
-            words += [f"--{knob}", str(value)]
-        return shlex.join(words)
+        return self.record.command
 
     def refresh(self) -> None:
-        """Computes and draws at the present knobs.
+        """Computes and draws at the present knobs, in full and at once.
 
         Raises:
             Exception: whatever went wrong, after it is shown, so that a batch run fails by it.
         """
-        self._touched()
+        self._latest.stop()
+        if self._admit():
+            with alone():
+                self._at_once()
         if self.error is not None:
             raise self.error
 
+    async def settled(self) -> None:
+        """Returns when the figure shows the full run of the present knobs, or an error is shown."""
+        await self._latest.settled()
+
+    def _pressed(self, _: Any = None) -> None:
+        self._seen.clear()
+        self._touched()
+
     def _touched(self, _: Any = None) -> None:
-        """Computes and draws; shows and keeps every error, which a callback's caller would lose."""
+        """Answers a touch; what goes wrong is shown, and raised where a program waits for it."""
+        if self._setting:
+            return
+        if _is_person():
+            if self._admit():
+                self._latest.ask(self.params)
+            else:
+                self._latest.stop()
+            return
+        try:
+            self.refresh()
+        except Exception:
+            if _in_cell():
+                raise
+
+    def _admit(self) -> bool:
+        """Takes over the knobs as they stand, or shows at once why they are refused."""
         self.error, self._alert.value = None, ""
         for control in self.controls.values():
             control.refuse("")
-        self._button.disabled = True
         try:
-            self.params = self._turned()
-            self._tell()
-            self.result = self._run(self.params)
-            self._show(self._draw(self.params, self.result))
+            turned = self._turned()
         except Exception as error:
-            self.error = error
             self._complain(error)
-        finally:
-            self._button.disabled = False
+            return False
+        if turned != self.params:
+            self._remember(turned)
+            self.params = turned
+        self._mark()
+        return True
+
+    def _remember(self, turned: Parameters) -> None:
+        """Keeps the parameters that are left, for Undo; one drag of a slider is one change."""
+        before, after = self.params.values(), turned.values()
+        names, now = tuple(n for n in before if before[n] != after[n]), time.monotonic()
+        last, when = self._changed
+        if names != last or now - when > DRAG or not self._past:
+            self._past.append(self.params)
+        self._changed = names, now
 
     def _turned(self) -> Parameters:
         """The parameters as the controls stand, refused as the experiment refuses them."""
@@ -127,77 +189,155 @@ class Panel(ipywidgets.VBox):
                 refuse(name, what, value, KnobError)
         return self._model(**{name: control.value for name, control in self.controls.items()})
 
+    def _at_once(self) -> None:
+        start = time.perf_counter()
+        try:
+            answer = self._full(self.params)
+        except Exception as error:
+            self._complain(error)
+        else:
+            self._deliver(self.params, Stage(self._full), answer, time.perf_counter() - start)
+
+    def _stages(self, params: Parameters) -> Iterable[Stage]:
+        """A quick look first, where there is one; results that are known are not computed again."""
+        if params in self._seen:
+            return [Stage(partial(self._seen.__getitem__, params))]
+        look = self._preview.of(params)
+        if look is None:
+            return [Stage(partial(self._full, params))]
+        first = Stage(partial(self._looked, params, look), is_preview=True)
+        return [first, Stage(partial(self._full, params), waits=True)]
+
+    def _full(self, params: Parameters) -> tuple[Any, go.Figure, str]:
+        result = self._run(params)
+        return result, self._draw(params, result), ""
+
+    def _looked(self, params: Parameters, look: Callable) -> tuple[Any, go.Figure, str]:
+        start = time.perf_counter()
+        result, what = look()
+        self._preview.took(time.perf_counter() - start, True)
+        return result, self._draw(params, result), what
+
+    def _deliver(self, params: Parameters, stage: Stage, answer: Any, seconds: float) -> None:
+        result, figure, what = answer
+        if params not in self._seen and not stage.is_preview:
+            self._preview.took(seconds, False)
+        if not stage.is_preview:
+            # A file may change while its path stays, so that its results are never known.
+            if not any(k.suffixes and getattr(params, k.name) for k in params.knobs()):
+                self._seen[params] = answer
+            while len(self._seen) > KEPT:
+                del self._seen[next(iter(self._seen))]
+            self.result = result
+        self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
+        self._status.value = announced(f"a first look: {what}" if what else "")
+        self._pinning.disabled = False
+        self._show()
+
+    def _show(self) -> None:
+        of = {"knobs": self._shown.values(), "full": self._is_full}
+        if self._pin is None or self.figure is self._pin[1]:
+            self._plot.show(self.figure, of)
+            return
+        params, figure = self._pin
+        self._plot.show(self.figure, of, figure, _apart(params, self._shown))
+
+    def _fail(self, params: Parameters, error: Exception) -> None:
+        self._complain(error)
+
     def _complain(self, error: Exception) -> None:
         """A refusal as its sentence, at the knob it names; anything else with its traceback."""
+        self.error = error
         knob = KnobError(str(error)).knob if isinstance(error, ValueError) else None
         if knob in self.controls:
             self.controls[knob].refuse(str(error))
         else:
-            self._alert.value = alert(f"{type(error).__name__}: {error}") + _trace(error)
-        if self.figure is not None:
-            self._tell("The figure is of earlier knobs.")
+            where = folded(traced(error), opened=not isinstance(error, ValueError))
+            self._alert.value = alert(f"{type(error).__name__}: {error}") + where
+        late = "" if self.figure is None else "The figure is of earlier knobs."
+        self._status.value = announced(late)
 
-    def _tell(self, note: str = "") -> None:
-        code = f'<code style="overflow-wrap:anywhere">{html.escape(self.command)}</code>'
-        self._command.value = f'<p style="{SMALL}">As a run of its own: {code} {note}</p>'
+    def _beat(self) -> None:
+        """Says that work is under way, for how long and how far, once it takes a moment."""
+        since = self._latest.busy_since
+        seconds = 0.0 if since is None else time.perf_counter() - since
+        if seconds > SOON:
+            self._status.value = busy(seconds, self._latest.watch.share)
+        elif since is None and self.error is None:
+            self._status.value = announced("")
 
-    def _show(self, figure: go.Figure) -> None:
-        if self.figure is not None and _kinds(self.figure) == _kinds(figure):
-            _update(self.figure, figure)
+    def _mark(self) -> None:
+        """Has commands and buttons follow the parameters."""
+        self.record.follow(self.params)
+        self._undo.disabled = not self._past
+        self._reset.disabled = self.params == self._first
+
+    def _undone(self, _: Any = None) -> None:
+        if self.error is None and self._past:
+            past = self._past
+            left = past.pop()
+            self._past = []
+            try:
+                self._turn_to(left)
+            finally:
+                # Turning back is no change to take back.
+                self._past, self._changed = past, ((), 0.0)
+                self._mark()
         else:
-            self.figure = _alive(figure)
-            self._place.children = [self.figure]
-        self._manners.alt = (figure.layout.meta or {}).get("alt", "")
+            self._turn_to(self.params)
+
+    def _resetted(self, _: Any = None) -> None:
+        self._turn_to(self._first)
+
+    def _turn_to(self, params: Parameters) -> None:
+        self._setting = True
+        try:
+            for name, value in params.values().items():
+                self.controls[name].value = value
+        finally:
+            self._setting = False
+        self._touched()
+
+    def _pinned(self, _: Any = None) -> None:
+        self._pin = None if self._pin else (self._shown, self.figure)
+        self._pinning.description = "Unpin" if self._pin else "Pin"
+        self._show()
 
 
 class Manners(anywidget.AnyWidget):
-    """Names for screen readers and a figure as wide as its panel; see the script beside this file.
-
-    Attributes:
-        alt: what the figure shows, in words.
-    """
+    """Names for screen readers; see the script beside this file."""
 
     _esm = Path(__file__).with_name("panel.js")
-    alt = traitlets.Unicode().tag(sync=True)
 
 
-def _alive(figure: go.Figure) -> go.FigureWidget:
-    shown = go.FigureWidget(data=figure.data, layout=figure.layout)
-    # The ink is dark: in a dark JupyterLab a transparent figure would be unreadable.
-    shown.update_layout(paper_bgcolor="white", plot_bgcolor="white")
-    # The only way to have a FigureWidget listen to the window; plotly has no public one.
-    shown._config = {**shown._config, "responsive": True}
-    return shown
+def _button(name: str, tooltip: str, call: Callable, style: str = "") -> ipywidgets.Button:
+    made = ipywidgets.Button(
+        description=name, tooltip=tooltip, button_style=style, layout={"width": "auto"}
+    )
+    made.on_click(call)
+    return made
 
 
-def _update(shown: go.FigureWidget, figure: go.Figure) -> None:
-    """Carries what differs over to the figure shown, in one message; zoom and legend stay."""
-    with shown.batch_update():
-        for old, new in zip(shown.data, figure.data, strict=True):
-            before, after = old.to_plotly_json(), new.to_plotly_json()
-            for key in (before.keys() | after.keys()) - READERS:
-                if not _same(before.get(key), after.get(key)):
-                    old[key] = after.get(key)
-        after = figure.layout.to_plotly_json()
-        for key in ("annotations", "shapes"):
-            shown.layout[key] = after.pop(key, ())
-        after.pop("template", None)
-        shown.update_layout(after)
+def _apart(pinned: Parameters, shown: Parameters) -> str:
+    """What the pinned figure's knobs were where they differ from those of the one shown."""
+    now = shown.values()
+    told = [f"{name} {value}" for name, value in pinned.values().items() if value != now[name]]
+    return "pinned: " + (", ".join(told) if told else "the same knobs")
 
 
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    return type(a) is type(b) and bool(np.array_equal(a, b))
+def _is_person() -> bool:
+    """Whether a touch comes from a browser, so that nobody waits for the call to return."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return not _in_cell()
 
 
-def _kinds(figure: Any) -> list[str]:
-    return [trace.type for trace in figure.data]
+def _in_cell() -> bool:
+    """Whether a notebook's cell is being executed."""
+    with suppress(ImportError, AttributeError, LookupError):
+        from IPython import get_ipython
 
-
-def _trace(error: Exception) -> str:
-    """Where it went wrong, folded where the sentence may be enough."""
-    lines = html.escape("".join(traceback.format_exception(error)))
-    opened = "" if isinstance(error, ValueError) else " open"
-    text = f'<pre style="overflow:auto;max-height:24em;{SMALL}">{lines}</pre>'
-    return f"<details{opened}><summary>where it happened</summary>{text}</details>"
+        return get_ipython().kernel.get_parent()["header"]["msg_type"] == "execute_request"
+    return False

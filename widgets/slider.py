@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.io.json import to_json_plotly
 
 from widgets.axes import cover, log_ticks
 from workbench.checks import refuse
@@ -16,6 +17,9 @@ from workbench.knobs import KnobError, Parameters, nearest
 DATA = {"x", "y", "z", "customdata", "error_y", "name", "showlegend", "text", "width"}
 LAYOUT = ("annotations", "shapes", "title")
 ROOM = 90
+# What the frames of one figure may add to a page.
+MOST_BYTES = 1_000_000
+MOST_LISTED = 12
 
 
 def slide(
@@ -28,7 +32,8 @@ def slide(
 
     The experiment runs at each value, with the other knobs as they are in `params`. Numbers are put
     in order; the value of `params` is where the slider stands and is added if it is not among them.
-    Values that the experiment's `Params` refuses are left out. The axes cover all frames.
+    Values that the experiment's `Params` refuses are left out, and every second or more where all
+    frames would take more than a page's budget of a megabyte. The axes cover all frames.
 
     What turns the figure into HTML must say `auto_play=False`, or plotly runs through the frames as
     the page opens.
@@ -53,11 +58,16 @@ def slide(
         span = cover(figures, axis)
         if span is not None:
             fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
-    labels = [_label(getattr(p, name)) for p in admitted]
-    fig.frames = [_frame(label, f) for label, f in zip(labels, figures, strict=True)]
+    kept = _fitting(figures, active)
+    labels = _labels([getattr(admitted[i], name) for i in kept])
+    moves = f" A slider sets {name} to {_listed(labels)}."
+    if len(kept) < len(figures):
+        moves += f" {len(figures) - len(kept)} values are left out, for a page has to stay small."
+    fig.frames = [_frame(t, figures[i], moves) for t, i in zip(labels, kept, strict=True)]
     fig.update_layout(
-        sliders=[_slider(name, labels, active)],
-        meta=_told(fig, name, labels),
+        sliders=[_slider(name, labels, kept.index(active))],
+        # A page has a slider of its own in place of plotly's, and takes the room back.
+        meta={**_told(fig, moves), "room": ROOM},
         height=(fig.layout.height or 450) + ROOM,
     )
     return fig
@@ -110,12 +120,25 @@ def _share_colours(figures: list[go.Figure]) -> None:
                 trace.colorbar.update(log_ticks(low, high))
 
 
-def _frame(label: str, figure: go.Figure) -> go.Frame:
+def _fitting(figures: list[go.Figure], active: int) -> list[int]:
+    """The frames that fit into a page's budget: every one, or every second, and so on.
+
+    The one where the slider stands is always among them.
+    """
+    sizes = [len(to_json_plotly(_frame("", figure, ""))) for figure in figures]
+    for step in range(1, len(figures) + 1):
+        kept = [i for i in range(len(figures)) if (i - active) % step == 0]
+        if sum(sizes[i] for i in kept) <= MOST_BYTES:
+            return kept
+    return [active]
+
+
+def _frame(label: str, figure: go.Figure, moves: str) -> go.Frame:
     """What changes from frame to frame: data, and the parts of the layout that follow the data."""
     traces = [
         type(t)(**{k: v for k, v in t.to_plotly_json().items() if k in DATA}) for t in figure.data
     ]
-    moving = {k: figure.layout[k] for k in LAYOUT}
+    moving = {k: figure.layout[k] for k in LAYOUT} | {"meta": _told(figure, moves)}
     return go.Frame(name=label, data=traces, layout=moving, traces=list(range(len(traces))))
 
 
@@ -136,11 +159,19 @@ def _slider(name: str, labels: list[str], active: int) -> dict[str, Any]:
     }
 
 
-def _told(fig: go.Figure, name: str, labels: list[str]) -> dict[str, Any]:
+def _told(fig: go.Figure, moves: str) -> dict[str, Any]:
+    """The text alternative of a frame, which states what it shows and what moves it."""
     meta = dict(fig.layout.meta or {})
-    moves = f" A slider sets {name} to {', '.join(labels)}."
     return {**meta, "alt": meta.get("alt", "").rstrip() + moves}
 
 
-def _label(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _labels(values: list[Any]) -> list[str]:
+    """The values in a few digits; in all of them where two would read alike."""
+    short = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values]
+    return short if len(set(short)) == len(short) else [repr(v) for v in values]
+
+
+def _listed(labels: list[str]) -> str:
+    """All labels, or how many there are between which ends, where a list would be a wall."""
+    few = len(labels) <= MOST_LISTED
+    return ", ".join(labels) if few else f"{len(labels)} values, {labels[0]} to {labels[-1]}"

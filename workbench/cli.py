@@ -11,10 +11,10 @@ import click
 from workbench.runs.share_command import COMMANDS
 
 # A knob of one of these names could not be told from the command's own option.
-_OPTIONS = {"reports", "cell_timeout", "open", "shared_library", "help"}
+_OPTIONS = {"reports", "cell_timeout", "open", "progress", "shared_library", "help"}
 _SWEEP_OPTIONS = {
     *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
-    *("dry_run", "help"),
+    *("memory", "dask", "per_device", "dry_run", "help"),
 }
 
 
@@ -38,6 +38,7 @@ for command in COMMANDS:
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
 @click.option("--cell-timeout", type=click.IntRange(min=1))
 @click.option("--open", "open_page", is_flag=True)
+@click.option("--progress", is_flag=True)
 @click.option("--shared-library", "shared", is_flag=True)
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
@@ -47,6 +48,7 @@ def run(
     reports: Path,
     cell_timeout: int | None,
     open_page: bool,
+    progress: bool,
     shared: bool,
     help_wanted: bool,
 ) -> None:
@@ -72,7 +74,7 @@ def run(
         return
     words = _options(context.args)
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
-    record = _executed(found, reports, cell_timeout)
+    record = _executed(found, reports, cell_timeout, progress)
     if shared and record["state"] == "done":
         from workbench.runs.library import share
 
@@ -95,6 +97,9 @@ def run(
 @click.option("--timeout", type=click.FloatRange(0, 1e8, min_open=True), help="Seconds a run.")
 @click.option("--cell-timeout", type=click.IntRange(min=1), help="Seconds a cell.")
 @click.option("--retries", type=click.IntRange(0, 100), default=0, help="Further tries [0].")
+@click.option("--memory", metavar="SIZE", help="Most memory a run may hold, such as 2GB.")
+@click.option("--dask", metavar="ADDRESS|local", help="Run by a dask cluster.")
+@click.option("--per-device", type=click.IntRange(1, 1024), default=1, help="Runs a GPU [1].")
 @click.option("--dry-run", is_flag=True, help="Tell what would run, and how long it takes.")
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
@@ -119,7 +124,7 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
     if how["dry_run"]:
         click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
         return
-    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how, sys.stderr.isatty()))
+    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how))
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
 
@@ -156,6 +161,17 @@ def table_(study: Path, wants_csv: bool) -> None:
     told = [n for n in table.columns(found) if not n.startswith("claim: ")]
     left_out = {"name", "run", "attempt", "start"}
     click.echo(table.as_text(found, [n for n in told if n not in left_out]))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def index(folder: Path) -> None:
+    """Write a folder's runs into FOLDER/index.parquet, for DuckDB and its like."""
+    from workbench.runs import records, table
+    from workbench.runs.index import write_index
+
+    found = table.rows(records.read_points(folder) or list(records.read_records(folder)))
+    click.echo(_or_refuse(lambda: write_index(found, folder)))
 
 
 @main.command("list")
@@ -195,10 +211,41 @@ def new(name: str) -> None:
     click.echo(f"now: workbench run {name}")
 
 
-def _executed(job: Any, reports: Path, cell_timeout: int | None) -> dict[str, Any]:
+@main.command()
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--no-browser", is_flag=True, help="Only tell the address.")
+def explore(record: Path, no_browser: bool) -> None:
+    """Open a run's notebook in JupyterLab, at the run's knobs.
+
+    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside the
+    record: change and save it as you like, and delete it when you are done; the next `explore` of
+    the run writes it anew. The experiment's own notebook and the record stay as they are.
+    """
+    from workbench.runs import live
+
+    sys.exit(_or_refuse(lambda: live.explore(record, browser=not no_browser)))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--port", type=click.IntRange(1, 65535), default=8866, help="[8866]")
+@click.option("--no-browser", is_flag=True, help="Only tell the address.")
+def serve(name: str, port: int, no_browser: bool) -> None:
+    """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
+
+    NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
+    on 127.0.0.1 to whoever has the token in the address that it prints; it asks no other machine
+    for anything.
+    """
+    from workbench.runs import live
+
+    sys.exit(_or_refuse(lambda: live.serve(name, port=port, browser=not no_browser)))
+
+
+def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
-    watched = sys.stderr.isatty()
+    watched = progress or sys.stderr.isatty()
     if not watched:
         click.echo(f"{job.name}: running {len(job.notebook.cells)} cells", err=True)
     return _or_refuse(lambda: execute(job, reports, progress=watched, cell_timeout=cell_timeout))
@@ -252,6 +299,7 @@ def _run_help(target: str, model: Any) -> str:
         "  --reports DIR           folder of all runs [reports]\n"
         "  --cell-timeout SECONDS  longest time a cell may take\n"
         "  --open                  open the page when it is done\n"
+        "  --progress              draw the bar of cells without a terminal as well\n"
         "  --shared-library        plotly's library once for all pages of DIR, not in the page\n"
     )
 

@@ -55,6 +55,7 @@ class Knob(NamedTuple):
     choices: tuple[str, ...] | None = None
     log: bool = False
     suffixes: tuple[str, ...] | None = None
+    is_budget: bool = False
 
     @property
     def domain(self) -> str:
@@ -94,6 +95,7 @@ def knob(
     span: tuple[float, float] | None = None,
     log: bool = False,
     suffixes: tuple[str, ...] | None = None,
+    is_budget: bool = False,
 ) -> Any:
     """A field of `Params`.
 
@@ -104,11 +106,13 @@ def knob(
         span: smallest and largest value that this experiment admits and can finish.
         log: whether the control moves by factors instead of steps.
         suffixes: for a path, the file endings that are read.
+        is_budget: whether less of it tells the same, sooner and less exactly, as of trials; a
+            panel lowers it for its first look.
     """
     if "=" in help or len(help.splitlines()) > 1:
         refuse("help", "one line without an equals sign", help)
     low, high = span or (None, None)
-    shown = {"span": span, "log": log, "suffixes": suffixes}
+    shown = {"span": span, "log": log, "suffixes": suffixes, "is_budget": is_budget}
     return Field(default, description=help, ge=low, le=high, json_schema_extra={"knob": shown})
 
 
@@ -188,11 +192,14 @@ class Parameters(BaseModel):
         for k in self.knobs():
             value = html.escape(spell(values[k.name]))
             mark = html.escape(f"changed; default {spell(k.default)}") if k.name in changed else ""
+            # A column that would be empty takes the room of a phone's words.
+            note = f"<td>{mark}</td>" if changed else ""
             rows.append(
                 f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
-                f"<td>{value}</td><td>{html.escape(k.help)}</td><td>{mark}</td></tr>"
+                f"<td>{value}</td><td>{html.escape(k.help)}</td>{note}</tr>"
             )
-        head = "<tr><th>knob</th><th>value</th><th>what it is</th><th></th></tr>"
+        note = "<th>note</th>" if changed else ""
+        head = f"<tr><th>knob</th><th>value</th><th>what it is</th>{note}</tr>"
         return f'<table class="knobs"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
 

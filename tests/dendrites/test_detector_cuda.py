@@ -5,6 +5,7 @@ import itertools
 import re
 import shutil
 import subprocess
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from workbench.dendrites.detector_cuda import PLANES, SOURCE, WORDS, options, ta
 
 HARNESS = """
 #include "detector_gather.h"
-extern "C" void reached(const Word *table, const CELL *lists, long long segments, int synapses,
+extern "C" void reached(const Row<4> *table, const CELL *lists, long long segments, int synapses,
                         unsigned bound, Word *hits) {
   for (long long s = 0; s < segments; ++s) {
     Sums<PLANES> sums[4];
@@ -77,10 +78,16 @@ def test_the_kernel_compiles_for_every_size(planes, item, shared):
     assert "atom.global.add.u64" in code
     assert "shfl.sync.up" in code
     assert ("bar.sync" in code) == shared
+    # A row is one load, and what a thread adds up stays in registers.
+    assert f"ld.{'shared' if shared else 'global'}.v4.u32" in code
+    assert "ld.shared.u32" not in code
+    assert "ld.global.u32" not in code or item == 4
+    assert ".local" not in code
 
 
-def test_the_kernel_becomes_machine_code():
-    told = (*options(20, 2, True), "--gpu-architecture=sm_90")
+@pytest.mark.parametrize("number", [75, 80, 90, 100, 120])
+def test_the_kernel_becomes_machine_code(number):
+    told = (*options(20, 2, True), f"--gpu-architecture=sm_{number}")
     assert compiled(told, "CUBIN")[:4] == b"\x7fELF"
 
 
@@ -98,3 +105,16 @@ def test_a_table_has_four_words_a_cell_and_none_for_no_cell():
     assert bits[1, 0].tolist() == [1, 0] + [0] * 126
     assert not bits[:, 5].any()
     assert detector_cuda.PATTERNS_AT_ONCE % (32 * WORDS) == 0
+
+
+def test_tables_need_the_memory_they_say():
+    rng = np.random.default_rng(0)
+    patterns, cells = rng.permutation(30_000)[:20_480].reshape(4096, 5), 30_000
+    tracemalloc.start()
+    made = tables(patterns, cells)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert made.nbytes == 512 * (cells + 1)
+    assert peak < 660 * (cells + 1) + 100_000
+    group, place = divmod(4000, 128)
+    assert made[group, patterns[4000], place // 32].tolist() == [1 << place % 32] * 5

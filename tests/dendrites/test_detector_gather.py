@@ -40,6 +40,30 @@ def test_all_shapes_of_the_table_find_the_same(words, synapses):
     np.testing.assert_array_equal(pairs[1:], counts[1:])
 
 
+@pytest.mark.parametrize(("words", "group"), [(1, 1), (1, 32), (8, 32), (8, 1), (2, 8)])
+def test_more_matches_than_there_is_room_for_come_in_pieces(words, group):
+    rng = np.random.default_rng(words * group)
+    cells, synapses, threshold = 300, 12, 2
+    lists = rng.random((6003, cells)).argsort(axis=1)[:, :synapses].astype(np.uint16)
+    patterns = rng.random((min(64 * words * group, 700), cells)).argsort(axis=1)[:, :60]
+    patterns = patterns.astype(np.uint16)
+    there, active = (np.zeros((len(rows), cells), np.float32) for rows in (lists, patterns))
+    np.put_along_axis(there, lists.astype(int), 1, 1)
+    np.put_along_axis(active, patterns.astype(int), 1, 1)
+    wanted = np.argwhere(active @ there.T >= threshold)
+    tiles = detector_gather.tiled(lists, cells)
+    table = detector_gather.table(patterns, 0, words, group, cells)
+    everything = (0, tiles.cells.shape[0])
+    pieces = list(detector_gather.matches(tiles, everything, table, synapses, threshold))
+    found = np.array([np.concatenate(column) for column in list(zip(*pieces, strict=True))[:2]]).T
+    room = detector_gather.TILE * detector_gather.LANES * detector_gather.MOST
+    assert len(wanted) > room
+    assert 1 < len(pieces) < len(wanted) / (room / 2)
+    np.testing.assert_array_equal(found[np.lexsort(found.T[::-1])], wanted)
+    if group > 1:
+        assert sum(again for _, _, again in pieces) >= len(wanted) / group
+
+
 def test_alike_segments_make_wary_and_change_nothing():
     rng = np.random.default_rng(3)
     # All segments and patterns are drawn from 60 of 5000 cells, which no plan foresees.

@@ -3,6 +3,7 @@
 import json
 import time
 
+import kills
 import psutil
 import pytest
 import toy
@@ -32,11 +33,6 @@ def files(folder, x):
     return sorted(p.name for p in (folder / "study").glob(f"own/own/x-{x}-*/*"))
 
 
-def kernels(process):
-    found = psutil.Process(process.pid).children(recursive=True)
-    return [p for p in found if "ipykernel_launcher" in " ".join(p.cmdline())]
-
-
 def test_each_run_has_its_page_or_its_reason(own):
     process = sweep(own, "--x", "1,7,8,100", "--jobs", "2", "--timeout", "40")
     told, errors = process.communicate(timeout=300)
@@ -50,7 +46,7 @@ def test_each_run_has_its_page_or_its_reason(own):
     }
     assert files(own, 1) == ["notebook.ipynb", "page.html", "record.json"]
     assert files(own, 7) == files(own, 8) == ["notebook.ipynb", "record.json"]
-    assert files(own, 100) == ["record.json"]
+    assert files(own, 100) == ["partial.ipynb", "record.json"]
     (page,) = (own / "study").glob("own/own/x-1-*/page.html")
     before = page.stat().st_mtime_ns
     told, errors = sweep(own, "--x", "1").communicate(timeout=300)
@@ -65,9 +61,9 @@ def test_each_run_has_its_page_or_its_reason(own):
 def test_a_kill_leaves_no_kernel_and_no_half_page(own, victim):
     process = sweep(own, "--x", "100,1")
     until = time.monotonic() + 120
-    while not kernels(process) and time.monotonic() < until:
+    while not kills.kernels(process) and time.monotonic() < until:
         time.sleep(0.05)
-    (kernel,) = kernels(process)
+    (kernel,) = kills.kernels(process)
     # The kernel looks for its parent's end from the moment when it has started.
     (record,) = (own / "study").glob("own/own/x-100-*/record.json")
     worker = psutil.Process(json.loads(record.read_text())["process"])
@@ -79,7 +75,7 @@ def test_a_kill_leaves_no_kernel_and_no_half_page(own, victim):
     if victim == "worker":
         assert told == "0 kept, 1 done, 1 killed: study\n", errors
         assert found[100] == ("killed", "its process was ended by SIGKILL")
-        assert files(own, 100) == ["record.json"]
+        assert files(own, 100) == ["partial.ipynb", "record.json"]
     else:
         assert found == {100: ("killed", "its process is gone"), 1: ("queued", None)}
     assert "page.html" not in files(own, 100)

@@ -98,6 +98,14 @@ def test_formulas_become_mathml():
     assert "<script" not in markdown("$\\text{<script>alert(1)</script>}$")
 
 
+@pytest.mark.parametrize("environment", ["aligned", "gathered"])
+def test_lines_of_a_formula_stand_below_each_other(environment):
+    body = rf"\begin{{{environment}}}a&=b\\c&=d\end{{{environment}}}"
+    made = BeautifulSoup(markdown(f"$${body}$$"), "html.parser")
+    assert len(made.select("mtr")) == 2
+    assert "&" not in made.text
+
+
 def test_a_formula_beyond_the_converter_shows_its_source(monkeypatch):
     from workbench.runs import prose
 
@@ -250,12 +258,13 @@ def test_an_executed_notebook_is_left_as_it_was():
 
 
 def test_warm_fills_the_caches():
-    from workbench.runs.page import _plotly, _shell, _style
+    from workbench.runs.page import _shell, _style
+    from workbench.runs.plotly_library import _text
 
-    for cache in (_plotly, _shell, _style):
+    for cache in (_text, _shell, _style):
         cache.cache_clear()
     warm()
-    assert [cache.cache_info().currsize for cache in (_plotly, _shell, _style)] == [1, 1, 1]
+    assert [cache.cache_info().currsize for cache in (_text, _shell, _style)] == [1, 1, 1]
 
 
 def test_values_to_keep_are_a_link_that_holds_them():

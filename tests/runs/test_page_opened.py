@@ -11,7 +11,9 @@ from browser import chromium
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from opened import opened
 from pages import ATTACKS, EVIL, PNG, record, shown
+from playwright.sync_api import expect
 
+from widgets import figure as house
 from workbench.runs.page import page
 
 pytestmark = pytest.mark.browser
@@ -33,9 +35,13 @@ def figure(made):
 def sliding():
     """A figure with a slider over frames, and values packed as NumPy's are."""
     x = np.linspace(0, 1, 50)
-    frames = [go.Frame(name=str(k), data=[go.Scatter(x=x, y=x**k)]) for k in range(4)]
+    told = [{"meta": {"alt": f"x to the power of {k}"}} for k in range(4)]
+    frames = [
+        go.Frame(name=str(k), data=[go.Scatter(x=x, y=x**k)], layout=told[k]) for k in range(4)
+    ]
     steps = [{"label": str(k), "method": "animate", "args": [[str(k)], NOW]} for k in range(4)]
-    layout = {"sliders": [{"steps": steps}], "meta": {"alt": "A power of x"}, "width": 2000}
+    slider = {"steps": steps, "currentvalue": {"prefix": "power "}}
+    layout = {"sliders": [slider], "meta": {"alt": "A power of x"}, "width": 2000}
     return go.Figure([go.Scatter(x=x, y=x, line={"color": INK})], layout, frames)
 
 
@@ -75,6 +81,11 @@ def clean_of_trouble(seen):
     assert (seen.left, seen.errors, seen.dialogs) == ([], [], [])
 
 
+SHOWN = "document.querySelector('.js-plotly-plot')._fullData[0]"
+DRAWN = """() => [...document.querySelectorAll(".plot")]
+    .every(plot => plot.querySelector(".main-svg"))"""
+
+
 def data(seen, number=0):
     read = "n => Array.from(document.querySelectorAll('.js-plotly-plot')[n]._fullData[0].y)"
     return seen.page.evaluate(read, number)
@@ -82,6 +93,7 @@ def data(seen, number=0):
 
 def test_figures_are_drawn_and_nothing_leaves(reading):
     plots = reading.page.locator(".js-plotly-plot")
+    reading.page.wait_for_function(DRAWN)
     assert plots.count() == 3
     for plot in plots.all():
         box = plot.locator(".main-svg").first.bounding_box()
@@ -94,20 +106,49 @@ def test_figures_are_drawn_and_nothing_leaves(reading):
     clean_of_trouble(reading)
 
 
-def test_a_slider_moves_without_a_kernel(reading):
-    reading.page.locator(".slider-container").scroll_into_view_if_needed()
-    grip = reading.page.locator(".slider-grip-rect").bounding_box()
-    rail = reading.page.locator(".slider-rail-touch-rect").bounding_box()
-    reading.page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
-    reading.page.mouse.down()
-    reading.page.mouse.move(rail["x"] + rail["width"] - 5, rail["y"] + 5, steps=8)
-    reading.page.mouse.up()
+def test_a_slider_moves_by_keys_without_a_kernel(reading):
+    x = np.linspace(0, 1, 50)
+    slider = reading.page.get_by_role("slider", name="power")
+    slider.focus()
+    for key, power in (("End", 3), ("ArrowLeft", 2), ("Home", 0), ("ArrowRight", 1)):
+        reading.page.keyboard.press(key)
+        reading.page.wait_for_function(
+            f"y => Math.abs({SHOWN}.y[25] - y) < 1e-9", arg=float(x[25] ** power)
+        )
+        assert slider.get_attribute("aria-valuetext") == str(power)
+        told = f"x to the power of {power}"
+        assert reading.page.locator(".plot").first.get_attribute("aria-label") == told
+        assert reading.page.locator("figcaption").first.inner_text() == told
+    clean_of_trouble(reading)
+
+
+def test_a_slider_moves_by_the_mouse(reading):
+    slider = reading.page.get_by_role("slider", name="power")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    reading.page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
     x = np.linspace(0, 1, 50)
     reading.page.wait_for_function(
-        "y => Math.abs(document.querySelector('.js-plotly-plot')._fullData[0].y[25] - y) < 1e-9",
-        arg=float(x[25] ** 3),
+        f"y => Math.abs({SHOWN}.y[25] - y) < 1e-9", arg=float(x[25] ** 3)
     )
-    clean_of_trouble(reading)
+    assert slider.get_attribute("aria-valuetext") == "3"
+    # Plotly's own slider would be a second one, and one that no key moves.
+    assert reading.page.locator(".slider-container").count() == 0
+
+
+def test_a_slider_keeps_its_place_when_night_falls(browser, story):
+    with opened(browser, story) as seen:
+        slider = seen.page.get_by_role("slider", name="power")
+        slider.focus()
+        seen.page.keyboard.press("End")
+        seen.page.wait_for_function("() => " + FRAME)
+        seen.page.emulate_media(color_scheme="dark")
+        seen.page.wait_for_function(f"() => {FRAME} && {SHOWN}.line.color === '#f0f0f0'")
+        assert slider.get_attribute("aria-valuetext") == "3"
+        clean_of_trouble(seen)
+
+
+FRAME = f"Math.abs({SHOWN}.y[25] - {float(np.linspace(0, 1, 50)[25] ** 3)}) < 1e-9"
 
 
 def test_formulas_are_reading(reading):
@@ -161,10 +202,58 @@ def test_figures_follow_light_and_dark_and_print_as_by_day(browser, story):
         clean_of_trouble(seen)
 
 
+def test_a_band_of_a_truth_is_seen_at_night(browser, tmp_path):
+    fig = house.figure("x", "y", alt="A law.")
+    house.curve(fig, [1, 2], [1, 2], "law", band=([0, 1], [2, 3]), truth=True)
+    house.level(fig, 1.5, "a bound")
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    colours = "(p => [p._fullData[0].fillcolor, p._fullLayout.shapes[0].line.color])"
+    read = f"() => {colours}(document.querySelector('.js-plotly-plot'))"
+    with opened(browser, path, width=390, color_scheme="dark") as seen:
+        assert seen.page.evaluate(read) == ["rgba(240,240,240,0.18)", "#a3adb5"]
+        seen.page.emulate_media(color_scheme="light")
+        seen.page.wait_for_function(f"() => ({read})()[0] === 'rgba(26,26,26,0.18)'")
+
+
+LONG_TITLE = "12. encoder.layer.11.attention.output.dense.weight: 384 × 1536"
+
+
+def test_a_long_title_is_whole_on_a_phone_and_follows_the_slider(browser, tmp_path):
+    fig = house.figure("place", "value", alt="A title.", title=LONG_TITLE)
+    house.curve(fig, [1, 2], [1, 2], "trained")
+    titles = [LONG_TITLE, "short"]
+    frames = [go.Frame(name=t[0], data=[{}], layout={"title": {"text": t}}) for t in titles]
+    steps = [{"label": t[0], "method": "animate", "args": [[t[0]], NOW]} for t in titles]
+    fig.update(frames=frames, layout={"sliders": [{"steps": steps}]})
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    with opened(browser, path, width=390) as seen:
+        title = seen.page.locator("figure .titled")
+        assert title.inner_text() == LONG_TITLE
+        box, plot = title.bounding_box(), seen.page.locator(".plot").bounding_box()
+        assert box["y"] + box["height"] <= plot["y"] + 1
+        assert seen.page.evaluate("document.scrollingElement.scrollWidth") <= 390
+        assert seen.page.locator(".gtitle").count() == 0
+        seen.page.get_by_role("slider").press("End")
+        expect(title).to_have_text("short")
+        clean_of_trouble(seen)
+
+
+def test_a_title_with_raised_letters_stays_plotly_s(browser, tmp_path):
+    fig = house.figure(alt="A title.", title="10<sup>3</sup>")
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    with opened(browser, path) as seen:
+        assert seen.page.locator(".gtitle").text_content().replace("\u200b", "") == "103"
+        assert seen.page.locator(".titled").count() == 0
+
+
 def test_nothing_is_wider_than_the_screen(browser, story):
     with opened(browser, story, width=390) as seen:
         for width in (390, 320, 800):
             seen.page.set_viewport_size({"width": width, "height": 900})
+            seen.page.wait_for_function(DRAWN)
             seen.page.wait_for_function(
                 "width => [...document.querySelectorAll('.main-svg')]"
                 ".every(plot => plot.getBoundingClientRect().width <= width)",

@@ -1,47 +1,15 @@
 """Function runs of a study: each ends in a clear state, and what is done is not done again."""
 
-import contextlib
 import json
-import os
-import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import psutil
+import kills
 import pytest
-import toy
 
-from workbench.runs import sweep
-from workbench.runs.atomic import PARTIAL, owned
-from workbench.runs.records import read_points, read_record
-
-TRIAL = Path(__file__).with_name("trial.py")
-
-
-@pytest.fixture
-def trial(monkeypatch):
-    """The experiment `trials/trial` in this process; what it puts in place is put back."""
-    import workbench.experiments
-    from workbench.runs import find
-
-    monkeypatch.syspath_prepend(str(TRIAL.parent))
-    monkeypatch.setattr(find, "EXPERIMENTS", find.EXPERIMENTS)
-    monkeypatch.setattr(sweep, "call", sweep.call)
-    monkeypatch.setattr(workbench.experiments, "__path__", workbench.experiments.__path__)
-    monkeypatch.setenv("TRIAL_FOLDER", "")
-    # Spawned workers find it by the path that they are given.
-    monkeypatch.setenv("PYTHONPATH", f"{TRIAL.parent}{os.pathsep}{toy.ROOT}")
-    names = ["workbench.experiments.trials", "workbench.experiments.trials.trial"]
-    for name in names:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    import trial
-
-    yield trial
-    for name in names:
-        sys.modules.pop(name, None)
+from workbench.runs import study_run, sweep
+from workbench.runs.atomic import owned
+from workbench.runs.records import read_points
 
 
 def calls(folder):
@@ -150,118 +118,27 @@ def test_a_plan_writes_nothing(tmp_path, trial):
 
 
 def test_a_full_disk_fails_the_run_and_not_the_study(tmp_path, trial, monkeypatch):
-    real = sweep.write_text
+    real = study_run.write_text
 
     def full(path, text, **how):
         if '"x": 2,' in text:
             raise OSError(28, "No space left on device")
         real(path, text, **how)
 
-    monkeypatch.setattr(sweep, "write_text", full)
+    monkeypatch.setattr(study_run, "write_text", full)
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
     assert records(tmp_path)[3]["state"] == "done"
 
 
-def begun(folder, count, slots, milliseconds):
-    """A sweep in a process of its own."""
-    words = [sys.executable, str(TRIAL), str(folder), *map(str, (count, slots, milliseconds))]
-    path = f"{TRIAL.parent}{os.pathsep}{toy.ROOT}"
-    return subprocess.Popen(
-        words, env=toy.environment(PYTHONPATH=path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def family(process):
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(process.pid).children(recursive=True)
-    return []
-
-
-def gone(processes):
-    """Whether all of them leave within some seconds."""
-    return not psutil.wait_procs(processes, timeout=20)[1]
-
-
-def wait_for_calls(folder, count, process):
-    """Waits until so many calls began."""
-    while len(calls(folder)) < count and process.poll() is None:
-        time.sleep(0.002)
-
-
-def check_whole(folder, count):
-    """Nothing under the folder is half of something, and no record says what is not so."""
-    for path in (folder / "study").rglob("record.json"):
-        record = json.loads(path.read_text())
-        if record["state"] == "done":
-            assert record["summary"] == {"double": 2 * record["knobs"]["x"]}
-        # Nobody runs any more, so a record that says so is read as killed.
-        assert read_record(path)["state"] in ("done", "killed")
-
-
-def test_the_whole_sweep_is_killed_again_and_again(tmp_path):
-    """After every kill no process is left; at the end each point is done, and each just once."""
-    count, kills = 120, 16
-    rng = random.Random(5)
-    for round in range(kills):
-        process = begun(tmp_path, count, slots=1 + round % 2, milliseconds=2)
-        wait_for_calls(tmp_path, len(calls(tmp_path)) + rng.randint(1, 8), process)
-        time.sleep(rng.random() * 0.01)
-        children = family(process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert gone(children)
-        check_whole(tmp_path, count)
-    done = {x for x, r in records(tmp_path).items() if r["state"] == "done"}
-    before = calls(tmp_path)
-    process = begun(tmp_path, count, slots=2, milliseconds=2)
-    told, errors = process.communicate(timeout=120)
-    assert told.decode().strip() == str({"kept": len(done), "done": count - len(done)}), errors
-    assert {r["state"] for r in records(tmp_path).values()} == {"done"}
-    assert len(records(tmp_path)) == count
-    # The last sweep called what was not done, once, and nothing else.
-    assert sorted(calls(tmp_path)[len(before) :]) == sorted(set(range(count)) - done)
-    # A kill loses no more than the calls that were under way: two at most.
-    assert len(calls(tmp_path)) <= count + 2 * kills
-    assert not list(tmp_path.rglob(f"{PARTIAL}*"))
-
-
-def test_workers_are_killed_again_and_again(tmp_path):
-    """A worker's death costs its own point, which says so, and is done by the next sweep."""
-    count = 150
-    rng = random.Random(6)
-    process = begun(tmp_path, count, slots=2, milliseconds=20)
-    killed = 0
-    while process.poll() is None and killed < 12:
-        wait_for_calls(tmp_path, len(calls(tmp_path)) + rng.randint(1, 6), process)
-        time.sleep(rng.random() * 0.02)
-        workers = [p for p in family(process) if "spawn_main" in " ".join(p.cmdline())]
-        if workers:
-            rng.choice(workers).kill()
-            killed += 1
-    children = family(process)
-    told, errors = process.communicate(timeout=180)
-    assert gone(children)
-    states = [r["state"] for r in records(tmp_path).values()]
-    assert set(states) == {"done", "killed"}, errors
-    assert 1 <= states.count("killed") <= killed
-    assert len(states) == count
-    for record in records(tmp_path).values():
-        if record["state"] == "killed":
-            assert record["error"] == "its process was ended by SIGKILL"
-    process = begun(tmp_path, count, slots=2, milliseconds=20)
-    process.communicate(timeout=180)
-    assert {r["state"] for r in records(tmp_path).values()} == {"done"}
-    assert len(calls(tmp_path)) <= count + killed
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_sweep_that_is_asked_to_stop_leaves_a_clear_state(tmp_path, number):
-    process = begun(tmp_path, 50, slots=2, milliseconds=300)
-    wait_for_calls(tmp_path, 4, process)
-    children = family(process)
+    process = kills.begun(tmp_path, 50, slots=2, milliseconds=300)
+    while len(calls(tmp_path)) < 4 and process.poll() is None:
+        time.sleep(0.01)
+    children = kills.family(process)
     process.send_signal(number)
     told, errors = process.communicate(timeout=60)
-    assert gone(children)
+    assert kills.orphans(children) == 0
     states = [r["state"] for r in read_points(tmp_path / "study")]
     assert set(states) == {"done", "killed", "queued"}, errors
     assert states.count("killed") <= 2

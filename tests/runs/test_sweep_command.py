@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench import cli
-from workbench.runs import sweep, sweep_command
+from workbench.runs import executor, sweep_command
 
 NAME = "scaling/isoflop"
 
@@ -31,7 +31,7 @@ def answered(monkeypatch):
         found = {"state": state, "error": "unlucky", "summary": {"bias": task[1]["alpha"] / 10}}
         return {**found, "claims": [], "timings": timings}
 
-    monkeypatch.setattr(sweep, "call", answer)
+    monkeypatch.setattr(executor, "call", answer)
     return tasks
 
 

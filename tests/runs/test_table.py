@@ -189,13 +189,15 @@ def test_a_broken_record_is_none(tmp_path, text):
 def test_a_running_record_of_a_dead_process_was_killed(tmp_path):
     import os
 
-    import psutil
+    from workbench.runs.record import _process_start
 
-    alive = {"process": os.getpid(), "process_start": psutil.Process().create_time()}
+    alive = {"process": os.getpid(), "process_start": _process_start(os.getpid())}
     path = tmp_path / "record.json"
     for more, state in [
         (alive, "running"),
-        (alive | {"process_start": alive["process_start"] - 100}, "killed"),
+        (alive | {"process_start": alive["process_start"] + "1"}, "killed"),
+        (alive | {"process_start": _process_start(1)}, "killed"),
+        (alive | {"process_start": 12.5}, "killed"),
         ({"process": 2**22 + 5}, "killed"),
         ({"process": "1"}, "killed"),
         ({"process": -1}, "killed"),

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import workbench.experiments
-from workbench.runs import find, sweep
+from workbench.runs import executor, find, sweep
 from workbench.runs.function_run import call
 from workbench.runs.study import sweep as points
 
@@ -62,6 +62,13 @@ def run(params):
         time.sleep(1000)
     if params.way == "memory":
         bytearray(200_000_000)
+    if params.way == "eat":
+        held = []
+        while True:
+            held.append(b"x" * 10_000_000)
+            time.sleep(0.001)
+    if params.way == "shown":
+        return Result(int(os.environ.get("CUDA_VISIBLE_DEVICES", "-1")))
     if params.way == "nan":
         return Result(float("nan"))
     return Result(2 * params.x)
@@ -105,11 +112,13 @@ def jobs(folder, values):
     return sweep.study_jobs("trials/trial", made, function=True)
 
 
-def run(folder, values, **limits):
+def run(folder, values, watcher=None, **limits):
     """The counts of a study's run in this process, with its records in FOLDER/study."""
     os.environ["TRIAL_FOLDER"] = str(folder)
-    sweep.call = call_settled
-    return sweep.run_study(jobs(folder, values), Path(folder) / "study", sweep.Limits(**limits))
+    executor.call = call_settled
+    return sweep.run_study(
+        jobs(folder, values), Path(folder) / "study", executor.Limits(**limits), watcher
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from scipy.optimize import least_squares
 
 from workbench.scaling import fitting, laws, losses, solver, starts
 from workbench.scaling.fitting import fit
+from workbench.scaling.resampling import bootstrap
+from workbench.watch import Stopped, Watch, watched
 
 RECOVERED = [n for n in laws.NAMED if n not in ("bnsl2", "bnsl3", "post_training", "m4")]
 
@@ -213,3 +215,22 @@ def test_a_table_s_own_column_names_change_nothing(name):
     again = found.law.on(**{own[c]: c for c in law.columns})
     assert again.formula == law.formula
     assert again.expression == law.expression
+
+
+def test_watched_fits_come_in_parts_and_give_the_same_digits():
+    size = np.geomspace(1e2, 1e6, 12)
+    table = {"size": size, "loss": 3 * size**-0.3 * (1 + 0.02 * np.sin(np.arange(12)))}
+    fitted = fit("power", table)
+    before, part = bootstrap(fitted, 40, rng=0), solver.PART
+    watch = Watch()
+    try:
+        solver.PART = 7
+        with watched(watch):
+            again = bootstrap(fitted, 40, rng=0)
+        watch.stop()
+        with pytest.raises(Stopped), watched(watch):
+            bootstrap(fitted, 40, rng=0)
+    finally:
+        solver.PART = part
+    np.testing.assert_array_equal(before.draws, again.draws)
+    assert watch.share == 1

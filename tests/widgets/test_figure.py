@@ -179,6 +179,57 @@ def test_a_slider_runs_each_value_once():
     assert sorted(seen) == [0, 4]
 
 
+@pytest.mark.parametrize(("points", "kept"), [(100, 9), (12_000, 3), (400_000, 1)])
+def test_the_frames_of_a_slider_fit_into_a_page(points, kept):
+    x = np.arange(points)
+
+    def long(params, result):
+        fig = empty()
+        curve(fig, x, x + result / 3, "long")
+        return fig
+
+    fig = slide(long, lambda p: p.moved, Params(), moved=range(0, 18, 2))
+    names = [frame.name for frame in fig.frames]
+    assert len(names) == kept == len(fig.layout.sliders[0].steps)
+    assert "4" in names
+    assert fig.layout.sliders[0].active == names.index("4")
+    assert kept == 1 or sum(len(json.dumps(f)) for f in json.loads(fig.to_json())["frames"]) < 1e6
+    told = fig.layout.meta["alt"]
+    assert (f"{9 - kept} values are left out" in told) == (kept < 9)
+
+
+def test_many_values_are_not_listed_one_by_one():
+    told = slide(draw, run, Params(), moved=range(21)).layout.meta["alt"]
+    assert told.endswith("A slider sets moved to 21 values, 0 to 20.")
+
+
+def test_values_that_read_alike_are_told_in_full():
+    class Fine(Knobs):
+        rate: float = knob(0.5, "a rate", span=(0.0, 1.0))
+
+    fig = slide(lambda p, r: empty(), lambda p: None, Fine(), rate=[0.5, 0.5 + 1e-9])
+    assert [f.name for f in fig.frames] == ["0.5", "0.500000001"]
+
+
+def test_every_frame_has_a_text_alternative_of_its_own():
+    fig = slide(lambda p, r: figure(alt=f"{p.moved} moved."), run, Params(), moved=[0, 4])
+    told = [f.layout.meta["alt"] for f in fig.frames]
+    assert told == [
+        "0 moved. A slider sets moved to 0, 4.",
+        "4 moved. A slider sets moved to 0, 4.",
+    ]
+    assert fig.layout.meta["alt"] == told[1]
+
+
+def test_a_series_is_named_once_in_the_legend():
+    fig = empty()
+    marks(fig, X, Y, "fit")
+    curve(fig, X, Y, "fit")
+    curve(fig, X, Y, "fit", truth=True)
+    curve(fig, X, Y, "other")
+    assert [t.showlegend for t in fig.data] == [None, False, None, None]
+
+
 def test_the_axes_of_a_slider_cover_all_frames():
     fig = slide(draw, run, Params(), moved=[0, 20])
     low, high = fig.layout.yaxis.range

@@ -1,8 +1,11 @@
 """The panel where a researcher meets it: JupyterLab in headless Chromium."""
 
+import json
+
 import nbformat
 import pytest
-from browser import chromium, explore, lab
+import toy
+from browser import PLOT, SCREENSHOTS, Visit, chromium, explore, lab
 
 TOY = """
 import numpy as np
@@ -43,15 +46,50 @@ def draw(params, result):
 """
 
 
+BROKEN = (
+    TOY.replace("    rng = np.random", "    1 / (params.threshold - 9)\n    rng = np.random")
+    + """
+board = panel(Params, run, draw)
+"""
+)
+BATCH = """
+from pathlib import Path
+from widgets.figure import figure, curve
+from widgets.panel import panel
+from workbench.experiments.scaling import chinchilla
+
+def draw(params, result):
+    fig = figure("x", "y", alt="A line.")
+    curve(fig, [1, 2], [1, params.compute], "line")
+    return fig
+
+board = panel(chinchilla.Params, chinchilla.run, draw, chinchilla.Params(compute=1000.0))
+board.record.reports = Path("reports")
+board
+"""
+NOTEBOOKS = {
+    "toy": [TOY, "panel(Params, run, draw)"],
+    "broken": [BROKEN, "board"],
+    "batch": [BATCH],
+}
+
+
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
-    cells = [nbformat.v4.new_code_cell(TOY.strip(), id="toy")]
-    cells += [nbformat.v4.new_code_cell("panel(Params, run, draw)", id="panel")]
-    cells[-1].metadata["tags"] = ["panel"]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, folder / "toy.ipynb")
+    for name, sources in NOTEBOOKS.items():
+        cells = [
+            nbformat.v4.new_code_cell(source.strip(), id=f"cell-{place}")
+            for place, source in enumerate(sources)
+        ]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def room(folder, tmp_path_factory):
     with lab(folder, tmp_path_factory.mktemp("home")) as server, chromium() as browser:
         yield browser, server
 
@@ -64,3 +102,139 @@ def test_a_researcher_explores(room, width):
         browser, server, "toy.ipynb", shot=f"toy-{width}", bad="99999999", width=width
     )
     print(f"first figure {first:.2f} s, next {next_:.2f} s")
+
+
+@pytest.fixture
+def visit(room):
+    made = Visit(*room)
+    yield made
+    made.page.close()
+    assert (made.errors, made.left) == ([], [])
+
+
+def wait(page, holds):
+    page.wait_for_function(holds, timeout=60_000)
+
+
+@pytest.mark.browser
+def test_an_untouched_panel_shows_its_knobs_as_they_are(visit):
+    visit.open("toy.ipynb")
+    board = visit.page.locator(".workbench-panel")
+    visit.page.wait_for_timeout(500)
+    # The browser's own rounding of the slider's place must not turn the knob.
+    assert board.get_by_label("rate", exact=True).input_value() == "0.02"
+    assert "--rate" not in board.locator("code").first.inner_text()
+    assert board.locator(PLOT).count() == 0
+
+
+@pytest.mark.browser
+def test_zoom_and_legend_stay_while_knobs_turn_and_a_pin_stands_beside(visit):
+    visit.open("toy.ipynb")
+    page, board = visit.page, visit.page.locator(".workbench-panel")
+    board.get_by_role("button", name="Run", exact=True).click()
+    place = board.locator(".workbench-plot")
+    place.locator(".main-svg").first.wait_for()
+    zoom = "p => window.Plotly.relayout(p, {'xaxis.range': [2, 9]})"
+    place.evaluate(zoom)
+    place.locator(".legendtoggle").nth(1).click()
+    page.wait_for_timeout(600)
+    board.get_by_role("button", name="Pin", exact=True).click()
+    box = board.get_by_label("active", exact=True)
+    box.fill("80")
+    box.press("Enter")
+    wait(
+        page,
+        """() => document.querySelector('.workbench-plot')._fullData
+        .some(t => t.name.includes('pinned: active 40'))""",
+    )
+    shown = place.evaluate("""p => ({
+        range: p._fullLayout.xaxis.range,
+        visible: p._fullData.map(t => [t.name, t.visible, t.line?.dash])})""")
+    assert shown["range"] == [2, 9]
+    named = {name: visible for name, visible, _ in shown["visible"]}
+    assert named["measured"] == "legendonly"
+    assert named["law"] is True
+    dashes = {name: dash for name, _, dash in shown["visible"]}
+    assert dashes["law<br>(pinned: active 40)"] == "dash"
+    page.wait_for_timeout(300)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    board.screenshot(path=SCREENSHOTS / "toy-pinned.png")
+    board.get_by_role("button", name="Undo").click()
+    wait(page, "() => JSON.parse(document.querySelector('.workbench-plot').dataset.of)"
+               ".knobs.active === 40")  # fmt: skip
+    assert box.input_value() == "40"
+
+
+@pytest.mark.browser
+def test_every_control_is_reached_by_the_tab_key_and_has_a_name(visit):
+    visit.open("toy.ipynb")
+    page, board = visit.page, visit.page.locator(".workbench-panel")
+    board.get_by_label("cells", exact=True).focus()
+    seen = []
+    for _ in range(40):
+        name = page.evaluate("""() => {
+            const e = document.activeElement;
+            if (!e.closest('.workbench-panel')) return null;
+            const label = e.labels?.length ? e.labels[0].textContent : '';
+            return e.getAttribute('aria-label') || label || e.textContent || e.title || '?';
+        }""")
+        if name is None:
+            break
+        seen.append(name.strip())
+        page.keyboard.press("Tab")
+    wanted = ["cells", "cells slider", "active", "active slider", "threshold", "threshold slider",
+              "rate", "rate slider", "tagged", "method", "patterns_file", "seed", "backend", "Run",
+              "Copy the command as a run of its own", "Copy the command by papermill",
+              "Run as a batch"]  # fmt: skip
+    assert [name for name in wanted if name not in seen] == []
+    assert "?" not in seen
+
+
+@pytest.mark.browser
+def test_an_exception_in_the_experiment_is_seen_with_its_traceback(visit):
+    visit.open("broken.ipynb")
+    board = visit.page.locator(".workbench-panel")
+    box = board.get_by_label("threshold", exact=True)
+    box.fill("9")
+    box.press("Enter")
+    board.get_by_text("ZeroDivisionError: division by zero").first.wait_for()
+    assert "1 / (params.threshold - 9)" in board.locator("details pre").inner_text()
+    SCREENSHOTS.mkdir(exist_ok=True)
+    board.screenshot(path=SCREENSHOTS / "toy-raised.png")
+    box.fill("10")
+    box.press("Enter")
+    board.locator(f"{PLOT} .main-svg").first.wait_for()
+    assert board.get_by_text("ZeroDivisionError").count() == 0
+
+
+@pytest.mark.notebook
+def test_the_same_exception_fails_a_run_that_turns_the_knob(tmp_path):
+    sources = [*NOTEBOOKS["broken"], 'board.controls["threshold"].value = 9']
+    toy.notebook(tmp_path / "turned.ipynb", *map(str.strip, sources))
+    process = toy.command("run", "turned.ipynb", cwd=tmp_path)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "cell 'cell-2': ZeroDivisionError: division by zero" in said
+    [record] = tmp_path.glob("reports/own/turned/*/record.json")
+    held = json.loads(record.read_text())
+    assert held["state"] == "failed"
+    assert "1 / (params.threshold - 9)" in held["traceback"]
+
+
+@pytest.mark.browser
+def test_a_button_makes_a_run_of_its_own_and_links_its_page(visit, folder):
+    visit.open("batch.ipynb")
+    page, board = visit.page, visit.page.locator(".workbench-panel")
+    command = board.locator("code").first.inner_text()
+    assert command == "workbench run scaling/chinchilla --compute 1000.0"
+    board.get_by_role("button", name="Run as a batch").click()
+    link = board.get_by_role("link", name="Open its page")
+    link.wait_for(timeout=120_000)
+    [record] = folder.glob("reports/scaling/chinchilla/*/record.json")
+    held = json.loads(record.read_text())
+    assert (held["state"], held["knobs"]["compute"], held["command"]) == ("done", 1000.0, command)
+    with page.context.expect_page() as opened:
+        link.click()
+    opened.value.get_by_role("heading", level=1).first.wait_for()
+    assert "compute" in opened.value.locator("table.knobs .changed").first.inner_text()
+    board.screenshot(path=SCREENSHOTS / "batch.png")

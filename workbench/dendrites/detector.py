@@ -67,8 +67,8 @@ class Detector:
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
                 host's processor by whichever of "gather", "index" and "pairs" is expected to be
                 the fastest; these can be asked for as well. "cuda" is the gather for CuPy arrays,
-                which has been compiled but not yet run. "auto" is "numba" for NumPy arrays and
-                "plain" for others. All give the same answers.
+                which has been compiled and emulated but not yet run on a GPU. "auto" is "numba"
+                for NumPy arrays and "plain" for others. All give the same answers.
             padding: a value outside [0, cells) that fills up the rows of shorter segments and
                 patterns, or None where all are of full length.
             numbers: for each row the segment it belongs to, ascending. Rows of one segment are
@@ -274,20 +274,18 @@ class Detector:
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:
-        if not self._compiled:
-            return detector_rows.checked(name, rows, self._cells, self._padding)
-        from workbench.dendrites.detector_copied import copied
-
-        return detector_rows.checked(name, rows, self._cells, self._padding, copied)
+        return detector_rows.checked(name, rows, self._cells, self._padding, self._quick[0])
 
     def _in_order(self, pieces: Iterable[tuple], patterns: int) -> Matches:
-        if not self._compiled:
-            return Matches(*detector_pieces.in_order(pieces, patterns))
-        from workbench.dendrites.detector_by_pattern import by_pattern
+        return Matches(*detector_pieces.in_order(pieces, patterns, self._quick[1]))
 
-        return Matches(*detector_pieces.in_order(pieces, patterns, by_pattern))
-
-    @property
-    def _compiled(self) -> bool:
+    @cached_property
+    def _quick(self) -> tuple[Any, Any]:
+        """What copies rows, and what puts pieces in order; compiled where the method is."""
         # Numba takes longer to import than all primitives together.
-        return self._method not in ("plain", "cuda")
+        if self._method in ("plain", "cuda"):
+            return None, detector_pieces.by_pattern
+        from workbench.dendrites.detector_by_pattern import by_pattern
+        from workbench.dendrites.detector_copied import copied
+
+        return copied, by_pattern

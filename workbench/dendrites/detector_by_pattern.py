@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import no_type_check
 
 import numba
@@ -9,23 +10,41 @@ import numpy as np
 
 
 def by_pattern(
-    pattern: np.ndarray, segment: np.ndarray, patterns: int
+    pieces: Iterable[tuple[np.ndarray, np.ndarray]], patterns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both columns ordered by pattern, [0, patterns); equal ones stay as they are."""
+    """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
     # Made here: where Numba hands out a new array, an interrupt becomes another exception.
-    rows, segments = np.empty_like(pattern), np.empty_like(segment)
-    _by_pattern(pattern, segment, np.zeros(patterns + 1, np.int64), rows, segments)
+    starts, kept = np.zeros(patterns + 1, np.int64), []
+    for piece in pieces:
+        _count(piece[0], starts)
+        kept.append(piece)
+    size = starts.sum()
+    rows, segments = np.empty(size, np.int64), np.empty(size, np.int64)
+    _fill(starts, rows)
+    for pattern, segment in kept:
+        _place(pattern, segment, starts, segments)
     return rows, segments
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _by_pattern(pattern, segment, starts, rows, segments):
+def _count(pattern, starts):
     for row in pattern:
         starts[row + 1] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _fill(starts, rows):
+    """Makes counts into starts, and writes each pattern's number as often as it was counted."""
     for row in range(starts.shape[0] - 1):
         starts[row + 1] += starts[row]
+        rows[starts[row] : starts[row + 1]] = row
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _place(pattern, segment, starts, segments):
     for i in range(pattern.shape[0]):
-        place = starts[pattern[i]]
-        rows[place], segments[place] = pattern[i], segment[i]
+        segments[starts[pattern[i]]] = segment[i]
         starts[pattern[i]] += 1

@@ -24,13 +24,18 @@ def copied(values: np.ndarray, rows: np.ndarray, cells: int, most: int) -> bool:
 @no_type_check
 def _copied(values, rows, most, seen):
     for row in range(values.shape[0]):
+        mark, bad = np.uint32(row + 1), 0
         for place in range(values.shape[1]):
-            value = np.int64(values[row, place])
-            if value < 0 or value > most:
-                return False
-            if value < seen.shape[0]:
-                if seen[value] == row + 1:
-                    return False
-                seen[value] = row + 1
+            value = np.uint64(values[row, place])  # negative ones become the largest
+            bad |= value > np.uint64(most)
             rows[row, place] = value
+        if bad:
+            return False
+        for place in range(values.shape[1]):
+            value = np.uint64(values[row, place])
+            if value < np.uint64(seen.shape[0]):
+                bad |= seen[value] == mark
+                seen[value] = mark
+        if bad:
+            return False
     return True

@@ -36,14 +36,17 @@ __device__ void append(const Word *hits, unsigned first_pattern, long long segme
       }
 }
 
+// Segments `first` to `first` + `segments` - 1 of `stride`. The grid is one block or more wide, and
+// as high as there are tables.
 extern "C" __global__ void __launch_bounds__(256)
-    gather(const Word *tables, long long rows, const CELL *lists, long long segments, int synapses,
-           unsigned bound, unsigned long long *size, unsigned long long capacity,
-           unsigned *pattern, unsigned *matched) {
-  extern __shared__ __align__(16) Word shared[];
-  const Word *table = tables + blockIdx.y * rows * WORDS;
+    gather(const Row<WORDS> *tables, long long rows, const CELL *lists, long long stride,
+           long long first, long long segments, int synapses, unsigned bound,
+           unsigned long long *size, unsigned long long capacity, unsigned *pattern,
+           unsigned *matched) {
+  extern __shared__ Row<WORDS> shared[];
+  const Row<WORDS> *table = tables + blockIdx.y * rows;
   if (SHARED) {
-    for (long long i = threadIdx.x; i < rows * WORDS; i += blockDim.x) shared[i] = table[i];
+    for (long long i = threadIdx.x; i < rows; i += blockDim.x) shared[i] = table[i];
     __syncthreads();
     table = shared;
   }
@@ -53,9 +56,9 @@ extern "C" __global__ void __launch_bounds__(256)
     Sums<PLANES> sums[WORDS];
     Word hits[WORDS] = {};
     if (s < segments) {
-      overlaps<PLANES, WORDS>(table, lists + s, segments, synapses, sums);
+      overlaps<PLANES, WORDS>(table, lists + first + s, stride, synapses, sums);
       for (int w = 0; w < WORDS; ++w) hits[w] = sums[w].reached(bound);
     }
-    append(hits, blockIdx.y * 32u * WORDS, s, size, capacity, pattern, matched);
+    append(hits, blockIdx.y * 32u * WORDS, first + s, size, capacity, pattern, matched);
   }
 }

@@ -15,6 +15,12 @@ typedef unsigned int Cell32;
 EVERYWHERE Word odd(Word x, Word y, Word z) { return x ^ y ^ z; }
 EVERYWHERE Word majority(Word x, Word y, Word z) { return (x & y) | (z & (x | y)); }
 
+// A cell's bits of 32 * Words patterns. Aligned, so that it is read by one load, from wherever.
+template <int Words>
+struct alignas(4 * Words) Row {
+  Word word[Words];
+};
+
 // Plane k holds bit k of 32 sums.
 template <int Planes>
 struct Sums {
@@ -60,22 +66,24 @@ struct Sums {
 };
 
 // Adds the rows of one segment's synapses to Words sums at once. `lists` holds synapse j of the
-// segment at lists[j * stride]; `table` has a row of Words words for each cell. Synapses beyond a
-// multiple of four count once each.
+// segment at lists[j * stride]; `table` has a row for each cell. Synapses beyond a multiple of four
+// count once each.
 template <int Planes, int Words, typename Cell>
-EVERYWHERE void overlaps(const Word *table, const Cell *lists, long long stride, int synapses,
+EVERYWHERE void overlaps(const Row<Words> *table, const Cell *lists, long long stride, int synapses,
                          Sums<Planes> *sums) {
   for (int w = 0; w < Words; ++w) sums[w].clear();
   int j = 0;
   for (; j + 4 <= synapses; j += 4) {
-    const Word *row[4];
-    for (int i = 0; i < 4; ++i) row[i] = table + (long long)lists[(j + i) * stride] * Words;
+    Row<Words> row[4];
 #pragma unroll
-    for (int w = 0; w < Words; ++w) sums[w].add(row[0][w], row[1][w], row[2][w], row[3][w]);
+    for (int i = 0; i < 4; ++i) row[i] = table[lists[(j + i) * stride]];
+#pragma unroll
+    for (int w = 0; w < Words; ++w)
+      sums[w].add(row[0].word[w], row[1].word[w], row[2].word[w], row[3].word[w]);
   }
   for (; j < synapses; ++j) {
-    const Word *row = table + (long long)lists[j * stride] * Words;
+    const Row<Words> row = table[lists[j * stride]];
 #pragma unroll
-    for (int w = 0; w < Words; ++w) sums[w].carry(row[w], 0);
+    for (int w = 0; w < Words; ++w) sums[w].carry(row.word[w], 0);
   }
 }

@@ -24,11 +24,12 @@ import numba
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from workbench.dendrites.detector_lanes import CHUNK, MADE_OF, TILE, WORDS, fetch, reached, tallied
+from workbench.dendrites.detector_lanes import CHUNK, MADE_OF, TILE, WORDS, reached, tallied
 from workbench.dendrites.detector_spare import Spare
 
-LANES_AT_ONCE = 1 << 16
-AHEAD, LINE = 8, 32  # cells of two bytes
+LANES = 64 * WORDS
+# Patterns of a lane.
+MOST = 32
 HIGH = np.uint64(0x8080808080808080)
 SPREAD = np.array([sum((b >> p & 1) << 8 * p for p in range(8)) for b in range(256)], np.uint64)
 
@@ -47,7 +48,8 @@ def aligned(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     """Zeros that start at a cache line, so that a vector never lies across two."""
     size = prod(shape) * np.dtype(kind).itemsize
     raw = np.zeros(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
+    # The quick way to an address; `ctypes` makes objects first.
+    start = -raw.__array_interface__["data"][0] % 64
     return raw[start : start + size].view(kind).reshape(shape)
 
 
@@ -97,42 +99,22 @@ def matches(
     words = made.rows.shape[1]
     kernel = _reaching(words, tested % CHUNK, tested.bit_length(), MADE_OF)
     bound = threshold - max(0, tiles.synapses - tested)
+    group = 0 if made.group == 1 and bound == threshold else made.group
     start = span[0]
     while start < span[1]:
-        with _SPARE.one() as (out, lane, segment, *found):
-            start, size = kernel(
+        with _SPARE.one() as (out, lane, segment, counts, pattern, matched):
+            start, size, again = kernel(
                 made.rows, tiles.cells, start, span[1], tiles.segments, tested // CHUNK, bound, out,
-                lane, segment,
+                lane, segment, made.fine, group, threshold, made.first, counts, pattern, matched,
             )  # fmt: skip
-            if made.group == 1 and bound == threshold:
-                pieces = [(lane[:size] + made.first, segment[:size].copy(), 0)]
-            else:
-                pieces = _confirmed(tiles, made, threshold, lane[:size], segment[:size], *found)
-            yield from pieces
-
-
-def _confirmed(
-    tiles: Tiles,
-    made: Table,
-    threshold: int,
-    lane: np.ndarray,
-    segment: np.ndarray,
-    pattern: np.ndarray,
-    matched: np.ndarray,
-) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    done = 0
-    while done < lane.shape[0]:
-        start = done
-        done, size = _confirm(
-            made.fine, tiles.cells, lane, segment, start, made.group, threshold, pattern, matched
-        )
-        yield pattern[:size] + made.first, matched[:size].copy(), done - start
+            piece = pattern[:size].copy(), matched[:size].copy(), again
+        yield piece
 
 
 def _work() -> tuple[np.ndarray, ...]:
-    """A tile's result, and room for lanes and for matches."""
-    room = (np.empty(LANES_AT_ONCE, np.int64) for _ in range(4))
-    return aligned((TILE, WORDS), np.uint64), *room
+    """A tile's result, and room for its lanes, for eight overlaps, and for matches."""
+    sizes = TILE * LANES, TILE * LANES, 8, TILE * LANES * MOST, TILE * LANES * MOST
+    return aligned((TILE, WORDS), np.uint64), *(np.empty(size, np.int64) for size in sizes)
 
 
 _SPARE = Spare(_work)
@@ -206,43 +188,42 @@ def _overlaps(fine, byte, tiles, row, counts):
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _confirm(fine, tiles, lane, segment, start, group, threshold, pattern, matched):
-    """Lists the matches among the patterns of lanes `start` and later.
-
-    It stops before a lane whose patterns might not find room, and returns the next lane and how
-    many matches there are.
-    """
-    found, counts, near = 0, np.zeros(8, np.int64), tiles.reshape(-1)
-    size = tiles.shape[1] * TILE
+def _confirmed(
+    fine, tiles, lane, segment, lanes, group, threshold, first, counts, pattern, matched, found
+):  # fmt: skip
+    """Appends the matches among the patterns of the lanes; returns how many there are now."""
     small = tiles.shape[1] < 128 and threshold <= 128
     short = np.uint64(max(0, 128 - threshold) * 0x0101010101010101)
-    for candidate in range(start, lane.shape[0]):
-        if found + group > pattern.shape[0]:
-            return candidate, found
-        ahead = (segment[min(candidate + AHEAD, lane.shape[0] - 1)] >> 3) * size
-        for line in range(0, size, LINE):
-            fetch(near, ahead + line)
+    for candidate in range(lanes):
         row, low = segment[candidate], lane[candidate] * group
-        for first in range(low & -8, low + group, 8):
-            # Eight counts in a word; adding what is missing sets the high bits of those that reach.
-            if small and not (_eight(fine, first >> 3, tiles, row, 0) + short) & HIGH:
+        for eight in range(low & -8, low + group, 8):
+            if small:
+                # Eight counts in a word; what is missing sets the high bits of those that reach.
+                left = (_eight(fine, eight >> 3, tiles, row, 0) + short) & HIGH
+                while left:
+                    p = eight + (trailing_zeros(left) >> 3)
+                    if low <= p < low + group:
+                        pattern[found], matched[found] = p + first, row
+                        found += 1
+                    left &= left - np.uint64(1)
                 continue
-            _overlaps(fine, first >> 3, tiles, row, counts)
-            for p in range(max(first, low), min(first + 8, low + group)):
+            _overlaps(fine, eight >> 3, tiles, row, counts)
+            for p in range(max(eight, low), min(eight + 8, low + group)):
                 if counts[p & 7] >= threshold:
-                    pattern[found], matched[found] = p, row
+                    pattern[found], matched[found] = p + first, row
                     found += 1
-    return lane.shape[0], found
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _listed(out, place, words, tile, lane, segment, found):
-    """Appends the lanes of one segment, and returns how many there are now."""
+def _listed(out, place, words, tile, lane, segment, found, first):
+    """Appends the lanes of one segment, numbered from `first`; returns how many there are now."""
     for word in range(words):
         left = out[place * words // WORDS, place * words % WORDS + word]
         while left:
-            lane[found], segment[found] = word * 64 + trailing_zeros(left), tile * TILE + place
+            lane[found] = first + word * 64 + trailing_zeros(left)
+            segment[found] = tile * TILE + place
             found += 1
             left &= left - np.uint64(1)
     return found
@@ -250,19 +231,24 @@ def _listed(out, place, words, tile, lane, segment, found):
 
 @cache
 def _reaching(words: int, rest: int, planes: int, made_of: int) -> Any:
-    """The kernel that lists the lanes whose sum over 32 · chunks + rest synapses reaches the bound.
+    """The kernel that lists what matches among lanes whose first sum reaches the bound.
 
-    It stops before a tile whose lanes might not find room, and returns the next tile and how many
-    there are.
+    The first sum is over 32 · chunks + rest synapses. Where `group` is 0, such lanes are the
+    matches; else each stands for so many patterns and is counted again, while its segment is in the
+    cache. It stops at a tile whose matches might not find room, and returns this tile, how many
+    matches there are, and how many lanes were counted again.
     """
 
     @numba.njit(cache=True, nogil=True)
     @no_type_check
-    def reaching(rows, tiles, start, stop, segments, chunks, bound, out, lane, segment):
-        found, _ = 0, made_of
+    def reaching(
+        rows, tiles, start, stop, segments, chunks, bound, out, lane, segment, fine, group,
+        threshold, first_pattern, counts, pattern, matched,
+    ):  # fmt: skip
+        found, again, _ = 0, 0, made_of
         for tile in range(start, stop):
-            if found + TILE * 64 * words > lane.shape[0]:
-                return tile, found
+            if found + TILE * 64 * words > pattern.shape[0]:
+                return tile, found, again
             # One branch a tile: a branch a vector costs more than the vector's sums.
             some = 0
             for first in range(0, TILE, WORDS // words):
@@ -270,11 +256,25 @@ def _reaching(words: int, rest: int, planes: int, made_of: int) -> Any:
                     rows, tiles, tile, first, chunks, bound, out, words, rest, planes
                 )
                 some |= np.int64(any_lane) << first
-            if some:
-                for place in range(min(TILE, segments - tile * TILE)):
-                    if some >> (place & -(WORDS // words)) & 1:
-                        found = _listed(out, place, words, tile, lane, segment, found)
-        return stop, found
+            if not some:
+                continue
+            lanes = 0
+            for place in range(min(TILE, segments - tile * TILE)):
+                if some >> (place & -(WORDS // words)) & 1:
+                    if group:
+                        lanes = _listed(out, place, words, tile, lane, segment, lanes, 0)
+                    else:
+                        found = _listed(
+                            out, place, words, tile, pattern, matched, found, first_pattern
+                        )
+            if found + lanes * group > pattern.shape[0]:
+                return tile, found, again
+            again += lanes
+            found = _confirmed(
+                fine, tiles, lane, segment, lanes, group, threshold, first_pattern, counts,
+                pattern, matched, found,
+            )  # fmt: skip
+        return stop, found, again
 
     return reaching
 

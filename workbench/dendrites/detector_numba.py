@@ -65,7 +65,7 @@ class NumbaSearch:
             work = {"gather": self._gather, "index": self._index, "pairs": self._pairs}
             threads = self._threads if plan.seconds > SHORT / 4 else 1
             for pattern, row in in_order(work[plan.method](some, threshold, plan), threads):
-                yield pattern + first, row
+                yield (pattern + first if first else pattern), row
 
     def overlap_histogram(self, patterns: np.ndarray) -> np.ndarray:
         """How many pairs have each overlap 0 … synapses."""
@@ -174,7 +174,7 @@ class NumbaSearch:
             again += lanes
             if again > 1000 + rows // 4:
                 self._wary = True
-            yield pattern, row + block.first
+            yield pattern, (row + block.first if block.first else row)
 
     def _spans(self, size: int, seconds: float = 0.0) -> Iterator[tuple[int, int]]:
         """Equal parts of the range, as many for each thread as its share of the time is worth."""
@@ -201,31 +201,37 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
         while True:
             while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
                 # The first is the caller's own, whom it would cost time to take it back.
-                waiting.append(_Ahead(task, pool.submit(_some, task) if waiting else Future()))
+                waiting.append(_Ahead(task, pool.submit(_some, task) if waiting else None))
             if not waiting:
                 return
             for ahead in waiting:
-                if waiting[0].future.done():
+                if waiting[0].is_done:
                     break
-                if ahead.future.cancel():
-                    ahead.future = Future()
-                    ahead.future.set_result(_some(ahead.task))
-            pieces, more = waiting[0].future.result()
+                if ahead.told is None and (ahead.future is None or ahead.future.cancel()):
+                    ahead.told = _some(ahead.task)
+            first = waiting.popleft()
+            pieces, more = first.told or first.future.result()
             yield from pieces
-            task = waiting.popleft().task
             if more:
-                waiting.appendleft(_Ahead(task, pool.submit(_some, task)))
+                waiting.appendleft(_Ahead(first.task, pool.submit(_some, first.task)))
     finally:
         for ahead in waiting:
-            ahead.future.cancel()
+            if ahead.future:
+                ahead.future.cancel()
 
 
 @dataclass(slots=True)
 class _Ahead:
-    """A task, and its next pieces, which may still be awaited."""
+    """A task, and its next pieces, which its future may still have to make."""
 
     task: Iterator
-    future: Future
+    future: Future | None
+    told: tuple[list, bool] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the pieces are there, or what went wrong is known."""
+        return self.told is not None or (self.future is not None and self.future.done())
 
 
 def _some(task: Iterator) -> tuple[list, bool]:

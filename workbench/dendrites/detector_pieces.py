@@ -13,6 +13,7 @@ import numpy as np
 Piece = tuple[np.ndarray, np.ndarray]
 PAIRS_AT_ONCE = 1 << 18
 PATTERNS_AT_ONCE = 4096
+ENOUGH = 4096
 
 
 def every(patterns: int, segments: int) -> Iterator[Piece]:
@@ -25,22 +26,42 @@ def every(patterns: int, segments: int) -> Iterator[Piece]:
             yield np.repeat(pattern, segment.size), np.tile(segment, pattern.size)
 
 
-def by_pattern(pattern: np.ndarray, segment: np.ndarray, patterns: int) -> Piece:
-    """Both columns ordered by pattern, [0, patterns); equal ones stay as they are."""
+def by_pattern(pieces: Iterable[Piece], patterns: int) -> Piece:
+    """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
+    pattern, segment = joined(pieces)
     # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
     key = pattern.astype(np.min_scalar_type(max(patterns - 1, 0)))
     order = np.argsort(key, kind="stable")
     return pattern[order], segment[order]
 
 
+def joined(pieces: Iterable[Piece]) -> Piece:
+    """The pieces one after the other, as two columns."""
+    empty = np.zeros(0, np.int64)
+    pattern, segment = (np.concatenate(c) for c in zip((empty, empty), *pieces, strict=True))
+    return pattern, segment
+
+
 def in_order(
-    pieces: Iterable[Piece], patterns: int, by_pattern: Callable[..., Piece] = by_pattern
+    pieces: Iterable[Piece], patterns: int, by_pattern: Callable[[Iterable[Piece], int], Piece]
 ) -> Piece:
     """The pieces as one list by pattern; segments ascend within each pattern already."""
-    empty = np.zeros(0, np.int64)
-    columns = zip((empty, empty), *pieces, strict=True)
-    pattern, segment = (np.concatenate(column) for column in columns)
-    return by_pattern(pattern, segment, patterns) if patterns > 1 else (pattern, segment)
+    return by_pattern(larger(pieces), patterns) if patterns > 1 else joined(pieces)
+
+
+def larger(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces, but small ones that follow each other are joined, for each costs two calls."""
+    small: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        size += len(piece[0])
+        if small or size < ENOUGH:
+            small.append(piece)
+        if size >= ENOUGH:
+            yield joined(small) if small else piece
+            small, size = [], 0
+    if small:
+        yield joined(small)
 
 
 def numbered(pieces: Iterable[Piece], patterns: int, numbers: np.ndarray | None) -> Iterator[Piece]:

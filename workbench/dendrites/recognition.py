@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from workbench.array import Array
 from workbench.dendrites.detector import Detector
 from workbench.intervals import binomial_interval
+from workbench.watch import steps
 
 # Shown patterns a pass; bounds the matches held at once to this many times the segments.
 BLOCK = 256
@@ -88,7 +89,7 @@ def fired(
     """
     by_shown = np.zeros((2, len(shown_labels)), dtype=np.int64)
     by_stored = np.zeros((2, len(stored_labels)), dtype=np.int64)
-    for start, stop in _blocks(len(shown_labels)):
+    for start, stop in steps(_blocks(len(shown_labels))):
         pattern, segment = detector.matches(shown[start:stop, :])
         other = (shown_labels[start + pattern] != stored_labels[segment]).astype(np.int64)
         for kind in (0, 1):
@@ -132,7 +133,7 @@ def vote(
     """
     right = answered = 0
     classes = 1 + int(stored_labels.max(initial=0))
-    for start, stop in _blocks(len(shown_labels)):
+    for start, stop in steps(_blocks(len(shown_labels))):
         labels = shown_labels[start:stop]
         pattern, segment = detector.matches(shown[start:stop, :])
         places = pattern * classes + stored_labels[segment]

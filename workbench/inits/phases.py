@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.inits.moments import Which, moments, variance_map
+from workbench.watch import steps
 
 # Where an iterated variance counts as having run away, and as having shrunk to nothing.
 AWAY, NOTHING = 100.0, 1e-8
@@ -49,7 +50,7 @@ def phases(
     bias = np.asarray(bias_variance, dtype=np.float64)[:, None]
     weight = np.asarray(weight_variance, dtype=np.float64)
     k = np.ones((len(bias), len(weight)))
-    for _ in range(layers):
+    for _ in steps(range(layers)):
         # Both variances broadcast: a column of biases, a row of weights.
         k = np.minimum(variance_map(which, np.clip(k, NOTHING, AWAY), weight, bias), AWAY)
     perpendicular = weight * moments(which, np.clip(k, NOTHING, AWAY)).slope

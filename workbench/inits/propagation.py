@@ -23,6 +23,7 @@ from workbench.checks import refuse, whole
 from workbench.inits.activations import Activation, activation
 from workbench.inits.moments import Which
 from workbench.inits.stacked import product, singular_values
+from workbench.watch import step, steps
 
 # Called with (rng, (networks, outputs, inputs), in_axis=2, out_axis=1, batch_axis=0, dtype=...).
 Scheme = Callable[..., Array]
@@ -105,7 +106,7 @@ def propagate(
     each = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) * np.dtype(dtype).itemsize
     part = max(1, min(networks, MEMORY // each))
     found = []
-    for start in range(0, networks, part):
+    for start in steps(range(0, networks, part)):
         count = min(part, networks - start)
         found.append(_measured(rng, task, count, min(max(asked - start, 0), count)))
     *moments, singular = zip(*found, strict=True)
@@ -143,6 +144,7 @@ def _forward(rng: Any, task: _Task, networks: int) -> _Pass:
     z = _normal(rng, (networks, task.inputs, task.sizes[0]), task.input_variance, task.dtype)
     weights, slopes, rows = [], [], []
     for fan_in, fan_out in zip(task.sizes, task.sizes[1:], strict=False):
+        step()
         signal = task.f.function(z)
         rows.append((_square(z), _square(signal), _average(signal)))
         slopes.append(task.f.derivative(z))
@@ -160,6 +162,7 @@ def _backward(rng: Any, task: _Task, networks: int, passed: _Pass) -> np.ndarray
     gradient = _normal(rng, (networks, task.inputs, task.sizes[-1]), 1.0, task.dtype)
     rows = [_square(gradient)]
     for weights, slope in zip(reversed(passed.weights), reversed(passed.slopes), strict=True):
+        step()
         gradient = product(gradient, weights)
         gradient *= slope
         rows.append(_square(gradient))
@@ -171,6 +174,7 @@ def _singular(passed: _Pass, networks: int) -> np.ndarray:
     xp = namespace(passed.weights[0])
     chain = None
     for weights, slope in zip(passed.weights, passed.slopes, strict=True):
+        step()
         scaled = xp.astype(weights[:networks, :, :] * slope[:networks, :1, :], xp.float64)
         chain = scaled if chain is None else product(scaled, chain)
     return singular_values(host(chain))

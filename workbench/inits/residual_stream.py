@@ -25,6 +25,7 @@ from workbench.checks import real, refuse, whole
 from workbench.inits.residual import deepnorm, depth_scaled, fixup, rezero, t_fixup
 from workbench.inits.schemes import variance_scaling
 from workbench.inits.stacked import product
+from workbench.watch import steps
 
 
 def growth(blocks: int, factor: float, skip: float = 1.0) -> float:
@@ -84,7 +85,7 @@ def residual_stream(
     x = rng.standard_normal((networks, inputs, width), dtype=kind.type)
     moments = [_square(x)]
     layer = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": kind.name}
-    for _ in range(blocks):
+    for _ in steps(range(blocks)):
         xp = namespace(x)
         first, last = (
             variance_scaling(rng, (networks, width, width), scale, **layer) for scale in (1.0, 2.0)

@@ -7,6 +7,7 @@ came of it.
 from __future__ import annotations
 
 import tempfile
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,10 +18,11 @@ import nbformat
 from workbench.checks import refuse
 from workbench.runs import outcome
 from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
+from workbench.runs.forked_kernel import Template
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job
 from workbench.runs.kernel import run_cells
-from workbench.runs.record import NOTEBOOK, PAGE, RECORD, begun, clear, clock
+from workbench.runs.record import NOTEBOOK, PAGE, PARTIAL_NOTEBOOK, RECORD, begun, clear, clock
 
 
 def execute(
@@ -30,6 +32,7 @@ def execute(
     progress: bool = False,
     cell_timeout: int | None = None,
     attempt: int = 1,
+    template: Template | None = None,
 ) -> dict[str, Any]:
     """The record of the finished run, which stands with its files in `reports`/NAME/RUN/.
 
@@ -42,6 +45,7 @@ def execute(
         progress: whether to draw a bar on the terminal, cell by cell.
         cell_timeout: seconds that one cell may take; None for no limit.
         attempt: the how-manieth try of the same run it is, for the record.
+        template: from which the kernel is to fork; None to start one anew.
 
     Raises:
         ValueError: if `reports` cannot be written or the same run is running; nothing has started.
@@ -52,36 +56,38 @@ def execute(
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(folder))
             clear(folder)
-            record = begun(job, attempt)
+            (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
+            record, began = begun(job, attempt), time.monotonic()
             write_json(folder / RECORD, record)
         except BlockingIOError:
             refuse("run", "one that is not running already", f"{job.name}/{job.run}")
         except OSError as error:
             refuse("reports", f"a folder that can be written ({error.strerror})", str(reports))
         stack.enter_context(interruptible())
+        how = {"progress": progress, "cell_timeout": cell_timeout, "template": template}
         try:
-            _fill(record, job, folder, progress, cell_timeout)
+            _fill(record, job, folder, began, how)
         except KeyboardInterrupt:
             record |= {"state": "killed", "error": "interrupted"}
         except Exception as error:
             record |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
-        return _ended(record, folder)
+        return _ended(record, folder, began)
 
 
 def _fill(
-    record: dict[str, Any], job: Job, folder: Path, progress: bool, cell_timeout: int | None
+    record: dict[str, Any], job: Job, folder: Path, began: float, how: dict[str, Any]
 ) -> None:
     """Runs the notebook, fills the record from it, writes the notebook and the page."""
     renderer = _warmed()
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
         output = Path(partial) / NOTEBOOK
-        end = run_cells(job, output, progress=progress, cell_timeout=cell_timeout)
+        end = run_cells(job, output, **how)
         notebook = _partly(output, job)
     _judge(record, end.state, end.error, notebook, job.claims)
     record["timings"] |= {
         "cells": outcome.seconds(notebook),
         "peak_memory_mib": end.peak_memory_mib,
-        **clock(record["timings"]["start"]),
+        **clock(record["timings"]["start"], began),
     }
     outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
@@ -140,9 +146,11 @@ def _judge(
     }
 
 
-def _ended(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _ended(record: dict[str, Any], folder: Path, began: float) -> dict[str, Any]:
     """The record, written; a run that is not done has no page, and a disk that is full says so."""
-    record["timings"] |= {} if "end" in record["timings"] else clock(record["timings"]["start"])
+    record["timings"] |= (
+        {} if "end" in record["timings"] else clock(record["timings"]["start"], began)
+    )
     try:
         if record["state"] != "done":
             (folder / PAGE).unlink(missing_ok=True)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
+import time
 from pathlib import Path
+from queue import Empty
 from typing import Any, NamedTuple
 
 import nbformat
 import papermill
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from traitlets import default
 
+from workbench.runs.forked_kernel import ForkingProvisioner, Template
 from workbench.runs.job import Job
 from workbench.runs.memory import peak_memory_mib
 
@@ -26,14 +31,22 @@ class End(NamedTuple):
     peak_memory_mib: int | None
 
 
-def run_cells(job: Job, output: Path, *, progress: bool, cell_timeout: int | None) -> End:
+def run_cells(
+    job: Job,
+    output: Path,
+    *,
+    progress: bool,
+    cell_timeout: int | None,
+    template: Template | None = None,
+) -> End:
     """Executes the job's notebook into the file `output`, in the current directory.
 
-    Relative paths in the notebook start where the command was given, as papermill has it.
+    Relative paths in the notebook start where the command was given, as papermill has it. With a
+    `template` the kernel is a fork of it.
     """
     # It warns of parameters, which were checked more strictly, and tells what the record will tell.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    kernel = type("Kernel", (_ThisPython,), {})
+    kernel = type("Kernel", (_ThisPython,), {"template": template})
     try:
         papermill.execute_notebook(
             _to_run(job.notebook),
@@ -66,6 +79,40 @@ def run_cells(job: Job, output: Path, *, progress: bool, cell_timeout: int | Non
     return End(*end, kernel.peak_memory_mib)
 
 
+class _Client(AsyncKernelClient):
+    """Waits until the kernel answers, and no longer.
+
+    jupyter_client waits for a fifth of a second without a message, so that none of the kernel's
+    first ones comes late; the kernel says `idle` after the last of them.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        until = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            asked = self.kernel_info()
+            if await self._is_idle_after(asked):
+                return
+            if not await self.parent.is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > until:
+                raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
+
+    async def _is_idle_after(self, asked: str) -> bool:
+        """Whether the reply came, and by the other channel the word that nothing follows."""
+        try:
+            reply = await self.get_shell_msg(timeout=1)
+            while reply["parent_header"].get("msg_id") != asked:
+                reply = await self.get_shell_msg(timeout=1)
+            self._handle_kernel_info_reply(reply)
+            while True:
+                told = await self.get_iopub_msg(timeout=0.2)
+                is_answer = told["parent_header"].get("msg_id") == asked
+                if is_answer and told["content"].get("execution_state") == "idle":
+                    return True
+        except Empty:  # not connected yet
+            return False
+
+
 class _ThisPython(AsyncKernelManager):
     """Starts a kernel of the running Python, whatever the user's home calls `python3`.
 
@@ -74,6 +121,7 @@ class _ThisPython(AsyncKernelManager):
 
     busy = False
     peak_memory_mib: int | None = None
+    template: Template | None = None
 
     @default("kernel_spec_manager")
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
@@ -84,10 +132,29 @@ class _ThisPython(AsyncKernelManager):
     def _transport_encryption_default(self) -> str:
         return "auto"
 
+    @default("client_factory")
+    def _client_factory_default(self) -> type[_Client]:
+        return _Client
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+        if self.template is not None:
+            made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
+            made.template, self.provisioner = self.template, made
+        return await super()._async_pre_start_kernel(**kwargs)
+
     async def shutdown_kernel(self, now: bool = False, **kwargs: Any) -> None:
         type(self).peak_memory_mib = peak_memory_mib(getattr(self.provisioner, "pid", None))
         # In the middle of a cell a kernel takes its time to leave, and complains about it.
         await super().shutdown_kernel(now=now or self.busy, **kwargs)
+
+    async def _async_interrupt_kernel(self) -> None:
+        # A kernel that does nothing takes an interrupt for an error, and tells of it.
+        if self.busy:
+            await super()._async_interrupt_kernel()
+
+    async def _async_finish_shutdown(self, **kwargs: Any) -> None:
+        # Kernels take some hundredths of a second to leave.
+        await super()._async_finish_shutdown(**{**kwargs, "pollinterval": 0.01})
 
 
 def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
+
+import psutil
+
+from workbench.checks import refuse
+
+_UNITS = {"B": 1, "": 1}
+_UNITS |= {f"{letter}B": 1000**i for i, letter in enumerate("KMGT", 1)}
+_UNITS |= {f"{letter}IB": 1024**i for i, letter in enumerate("KMGT", 1)}
 
 
 def peak_memory_mib(process: int | str | None = "self") -> int | None:
@@ -20,3 +29,36 @@ def forget_peak() -> None:
     """Starts this process's peak anew at what it holds now; does nothing where Linux is not."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def held_bytes(process: int) -> int:
+    """The resident memory of a process and of all that it started, as far as they still are there.
+
+    Pages that several of them share count for each.
+    """
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        top = psutil.Process(process)
+        for one in [top, *top.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                total += one.memory_info().rss
+    return total
+
+
+def bytes_of(text: str) -> int:
+    """The number of bytes that a text such as `2GB`, `500 MB` or `1.5GiB` spells.
+
+    Raises:
+        ValueError: if it spells none, or less than one.
+    """
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([KMGT]?I?B?)", text.strip().upper())
+    unit = found and _UNITS.get(found.group(2))
+    if unit is None or (count := int(float(found.group(1)) * unit)) < 1:
+        refuse("memory", "a size such as 500MB, 2GB or 1.5GiB", text)
+    return count
+
+
+def spelled_bytes(count: int) -> str:
+    """A number of bytes as a person reads it: `2 GB`, `1.5 MB`."""
+    power = next((p for p in (4, 3, 2, 1) if count >= 1000**p), 0)
+    return f"{count / 1000**power:.3g} {('', 'k', 'M', 'G', 'T')[power]}B"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.runs.job import job
+from workbench.runs.provenance import around, source_hash
 
 
 class NotebookTask(NamedTuple):
@@ -33,15 +35,33 @@ def execute_task(task: NotebookTask) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
     try:
-        found = job(task.target, task.values)
+        found = job(task.target, task.values, _around(source_hash()))
         if found.identity != task.identity:
             raise ValueError("the notebook or the code was changed while the study ran")
-        how = {"cell_timeout": task.cell_timeout, "attempt": task.attempt}
+        how = {"cell_timeout": task.cell_timeout, "attempt": task.attempt, "template": _template()}
         return execute(found, Path(task.reports), **how)
     except (Exception, SystemExit) as error:
         return {"state": "failed", "error": f"{type(error).__name__}: {error}", "begun": False}
 
 
 def prepare() -> None:
-    """Imports what takes long before the first notebook's time begins to count."""
+    """Loads what takes long before the first notebook's time begins to count."""
+    _template()
+    from workbench.runs import page
+
+    page.warm()
     import workbench.runs.execute  # noqa: F401
+
+
+@functools.cache
+def _around(source: str) -> dict[str, Any]:
+    """What the runs of this process have in common while the code is the same."""
+    return around()
+
+
+@functools.cache
+def _template() -> Any:
+    """What the kernels of this process fork from; None where the system cannot."""
+    from workbench.runs.forked_kernel import Template
+
+    return Template() if Template.is_possible() else None

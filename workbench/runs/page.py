@@ -12,10 +12,9 @@ import base64
 import copy
 import functools
 import hashlib
-import html
-import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,20 @@ import nbformat
 from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
-from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 from widgets.download import link
 from workbench.claims import MARKS, number
+from workbench.runs.page_figure import figure_html, script_json
+from workbench.runs.plotly_library import plotly_library
 from workbench.runs.prose import IDS, clean, markdown
 from workbench.runs.provenance import SHOWN
 
 TEMPLATE = Path(__file__).parent / "page_template"
+PLOTLY = "application/vnd.plotly.v1+json"
 # The kinds of output the template knows, the one that says most first.
 SHOWN_FIRST = (
-    "application/vnd.plotly.v1+json",
+    PLOTLY,
     "text/csv",
     "text/html",
     "text/markdown",
@@ -59,11 +60,12 @@ def page(
         folder: where the notebook lies, whose pictures the page takes in.
     """
     resources = {"metadata": {"path": folder}}
-    cells = _exporter().from_notebook_node(_told(notebook), resources)[0]
+    told = _told(notebook)
+    cells = _exporter().from_notebook_node(told, resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
-    scripts = {"plotly": _plotly(), "script": (TEMPLATE / "page.js").read_text(encoding="utf-8")}
-    figures = bool(soup.select_one(".figure"))
+    figures = list(_figures(told))
+    scripts = {"plotly": plotly_library(figures) if figures else "", "script": _script()}
     tally = Counter(claim["verdict"] for claim in record["claims"])
     return _shell().render(
         record=record,
@@ -73,11 +75,11 @@ def page(
         cells=Markup(str(soup)),
         knobs=Markup(knobs),
         provenance=_provenance(record),
-        record_json=Markup(_script_json(record)),
+        record_json=Markup(script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
         number=number,
-        figures=figures,
+        figures=bool(figures),
         policy=_policy(scripts.values()),
         style=Markup(_style()),
         **{name: Markup(source) for name, source in scripts.items()},
@@ -90,7 +92,7 @@ def warm() -> None:
     cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
     resources = {"metadata": {"path": ""}}
     _exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
-    _shell(), _style(), _policy([_plotly()])
+    _shell(), _style(), _policy([plotly_library([])])
 
 
 class _Exporter(HTMLExporter):
@@ -104,7 +106,7 @@ class _Exporter(HTMLExporter):
     def default_filters(self):
         yield from super().default_filters()
         yield "safe_html", clean
-        yield "figure_html", _figure
+        yield "figure_html", figure_html
         yield "download_html", _download
 
     @jinja2.pass_context
@@ -118,18 +120,12 @@ def _best(data: dict[str, Any]) -> dict[str, Any]:
     return {kind: data[kind] for kind in [k for k in SHOWN_FIRST if k in data][:1]}
 
 
-def _figure(bundle: Any) -> str:
-    """A plotly figure as data, with its text alternative, for the page's script to draw."""
-    figure = {name: bundle[name] for name in ("data", "layout", "frames") if name in bundle}
-    meta = figure.get("layout", {}).get("meta")
-    alt = meta.get("alt", "") if isinstance(meta, dict) else ""
-    caption = f"<figcaption>{html.escape(alt)}</figcaption>" if alt else ""
-    label = html.escape(alt or "interactive figure", quote=True)
-    data = _script_json(figure)
-    return (
-        f'<figure class="figure"><div class="plot" role="img" aria-label="{label}"></div>'
-        f'<script type="application/json">{data}</script>{caption}</figure>'
-    )
+def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
+    """Every figure of the notebook as plotly's JSON."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if PLOTLY in output.get("data", {}):
+                yield output.data[PLOTLY]
 
 
 def _download(output: Any) -> str:
@@ -204,21 +200,19 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value != "None"]
 
 
-def _script_json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-
-
 def _policy(scripts: Any) -> str:
     """Admits the page's own scripts by their hashes and nothing from anywhere else."""
-    hashes = " ".join(
-        "'sha256-" + base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() + "'"
-        for s in scripts
-    )
+    hashes = " ".join(map(_hashed, scripts))
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+@functools.cache
+def _hashed(script: str) -> str:
+    """What admits a script; a library of megabytes takes some hundredths of a second."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
 
 
 @functools.cache
@@ -227,9 +221,10 @@ def _exporter() -> _Exporter:
 
 
 @functools.cache
-def _plotly() -> str:
-    """Plotly's library as plotly.py carries it, with no way to end its own script element."""
-    return get_plotlyjs().replace("</script", "<\\/script")
+def _script() -> str:
+    """The page's own script: first the figures, which a reader waits for."""
+    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "numbers.js")]
+    return "\n".join(parts)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import re
 
 import nh3
 from latex2mathml.converter import convert
@@ -64,10 +65,16 @@ class _Renderer(IPythonRenderer):
 
 def mathml(formula: str, display: str) -> str:
     """The formula in MathML; its source in a code element where the converter does not know it."""
+    known = re.sub(r"\\(begin|end)\{(aligned|gathered)\}", _known, formula.strip())
     try:
-        return convert(formula.strip(), display=display)
+        return convert(known, display=display)
     except Exception:  # the converter raises whatever its parser stumbles on
         return f"<code>{html.escape(formula)}</code>"
+
+
+def _known(found: re.Match[str]) -> str:
+    """An environment that the converter sets, for one whose signs it would print as they are."""
+    return rf"\{found[1]}{{{'align*' if found[2] == 'aligned' else 'matrix'}}}"
 
 
 def clean(source: str) -> str:
@@ -100,6 +107,8 @@ def _attributes() -> dict[str, set[str]]:
     math = {"display", "xmlns", "accent", "stretchy", "linethickness", "minsize", "maxsize"}
     math |= {"width", "mathvariant", "columnalign", "fence", "separator", "form", "displaystyle"}
     allowed |= {tag: math for tag in MATHML}
+    # All digits of a cell, for the page's download.
+    allowed["td"] = allowed.get("td", set()) | {"data-value"}
     # link_rel sets the attribute itself and refuses to see it listed.
     allowed["a"] = allowed.get("a", set()) - {"rel"}
     allowed["input"] = {"type", "checked", "disabled"}

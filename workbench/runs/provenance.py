@@ -72,11 +72,26 @@ def code() -> dict[str, Any]:
 
 def source_hash() -> str:
     """SHA-256 over every Python and CUDA source of the package and the widgets."""
+    files = [
+        (str(path.relative_to(folder.parent)), path)
+        for folder in (PACKAGE, PACKAGE.parent / "widgets")
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".cu", ".cuh"})
+    ]
+    return _hash_of(tuple((name, path, _state(path)) for name, path in files))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content: reading all sources takes longer than a look at each."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@functools.lru_cache(2)
+def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
     digest = hashlib.sha256()
-    for folder in (PACKAGE, PACKAGE.parent / "widgets"):
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".cu", ".cuh"}):
-            digest.update(str(path.relative_to(folder.parent)).encode())
-            digest.update(path.read_bytes())
+    for name, path, _ in files:
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import sys
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from workbench.runs.function_run import FunctionJob
 from workbench.runs.job import Job, plain
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
+# The notebook of a run whose worker was killed, as far as it came.
+PARTIAL_NOTEBOOK = "partial.ipynb"
 
 
 def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "identity": job.identity,
         "command": job.command,
         "process": os.getpid(),
-        "process_start": _process_start(),
+        "process_start": _process_start(os.getpid()),
         "attempt": attempt,
         "knobs": plain(job.params),
         "changed": job.params.changed(),
@@ -45,10 +49,15 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
     }
 
 
-def clock(start: str) -> dict[str, Any]:
-    """The end, which is now, and the seconds since the start."""
-    end = datetime.now(UTC)
-    seconds = (end - datetime.fromisoformat(start)).total_seconds()
+def clock(start: str, began: float) -> dict[str, Any]:
+    """The end and the seconds since the start, also where somebody set the clock meanwhile.
+
+    Args:
+        start: when it was, as the record says.
+        began: what `time.monotonic` said then.
+    """
+    seconds = round(time.monotonic() - began, 6)
+    end = datetime.fromisoformat(start) + timedelta(seconds=seconds)
     return {"end": end.isoformat(timespec="milliseconds"), "seconds": seconds}
 
 
@@ -60,14 +69,25 @@ def clear(folder: Path) -> None:
 
 def is_alive(record: Mapping[str, Any]) -> bool:
     """Whether the process that wrote the record still runs; a number used again is another's."""
-    try:
-        started = psutil.Process(record["process"]).create_time()
-    except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
+    process = record.get("process")
+    if not isinstance(process, int):
         return False
-    known = record.get("process_start")
-    return not isinstance(known, int | float) or abs(started - known) < 1
+    try:
+        started = _process_start(process)
+    except (psutil.Error, OSError, ValueError, OverflowError, IndexError):
+        return False
+    return record.get("process_start", started) == started
+
+
+def _process_start(process: int) -> str:
+    """When the process started, in words that do not change when somebody sets the clock."""
+    if sys.platform != "linux":
+        return str(psutil.Process(process).create_time())
+    # The fields after the command, which stands in brackets and may hold any letters.
+    fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2]
+    return f"{_boot()} {fields.split()[19]}"
 
 
 @functools.cache
-def _process_start() -> float:
-    return psutil.Process().create_time()
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

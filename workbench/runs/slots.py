@@ -13,21 +13,33 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import psutil
+from workbench.runs.ending import exit_reason, kill_children
+from workbench.runs.memory import held_bytes, spelled_bytes
 
 # Importing an experiment on a busy machine takes seconds; whoever needs longer hangs.
 START_SECONDS = 300.0
 
 
+# How often the memory of workers is looked at: with a limit, and to know the peak of a killed one.
+_LOOK_SECONDS, _GLANCE_SECONDS = 0.1, 1.0
+
+
 class Lost(NamedTuple):
-    """A task whose worker came to no answer: `killed` or `timed out`, and why."""
+    """A task whose worker came to no answer.
+
+    Attributes:
+        state: `killed` or `timed out`.
+        reason: why.
+        peak_memory_mib: the most that the worker and all it started held when looked at.
+    """
 
     state: str
     reason: str
+    peak_memory_mib: int | None = None
 
 
 @dataclass
@@ -38,6 +50,12 @@ class _Worker:
     task: Any = None
     is_ready: bool = False
     deadline: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    most: int = 0
+
+    @property
+    def peak_memory_mib(self) -> int | None:
+        return self.most // 2**20 or None
 
 
 class Slots:
@@ -48,6 +66,11 @@ class Slots:
         count: how many tasks may be worked on at the same time.
         timeout: seconds that a task may take; None for no limit.
         prepare: called in each worker before its first task, outside the time limit.
+        memory: bytes that a worker may hold with all that it starts; None for no limit.
+        environments: by slot, variables that its workers find in their environment.
+
+    Attributes:
+        count: how many tasks may be worked on at the same time.
     """
 
     def __init__(
@@ -56,8 +79,12 @@ class Slots:
         count: int,
         timeout: float | None = None,
         prepare: Callable[[], None] | None = None,
+        memory: int | None = None,
+        environments: Sequence[Mapping[str, str]] = (),
     ):
-        self._work, self._count, self._timeout, self._prepare = work, count, timeout, prepare
+        self._work, self.count, self._timeout, self._prepare = work, count, timeout, prepare
+        self._memory, self._looked = memory, 0.0
+        self._environments = [dict(one) for one in environments] or [{} for _ in range(count)]
         self._busy: list[_Worker] = []
         self._idle: list[_Worker] = []
 
@@ -74,10 +101,13 @@ class Slots:
     @property
     def free(self) -> int:
         """How many tasks may begin now."""
-        return self._count - len(self._busy)
+        return self.count - len(self._busy)
 
-    def begin(self, key: Any, task: Any) -> None:
-        """Hands the task to a worker; `ended` will tell its outcome under the key."""
+    def begin(self, key: Any, task: Any) -> Mapping[str, str]:
+        """Hands the task to a worker; `ended` will tell its outcome under the key.
+
+        Returns the variables that were set in this worker's environment.
+        """
         while self._idle:
             worker = self._idle.pop()
             if worker.process.is_alive():
@@ -85,19 +115,21 @@ class Slots:
             _end(worker)
         else:
             worker = self._started()
-        worker.key, worker.task, worker.deadline = key, task, None
+        worker.key, worker.task, worker.deadline, worker.most = key, task, None, 0
         self._busy.append(worker)
         if worker.is_ready:
             self._hand_over(worker)
         else:
             worker.deadline = time.monotonic() + START_SECONDS
+        return worker.environment
 
     def ended(self, patience: float) -> list[tuple[Any, Any]]:
         """The keys and outcomes that are there within `patience` seconds; `Lost` is one, too."""
         now = time.monotonic()
         waits = [w.deadline - now for w in self._busy if w.deadline is not None]
         connections = {w.connection: w for w in self._busy}
-        seconds = max(0.0, min([patience, *waits]))
+        look = _GLANCE_SECONDS if self._memory is None else _LOOK_SECONDS
+        seconds = max(0.0, min([patience, *waits, *([look] if self._busy else [])]))
         found = []
         for connection in multiprocessing.connection.wait(list(connections), seconds):
             found += self._heard(connections[connection])
@@ -105,10 +137,27 @@ class Slots:
         for worker in [w for w in self._busy if w.deadline is not None and w.deadline <= now]:
             self._busy.remove(worker)
             _end(worker)
-            late = Lost("timed out", f"it took longer than {self._timeout:g} s")
+            peak = worker.peak_memory_mib
+            late = Lost("timed out", f"it took longer than {self._timeout:g} s", peak)
             if not worker.is_ready:
-                late = Lost("killed", f"its worker did not start within {START_SECONDS:g} s")
+                late = Lost("killed", f"its worker did not start within {START_SECONDS:g} s", peak)
             found.append((worker.key, late))
+        if now - self._looked >= look:
+            self._looked = now
+            found += self._heavy()
+        return found
+
+    def _heavy(self) -> list[tuple[Any, Any]]:
+        """Looks how much memory the workers hold, and ends those that hold more than they may."""
+        found = []
+        for worker in list(self._busy):
+            worker.most = max(worker.most, held := held_bytes(worker.process.pid))
+            if self._memory is not None and held > self._memory:
+                self._busy.remove(worker)
+                _end(worker)
+                limit, told = spelled_bytes(self._memory), spelled_bytes(held)
+                reason = f"it held {told} of memory, more than the limit of {limit}"
+                found.append((worker.key, Lost("killed", reason, worker.peak_memory_mib)))
         return found
 
     def _heard(self, worker: _Worker) -> list[tuple[Any, Any]]:
@@ -117,7 +166,12 @@ class Slots:
         except (EOFError, OSError):
             self._busy.remove(worker)
             _end(worker, seconds=5)
-            return [(worker.key, Lost("killed", _exit_reason(worker.process.exitcode)))]
+            return [
+                (
+                    worker.key,
+                    Lost("killed", exit_reason(worker.process.exitcode), worker.peak_memory_mib),
+                )
+            ]
         if not worker.is_ready:
             worker.is_ready = True
             self._hand_over(worker)
@@ -137,9 +191,27 @@ class Slots:
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
         process = spawn.Process(target=_serve, args=(theirs, self._work, self._prepare))
-        process.start()
+        taken = [w.environment for w in [*self._busy, *self._idle]]
+        mine = next(e for e in self._environments if not any(e is t for t in taken))
+        with _set(mine):
+            process.start()
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, environment=mine)
+
+
+@contextlib.contextmanager
+def _set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables of the environment for as long as a process needs to take them over."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _serve(connection: Any, work: Callable[[Any], Any], prepare: Callable[[], None] | None) -> None:
@@ -162,7 +234,7 @@ def _serve(connection: Any, work: Callable[[Any], Any], prepare: Callable[[], No
 
 def _die_with_parent() -> None:
     multiprocessing.parent_process().join()
-    _kill_children(os.getpid())
+    kill_children(os.getpid())
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
@@ -171,23 +243,7 @@ def _end(worker: _Worker, seconds: float = 0.0) -> None:
     if seconds:
         worker.process.join(seconds)
     if worker.process.is_alive():
-        _kill_children(worker.process.pid)
+        kill_children(worker.process.pid)
         worker.process.kill()
         worker.process.join()
     worker.connection.close()
-
-
-def _kill_children(process: int) -> None:
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(process).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-
-
-def _exit_reason(status: int | None) -> str:
-    if status is not None and status < 0:
-        try:
-            return f"its process was ended by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"its process was ended by signal {-status}"
-    return f"its process left with status {status}"

@@ -10,10 +10,14 @@ from typing import Any
 from workbench.checks import refuse
 from workbench.knobs import KnobError, nearest
 from workbench.runs.axis import written
+from workbench.runs.devices import devices
+from workbench.runs.executor import Limits
 from workbench.runs.job import model_of
+from workbench.runs.memory import bytes_of
+from workbench.runs.progress import progress
 from workbench.runs.study import sweep
 from workbench.runs.study_file import SUFFIXES, read_study
-from workbench.runs.sweep import Limits, plan, run_study, study_jobs
+from workbench.runs.sweep import plan, run_study, study_jobs
 
 
 def declared(
@@ -71,21 +75,12 @@ def told(jobs: Sequence[Any], out: Path, slots: int) -> str:
     return "\n".join(lines)
 
 
-def run(jobs: Sequence[Any], out: Path, how: Mapping[str, Any], watched: bool) -> dict[str, int]:
-    """Runs the study with a bar on a terminal, else with a line a run; the count of each state."""
-    from tqdm import tqdm
-
-    limits = Limits(how["jobs"], how["timeout"], how["cell_timeout"], how["retries"])
-    with tqdm(total=len(jobs), disable=not watched, unit="run", file=sys.stderr) as bar:
-
-        def tell(record: dict[str, Any]) -> None:
-            bar.update()
-            is_done = record["state"] == "done"
-            if watched and is_done:
-                return
-            seconds = record["timings"].get("seconds", 0.0)
-            reason = "" if is_done else f": {' '.join(str(record['error']).split())[:200]}"
-            line = f"{record['state']} {record['name']}/{record['run']} {seconds:.3g} s{reason}"
-            bar.write(line, file=sys.stderr)
-
-        return run_study(jobs, out, limits, tell)
+def run(jobs: Sequence[Any], out: Path, how: Mapping[str, Any]) -> dict[str, int]:
+    """Runs the study, tells on the terminal how far it has come; the count of each state."""
+    limits = Limits(
+        **{k: how[k] for k in ("jobs", "timeout", "cell_timeout", "retries", "dask", "per_device")},
+        memory=bytes_of(how["memory"]) if how["memory"] else None,
+        devices=devices() if any(job.provenance["backend"] == "cupy" for job in jobs) else (),
+    )
+    with progress(len(jobs), sys.stderr) as shown:
+        return run_study(jobs, out, limits, shown)

@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.checks import spell
 from workbench.knobs import nearest
+from workbench.spreadsheet import harmless
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
 # A condition that takes longer looks at every row in some endless way.
@@ -61,7 +62,7 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
     base = sqlite3.connect(":memory:")
     try:
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-        spelled = ", ".join(f'"{n.replace(chr(34), chr(34) * 2)}"' for n in ["#", *_apart(names)])
+        spelled = ", ".join(f'"{n.replace(chr(34), chr(34) * 2)}"' for n in ["#", *apart(names)])
         base.execute(f"CREATE TABLE runs ({spelled})")
         marks = ", ".join("?" * (len(names) + 1))
         values = ([i, *(_plain(row.get(n)) for n in names)] for i, row in enumerate(table))
@@ -99,8 +100,8 @@ def _chosen(base: sqlite3.Connection, condition: str, count: int) -> list[int]:
     return chosen
 
 
-def _apart(names: Sequence[str]) -> list[str]:
-    """Names that SQLite tells apart, as it takes a capital and a small letter for the same."""
+def apart(names: Sequence[str]) -> list[str]:
+    """Names that SQL tells apart, as it takes a capital and a small letter for the same."""
     taken, found = {"#"}, []
     for name in names:
         unique = name
@@ -130,20 +131,10 @@ def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
     names = columns(table)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(_harmless, names))
+    writer.writerow(map(harmless, names))
     for row in table:
-        writer.writerow([_harmless(row.get(name)) for name in names])
+        writer.writerow([harmless(row.get(name)) for name in names])
     return text.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = value if isinstance(value, str) else repr(value)
-    # Whitespace and invisible signs before the sign do not stop every program.
-    first = re.sub(r"^[\s\W_]*?(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])", "", text)
-    is_formula = first[:1] in tuple("=+-@|%\uff1d\uff0b\uff0d\uff20") or text[:1] in tuple("\t\r\n")
-    return "'" + text if is_formula and text else text
 
 
 def as_text(table: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:

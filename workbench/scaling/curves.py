@@ -14,6 +14,7 @@ from workbench.scaling import derivatives, losses, starts, tables
 from workbench.scaling.law import Law
 from workbench.scaling.laws import NAMED
 from workbench.scaling.solver import Problem, limits, minima
+from workbench.watch import steps
 
 LAWS = ("power", "power_constant", "bnsl1")
 KEPT = 12
@@ -126,7 +127,7 @@ def learning_curves(
     price = losses.cost(cost, delta)
     x, y = read[size], np.log(read[loss])
     home = tables.home(table, read)
-    scores = {m.name: _scored(m, x, y, parts, price, home) for m in chosen}
+    scores = {m.name: _scored(m, x, y, parts, price, home) for m in steps(chosen)}
     return Curves(tuple(names), scores, tuple(skipped))
 
 
@@ -171,7 +172,7 @@ def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost, home: 
     column, program = law.columns[0], law.program
     low, high = limits(program)
     blocks, begins, places, first = [], [], [], 0
-    for fitted, _ in parts:
+    for fitted, _ in steps(parts):
         here = {column: x[fitted]}
         data, n = program.bound(here), len(fitted)
         one = Problem(

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(error_model="numpy", cache=True, parallel=True)
+@numba.njit(error_model="numpy", cache=True, parallel=True, nogil=True)
 @no_type_check
 def best_cells(moments, squares, terms, best, coefficients):
     """For each resample the cell with the least sum of squares and no negative coefficient.

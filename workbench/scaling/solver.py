@@ -17,12 +17,15 @@ from workbench.checks import refuse
 from workbench.scaling.losses import ABSOLUTE, Cost
 from workbench.scaling.steps import SETTLED, walk
 from workbench.scaling.tape import Program
+from workbench.watch import is_watched, steps
 
 # Slots are kept where their exponentials are numbers: 10^±200 for a coefficient.
 COEFFICIENT = 460.0
 EXPONENT = 1e9
 # An objective this small is rounding: the law holds exactly.
 NOTHING = 1e-20
+# Fits between two places to stop, where somebody watches.
+PART = 512
 
 
 class Problem(NamedTuple):
@@ -155,9 +158,13 @@ def _on_processor(
     from workbench.scaling.solver_numba import fit_all
 
     p, cost = problem.program, problem.cost
-    steps = (p.code, p.left, p.right, p.constant, p.needs)
-    fit_all(
-        fast, steps, np.ascontiguousarray(problem.data), problem.target, problem.weights,
-        problem.places, theta, problem.low, problem.high, cost.code, schedule, cost.shape, pace,
-        out,
-    )  # fmt: skip
+    program = (p.code, p.left, p.right, p.constant, p.needs)
+    # The fits of a batch are independent; where somebody may stop them they come in parts.
+    part = PART if is_watched() else max(len(theta), 1)
+    for first in steps(range(0, len(theta), part)):
+        some = slice(first, first + part)
+        fit_all(
+            fast, program, np.ascontiguousarray(problem.data), problem.target, problem.weights,
+            problem.places[some], theta[some], problem.low, problem.high, cost.code, schedule,
+            cost.shape, pace, out[some],
+        )  # fmt: skip

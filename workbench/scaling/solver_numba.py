@@ -145,7 +145,7 @@ def fit_one(fast, program, data, y, w, theta, low, high, loss, schedule, shape, 
     )
 
 
-@numba.njit(error_model="numpy", cache=True, parallel=True)
+@numba.njit(error_model="numpy", cache=True, parallel=True, nogil=True)
 @no_type_check
 def fit_all(
     fast, program, data, y, weights, places, theta, low, high, loss, schedule, shape, walk, out

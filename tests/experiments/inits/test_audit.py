@@ -48,6 +48,16 @@ def test_the_table_holds_every_row(file):
     assert len(read) == 6
     assert float(read[1][4]) == result.rows[0].fan_in_variance
     assert audit.table(result).count("<tr>") == 6
+    assert f'data-value="{result.rows[0].fan_in_variance}"' in audit.table(result)
+
+
+def test_a_name_in_a_file_is_no_formula(tmp_path):
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{"=1+1": np.random.default_rng(0).standard_normal((30, 20))})
+    result = audit.run(audit.Params(weights_file=str(path)))
+    read = list(csv.reader(io.StringIO(audit.text(result))))
+    assert read[1][0] == "'=1+1"
+    assert float(read[1][4]) == result.rows[0].fan_in_variance
 
 
 def test_default_run_has_its_verdicts():

@@ -13,6 +13,7 @@ from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.detector_plan import Plan, pairs
 from workbench.knobs import Parameters
+from workbench.watch import step, steps
 
 FAST = ("gather", "inverted index", "pair index")
 # Copied to see what a byte takes: far larger than any cache, and small enough for the second one.
@@ -151,6 +152,7 @@ def compared(methods: dict[str, Callable[[np.ndarray], Any]], shown: np.ndarray)
     whole = methods["gather"](shown)
     part = methods["gather"](shown[:COMPARED])
     for name, method in methods.items():
+        step()
         wanted, found = (whole, method(shown)) if name in FAST else (part, method(shown[:COMPARED]))
         if not all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)):
             raise RuntimeError(f"{name} found another list of matches than the gather did")
@@ -165,12 +167,13 @@ def times(
 ) -> dict[str, Float[np.ndarray, "batches rounds"]]:
     """Seconds by method, batch and round, the methods taking turns; NaN where one had left."""
     times = {name: np.full((len(batches), rounds), np.nan) for name in methods}
-    for round in range(rounds):
+    for round in steps(range(rounds)):
         for name, method in methods.items():
             each = 0.0
             for place, batch in enumerate(batches):
                 if each * batch > PATIENCE:
                     break
+                step()
                 times[name][place, round] = seconds(method, shown[:batch])
                 each = times[name][place, round] / batch
     return times

@@ -33,10 +33,11 @@ from workbench.experiments.dendrites._printed_numbers import (
 from workbench.experiments.dendrites._printed_numbers import PRINTED as PRINTED
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
+from workbench.watch import is_watched, steps
 
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.
 MOST_INDICES = 50_000_000
-BATCH = 4096
+BATCH, PART = 4096, 128
 
 FALSE_LAW = Statement(
     PAPER, "eq. 4, Fig. 4A", "Random patterns fire a segment as often as the hypergeometric tail"
@@ -57,9 +58,15 @@ class Params(Knobs):
     synapses: int = knob(20, "synapses of a segment", span=(1, 200))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 200))
     moved: int = knob(22, "active cells of a stored pattern moved elsewhere", span=(0, 500))
-    segments: int = knob(20000, "segments, each storing one pattern", span=(1, 200000), log=True)
+    segments: int = knob(
+        20000, "segments, each storing one pattern", span=(1, 200000), log=True, is_budget=True
+    )
     pairs: int = knob(
-        40_000_000, "pairs of a random pattern and a segment", span=(1, 10**13), log=True
+        40_000_000,
+        "pairs of a random pattern and a segment",
+        span=(1, 10**13),
+        log=True,
+        is_budget=True,
     )
 
     def relations(self) -> None:
@@ -135,9 +142,12 @@ def _false_matches(
     patterns = -(-pairs // segments)
     counts = [min(BATCH, patterns - start) for start in range(0, patterns, BATCH)]
     histogram = np.zeros(synapses + 1, dtype=np.int64)
-    for count in counts:
+    for count in steps(counts):
         random = codes.patterns(rng, count, cells, active)
-        histogram += host(detector.overlap_histogram(random))
+        # Counts add up; where somebody may stop the run they come in parts.
+        part = PART if is_watched() else count
+        for first in steps(range(0, count, part)):
+            histogram += host(detector.overlap_histogram(random[first : first + part, :]))
     return histogram, patterns * segments
 
 

@@ -27,6 +27,7 @@ from workbench.dendrites.encoders import random_projection
 from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
 from workbench.dendrites.recognition import Rate, fired, rates, shares, vote
 from workbench.knobs import Knobs, knob
+from workbench.watch import steps
 
 PAPER = "Ahmad & Hawkins (2016)"
 DEVIATIONS = 5.0
@@ -50,7 +51,9 @@ class Params(Knobs):
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
     moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 500))
-    training: int = knob(1200, "digits that are stored; the rest are shown", span=(100, 1700))
+    training: int = knob(
+        1200, "digits that are stored; the rest are shown", span=(100, 1700), is_budget=True
+    )
     patterns_file: str = knob("", "your own patterns instead of the digits", suffixes=SUFFIXES)
 
     def relations(self) -> None:
@@ -113,10 +116,10 @@ def run(params: Params) -> Result:
     thresholds = np.arange(1, params.synapses + 1)
     detectors = [Detector(segments, params.cells, int(t)) for t in thresholds]
     labels = data.stored_labels, data.shown_labels
-    pairs = [fired(d, labels[0], shown, labels[1]) for d in detectors]
+    pairs = [fired(d, labels[0], shown, labels[1]) for d in steps(detectors)]
     # Random patterns belong to no stored class.
     nobody = np.full(len(labels[1]), labels[0].max() + 1)
-    control = [fired(d, labels[0], random, nobody).other for d in detectors]
+    control = [fired(d, labels[0], random, nobody).other for d in steps(detectors)]
     unseen = np.array([(p.own.by_shown == 0).sum() for p in pairs])
     mistaken = np.array([(p.other.by_shown > 0).sum() for p in pairs])
     return Result(
@@ -191,7 +194,7 @@ def _recognition(params: Params, rng: Any, data: _Set, detector: Detector) -> di
             codes.perturbed(rng, data.shown, params.cells, int(level)),
             data.shown_labels,
         )
-        for level in levels
+        for level in steps(levels)
     ]
     accuracy, answered = np.array(votes).T
     return {"noise": levels, "accuracy": accuracy, "answered": answered}

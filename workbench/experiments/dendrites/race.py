@@ -52,7 +52,7 @@ class Params(Knobs):
     threshold: int = knob(12, "active synapses that make a segment fire", span=(1, 60))
     segments: int = knob(100000, "segments", span=(100, 1000000), log=True)
     patterns: int = knob(512, "patterns in the largest batch", span=(1, 2048), log=True)
-    rounds: int = knob(5, "rounds that every method is timed in", span=(3, 50))
+    rounds: int = knob(5, "rounds that every method is timed in", span=(3, 50), is_budget=True)
 
     def relations(self) -> None:
         """A pattern fits its population, a segment its pattern; the race runs on the host."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from workbench.claims import Claim, Statement
 from workbench.inits.residual_stream import factors, growth, residual_stream
+from workbench.watch import steps
 
 DEVIATIONS = 5.0
 
@@ -40,7 +41,7 @@ class Stream(NamedTuple):
 def streams(rng: Any, width: int, blocks: int, networks: int) -> dict[str, Stream]:
     """Every residual scheme at one width, with as many blocks as the plain networks have layers."""
     found = {}
-    for name, scheme in factors(blocks).items():
+    for name, scheme in steps(factors(blocks).items()):
         moments = residual_stream(rng, width, blocks, **scheme, networks=networks)
         ratio = moments[-1] / moments[0]
         error = DEVIATIONS * ratio.std(ddof=1) / math.sqrt(networks)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.array import namespace
+from workbench.watch import steps
 
 # Places of the ring on which a convolution runs.
 RING = 8
@@ -14,7 +15,7 @@ RING = 8
 
 def one_by_one(scheme: Callable, rng, shape: tuple[int, ...], *, dtype: str, **axes) -> Any:
     """A scheme of single matrices for (networks, outputs, inputs)."""
-    drawn = [scheme(rng, shape[1:], dtype=dtype) for _ in range(shape[0])]
+    drawn = [scheme(rng, shape[1:], dtype=dtype) for _ in steps(range(shape[0]))]
     return namespace(drawn[0]).stack(drawn)
 
 

@@ -31,6 +31,8 @@ from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
+from workbench.spreadsheet import harmless
+from workbench.watch import step
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0
@@ -61,7 +63,9 @@ class Params(Knobs):
     matrix: int = knob(
         0, "matrix whose singular values are drawn; 0 for the furthest from random", span=(0, 1000)
     )
-    sample: int = knob(50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6))
+    sample: int = knob(
+        50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6), is_budget=True
+    )
 
 
 class Result(NamedTuple):
@@ -132,6 +136,7 @@ def _measured(path: str, state: int, sample: int, seed: int) -> _Measured:
 def _counted(arrays: Any, shown: tqdm) -> Any:
     """The arrays as they come; each moves the progress bar when the next is asked for."""
     for name, value in arrays:
+        step()
         yield name, value
         shown.update(value.nbytes)
 
@@ -196,17 +201,20 @@ def claims(params: Params, result: Result) -> Claims:
 def table(result: Result) -> str:
     """The rows as an HTML table."""
     head = "".join(f"<th>{html.escape(f.replace('_', ' '))}</th>" for f in Row._fields)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(number(v))}</td>" for v in row) + "</tr>"
-        for row in result.rows
-    )
+    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in result.rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _cell(value: Any) -> str:
+    """A cell that shows a few digits and keeps all of them for the page's download."""
+    return f'<td data-value="{html.escape(str(value))}">{html.escape(number(value))}</td>'
+
+
 def text(result: Result) -> str:
-    """The rows as comma-separated values, all digits kept."""
+    """The rows as comma-separated values, all digits kept; a name from a file is no formula."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([Row._fields, *result.rows])
+    rows = [[harmless(value) for value in row] for row in result.rows]
+    csv.writer(out, lineterminator="\n").writerows([Row._fields, *rows])
     return out.getvalue()
 
 

@@ -30,6 +30,7 @@ from workbench.inits.moments import chi, depth_scale, gain, variance_map
 from workbench.inits.phases import Phases, phases
 from workbench.inits.propagation import propagate
 from workbench.knobs import Knobs, knob
+from workbench.watch import steps
 
 BOOK = "Roberts, Yaida & Hanin (2022)"
 DEVIATIONS = 5.0
@@ -85,10 +86,14 @@ class Params(Knobs):
     )
     width: int = knob(256, "units of a layer in the trajectories", span=(16, 2048), log=True)
     depth: int = knob(30, "layers of the trajectories", span=(4, 200), log=True)
-    networks: int = knob(16, "independent networks of a trajectory", span=(4, 256), log=True)
+    networks: int = knob(
+        16, "independent networks of a trajectory", span=(4, 256), log=True, is_budget=True
+    )
     narrow: int = knob(64, "units of a layer where scatter is measured", span=(8, 256), log=True)
     shallow: int = knob(8, "layers where scatter is measured", span=(2, 32))
-    many: int = knob(4000, "networks whose scatter is measured", span=(400, 40000), log=True)
+    many: int = knob(
+        4000, "networks whose scatter is measured", span=(400, 40000), log=True, is_budget=True
+    )
 
 
 class Trajectory(NamedTuple):
@@ -132,7 +137,7 @@ def run(params: Params) -> Result:
     grid = np.linspace(0.0, 0.6, 25), np.linspace(0.5, 3.5, 31)
     # What scatters less needs fewer networks, and wide ones cost more.
     cases = [("relu", params.narrow * k // 2) for k in (1, 2, 4)] + [("linear", params.narrow)]
-    seen = {c: fluctuations(rng, *c, params.shallow, _enough(params, c[1])) for c in cases}
+    seen = {c: fluctuations(rng, *c, params.shallow, _enough(params, c[1])) for c in steps(cases)}
     made = Result(paths, phases(params.activation, *grid), pair, _scale(rng, params), seen)
     return retuned(made, params)
 

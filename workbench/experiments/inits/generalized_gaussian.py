@@ -28,6 +28,7 @@ from workbench.inits.propagation import propagate
 from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
+from workbench.watch import step, steps
 
 PAPER = "Wu et al. (2025)"
 DEVIATIONS = 5.0
@@ -50,11 +51,13 @@ class Params(Knobs):
     """The knobs of the experiment."""
 
     weights_file: str = knob("", "your own weights instead of the default's", suffixes=SUFFIXES)
-    sample: int = knob(20000, "weights of a matrix that are fitted", span=(1000, 1000000), log=True)
+    sample: int = knob(
+        20000, "weights of a matrix that are fitted", span=(1000, 1000000), log=True, is_budget=True
+    )
     shape: float = knob(0.5, "shape of the initial weights", span=(0.2, 3.0))
     width: int = knob(128, "units of a layer of the network in depth", span=(16, 1024), log=True)
     depth: int = knob(10, "layers of it", span=(2, 50))
-    networks: int = knob(160, "independent networks", span=(8, 512), log=True)
+    networks: int = knob(160, "independent networks", span=(8, 512), log=True, is_budget=True)
 
 
 class Row(NamedTuple):
@@ -95,12 +98,13 @@ def run(params: Params) -> Result:
     found = trained(host, params.weights_file)
     rows, counts = [], np.zeros(len(EDGES) - 1)
     for name, matrix in matrices(found.arrays):
+        step()
         chosen = _sample(host, params, matrix.reshape(-1))
         rows.append(_row(name, chosen))
         counts += np.histogram(chosen / chosen.std(), EDGES)[0] / chosen.size
     if not rows:
         raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
-    ratios = {s: _ratios(rng, params, s) for s in {*SHAPES.tolist(), params.shape}}
+    ratios = {s: _ratios(rng, params, s) for s in steps({*SHAPES.tolist(), params.shape})}
     mine = ratios[params.shape]
     half = DEVIATIONS * mine.std(ddof=1) / math.sqrt(len(mine))
     return Result(

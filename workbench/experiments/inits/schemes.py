@@ -33,6 +33,7 @@ from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
 from workbench.inits.propagation import Propagation, propagate
 from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
+from workbench.watch import steps
 
 DEVIATIONS = 5.0
 # Networks whose Jacobian is decomposed, and networks of a sketch.
@@ -78,7 +79,7 @@ class Params(Knobs):
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
     mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
     depth: int = knob(20, "layers", span=(2, 100), log=True)
-    networks: int = knob(64, "independent networks", span=(4, 256), log=True)
+    networks: int = knob(64, "independent networks", span=(4, 256), log=True, is_budget=True)
 
 
 class Row(NamedTuple):
@@ -165,7 +166,7 @@ def sketched(params: Params, result: Result, other: Params) -> Result:
 
 def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
     rows, which = {}, params.activation
-    for name, scheme in named(which).items():
+    for name, scheme in steps(named(which).items()):
         off = functools.partial(_mistuned, scheme, 1 + params.mistuned)
         rows[name] = _row(params, _measure(rng, params, which, off, networks, jacobian))
     return rows

@@ -78,7 +78,9 @@ class Params(Knobs):
     )
     delta: float = knob(1e-3, "where Huber's loss turns linear", span=(1e-5, 1.0), log=True)
     dropped: int = knob(5, "points of highest loss left out", span=(0, 50))
-    resamples: int = knob(4000, "resamples of the points", span=(100, 20000), log=True)
+    resamples: int = knob(
+        4000, "resamples of the points", span=(100, 20000), log=True, is_budget=True
+    )
 
 
 class Measured(NamedTuple):

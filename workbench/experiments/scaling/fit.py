@@ -70,7 +70,9 @@ class Params(Knobs):
         "refuse", "rows with an empty cell in a column that is read"
     )
     held: float = knob(0.3, "share of the rows held out, the largest", span=(0.05, 0.6))
-    resamples: int = knob(1000, "resamples of the rows", span=(100, 20000), log=True)
+    resamples: int = knob(
+        1000, "resamples of the rows", span=(100, 20000), log=True, is_budget=True
+    )
 
 
 class Picture(NamedTuple):

@@ -24,6 +24,7 @@ from workbench.claims import Claims, Statement, Summary
 from workbench.knobs import Knobs, knob
 from workbench.scaling.fitting import fit
 from workbench.scaling.frontier import IsoFlop, bias, isoflop
+from workbench.watch import steps
 
 PAPER = "Czech et al. (2026)"
 COEFFICIENTS = {"A": 406.4, "B": 410.7, "E": 1.69}
@@ -84,7 +85,7 @@ def run(params: Params) -> Result:
     law = surface(params.alpha, params.beta)
     how = {"points": params.points, "offset": params.centre}
     wide = [
-        [bias(law, BUDGETS, params.target * ZETTA, width=w, method=m, **how) for w in WIDTHS]
+        [bias(law, BUDGETS, params.target * ZETTA, width=w, method=m, **how) for w in steps(WIDTHS)]
         for m in ("parabola", "akima")
     ]
     tables, left_out = _tables(params.runs_file) if params.runs_file else ({}, ())

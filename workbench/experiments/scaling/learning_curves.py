@@ -43,7 +43,9 @@ class Params(Knobs):
     """The knobs of the experiment."""
 
     curves_file: str = knob("", "a benchmark table in place of the curves here", suffixes=(".csv",))
-    curves: int = knob(100, "how many curves are drawn at most", span=(4, 300), log=True)
+    curves: int = knob(
+        100, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
+    )
     reach: float = knob(
         2.0, "largest size over the largest fitted size", span=(1.5, 64.0), log=True
     )

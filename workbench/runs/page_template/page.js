@@ -1,21 +1,30 @@
-// Draws the figures from the data beside them, follows light and dark, folds and unfolds the code.
+// Draws the figures from the data beside them, moves their sliders, follows light and dark, folds
+// and unfolds the code.
 "use strict";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const INK = "#1a1a1a";
+// The same ink let through, as a band has it.
+const PALE = "rgba(26,26,26,";
 // What A4 and Letter both hold between their margins, in pixels.
 const PAPER = 680;
-const NIGHT = { ink: "#f0f0f0", text: "#dfe3e6", quiet: "#3a3f44", active: "#7aa7d8", label: "#23272b" };
-const DAY = { ink: INK, text: "#24292e", quiet: "#dcdfe2", active: "#2f6fb0", label: "#ffffff" };
-const swap = (node, from, to) => {
+const NIGHT = { ink: "#f0f0f0", pale: "rgba(240,240,240,", text: "#dfe3e6", quiet: "#3a3f44", active: "#7aa7d8", label: "#23272b", muted: "#a3adb5" };
+const DAY = { ink: INK, pale: PALE, text: "#24292e", quiet: "#dcdfe2", active: "#2f6fb0", label: "#ffffff", muted: "#5a636b" };
+const MUTED = "#767676";
+// One frame at once: without it plotly queues them and a quick hand outruns the figure.
+const NOW = { mode: "immediate", frame: { duration: 0, redraw: true }, transition: { duration: 0 } };
+
+function swap(node, look) {
   for (const key of Object.keys(node)) {
     const value = node[key];
-    if (value === from) node[key] = to;
-    else if (value && typeof value === "object") swap(value, from, to);
+    if (value === INK) node[key] = look.ink;
+    else if (value === MUTED) node[key] = look.muted;
+    else if (typeof value === "string" && value.startsWith(PALE)) node[key] = value.replace(PALE, look.pale);
+    else if (value && typeof value === "object") swap(value, look);
   }
-};
+}
 
 function dress(figure, look) {
-  if (look.ink !== INK) swap(figure, INK, look.ink);
+  swap(figure, look);
   const layout = (figure.layout ||= {});
   layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
   layout.font = { ...layout.font, color: look.text };
@@ -41,45 +50,135 @@ function room(figure, width) {
   return (figure.layout.height || 450) + (width < 500 ? 20 * Math.max(0, names - 2) : 0);
 }
 
-function draw(data, look, width) {
+// The numbers of a log axis that has several a decade would run into each other there.
+function slant(figure, width) {
+  for (const [name, axis] of Object.entries(figure.layout))
+    if (width < 500 && /^xaxis\d*$/.test(name) && axis.dtick === "D2") axis.tickangle = -45;
+}
+
+// A title becomes words above the plot, which break into lines where plotly would cut them; one with
+// raised or slanted letters is left to plotly. The titles of the frames are returned in order.
+function entitle(figure, target) {
+  const layouts = [figure.layout, ...(figure.frames || []).map((frame) => (frame.layout ||= {}))];
+  const titles = layouts.map((layout) => layout.title?.text?.replace(/<br>/g, " ") || "");
+  if (titles.some((title) => /<\w/.test(title))) return null;
+  layouts.forEach((layout) => delete layout.title);
+  let line = target.previousElementSibling;
+  if (!line && titles[0]) {
+    line = document.createElement("p");
+    line.className = "titled";
+    target.before(line);
+  }
+  if (line) line.textContent = titles[0];
+  return line && titles.slice(1);
+}
+
+const rangeOf = (data) => data.parentElement.querySelector(".slider input");
+
+async function draw(data, look, width) {
   const figure = JSON.parse(data.textContent);
   const target = data.parentElement.querySelector(".plot");
+  const range = rangeOf(data);
   dress(figure, look);
   // A width in pixels is that of someone else's screen; undefined is that of this one.
   figure.layout.width = width;
-  figure.layout.height = room(figure, width || target.clientWidth);
+  if (range) {
+    delete figure.layout.sliders;
+    figure.layout.height -= figure.layout.meta.room || 0;
+  }
+  const wide = width || target.clientWidth;
+  figure.layout.height = room(figure, wide);
+  slant(figure, wide);
+  const titles = entitle(figure, target);
   target.style.height = `${figure.layout.height}px`;
-  return Plotly.newPlot(target, {
+  const plot = await Plotly.newPlot(target, {
     data: figure.data,
     layout: figure.layout,
     frames: figure.frames || [],
     config: { responsive: true, displaylogo: false },
   });
-}
-
-const figures = document.querySelectorAll("figure.figure > script[type='application/json']");
-function drawAll(look, width) {
-  for (const data of figures) {
-    // One figure that plotly cannot draw must not take the others with it.
-    try {
-      draw(data, look, width);
-    } catch (error) {
-      data.parentElement.querySelector(".plot").textContent = `This figure cannot be drawn: ${error}`;
-    }
+  // The words beside a drawing tell it better than its ticks, one after the other, would.
+  plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
+  if (range) {
+    plot.told = figure.frames;
+    plot.titles = titles;
+    range.parentElement.hidden = false;
+    if (range.value !== range.defaultValue) await show(range);
   }
 }
+
+// Moves the figure to the slider's frame, and all that says in words what it shows.
+async function show(range) {
+  const holder = range.closest("figure");
+  const plot = holder.querySelector(".plot");
+  const frame = plot.told[range.value];
+  holder.querySelector(".slider strong").textContent = frame.name;
+  range.setAttribute("aria-valuetext", frame.name);
+  if (plot.titles) plot.previousElementSibling.textContent = plot.titles[range.value];
+  const alt = frame.layout?.meta?.alt;
+  if (alt) {
+    plot.setAttribute("aria-label", alt);
+    holder.querySelector("figcaption").textContent = alt;
+  }
+  await Plotly.animate(plot, [frame.name], NOW).catch(() => {});
+}
+
+const figures = [...document.querySelectorAll("figure.figure > script[type='application/json']")].filter(
+  (data) => data.parentElement.querySelector(".plot"),
+);
+// One figure that plotly cannot draw must not take the others with it.
+async function drawSafely(data, look, width) {
+  data.drawn = true;
+  try {
+    await draw(data, look, width);
+  } catch (error) {
+    data.parentElement.querySelector(".plot").textContent = `This figure cannot be drawn: ${error}`;
+  }
+}
+const drawAll = (look, width) => figures.forEach((data) => drawSafely(data, look, width));
+const look = () => (dark.matches ? NIGHT : DAY);
+
+// What the reader sees first is drawn at once, the rest one by one whenever the browser is idle.
+function drawRest() {
+  const next = figures.find((data) => !data.drawn);
+  if (!next) return;
+  drawSafely(next, look());
+  (window.requestIdleCallback || setTimeout)(drawRest);
+}
+
 function begin() {
-  const now = () => drawAll(dark.matches ? NIGHT : DAY);
-  now();
+  const now = () => drawAll(look());
+  const near = (data) => data.parentElement.getBoundingClientRect().top < 1.5 * innerHeight;
+  figures.filter(near).forEach((data) => drawSafely(data, look()));
+  drawRest();
   dark.addEventListener("change", now);
   addEventListener("beforeprint", () => drawAll(DAY, PAPER));
   addEventListener("afterprint", now);
   // Another script of the page has put other data beside a figure.
   addEventListener("redraw", now);
+  for (const data of figures) {
+    const range = rangeOf(data);
+    let asked = 0;
+    range?.addEventListener("input", () => {
+      cancelAnimationFrame(asked);
+      asked = requestAnimationFrame(() => show(range));
+    });
+  }
 }
 // A library beside the page arrives when it does; one within it is there already.
 if (window.Plotly) begin();
 else addEventListener("plotly", begin);
+
+// What scrolls within the page is reached by keys.
+const scrolling = document.querySelectorAll("pre, .table, .prose table, math[display='block']");
+function reach() {
+  for (const one of scrolling) {
+    const wider = one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1;
+    if (wider) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+  }
+}
+new ResizeObserver(reach).observe(document.body);
 
 const fold = document.getElementById("fold");
 const code = [...document.querySelectorAll("details.code")];

@@ -1,0 +1,119 @@
+"""How long after a slider's event does a panel's figure show it, in a real browser?
+
+Every notebook is opened in JupyterLab in headless Chromium and run. The arrow key then turns the
+panel's first slider many times; the clock is the browser's, from the key to the first frame after
+plotly has drawn a figure of the new knobs: the first look where there is one, and the full run.
+
+    python benchmarks/panel.py [NAME ...] [--turns 30]
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from browser import Visit, chromium, lab  # noqa: E402
+from machine import kept, machine  # noqa: E402
+
+from workbench.runs.find import NOTEBOOKS, experiments  # noqa: E402
+
+GOAL = 0.1
+TURN = """([handle, key]) => new Promise((done) => {
+  const panel = handle.closest('.workbench-panel');
+  const place = panel.querySelector('.workbench-plot');
+  const before = JSON.stringify(JSON.parse(place.dataset.of ?? '{"knobs":null}').knobs);
+  const start = performance.now();
+  const look = () => {
+    const of = JSON.parse(place.dataset.of);
+    if (JSON.stringify(of.knobs) === before) return;
+    panel.removeEventListener('workbench-drawn', look);
+    requestAnimationFrame(() => done([performance.now() - start, of.full]));
+  };
+  panel.addEventListener('workbench-drawn', look);
+  handle.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+  setTimeout(() => done(null), 60000);
+})"""
+FULL = "place => JSON.parse(place.dataset.of ?? '{}').full === true"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--turns", type=int, default=30)
+    parser.add_argument("--rest", type=float, default=0.4, help="seconds between two turns")
+    asked = parser.parse_args()
+    about = machine(("jupyterlab", "ipywidgets", "anywidget", "plotly", "numpy"))
+    names = asked.names or [e.name for e in experiments()]
+    with tempfile.TemporaryDirectory() as folder:
+        copies = Path(folder) / "notebooks"
+        shutil.copytree(NOTEBOOKS, copies, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        (home := Path(folder) / "home").mkdir()
+        with lab(copies, home) as server, chromium() as browser:
+            panels = {name: measured(browser, server, name, asked) for name in names}
+    record = {"machine": about, "settings": vars(asked), "goal [s]": GOAL, "panels": panels}
+    kept("panel", record)
+
+
+def measured(browser, server, name, asked):
+    visit = Visit(browser, server)
+    try:
+        visit.open(f"{name}.ipynb")
+        page = visit.page
+        board = page.locator(".workbench-panel")
+        handle = board.locator("[role=slider][aria-label]").first
+        knob = handle.get_attribute("aria-label").removesuffix(" slider")
+        # The first brings plotly's library, and teaches the panel what a first look costs.
+        first = turn(page, handle, "ArrowRight")[0]
+        place = board.locator(".workbench-plot").element_handle()
+        start = time.perf_counter()
+        while not place.evaluate(FULL) and time.perf_counter() - start < 120:
+            page.wait_for_timeout(50)
+        full = time.perf_counter() - start
+        for key in ("ArrowRight", "ArrowLeft"):
+            turn(page, handle, key)
+            page.wait_for_timeout(1000)
+        keys = ["ArrowRight"] * 5 + ["ArrowLeft"] * 4
+        before = renderer_seconds(page)
+        times, looks = [], 0
+        for place in range(asked.turns):
+            took, is_full = turn(page, handle, keys[place % len(keys)])
+            times.append(took)
+            looks += not is_full
+            page.wait_for_timeout(int(1000 * asked.rest))
+        spent = (renderer_seconds(page) - before) / asked.turns
+        low, high = (float(np.percentile(times, q)) for q in (50, 95))
+        print(f"{name:28s} {knob:9s} p50 {low:.3f} s  p95 {high:.3f} s  first {first:.2f} s  "
+              f"full {full:.2f} s  renderer {spent:.3f} s  looks {looks}/{len(times)}",
+              flush=True)  # fmt: skip
+        return {"knob": knob, "p50 [s]": low, "p95 [s]": high, "within the goal": high < GOAL,
+                "first figure [s]": first, "full run [s]": full, "first looks": looks,
+                "renderer, processor time a turn [s]": spent, "seconds": times}  # fmt: skip
+    finally:
+        visit.page.close()
+
+
+def turn(page, handle, key):
+    """Seconds from the key to the figure, and whether it is that of a full run."""
+    got = page.evaluate(TURN, [handle.element_handle(), key])
+    if got is None:
+        raise RuntimeError("the figure stood still for a minute")
+    return got[0] / 1000, got[1]
+
+
+def renderer_seconds(page):
+    """Processor time of the page's process, which other programs do not stretch."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    found = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    session.detach()
+    return found["ProcessTime"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What studies survive, counted: kills, odd input, and whether numbers come out the same twice.
+
+    python benchmarks/reliability.py [kills] [input] [twice] [table]
+
+Each part that is named (all by default) writes its figures into `results/reliability.json`, from
+which the README's table is made. The tests do the same with smaller counts. Two hundred kills take
+a quarter of an hour on a quiet machine. `table` prints the README's table.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from machine import RESULTS, machine
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "runs"), str(ROOT / "tests")]
+
+PATH = RESULTS / "reliability.json"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=[])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--inputs", type=int, default=10_000)
+    asked = parser.parse_args()
+    made = {"kills": killed, "input": fuzzed, "twice": twice}
+    for part in [p for p in asked.parts or made if p != "table"]:
+        begin = time.time()
+        figures = made[part](asked)
+        about = machine(("numpy", "papermill", "hypothesis"))
+        keep(part, {**figures, "seconds": round(time.time() - begin), "machine": about})
+    print("\n".join(table(json.loads(PATH.read_text()))))
+
+
+def keep(part, figures):
+    """Writes a part's figures beside those of the others."""
+    record = json.loads(PATH.read_text()) if PATH.exists() else {}
+    PATH.write_text(json.dumps({**record, part: figures}, indent=1) + "\n")
+    print(part, json.dumps({k: v for k, v in figures.items() if k != "machine"}, indent=1))
+
+
+def table(record):
+    """The lines of the README's table."""
+    victims = record["kills"]["by victim"]
+    kills = record["kills"]["all"]
+    odd = record["input"]["by kind"]
+    found = record["twice"]["experiments"]
+    same = [name for name, one in found.items() if all(one[k] is True for k in list(one)[:2])]
+    others = [f"`{name}` is not: {found[name]['because']}" for name in found if name not in same]
+    rows = [
+        (
+            f"kill -9 at random moments: {_list(victims, 'kills')}",
+            f"{kills['points done']:,} of {kills['points']:,} points done once after resuming, "
+            f"{kills['wrong records or half files']} wrong records or half files, "
+            f"{kills['orphans']} orphans",
+        ),
+        (
+            f"odd input: {_list(odd, 'tried')}",
+            f"{record['input']['all']['tracebacks']} tracebacks, "
+            f"{record['input']['all']['wrong runs']} wrong runs",
+        ),
+        (
+            f"{len(found)} experiments run twice, and on 1 and 2 threads",
+            "; ".join([f"{len(same)} the same bit for bit", *others]),
+        ),
+    ]
+    return [
+        "| what was done | what came of it |",
+        "|---|---|",
+        *(f"| {a} | {b} |" for a, b in rows),
+    ]
+
+
+def _list(found, what):
+    """`3 of this, 4 of that`."""
+    return ", ".join(f"{one[what]:,} {name}" for name, one in found.items())
+
+
+def killed(asked):
+    """Kills of the whole sweep, of workers, and of kernels and their workers."""
+    import kills
+
+    # A kill of a sweep costs a start of everything, one of a worker a start of little.
+    shares = {"sweeps": 0.15, "workers": 0.5, "kernels and their workers": 0.35}
+    ways = dict(
+        zip(shares, (kills.kill_sweeps, kills.kill_workers, kills.kill_kernels), strict=True)
+    )
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(3) as pool:
+        begun = {}
+        for number, (victims, share) in enumerate(shares.items()):
+            part = Path(folder) / str(number)
+            part.mkdir()
+            begun[victims] = pool.submit(ways[victims], part, round(share * asked.kills), number)
+        tallies = {victims: one.result() for victims, one in begun.items()}
+    for victims, tally in tallies.items():
+        print(victims, tally.told(), tally.wrong, flush=True)
+    found = {victims: tally.told() for victims, tally in tallies.items()}
+    total = {name: sum(one[name] for one in found.values()) for name in found["sweeps"]}
+    return {"all": total, "by victim": found}
+
+
+def fuzzed(asked):
+    """Random command lines, study files and records."""
+    import fuzzing
+
+    return fuzzing.fuzzed(asked.inputs)
+
+
+def twice(asked):
+    """Every experiment's function run twice, and with one thread and with two."""
+    import determinism
+
+    return {"experiments": determinism.all_experiments()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""Work for the newest question only: what is dropped, cancelled, delivered and told."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from widgets import recompute
+from widgets.figure import curve, figure
+from widgets.panel import panel
+from widgets.preview import Preview, cheaper
+from widgets.recompute import Latest, Stage
+from workbench.knobs import Knobs, knob
+from workbench.watch import steps
+
+
+class Params(Knobs):
+    cells: int = knob(100, "cells", span=(1, 1000))
+    trials: int = knob(6400, "trials", span=(10, 10**6), log=True, is_budget=True)
+
+
+class Slow:
+    """A run of many steps that notes what began, what ended and in which thread."""
+
+    def __init__(self, pause=0.01, count=20):
+        self.began, self.ended, self.threads = [], [], set()
+        self.pause, self.count, self.failure = pause, count, None
+
+    def run(self, params):
+        self.threads.add(threading.current_thread())
+        self.began.append(params)
+        if self.failure is not None:
+            raise self.failure
+        for _ in steps(range(self.count if params.trials == 6400 else 1)):
+            time.sleep(self.pause)
+        self.ended.append(params)
+        return np.arange(3.0) * params.cells
+
+    def draw(self, params, result):
+        fig = figure("x", "y", alt=f"up to {result[-1]:g}")
+        curve(fig, [1, 2, 3], result, "line")
+        return fig
+
+
+def shown(board):
+    return board.figure.layout.meta["alt"]
+
+
+def test_a_touch_returns_at_once_and_another_thread_computes():
+    lab = Slow()
+    board = panel(Params, lab.run, lab.draw)
+
+    async def explore():
+        start = time.perf_counter()
+        board.controls["cells"].value = 200
+        took = time.perf_counter() - start
+        assert board.figure is None
+        await board.settled()
+        return took
+
+    assert asyncio.run(explore()) < 0.1
+    assert threading.main_thread() not in lab.threads
+    assert shown(board) == "up to 400"
+    assert (lab.ended[-1], board.error) == (Params(cells=200), None)
+
+
+def test_a_quick_look_with_fewer_trials_comes_first():
+    lab, seen = Slow(), []
+    board = panel(Params, lab.run, lab.draw)
+    board._plot.observe(lambda change: seen.append((shown(board), board._status.value)), "text")
+
+    async def explore():
+        board.controls["cells"].value = 200
+        await board.settled()
+
+    asyncio.run(explore())
+    assert [p.trials for p in lab.ended] == [100, 6400]
+    assert "few trials (100)" in seen[0][1]
+    # The full figure has the same text here, so that nothing was sent again.
+    assert "first look" not in board._status.value
+    assert board.result is not None
+
+
+def test_only_the_newest_knobs_are_answered_in_full():
+    lab = Slow()
+    board = panel(Params, lab.run, lab.draw)
+
+    async def drag():
+        for cells in range(200, 260):
+            board.controls["cells"].value = cells
+            await asyncio.sleep(0.005)
+        await board.settled()
+
+    asyncio.run(drag())
+    assert [p.cells for p in lab.ended if p.trials == 6400] == [259]
+    assert len(lab.began) < 60
+    assert shown(board) == "up to 518"
+
+
+def test_a_full_run_is_cancelled_between_its_steps():
+    lab = Slow(pause=0.02, count=500)
+    board = panel(Params, lab.run, lab.draw)
+
+    async def change_one_s_mind():
+        board.controls["cells"].value = 200
+        while Params(cells=200) not in lab.began:
+            await asyncio.sleep(0.01)
+        lab.count = 2
+        start = time.perf_counter()
+        board.controls["cells"].value = 300
+        await board.settled()
+        return time.perf_counter() - start
+
+    # Its 500 steps would have taken ten seconds.
+    assert asyncio.run(change_one_s_mind()) < 5
+    assert Params(cells=200) not in lab.ended
+    assert shown(board) == "up to 600"
+
+
+def test_a_refused_value_stops_what_runs_and_keeps_the_figure():
+    lab = Slow(pause=0.02, count=500)
+    board = panel(Params, lab.run, lab.draw)
+
+    async def mistype():
+        board.controls["cells"].value = 200
+        while Params(cells=200) not in lab.began:
+            await asyncio.sleep(0.01)
+        board.controls["cells"].entry.value = "many"
+        await board.settled()
+
+    asyncio.run(mistype())
+    assert "`cells` must be" in board.controls["cells"].refusal.value
+    assert Params(cells=200) not in lab.ended
+    assert board.error is not None
+
+
+def test_an_error_off_the_main_thread_is_shown_whole_and_kept():
+    lab = Slow()
+    lab.failure = ZeroDivisionError("no such luck")
+    board = panel(Params, lab.run, lab.draw)
+
+    async def explore():
+        board.controls["cells"].value = 200
+        await board.settled()
+
+    asyncio.run(explore())
+    assert board.error is lab.failure
+    assert "ZeroDivisionError: no such luck" in board._alert.value
+    assert "raise self.failure" in board._alert.value
+
+
+def test_the_error_of_an_older_question_is_no_news():
+    lab = Slow()
+    board = panel(Params, lab.run, lab.draw)
+
+    async def explore():
+        lab.failure = ZeroDivisionError("old")
+        board.controls["cells"].value = 200
+        while not lab.began:
+            await asyncio.sleep(0.001)
+        lab.failure = None
+        board.controls["cells"].value = 300
+        await board.settled()
+
+    asyncio.run(explore())
+    assert (board.error, board._alert.value, shown(board)) == (None, "", "up to 600")
+
+
+def test_knobs_turned_back_are_not_computed_again_but_the_button_does():
+    lab = Slow(count=1)
+    board = panel(Params, lab.run, lab.draw)
+
+    async def explore():
+        for cells in (200, 300, 200):
+            board.controls["cells"].value = cells
+            await board.settled()
+        assert shown(board) == "up to 400"
+        assert [p.cells for p in lab.ended if p.trials == 6400] == [200, 300]
+        board._button.click()
+        await board.settled()
+
+    asyncio.run(explore())
+    assert [p.cells for p in lab.ended if p.trials == 6400] == [200, 300, 200]
+
+
+def test_a_program_s_refresh_takes_the_place_of_what_a_person_asked_for():
+    lab = Slow(pause=0.02, count=100)
+    board = panel(Params, lab.run, lab.draw)
+
+    async def explore():
+        board.controls["cells"].value = 200
+        while Params(cells=200) not in lab.began:
+            await asyncio.sleep(0.01)
+        lab.count = 1
+        board.refresh()
+        assert shown(board) == "up to 400"
+        await board.settled()
+
+    asyncio.run(explore())
+    assert lab.ended[-1] == Params(cells=200)
+    assert [p for p in lab.ended if p.trials == 6400] == [Params(cells=200)]
+
+
+def test_what_is_under_way_is_told_with_its_time_and_share(monkeypatch):
+    monkeypatch.setattr(recompute, "BEAT", 0.02)
+    lab, told = Slow(pause=0.1, count=20), []
+    board = panel(Params, lab.run, lab.draw)
+    board._status.observe(lambda change: told.append(change["new"]), "value")
+
+    async def explore():
+        board.controls["cells"].value = 200
+        await board.settled()
+
+    asyncio.run(explore())
+    assert any("computing for" in text for text in told)
+    assert any("<progress" in text and "% done" in text for text in told)
+    assert "computing" not in board._status.value
+
+
+def test_stale_full_answers_are_not_delivered():
+    delivered, gate = [], threading.Event()
+    latest = Latest(
+        lambda q: [Stage(lambda: gate.wait(5) and q)],
+        lambda q, stage, answer, seconds: delivered.append(answer),
+        lambda q, error: delivered.append(error),
+        lambda: None,
+    )
+
+    async def race():
+        latest.ask("old")
+        await asyncio.sleep(0.05)
+        latest.ask("new")
+        gate.set()
+        await latest.settled()
+
+    asyncio.run(race())
+    assert delivered == ["new"]
+
+
+def test_a_preview_takes_its_share_of_every_budget_and_no_more_than_a_moment():
+    assert cheaper(Params(), 1 / 64) == Params(trials=100)
+    assert cheaper(Params(trials=10), 1 / 64) is None
+    look = Preview(lambda params: params)
+    assert look.of(Params())()[0] == Params(trials=100)
+    look.took(1.0, True)
+    assert look.of(Params())()[0] == Params(trials=25)
+    look.took(0.01, False)
+    assert look.of(Params()) is None
+    look.took(2.0, False)
+    look.took(1.9, True)
+    assert look.of(Params()) is None
+
+
+def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
+    class Bound(Params):
+        def relations(self):
+            if self.trials < 1000:
+                raise ValueError("`trials` must be many; got few")
+
+    assert cheaper(Bound(), 1 / 64) is None
+
+
+def test_a_sketch_comes_before_budgets_and_may_pass():
+    look = Preview(lambda params: ("run", params), lambda p: p.cells if p.cells > 50 else None)
+    assert look.of(Params())() == (100, "a quick sketch")
+    found, what = look.of(Params(cells=3))()
+    assert found == ("run", Params(cells=3, trials=100))
+    assert what == "few trials (100)"
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, ValueError])
+def test_a_preview_that_fails_leaves_the_word_to_the_full_run(kind):
+    lab = Slow(count=1)
+
+    def sketch(params):
+        raise kind("too few")
+
+    board = panel(Params, lab.run, lab.draw, quick=sketch)
+
+    async def explore():
+        board.controls["cells"].value = 200
+        await board.settled()
+
+    asyncio.run(explore())
+    assert (board.error, shown(board)) == (None, "up to 400")

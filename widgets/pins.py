@@ -1,0 +1,47 @@
+"""A figure with the traces of another beside its own: pale, dashed, and named in the legend."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import plotly.graph_objects as go
+
+PALE = 0.45
+
+
+def pinned(figure: go.Figure, beside: go.Figure, name: str) -> go.Figure:
+    """The figure over the traces of the other, which no reader should take for its own.
+
+    Lines are dashed and markers hollow, so that the difference is not one of colour alone. A heat
+    map covers whatever is behind it: where the figures hold one, the other is left out.
+
+    Args:
+        figure: the one on top, whose axes and levels count.
+        beside: the other.
+        name: of the other, put after the names of its traces in the legend.
+    """
+    if any(trace.type == "heatmap" for trace in (*figure.data, *beside.data)):
+        return figure
+    paled = [_paled(trace.to_plotly_json(), name) for trace in beside.data]
+    return go.Figure({"data": [*figure.data, *paled], "layout": figure.layout}, _validate=False)
+
+
+def _paled(trace: dict[str, Any], name: str) -> dict[str, Any]:
+    made = copy.deepcopy(trace)
+    made["opacity"] = PALE
+    if made.get("type", "scatter") == "scatter":
+        # Last among the traces, so that the legend's choices stay with their own, yet behind them.
+        made["zorder"] = -1
+    made["legendgroup"] = f"pinned {made.get('legendgroup', '')}"
+    made["name"] = f"{made.get('name', '')}<br>({name})"
+    if "lines" in made.get("mode", "") and made.get("fill") is None:
+        made["line"] = {**made.get("line", {}), "dash": "dash"}
+    if "markers" in made.get("mode", ""):
+        made["marker"] = {**made.get("marker", {}), "symbol": _hollow(made.get("marker", {}))}
+    return made
+
+
+def _hollow(marker: dict[str, Any]) -> str:
+    symbol = str(marker.get("symbol", "circle"))
+    return symbol if symbol.endswith("-open") else f"{symbol}-open"

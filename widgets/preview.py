@@ -1,0 +1,78 @@
+"""A first look at low cost: the same experiment with less of what its `Params` call budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.knobs import KnobError, Parameters
+
+# Seconds a first look may take; drawing and the browser need the rest of a tenth of a second.
+GOAL = 0.03
+# A full run as quick as this needs no first look.
+QUICK = 0.06
+
+
+class Preview:
+    """How a panel comes by a first look, learned from how long the last ones took.
+
+    Attributes:
+        share: of every budget, what the next first look takes.
+    """
+
+    def __init__(self, run: Callable[..., Any], quick: Callable[..., Any] | None = None):
+        """Takes the experiment and, where there is one, a quick way to nearly the same result.
+
+        Args:
+            run: the experiment, `run(params)`.
+            quick: called as `run` is; may return None for knobs that it cannot answer.
+        """
+        self._run, self._quick = run, quick
+        self.share = 1 / 64
+        self._full = self._look = 0.0
+
+    def of(self, params: Parameters) -> Callable[[], tuple[Any, str]] | None:
+        """What computes a first look and says what it is; None where the full run is as quick."""
+        if 0 < self._full < QUICK:
+            return None
+        less = cheaper(params, self.share)
+        if self._quick is None and (less is None or self._look > self._full / 2 > 0):
+            return None
+
+        def work() -> tuple[Any, str]:
+            found = None if self._quick is None else self._quick(params)
+            if found is not None:
+                return found, "a quick sketch"
+            if less is None:
+                raise LookupError("no first look at these knobs")
+            return self._run(less), "few " + ", few ".join(_lowered(params, less))
+
+        return work
+
+    def took(self, seconds: float, was_preview: bool) -> None:
+        """Learns from how long a first look or a full run took."""
+        if not was_preview:
+            self._full = seconds
+            return
+        self._look = seconds
+        # By a factor of four at most, for one that a busy machine held up.
+        self.share = min(1.0, self.share * min(4.0, max(0.25, GOAL / max(seconds, 1e-4))))
+
+
+def cheaper(params: Parameters, share: float) -> Parameters | None:
+    """The parameters with that share of every budget; None if that changes or means nothing."""
+    values = params.values()
+    for k in params.knobs():
+        if k.is_budget:
+            low = k.span[0] if k.span else 1
+            values[k.name] = max(low, min(values[k.name], round(values[k.name] * share)))
+    try:
+        less = type(params)(**values)
+    except KnobError:
+        return None
+    return None if less == params else less
+
+
+def _lowered(params: Parameters, less: Parameters) -> list[str]:
+    before, after = params.values(), less.values()
+    return [f"{name} ({after[name]:,})" for name in before if before[name] != after[name]]
