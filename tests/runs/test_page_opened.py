@@ -145,6 +145,10 @@ def test_a_slider_keeps_its_place_when_night_falls(browser, story):
         seen.page.emulate_media(color_scheme="dark")
         seen.page.wait_for_function(f"() => {FRAME} && {SHOWN}.line.color === '#f0f0f0'")
         assert slider.get_attribute("aria-valuetext") == "3"
+        assert seen.page.locator("figcaption").first.inner_text() == "x to the power of 3"
+        # At once: a printer does not wait.
+        printed = "dispatchEvent(new Event('beforeprint'))"
+        assert seen.page.evaluate(f"() => {{ {printed}; return {FRAME}; }}")
         clean_of_trouble(seen)
 
 

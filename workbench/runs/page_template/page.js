@@ -60,17 +60,24 @@ function slant(figure, width) {
 // raised or slanted letters is left to plotly. The titles of the frames are returned in order.
 function entitle(figure, target) {
   const layouts = [figure.layout, ...(figure.frames || []).map((frame) => (frame.layout ||= {}))];
-  const titles = layouts.map((layout) => layout.title?.text?.replace(/<br>/g, " ") || "");
+  const titles = layouts.map((layout) => String(layout.title?.text ?? "").replace(/<br>/g, " "));
   if (titles.some((title) => /<\w/.test(title))) return null;
   layouts.forEach((layout) => delete layout.title);
   let line = target.previousElementSibling;
-  if (!line && titles[0]) {
+  if (!line && titles.some(Boolean)) {
     line = document.createElement("p");
     line.className = "titled";
     target.before(line);
   }
   if (line) line.textContent = titles[0];
   return line && titles.slice(1);
+}
+
+// The figure as its slider stands, which a frame played after drawing would come too late to print.
+function turn(figure, place) {
+  const frame = figure.frames[place];
+  frame.data.forEach((changed, i) => Object.assign(figure.data[frame.traces?.[i] ?? i], changed));
+  figure.layout = { ...figure.layout, ...frame.layout };
 }
 
 const rangeOf = (data) => data.parentElement.querySelector(".slider input");
@@ -85,6 +92,7 @@ async function draw(data, look, width) {
   if (range) {
     delete figure.layout.sliders;
     figure.layout.height -= figure.layout.meta.room || 0;
+    if (range.value !== range.defaultValue) turn(figure, range.value);
   }
   const wide = width || target.clientWidth;
   figure.layout.height = room(figure, wide);
@@ -103,7 +111,6 @@ async function draw(data, look, width) {
     plot.told = figure.frames;
     plot.titles = titles;
     range.parentElement.hidden = false;
-    if (range.value !== range.defaultValue) await show(range);
   }
 }
 
