@@ -10,6 +10,8 @@ const PAPER = 680;
 const NIGHT = { ink: "#f0f0f0", pale: "rgba(240,240,240,", text: "#dfe3e6", quiet: "#3a3f44", active: "#7aa7d8", label: "#23272b", muted: "#a3adb5" };
 const DAY = { ink: INK, pale: PALE, text: "#24292e", quiet: "#dcdfe2", active: "#2f6fb0", label: "#ffffff", muted: "#5a636b" };
 const MUTED = "#767676";
+// Plotly has a button that uploads the figure to its makers; nothing leaves this page.
+const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"] };
 // One frame at once: without it plotly queues them and a quick hand outruns the figure.
 const NOW = { mode: "immediate", frame: { duration: 0, redraw: true }, transition: { duration: 0 } };
 
@@ -103,7 +105,7 @@ async function draw(data, look, width) {
     data: figure.data,
     layout: figure.layout,
     frames: figure.frames || [],
-    config: { responsive: true, displaylogo: false },
+    config: CONFIG,
   });
   // The words beside a drawing tell it better than its ticks, one after the other, would.
   plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
