@@ -32,7 +32,7 @@ def graph(out):
 @pytest.fixture
 def run(tmp_path):
     told = record(knobs={"x": 3, "a b": "é"}, summary={"rate": 1 / 3})
-    told["provenance"]["data"]["file"]["path"] = "/home/someone/secret/a.csv"
+    told["provenance"]["data"]["file"]["path"] = str(tmp_path / "secret" / "a.csv")
     told["provenance"]["packages"]["paper-workbench"] = "0.1.0"
     return put(tmp_path / "reports", told)
 

@@ -20,6 +20,7 @@ from workbench.runs.record import PAGE, RECORD, is_alive
 
 LARGEST = 50_000_000
 STUDY = "study.json"
+_DEEPEST = 40
 _TEXTS = ("name", "run", "identity", "state")
 _MAPPINGS = ("knobs", "summary", "timings")
 
@@ -166,12 +167,14 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _held(value: Any) -> Any:
+def _held(value: Any, depth: int = 0) -> Any:
     """The value as a page, a table and a file can hold it."""
+    if depth > _DEEPEST:
+        return "…"
     if isinstance(value, dict):
-        return {_held(name): _held(one) for name, one in value.items()}
+        return {_held(name): _held(one, depth + 1) for name, one in value.items()}
     if isinstance(value, list):
-        return [_held(one) for one in value]
+        return [_held(one, depth + 1) for one in value]
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     is_beyond = isinstance(value, int) and value.bit_length() > 1000

@@ -1,0 +1,112 @@
+"""Texts that try to run, to leave their page, or to leave their folder; each written for this test.
+
+A script that runs says so by one of four ways, and the tests watch all of them: a dialog, the name
+`hit` on the window, a request, another address in the bar.
+"""
+
+FAR = "https://e.example/"
+
+# What runs on a bare page without anybody touching it, as the negative control proves.
+RUNNING = [
+    "<script>alert(1)</script>",
+    "<ScRiPt >window.hit=1</sCrIpT >",
+    "<script>fetch('https://e.example/f')</script>",
+    "<img src=x onerror=alert(2)>",
+    "<img src=x oNeRrOr = 'window.hit=2'>",
+    "<img src='https://e.example/i.png'>",
+    "<svg onload=window.hit=3></svg>",
+    "<svg/onload=window.hit=4>",
+    "<svg><script>window.hit=5</script></svg>",
+    "<svg><animate onbegin=window.hit=6 attributeName=x dur=1s></svg>",
+    "<iframe src='javascript:parent.hit=7'></iframe>",
+    "<iframe srcdoc='<script>parent.hit=8</script>'></iframe>",
+    "<body onpageshow=window.hit=9>",
+    "<details open ontoggle=window.hit=10>x</details>",
+    "<video><source onerror=window.hit=11></video>",
+    "<audio src=x onerror=window.hit=12></audio>",
+    "<input autofocus onfocus=window.hit=13>",
+    "<object data='https://e.example/o'></object>",
+    "<embed src='https://e.example/e'>",
+    "<link rel=stylesheet href='https://e.example/s.css'>",
+    "<style>@import 'https://e.example/t.css';</style>",
+    "<div style=\"background:url('https://e.example/u.png')\">x</div>",
+    "<script src='https://e.example/v.js'></script>",
+    "<script type=module>window.hit=14</script>",
+    "<style>@keyframes k{}</style><b style='animation:k 1s' onanimationstart=window.hit=15>x</b>",
+]
+# What would run in a place that the page gives it: an attribute, a script, a style, a comment.
+BREAKING = [
+    '"><script>window.hit=20</script>',
+    "'><script>window.hit=21</script>",
+    '" onmouseover="window.hit=22',
+    "' autofocus onfocus='window.hit=23",
+    "` onmouseover=window.hit=24 `",
+    "</script><script>window.hit=25</script>",
+    "</script ><img src=x onerror=window.hit=26>",
+    "<!--<script>",
+    "--><script>window.hit=27</script><!--",
+    "]]><script>window.hit=28</script>",
+    "</title><script>window.hit=29</script>",
+    "</style><script>window.hit=30</script>",
+    "</textarea><script>window.hit=31</script>",
+    "</noscript><script>window.hit=32</script>",
+    "</select><script>window.hit=33</script>",
+    "</svg><script>window.hit=34</script>",
+    "';window.hit=35;'",
+    '";window.hit=36;//',
+    '\\";window.hit=37;//',
+    "\u2028window.hit=38;\u2029",
+    "${window.hit=39}",
+    "{{ window.hit=40 }}{% include '/etc/passwd' %}",
+    "{{ ''.__class__.__mro__ }}",
+    "&lt;script&gt;window.hit=41&lt;/script&gt;",
+    "&#60;img src=x onerror=window.hit=42&#62;",
+    "\x00<script>window.hit=43</script>",
+    "<scr\x00ipt>window.hit=44</script>",
+    "<<script>window.hit=45//<</script>",
+    "<math><mi xlink:href='javascript:window.hit=46'>x</mi></math>",
+    "<noscript><p title='</noscript><img src=x onerror=window.hit=47>'>",
+    "<template><script>window.hit=48</script></template>",
+    "<form action='https://e.example/'><button autofocus>x</button></form>",
+    "<base href='https://e.example/'>",
+    "<meta http-equiv=refresh content='0;url=https://e.example/'>",
+]
+# Addresses that a click would follow.
+LINKING = [
+    "javascript:window.hit=60",
+    "JaVaScRiPt:window.hit=61",
+    " javascript:window.hit=62",
+    "java\tscript:window.hit=63",
+    "javascript&colon;window.hit=64",
+    "data:text/html,<script>window.hit=65</script>",
+    "vbscript:window.hit=66",
+    "//e.example/",
+    "\\\\e.example\\x",
+    "<a href='javascript:window.hit=67'>x</a>",
+    "[x](javascript:window.hit=68)",
+    "![x](https://e.example/m.png)",
+]
+# Names that lead out of the folder in which they are looked up.
+LEADING = [
+    "..",
+    "../..",
+    "../../outside",
+    "../../../../../../etc",
+    "toys/../../outside",
+    "./../outside",
+    "toys/toy/../../../outside",
+    "/etc",
+    "//etc",
+    "..\\..\\outside",
+    "C:\\Windows",
+    "~",
+    "~/outside",
+    "%2e%2e/outside",
+    "..%2foutside",
+    "....//outside",
+    "outside\x00",
+    "file:///etc",
+    "\u2024\u2024/outside",
+    "toys/toy/\u202e..",
+]
+PAYLOADS = [*RUNNING, *BREAKING, *LINKING, *LEADING]
