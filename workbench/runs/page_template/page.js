@@ -148,18 +148,19 @@ const drawAll = (look, width) => figures.forEach((data) => drawSafely(data, look
 const look = () => (dark.matches ? NIGHT : DAY);
 
 // What the reader sees first is drawn at once, the rest one by one whenever the browser is idle.
+const later = window.requestIdleCallback || setTimeout;
 function drawRest() {
   const next = figures.find((data) => !data.drawn);
   if (!next) return;
   drawSafely(next, look());
-  (window.requestIdleCallback || setTimeout)(drawRest);
+  later(drawRest);
 }
 
 function begin() {
   const now = () => drawAll(look());
   const near = (data) => data.parentElement.getBoundingClientRect().top < 1.5 * innerHeight;
   figures.filter(near).forEach((data) => drawSafely(data, look()));
-  drawRest();
+  later(drawRest);
   dark.addEventListener("change", now);
   addEventListener("beforeprint", () => drawAll(DAY, PAPER));
   addEventListener("afterprint", now);
