@@ -112,6 +112,7 @@ async function draw(data, look, width) {
   if (range) {
     plot.told = figure.frames;
     plot.titles = titles;
+    plot.shown = figure.frames[range.value].name;
     range.parentElement.hidden = false;
   }
 }
@@ -129,7 +130,8 @@ async function show(range) {
     plot.setAttribute("aria-label", alt);
     holder.querySelector("figcaption").textContent = alt;
   }
-  await Plotly.animate(plot, [frame.name], NOW).catch(() => {});
+  // A frame that the next one has overtaken is refused.
+  await Plotly.animate(plot, [frame.name], NOW).then(() => (plot.shown = frame.name), () => {});
 }
 
 const figures = [...document.querySelectorAll("figure.figure > script[type='application/json']")].filter(
