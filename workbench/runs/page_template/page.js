@@ -112,6 +112,7 @@ async function draw(data, look, width) {
   if (range) {
     plot.told = figure.frames;
     plot.titles = titles;
+    plot.shown = figure.frames[range.value].name;
     range.parentElement.hidden = false;
   }
 }
@@ -129,7 +130,8 @@ async function show(range) {
     plot.setAttribute("aria-label", alt);
     holder.querySelector("figcaption").textContent = alt;
   }
-  await Plotly.animate(plot, [frame.name], NOW).catch(() => {});
+  // A frame that the next one has overtaken is refused.
+  await Plotly.animate(plot, [frame.name], NOW).then(() => (plot.shown = frame.name), () => {});
 }
 
 const figures = [...document.querySelectorAll("figure.figure > script[type='application/json']")].filter(
@@ -148,18 +150,19 @@ const drawAll = (look, width) => figures.forEach((data) => drawSafely(data, look
 const look = () => (dark.matches ? NIGHT : DAY);
 
 // What the reader sees first is drawn at once, the rest one by one whenever the browser is idle.
+const later = window.requestIdleCallback || setTimeout;
 function drawRest() {
   const next = figures.find((data) => !data.drawn);
   if (!next) return;
   drawSafely(next, look());
-  (window.requestIdleCallback || setTimeout)(drawRest);
+  later(drawRest);
 }
 
 function begin() {
   const now = () => drawAll(look());
   const near = (data) => data.parentElement.getBoundingClientRect().top < 1.5 * innerHeight;
   figures.filter(near).forEach((data) => drawSafely(data, look()));
-  drawRest();
+  later(drawRest);
   dark.addEventListener("change", now);
   addEventListener("beforeprint", () => drawAll(DAY, PAPER));
   addEventListener("afterprint", now);
