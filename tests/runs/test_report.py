@@ -179,8 +179,13 @@ def test_a_reader_sorts_filters_and_changes_the_figure(browser, path):
         label = page.locator(".plot").get_attribute("aria-label")
         assert label.startswith("Claim 2, measured against x")
         assert page.locator("figcaption").inner_text() == label
-        y = page.evaluate("Array.from(document.querySelector('.js-plotly-plot')._fullData[0].y)")
-        assert y == pytest.approx([0.05, 0.2, 0.9, 1.0])
+        page.wait_for_function(
+            """wanted => {
+                const y = document.querySelector('.js-plotly-plot')._fullData[0].y;
+                return wanted.every((value, i) => Math.abs(y[i] - value) < 1e-12);
+            }""",
+            arg=[0.05, 0.2, 0.9, 1.0],
+        )
         assert (seen.left, seen.errors, seen.dialogs) == ([], [], [])
         page.locator("#table a").first.click()
         page.wait_for_selector("#story")

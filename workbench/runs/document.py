@@ -12,7 +12,8 @@ import jinja2
 from markupsafe import Markup
 
 from workbench.claims import MARKS, number
-from workbench.runs.page import _policy, _script_json, _style
+from workbench.runs.page import _policy, _style
+from workbench.runs.page_figure import script_json
 
 TEMPLATES = Path(__file__).parent / "share_template"
 
@@ -46,7 +47,7 @@ def script(name: str) -> str:
 
 def data(value: Any) -> Markup:
     """JSON for a script element of the page, which it cannot end."""
-    return Markup(_script_json(value))
+    return Markup(script_json(value))
 
 
 def address(path: Path, start: Path) -> str:

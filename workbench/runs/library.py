@@ -1,7 +1,7 @@
 """Plotly's library once beside many pages instead of within each, and back again.
 
-A page with the library in it takes five megabytes; with one library for all, two hundred pages take
-a fraction of that. The page then loads the library by a path relative to itself, from disk or from
+The library, or the part of it that a page draws with, takes more room than all else in the page;
+kept once, it leaves two hundred pages a tenth of their size. The page then loads the library by a path relative to itself, from disk or from
 any server. Its policy still admits only its own scripts, and through `'strict-dynamic'` the one
 script that they load; nothing else in the page can load any.
 """
@@ -113,7 +113,7 @@ def _read(path: Path) -> str:
     return path.read_bytes().decode("utf-8")
 
 
-# Most pages hold the same five megabytes.
+# Most pages hold the same megabytes.
 @functools.lru_cache(maxsize=8)
 def _digest(script: str) -> str:
     return hashlib.sha256(script.encode()).hexdigest()[:16]

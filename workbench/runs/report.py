@@ -15,7 +15,9 @@ from workbench.checks import refuse
 from workbench.claims import MARKS, number
 from workbench.runs.atomic import write_text
 from workbench.runs.document import address, data, document, script
-from workbench.runs.page import TEMPLATE, _figure, _plotly
+from workbench.runs.page import TEMPLATE
+from workbench.runs.page_figure import figure_html
+from workbench.runs.plotly_library import plotly_library
 from workbench.runs.record import NOTEBOOK, PAGE
 from workbench.runs.records import normal, placed_points
 from workbench.runs.sketch import alternative, main_figure, sketch
@@ -53,7 +55,7 @@ def report(study: Path) -> tuple[Path, int]:
     rows = [
         _row(*parts, varying, results, claims) for parts in zip(records, knobs, links, strict=True)
     ]
-    scripts = [_plotly()] if figures else []
+    scripts = [plotly_library([made for _, made in figures])] if figures else []
     scripts += [(TEMPLATE / "page.js").read_text(encoding="utf-8"), script("report.js")]
     title = next((r["title"] for r in records if r["title"] != r["name"]), records[0]["name"])
     text = document(
@@ -64,9 +66,9 @@ def report(study: Path) -> tuple[Path, int]:
         states=_told(Counter(r["state"] for r in records)),
         varying=varying,
         fixed=[(k, spelled(v)) for k, v in fixed.items()],
-        figures=data([{"label": label, "html": drawn} for label, drawn in figures]),
+        figures=data([figure_html(made) for _, made in figures]),
         labels=[label for label, _ in figures],
-        figure=Markup(figures[0][1]) if figures else "",
+        figure=Markup(figure_html(figures[0][1])) if figures else "",
         columns=_columns(varying, results, claims, rows),
         rows=rows[:MOST_ROWS],
         count=len(rows),
@@ -137,8 +139,8 @@ def _figures(
     values: Sequence[Mapping[str, Any]],
     varying: Sequence[str],
     measures: Mapping[str, Sequence[tuple[float, Any] | None]],
-) -> list[tuple[str, str]]:
-    """For each number that can be drawn, its label and its figure in HTML."""
+) -> list[tuple[str, dict[str, Any]]]:
+    """For each number that can be drawn, its label and its figure."""
     knobs = [k for k in varying if k != "seed"] or list(varying)
     drawn = []
     for label, numbers in list(measures.items())[:_MOST_FIGURES]:
@@ -149,7 +151,7 @@ def _figures(
         ]
         made = study_figure(points, label)
         if made:
-            drawn.append((label, _figure(made)))
+            drawn.append((label, made))
     return drawn
 
 

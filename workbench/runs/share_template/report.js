@@ -100,7 +100,7 @@
     document.getElementById("measures").hidden = figures.length < 2;
     const figure = document.querySelector("#shown > figure");
     choice.addEventListener("change", () => {
-      const chosen = new DOMParser().parseFromString(figures[choice.selectedIndex].html, "text/html");
+      const chosen = new DOMParser().parseFromString(figures[choice.selectedIndex], "text/html");
       const plot = figure.querySelector(".plot");
       plot.setAttribute("aria-label", chosen.querySelector(".plot").getAttribute("aria-label"));
       figure.querySelector("script").textContent = chosen.querySelector("script").textContent;
