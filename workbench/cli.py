@@ -189,9 +189,8 @@ def new(name: str) -> None:
 def explore(record: Path, no_browser: bool) -> None:
     """Open a run's notebook in JupyterLab, at the run's knobs.
 
-    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside the
-    record: change and save it as you like, and delete it when you are done; the next `explore` of
-    the run writes it anew. The experiment's own notebook and the record stay as they are.
+    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside it, which
+    the next `explore` of the run writes anew; the experiment's notebook and the record stay as they are.
     """
     from workbench.runs import live
 
@@ -206,8 +205,7 @@ def serve(name: str, port: int, no_browser: bool) -> None:
     """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
 
     NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
-    on 127.0.0.1 to whoever has the token in the address that it prints; it asks no other machine
-    for anything.
+    on 127.0.0.1 to whoever has the token in the address that it prints, and asks no other machine.
     """
     from workbench.runs import live
 
