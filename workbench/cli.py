@@ -189,8 +189,8 @@ def new(name: str) -> None:
 def explore(record: Path, no_browser: bool) -> None:
     """Open a run's notebook in JupyterLab, at the run's knobs.
 
-    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside it, which
-    the next `explore` of the run writes anew; the experiment's notebook and the record stay as they are.
+    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside it; the
+    next `explore` of the run writes it anew. The experiment's notebook stays as it is.
     """
     from workbench.runs import live
 
