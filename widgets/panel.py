@@ -85,7 +85,7 @@ class Panel(ipywidgets.VBox):
         self._model, self._run, self._draw = model, run, draw
         self._history, self._pin = History(params), None
         self._seen: dict[Parameters, tuple[Any, go.Figure]] = {}
-        self._setting = False
+        self._setting, self._note = False, ""
         self.params, self._shown, self._is_full = params, None, False
         self.result = self.figure = self.error = None
         self._preview = Preview(run, quick)
@@ -218,7 +218,8 @@ class Panel(ipywidgets.VBox):
                 del self._seen[next(iter(self._seen))]
             self.result = result
         self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
-        self._status.value = announced(f"a first look: {what}" if what else "")
+        self._note = f"a first look: {what};" if what else ""
+        self._status.value = announced(self._note.removesuffix(";"))
         self._pinning.disabled = False
         self._show()
 
@@ -249,9 +250,11 @@ class Panel(ipywidgets.VBox):
         """Says that work is under way, for how long and how far, once it takes a moment."""
         since = self._latest.busy_since
         seconds = 0.0 if since is None else time.perf_counter() - since
+        if self.error is not None:
+            return
         if seconds > SOON:
-            self._status.value = busy(seconds, self._latest.watch.share)
-        elif since is None and self.error is None:
+            self._status.value = busy(seconds, self._latest.watch.share, self._note)
+        elif since is None:
             self._status.value = announced("")
 
     def _mark(self) -> None:

@@ -19,9 +19,8 @@ _FOLDER = click.Path(path_type=Path)
 def explore(record: Path, no_browser: bool) -> None:
     """Open a run's notebook in JupyterLab, at the run's knobs.
 
-    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside the
-    record: change and save it as you like, and delete it when you are done; the next `explore` of
-    the run writes it anew. The experiment's own notebook and the record stay as they are.
+    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside it; the
+    next `explore` of the run writes it anew. The experiment's notebook stays as it is.
     """
     from workbench.runs import live
 
@@ -37,8 +36,7 @@ def serve(name: str, port: int, no_browser: bool) -> None:
     """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
 
     NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
-    on 127.0.0.1 to whoever has the token in the address that it prints; it asks no other machine
-    for anything.
+    on 127.0.0.1 to whoever has the token in the address that it prints, and asks no other machine.
     """
     from workbench.runs import live
 
