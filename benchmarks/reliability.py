@@ -46,35 +46,33 @@ def keep(part, figures):
 
 
 def table(record):
-    """The lines of the README's table."""
-    victims = record["kills"]["by victim"]
-    kills = record["kills"]["all"]
-    odd = record["input"]["by kind"]
-    found = record["twice"]["experiments"]
-    same = [name for name, one in found.items() if all(one[k] is True for k in list(one)[:2])]
-    others = [f"`{name}` is not: {found[name]['because']}" for name in found if name not in same]
-    rows = [
-        (
-            f"kill -9 at random moments: {_list(victims, 'kills')}",
-            f"{kills['points done']:,} of {kills['points']:,} points done once after resuming, "
-            f"{kills['wrong records or half files']} wrong records or half files, "
-            f"{kills['orphans']} orphans",
-        ),
-        (
-            f"odd input: {_list(odd, 'tried')}",
-            f"{record['input']['all']['tracebacks']} tracebacks, "
-            f"{record['input']['all']['wrong runs']} wrong runs",
-        ),
-        (
-            f"{len(found)} experiments run twice, and on 1 and 2 threads",
-            "; ".join([f"{len(same)} the same bit for bit", *others]),
-        ),
-    ]
-    return [
-        "| what was done | what came of it |",
-        "|---|---|",
-        *(f"| {a} | {b} |" for a, b in rows),
-    ]
+    """The lines of the README's table: one for each part that was counted."""
+    lines = {"kills": _kills_line, "input": _input_line, "twice": _twice_line}
+    rows = [line(record[part]) for part, line in lines.items() if part in record]
+    head = ["| what was done | what came of it |", "|---|---|"] if rows else []
+    return [*head, *(f"| {done} | {came} |" for done, came in rows)]
+
+
+def _kills_line(kills):
+    found = kills["all"]
+    points = f"{found['points done']:,} of {found['points']:,} points done once after resuming"
+    files = f"{found['wrong records or half files']} wrong records or half files"
+    what = f"kill -9 at random moments: {_list(kills['by victim'], 'kills')}"
+    return what, f"{points}, {files}, {found['orphans']} orphans"
+
+
+def _input_line(odd):
+    found = odd["all"]
+    told = f"{found['tracebacks']} tracebacks, {found['wrong runs']} wrong runs"
+    return f"odd input: {_list(odd['by kind'], 'tried')}", told
+
+
+def _twice_line(twice):
+    found = twice["experiments"]
+    same = [n for n, one in found.items() if one["same twice"] and one["same on 2 threads"]]
+    others = [f"`{n}` is not: {one['because']}" for n, one in found.items() if n not in same]
+    told = "; ".join([f"{len(same)} the same bit for bit", *others])
+    return f"{len(found)} experiments run twice, and on 1 and 2 threads", told
 
 
 def _list(found, what):

@@ -111,10 +111,9 @@ def test_the_slider_lives_without_a_kernel(runs, experiment):
         for place in range(last + 1):
             page.wait_for_function(
                 "([plot, range, place]) => range.value === String(place)"
-                " && plot.told[place].name === range.getAttribute('aria-valuetext')",
+                " && plot.shown === range.getAttribute('aria-valuetext')",
                 arg=[plot.element_handle(), slider.element_handle(), place],
             )
-            page.wait_for_timeout(150)
             shown = plot.evaluate(data), figure.locator("figcaption").inner_text()
             seen.append((slider.get_attribute("aria-valuetext"), *shown))
             page.keyboard.press("ArrowRight")

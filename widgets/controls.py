@@ -116,7 +116,7 @@ def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
         return ipywidgets.FloatSlider(value=low, min=low, max=high, step=step, **named)
     if high - low > SLIDES:
         return None
-    step = 10 ** max(0, math.floor(math.log10(max(high - low, 1))) - 2)
+    step = 10 ** max(0, math.floor(math.log10(max(high - low, 1))) - 3)
     return ipywidgets.IntSlider(value=low, min=low, max=high, step=step, **named)
 
 

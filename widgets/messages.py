@@ -13,10 +13,10 @@ def announced(text: str) -> str:
     return f'<p role="status" style="{SMALL};min-height:1.3em">{html.escape(text)}</p>'
 
 
-def busy(seconds: float, share: float) -> str:
-    """That work is under way: for how long, and how far where that is known."""
+def busy(seconds: float, share: float, note: str = "") -> str:
+    """That work is under way: for how long, how far where that is known, and what is shown."""
     bar, how = "", ""
-    if seconds > 1 and share > 0:
+    if seconds > 1 and 0 < share < 1:
         how = f", {share:.0%} done"
         bar = (
             f'<progress value="{share:.3f}" aria-label="progress" style="height:0.9em"></progress>'
@@ -24,7 +24,7 @@ def busy(seconds: float, share: float) -> str:
     # Silent: a screen reader that read every beat out would never end.
     return (
         f'<p aria-live="off" style="{SMALL};min-height:1.3em">'
-        f"⏳ computing for {seconds:.1f} s{how} {bar}</p>"
+        f"{html.escape(note)} computing for {seconds:.1f} s{how} {bar}</p>"
     )
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import plotly.graph_objects as go
 
+from widgets.asked import in_cell, is_person
+from widgets.buttons import Manners, button
 from widgets.controls import Control, alert
+from widgets.history import History
 from widgets.messages import announced, busy, folded, traced
 from widgets.plot import Plot
 from widgets.preview import Preview
@@ -27,8 +27,6 @@ from workbench.knobs import KnobError, Parameters
 SOON = 0.3
 # Results kept for knobs that are turned back.
 KEPT = 8
-# Seconds within which turns of the same knob are one change.
-DRAG = 1.0
 
 
 def panel(
@@ -85,9 +83,9 @@ class Panel(ipywidgets.VBox):
         quick: Callable | None = None,
     ):
         self._model, self._run, self._draw = model, run, draw
-        self._first, self._past, self._pin = params, [], None
+        self._history, self._pin = History(params), None
         self._seen: dict[Parameters, tuple[Any, go.Figure]] = {}
-        self._setting, self._changed = False, ((), 0.0)
+        self._setting, self._note = False, ""
         self.params, self._shown, self._is_full = params, None, False
         self.result = self.figure = self.error = None
         self._preview = Preview(run, quick)
@@ -99,10 +97,10 @@ class Panel(ipywidgets.VBox):
             control.observe(self._touched, "value")
 
     def _lay_out(self) -> None:
-        self._button = _button("Run", "compute and draw at these knobs", self._pressed, "primary")
-        self._undo = _button("Undo", "take the last change back", self._undone)
-        self._reset = _button("Reset", "turn every knob back to where it was first", self._resetted)
-        self._pinning = _button("Pin", "keep this figure beside the next ones", self._pinned)
+        self._button = button("Run", "compute and draw at these knobs", self._pressed, "primary")
+        self._undo = button("Undo", "take the last change back", self._undone)
+        self._reset = button("Reset", "turn every knob back to where it was first", self._resetted)
+        self._pinning = button("Pin", "keep this figure beside the next ones", self._pinned)
         self._undo.disabled = self._reset.disabled = self._pinning.disabled = True
         row = [self._button, self._undo, self._reset, self._pinning]
         self._status, self._alert = ipywidgets.HTML(), ipywidgets.HTML()
@@ -143,7 +141,7 @@ class Panel(ipywidgets.VBox):
         """Answers a touch; what goes wrong is shown, and raised where a program waits for it."""
         if self._setting:
             return
-        if _is_person():
+        if is_person():
             if self._admit():
                 self._latest.ask(self.params)
             else:
@@ -152,7 +150,7 @@ class Panel(ipywidgets.VBox):
         try:
             self.refresh()
         except Exception:
-            if _in_cell():
+            if in_cell():
                 raise
 
     def _admit(self) -> bool:
@@ -165,20 +163,10 @@ class Panel(ipywidgets.VBox):
         except Exception as error:
             self._complain(error)
             return False
-        if turned != self.params:
-            self._remember(turned)
-            self.params = turned
+        self._history.leave(self.params, turned)
+        self.params = turned
         self._mark()
         return True
-
-    def _remember(self, turned: Parameters) -> None:
-        """Keeps the parameters that are left, for Undo; one drag of a slider is one change."""
-        before, after = self.params.values(), turned.values()
-        names, now = tuple(n for n in before if before[n] != after[n]), time.monotonic()
-        last, when = self._changed
-        if names != last or now - when > DRAG or not self._past:
-            self._past.append(self.params)
-        self._changed = names, now
 
     def _turned(self) -> Parameters:
         """The parameters as the controls stand, refused as the experiment refuses them."""
@@ -230,7 +218,8 @@ class Panel(ipywidgets.VBox):
                 del self._seen[next(iter(self._seen))]
             self.result = result
         self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
-        self._status.value = announced(f"a first look: {what}" if what else "")
+        self._note = f"a first look: {what};" if what else ""
+        self._status.value = announced(self._note.removesuffix(";"))
         self._pinning.disabled = False
         self._show()
 
@@ -261,42 +250,38 @@ class Panel(ipywidgets.VBox):
         """Says that work is under way, for how long and how far, once it takes a moment."""
         since = self._latest.busy_since
         seconds = 0.0 if since is None else time.perf_counter() - since
+        if self.error is not None:
+            return
         if seconds > SOON:
-            self._status.value = busy(seconds, self._latest.watch.share)
-        elif since is None and self.error is None:
+            self._status.value = busy(seconds, self._latest.watch.share, self._note)
+        elif since is None:
             self._status.value = announced("")
 
     def _mark(self) -> None:
         """Has commands and buttons follow the parameters."""
         self.record.follow(self.params)
-        self._undo.disabled = not self._past
-        self._reset.disabled = self.params == self._first
+        self._undo.disabled = not self._history
+        self._reset.disabled = self.params == self._history.first
 
     def _undone(self, _: Any = None) -> None:
-        if self.error is None and self._past:
-            past = self._past
-            left = past.pop()
-            self._past = []
-            try:
-                self._turn_to(left)
-            finally:
-                # Turning back is no change to take back.
-                self._past, self._changed = past, ((), 0.0)
-                self._mark()
-        else:
-            self._turn_to(self.params)
-
-    def _resetted(self, _: Any = None) -> None:
-        self._turn_to(self._first)
+        # A value that is refused has made no change yet: it gives way to the admitted ones.
+        refused = self.error is not None
+        self._turn_to(self.params if refused or not self._history else self._history.back())
 
     def _turn_to(self, params: Parameters) -> None:
+        """Turns every knob at once, which is no change to take back."""
         self._setting = True
         try:
             for name, value in params.values().items():
                 self.controls[name].value = value
         finally:
             self._setting = False
+        self.params = params
         self._touched()
+
+    def _resetted(self, _: Any = None) -> None:
+        self._history.leave(self.params, self._history.first)
+        self._turn_to(self._history.first)
 
     def _pinned(self, _: Any = None) -> None:
         self._pin = None if self._pin else (self._shown, self.figure)
@@ -304,40 +289,8 @@ class Panel(ipywidgets.VBox):
         self._show()
 
 
-class Manners(anywidget.AnyWidget):
-    """Names for screen readers; see the script beside this file."""
-
-    _esm = Path(__file__).with_name("panel.js")
-
-
-def _button(name: str, tooltip: str, call: Callable, style: str = "") -> ipywidgets.Button:
-    made = ipywidgets.Button(
-        description=name, tooltip=tooltip, button_style=style, layout={"width": "auto"}
-    )
-    made.on_click(call)
-    return made
-
-
 def _apart(pinned: Parameters, shown: Parameters) -> str:
     """What the pinned figure's knobs were where they differ from those of the one shown."""
     now = shown.values()
     told = [f"{name} {value}" for name, value in pinned.values().items() if value != now[name]]
     return "pinned: " + (", ".join(told) if told else "the same knobs")
-
-
-def _is_person() -> bool:
-    """Whether a touch comes from a browser, so that nobody waits for the call to return."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return not _in_cell()
-
-
-def _in_cell() -> bool:
-    """Whether a notebook's cell is being executed."""
-    with suppress(ImportError, AttributeError, LookupError):
-        from IPython import get_ipython
-
-        return get_ipython().kernel.get_parent()["header"]["msg_type"] == "execute_request"
-    return False

@@ -22,7 +22,13 @@ const plotly = (model) => {
   return library;
 };
 
-const CONFIG = { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+// plotly has a button that uploads the figure to its makers.
+const CONFIG = {
+  displaylogo: false,
+  responsive: false,
+  plotlyServerURL: "",
+  modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d"],
+};
 
 export default {
   async render({ model, el }) {

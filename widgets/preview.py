@@ -53,6 +53,9 @@ class Preview:
         """Learns from how long a first look or a full run took."""
         if not was_preview:
             self._full = seconds
+            # One that took too long, as the first of all does where kernels are compiled, is
+            # tried again after this.
+            self._look /= 4
             return
         self._look = seconds
         # By a factor of four at most, for one that a busy machine held up.

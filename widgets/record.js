@@ -75,7 +75,8 @@ export default {
     const tell = () => {
       const state = model.get("state");
       start.disabled = state === "running" || !model.get("can_run");
-      stop.hidden = bar.hidden = state !== "running";
+      // The buttons' own look would show what is merely hidden.
+      stop.style.display = bar.style.display = state === "running" ? "" : "none";
       bar.value = model.get("share");
       link.hidden = state !== "done" || !link.href;
       told.textContent = state === "failed" ? `⚠ ${model.get("told")}` : model.get("told");

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from workbench.runs.share_command import COMMANDS
+from workbench.runs import live_command, records_command, share_command
 
 # A knob of one of these names could not be told from the command's own option.
 _OPTIONS = {"reports", "cell_timeout", "open", "progress", "shared_library", "help"}
@@ -24,8 +24,9 @@ def main() -> None:
     """Put the claims of papers to the test: run experiments, read their pages."""
 
 
-for command in COMMANDS:
-    main.add_command(command)
+for holder in (records_command, share_command, live_command):
+    for command in holder.COMMANDS:
+        main.add_command(command)
 
 
 @main.command(
@@ -129,51 +130,6 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
 
 
-@main.command()
-@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
-@click.option("--where", "condition", help='A condition as SQL has it: "threshold > 10".')
-def runs(reports: Path, condition: str | None) -> None:
-    """List the runs under a folder, those that are queued as well."""
-    from workbench.runs import records, table
-
-    queued = [p for p in records.read_points(reports) or [] if p["state"] == "queued"]
-    found = table.rows([*records.read_records(reports), *queued])
-    if condition is not None:
-        found = _or_refuse(lambda: table.where(found, condition))
-    click.echo(table.as_text(found, ["state", "seconds", "name", "run"]))
-
-
-@main.command("table")
-@click.argument("study", type=click.Path(path_type=Path))
-@click.option("--csv", "wants_csv", is_flag=True, help="Comma-separated, all columns and digits.")
-def table_(study: Path, wants_csv: bool) -> None:
-    """Print a study's points, their knobs and numbers, one row a run; or one run's own numbers."""
-    from workbench.runs import numbers, records, table
-
-    points = records.read_points(study)
-    record = records.read_record(study / "record.json") if points is None else None
-    if points is None and record is None:
-        _refuse(f"`study` must be the folder of a study or of a run; got {str(study)!r}")
-    found = table.rows(points) if record is None else numbers.run_rows(records.normal(record))
-    if wants_csv:
-        click.echo(table.as_csv(found), nl=False)
-        return
-    told = [n for n in table.columns(found) if not n.startswith("claim: ")]
-    left_out = {"name", "run", "attempt", "start"}
-    click.echo(table.as_text(found, [n for n in told if n not in left_out]))
-
-
-@main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-def index(folder: Path) -> None:
-    """Write a folder's runs into FOLDER/index.parquet, for DuckDB and its like."""
-    from workbench.runs import records, table
-    from workbench.runs.index import write_index
-
-    found = table.rows(records.read_points(folder) or list(records.read_records(folder)))
-    click.echo(_or_refuse(lambda: write_index(found, folder)))
-
-
 @main.command("list")
 def list_() -> None:
     """List the experiments and what each asks."""
@@ -209,37 +165,6 @@ def new(name: str) -> None:
     for path in _or_refuse(lambda: write(name)):
         click.echo(f"wrote {_near(path)}")
     click.echo(f"now: workbench run {name}")
-
-
-@main.command()
-@click.argument("record", type=click.Path(path_type=Path))
-@click.option("--no-browser", is_flag=True, help="Only tell the address.")
-def explore(record: Path, no_browser: bool) -> None:
-    """Open a run's notebook in JupyterLab, at the run's knobs.
-
-    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside the
-    record: change and save it as you like, and delete it when you are done; the next `explore` of
-    the run writes it anew. The experiment's own notebook and the record stay as they are.
-    """
-    from workbench.runs import live
-
-    sys.exit(_or_refuse(lambda: live.explore(record, browser=not no_browser)))
-
-
-@main.command()
-@click.argument("name")
-@click.option("--port", type=click.IntRange(1, 65535), default=8866, help="[8866]")
-@click.option("--no-browser", is_flag=True, help="Only tell the address.")
-def serve(name: str, port: int, no_browser: bool) -> None:
-    """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
-
-    NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
-    on 127.0.0.1 to whoever has the token in the address that it prints; it asks no other machine
-    for anything.
-    """
-    from workbench.runs import live
-
-    sys.exit(_or_refuse(lambda: live.serve(name, port=port, browser=not no_browser)))
 
 
 def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool) -> dict[str, Any]:

@@ -160,11 +160,11 @@ if x == 7:
 def test_rude_notebooks(tmp_path):
     """One loops forever, one prints 100 MB, two crash, one closes its output, one is polite."""
     toy.notebook(tmp_path / "own.ipynb", RUDE, "x")
-    process = sweep(tmp_path, "--x", "1,2,5,6,7,8", "--timeout", "90", "--jobs", "2")
+    process = sweep(tmp_path, "--x", "1,2,5,6,7,8", "--timeout", "60", "--jobs", "2")
     told, errors = process.communicate(timeout=500)
     assert "Traceback" not in errors
     found = states(tmp_path)
-    assert found[1] == ("timed out", "it took longer than 90 s")
+    assert found[1] == ("timed out", "it took longer than 60 s")
     assert found[2][0] in ("done", "failed")
     assert found[5] == found[7] == ("killed", "cell 'cell-0': the kernel died")
     assert found[6][0] in ("done", "failed")

@@ -1,6 +1,8 @@
 """Memory limits, devices that are shared out, and what a run that is killed leaves."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import toy
@@ -29,8 +31,18 @@ def test_sizes_are_spelled_as_a_person_reads_them():
     assert [spelled_bytes(n) for n in (12, 1500, 2 * 10**9)] == ["12 B", "1.5 kB", "2 GB"]
 
 
-def test_a_process_that_is_gone_holds_nothing():
-    assert held_bytes(2**22 + 5) == 0
+def test_what_a_process_and_its_children_hold():
+    code = "import subprocess, sys; x = b'x' * 50_000_000; print(flush=True); "
+    inner = "x = b'x' * 100_000_000; print(flush=True); input()"
+    code += f"subprocess.run([sys.executable, '-c', {inner!r}])"
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.read(2)
+        gone = 2**22 + 5
+        found = held_bytes([process.pid, gone])
+        process.communicate(b"\n")
+    assert found[gone] == 0
+    assert 150e6 < found[process.pid] < 250e6
 
 
 def test_what_eats_memory_is_killed_and_its_neighbour_is_not(tmp_path, trial):

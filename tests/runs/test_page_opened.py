@@ -106,6 +106,17 @@ def test_figures_are_drawn_and_nothing_leaves(reading):
     clean_of_trouble(reading)
 
 
+def test_no_button_of_a_figure_sends_it_anywhere(reading):
+    """Plotly 4 has one that uploads to its makers' cloud."""
+    reading.page.wait_for_function(DRAWN)
+    buttons = reading.page.locator(".modebar-btn").all()
+    names = "Zoom, Pan, Zoom in, Zoom out, Autoscale, Reset axes, Download plot as a PNG"
+    assert {b.get_attribute("aria-label") for b in buttons} == set(names.split(", "))
+    assert not reading.page.evaluate(
+        "document.querySelector('.js-plotly-plot')._context.plotlyServerURL"
+    )
+
+
 def test_a_slider_moves_by_keys_without_a_kernel(reading):
     x = np.linspace(0, 1, 50)
     slider = reading.page.get_by_role("slider", name="power")
@@ -145,6 +156,10 @@ def test_a_slider_keeps_its_place_when_night_falls(browser, story):
         seen.page.emulate_media(color_scheme="dark")
         seen.page.wait_for_function(f"() => {FRAME} && {SHOWN}.line.color === '#f0f0f0'")
         assert slider.get_attribute("aria-valuetext") == "3"
+        assert seen.page.locator("figcaption").first.inner_text() == "x to the power of 3"
+        # At once: a printer does not wait.
+        printed = "dispatchEvent(new Event('beforeprint'))"
+        assert seen.page.evaluate(f"() => {{ {printed}; return {FRAME}; }}")
         clean_of_trouble(seen)
 
 

@@ -51,6 +51,8 @@ def test_the_table_counts_and_names(monkeypatch):
     assert "10.0 s  toys/toy/x-2, try 3" in text
     assert "failed toys/toy/x-3 1.25 s: ValueError: unlucky" in text
     assert "toys/toy/x-1" not in text
+    table.paused(record("x-2", "failed", "unlucky", attempt=3))
+    assert "1 failed, 14 queued" in drawn(table)
 
 
 def test_many_runs_and_failures_leave_the_table_short():
@@ -62,7 +64,7 @@ def test_many_runs_and_failures_leave_the_table_short():
         table.ended(record(f"x-{i}", "failed", "long " * 100))
     text = drawn(table)
     assert "and 22 more" in text
-    assert len(text.splitlines()) < 20
+    assert len(text.splitlines()) <= 20
     assert "x-49" in text
     assert "x-30" not in text
 

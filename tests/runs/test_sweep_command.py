@@ -6,11 +6,9 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from workbench import cli
-from workbench.runs import executor, sweep_command
+from workbench.runs import executor
 
 NAME = "scaling/isoflop"
 
@@ -139,44 +137,3 @@ def test_queued_points_are_listed(tmp_path, answered):
     listed = call("runs", "--reports", out, "--where", "state = 'queued'").stdout
     assert "later" in listed.splitlines()[1]
     assert call("runs", "--reports", out).stdout.count("done") == 2
-
-
-WORDS = st.text(st.characters(exclude_characters="\0"), max_size=8) | st.sampled_from(
-    ["--alpha", "--alpha=0.1:0.2:3", "--points", "3:9:3:log", "--zip", "--zip=alpha", "--random"]
-    + ["--random=2", "--seeds", "--seeds=2", "2", "--function", "--jobs=2", "--out=.", "--timeout"]
-    + [
-        "--timeout=1e9",
-        "--retries=1",
-        "--dry-run",
-        "-h",
-        "--",
-        "1" * 5000,
-        "0:1:999999999",
-        "\udcff",
-    ]
-    + [
-        "--seed",
-        "1,2",
-        "0:4294967295:100000",
-        "nan",
-        "1e999",
-        "--backend",
-        "cupy,numpy",
-        "[",
-        "--help",
-    ]
-)
-
-
-@settings(max_examples=250)
-@given(st.lists(WORDS, max_size=6), st.booleans())
-def test_no_command_line_ends_in_a_traceback(words, named):
-    ran = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep_command, "run", lambda jobs, *_: ran.append(jobs) or {"done": 1})
-        result = call("sweep", *([NAME] if named else []), *words)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code in (0, 2)
-    assert "Traceback" not in result.output
-    if result.exit_code == 2:
-        assert ran == []

@@ -251,6 +251,8 @@ def test_a_preview_takes_its_share_of_every_budget_and_no_more_than_a_moment():
     look.took(2.0, False)
     look.took(1.9, True)
     assert look.of(Params()) is None
+    look.took(2.0, False)
+    assert look.of(Params()) is not None
 
 
 def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():

@@ -40,15 +40,16 @@ class Template:
         env = {**env, "JPY_PARENT_PID": str(self._process.pid)}
         with contextlib.suppress(OSError, EOFError):
             self._connection.send({"argv": argv, "cwd": cwd, "env": env})
-            begun = self._heard()
-            while begun and begun[0] == "ended":  # an earlier kernel, whose end nobody awaited
-                begun = self._heard()
-            known = ForkedKernel(begun[1], self) if begun else None
-            answer = self._heard() if known else None
-            while answer and answer[1] != known.pid:
-                answer = self._heard()
-            if answer and answer[0] == "ready":
-                return known
+            # Kernels whose end nobody awaited may be told of first.
+            while (begun := self.poll(_START_SECONDS)) and begun[0] != "begun":
+                pass
+            while begun and (told := self.poll(_START_SECONDS)):
+                if told == ("ready", begun[1]):
+                    return ForkedKernel(begun[1], self)
+                if told[:2] == ("ended", begun[1]):
+                    return None
+            # An answer that comes too late would be taken for that of the next request.
+            self.close()
         return None
 
     def poll(self, seconds: float | None) -> tuple[Any, ...] | None:
@@ -60,9 +61,6 @@ class Template:
         self._connection.close()
         self._process.kill()
         self._process.wait()
-
-    def _heard(self) -> tuple[Any, ...] | None:
-        return self.poll(_START_SECONDS)
 
 
 class ForkedKernel:

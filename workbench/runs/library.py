@@ -1,9 +1,9 @@
 """Plotly's library once beside many pages instead of within each, and back again.
 
 The library, or the part of it that a page draws with, takes more room than all else in the page;
-kept once, it leaves two hundred pages a tenth of their size. The page then loads it by a path
-relative to itself, from disk or from any server. Its policy still admits only its own scripts, and
-through `'strict-dynamic'` the one script that they load; nothing else in the page can load any.
+kept once, it leaves two hundred pages a tenth of their size. The page then loads the library by a
+path relative to itself, from disk or from any server. Its policy still admits only its own scripts,
+and through `'strict-dynamic'` the one script that they load; nothing else in the page can load any.
 """
 
 from __future__ import annotations

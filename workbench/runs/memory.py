@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -31,18 +32,24 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def held_bytes(process: int) -> int:
-    """The resident memory of a process and of all that it started, as far as they still are there.
+def held_bytes(processes: Iterable[int]) -> dict[int, int]:
+    """By process, the resident memory of it and of all that it started, as far as they are there.
 
-    Pages that several of them share count for each.
+    Pages that several of them share count for each. All processes of the machine are looked at
+    once, however many are asked for.
     """
+    children: dict[int, list[psutil.Process]] = {}
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            children.setdefault(one.ppid(), []).append(one)
+    return {process: _held(process, children) for process in processes}
+
+
+def _held(process: int, children: Mapping[int, list[psutil.Process]]) -> int:
     total = 0
     with contextlib.suppress(psutil.Error):
-        top = psutil.Process(process)
-        for one in [top, *top.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                total += one.memory_info().rss
-    return total
+        total = psutil.Process(process).memory_info().rss
+    return total + sum(_held(one.pid, children) for one in children.get(process, []))
 
 
 def bytes_of(text: str) -> int:

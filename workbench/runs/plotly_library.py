@@ -3,7 +3,8 @@
 The whole takes five megabytes, and a browser a second or two to read; its Cartesian part a third of
 both, and its basic part, without heat maps, less. They lie in `page_template` as npm published
 them, licence and all, since no Python package carries them: `npm pack NAME@4.1.1` gives the same
-files, and `npm view NAME@4.1.1 dist.integrity` the hashes of PARTS.
+files, and `npm view NAME@4.1.1 dist.integrity` the hashes of PARTS. Once plotly.py brings another
+version, pages take in the whole until the files and the hashes here are renewed.
 """
 
 from __future__ import annotations

@@ -79,9 +79,13 @@ class LiveTable(Watcher, AbstractContextManager):
         again = "" if record["attempt"] == 1 else f", try {record['attempt']}"
         self._running[record["run"]] = printable(name + again, 70), time.monotonic()
 
+    def paused(self, record: Mapping[str, Any]) -> None:
+        """Counts the run among those that wait."""
+        self._running = {k: v for k, v in self._running.items() if k != record["run"]}
+
     def ended(self, record: Mapping[str, Any]) -> None:
         """Moves a run to its state."""
-        self._running = {k: v for k, v in self._running.items() if k != record["run"]}
+        self.paused(record)
         self._counts[record["state"]] += 1
         if record["state"] != "done":
             self._failures.append(printable(line(record), 200))

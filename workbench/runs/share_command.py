@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from workbench.runs.refusing import refusing
+
 _FOLDER = click.Path(path_type=Path)
-
-
-def _refusing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A refusal ends the command with its one sentence and status 2."""
-
-    @functools.wraps(command)
-    def refusing(*args: Any, **options: Any) -> Any:
-        try:
-            return command(*args, **options)
-        except (ValueError, TypeError) as error:
-            click.echo(str(error), err=True)
-            return sys.exit(2)
-
-    return refusing
 
 
 @click.command()
 @click.argument("reports", type=_FOLDER, default=Path("reports"))
 @click.option("--standalone", is_flag=True, help="Put plotly's library back into every page.")
-@_refusing
+@refusing
 def gallery(reports: Path, standalone: bool) -> None:
     """Write REPORTS/index.html: a card for every run and study, newest first, with a search.
 
@@ -44,7 +29,7 @@ def gallery(reports: Path, standalone: bool) -> None:
 
 @click.command()
 @click.argument("study", type=_FOLDER)
-@_refusing
+@refusing
 def report(study: Path) -> None:
     """Write STUDY/report.html: one page that compares the runs of a study.
 
@@ -61,7 +46,7 @@ def report(study: Path) -> None:
 @click.argument("right", metavar="RUN", type=_FOLDER)
 @click.option("--html", "page", type=_FOLDER, metavar="FILE", help="Write a page instead.")
 @click.option("--all", "all_lines", is_flag=True, help="Show what is the same as well.")
-@_refusing
+@refusing
 def compare(left: Path, right: Path, page: Path | None, all_lines: bool) -> None:
     """Put two runs side by side: knobs, code, environment, numbers; differences are marked.
 
@@ -83,7 +68,7 @@ def compare(left: Path, right: Path, page: Path | None, all_lines: bool) -> None
 @click.option("--relative", type=float, help="Largest relative difference [0 or 1e-9].")
 @click.option("--absolute", type=float, default=0.0, help="Difference always admitted [0].")
 @click.option("--notebook", type=_FOLDER, help="Where a notebook of your own is.")
-@_refusing
+@refusing
 def verify(record: Path, relative: float | None, absolute: float, notebook: Path | None) -> None:
     """Run a record's experiment again and compare the numbers; status 1 if they do not agree.
 
@@ -110,7 +95,7 @@ def verify(record: Path, relative: float | None, absolute: float, notebook: Path
 @click.command()
 @click.argument("run", type=_FOLDER)
 @click.option("--rocrate", "crate", type=_FOLDER, metavar="OUT", required=True)
-@_refusing
+@refusing
 def export(run: Path, crate: Path) -> None:
     """Write a run as a research object: OUT is a new folder, or a new file ending in .zip."""
     from workbench.runs.crate import export as made

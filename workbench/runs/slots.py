@@ -150,8 +150,9 @@ class Slots:
     def _heavy(self) -> list[tuple[Any, Any]]:
         """Looks how much memory the workers hold, and ends those that hold more than they may."""
         found = []
+        all_held = held_bytes([worker.process.pid for worker in self._busy])
         for worker in list(self._busy):
-            worker.most = max(worker.most, held := held_bytes(worker.process.pid))
+            worker.most = max(worker.most, held := all_held[worker.process.pid])
             if self._memory is not None and held > self._memory:
                 self._busy.remove(worker)
                 _end(worker)

@@ -30,6 +30,9 @@ class Watcher:
     def begun(self, record: Mapping[str, Any]) -> None:
         """A run begins, or a further try of it."""
 
+    def paused(self, record: Mapping[str, Any]) -> None:
+        """A try has ended, and another one follows after a pause."""
+
     def ended(self, record: Mapping[str, Any]) -> None:
         """A run has ended, and is not tried again."""
 
@@ -116,6 +119,7 @@ class StudyRun:
             pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
             entry = time.monotonic() + pause, len(self._pausing) + attempt, job, attempt + 1
             heapq.heappush(self._pausing, entry)
+            self._watcher.paused(record)
             return
         self._counts[record["state"]] = self._counts.get(record["state"], 0) + 1
         self._watcher.ended(record)

@@ -131,7 +131,7 @@ def _population(
 
 
 # What the slider and the panel change most leaves the false matches as they are.
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=64)
 def _false_matches(
     seed: int, backend: str, cells: int, active: int, synapses: int, segments: int, pairs: int
 ) -> tuple[np.ndarray, int]:

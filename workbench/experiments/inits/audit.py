@@ -63,9 +63,7 @@ class Params(Knobs):
     matrix: int = knob(
         0, "matrix whose singular values are drawn; 0 for the furthest from random", span=(0, 1000)
     )
-    sample: int = knob(
-        50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6), is_budget=True
-    )
+    sample: int = knob(50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6))
 
 
 class Result(NamedTuple):

@@ -19,10 +19,10 @@ import math
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from workbench.array import generator
 from workbench.claims import Claim, Claims, Interval, Statement, Summary
+from workbench.experiments.inits._trajectories import DEVIATIONS, Trajectory, trajectory
 from workbench.inits import schemes
 from workbench.inits.criticality import Critical, critical, fixed_point
 from workbench.inits.fluctuations import Fluctuations, fluctuations
@@ -33,9 +33,10 @@ from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
 BOOK = "Roberts, Yaida & Hanin (2022)"
-DEVIATIONS = 5.0
 # Weights and biases off tanh's edge of chaos, where its gradients are timed.
 OFF_EDGE = 1.3, 0.05
+# Networks of a sketch.
+FEW = 4
 
 GELU_PAIR = Statement(BOOK, "GELU", "GELU is critical at a weight variance of 1.98305826")
 SILU_POINT = Statement(BOOK, "SWISH", "SWISH (SiLU) is critical at the kernel 14.32017362")
@@ -96,33 +97,21 @@ class Params(Knobs):
     )
 
 
-class Trajectory(NamedTuple):
-    """A setting's variance by layer: its law, and the networks' mean with its standard error.
-
-    A typical network (the geometric mean, which a few large ones do not move) ends at `typical`.
-    """
-
-    law: Float[np.ndarray, " layers"]
-    measured: Float[np.ndarray, " layers"]
-    error: Float[np.ndarray, " layers"]
-    typical: tuple[float, Interval]
-
-
 class Result(NamedTuple):
     """Trajectories by setting, the map, the critical pair, and the networks' scatter.
 
     Attributes:
         trajectories: by setting.
-        map: of the gradient's factor a layer.
+        map: of the gradient's factor a layer; None in a sketch, as are `scale` and `scatter`.
         pair: of this run's activation.
         scale: layers in which tanh's gradients change by e off the edge: law and measurement.
         scatter: by activation and width.
     """
 
     trajectories: dict[str, Trajectory]
-    map: Phases
+    map: Phases | None
     pair: Critical
-    scale: tuple[float, float, Interval]
+    scale: tuple[float, float, Interval] | None
     scatter: dict[tuple[str, int], Fluctuations]
 
 
@@ -130,16 +119,21 @@ def run(params: Params) -> Result:
     """What the laws say and what networks of finite width do."""
     rng = generator(params.seed, params.backend)
     pair = critical(params.activation)
-    paths = {
-        "SiLU, gain of its own": _trajectory(rng, params, "silu", gain("silu") ** 2, 0.0, 1.0),
-        "GELU, relu's gain": _trajectory(rng, params, "gelu", 2.0, 0.0, 1.0),
-    }
+    paths = _paths(rng, params)
     grid = np.linspace(0.0, 0.6, 25), np.linspace(0.5, 3.5, 31)
     # What scatters less needs fewer networks, and wide ones cost more.
     cases = [("relu", params.narrow * k // 2) for k in (1, 2, 4)] + [("linear", params.narrow)]
     seen = {c: fluctuations(rng, *c, params.shallow, _enough(params, c[1])) for c in steps(cases)}
     made = Result(paths, phases(params.activation, *grid), pair, _scale(rng, params), seen)
     return retuned(made, params)
+
+
+def _paths(rng, params: Params) -> dict[str, Trajectory]:
+    """The trajectories under the gain of an activation's own moments, and under relu's."""
+    return {
+        "SiLU, gain of its own": trajectory(rng, params, "silu", gain("silu") ** 2, 0.0, 1.0),
+        "GELU, relu's gain": trajectory(rng, params, "gelu", 2.0, 0.0, 1.0),
+    }
 
 
 def retuned(result: Result, params: Params) -> Result:
@@ -151,36 +145,21 @@ def retuned(result: Result, params: Params) -> Result:
     begin = pair.variance if pair.variance > 0 else 1.0
     weight = pair.weight_variance * (1 + params.mistuned)
     rng = generator(params.seed, params.backend)
-    path = _trajectory(rng, params, params.activation, weight, pair.bias_variance, begin)
+    path = trajectory(rng, params, params.activation, weight, pair.bias_variance, begin)
     name = f"{params.activation}, critical pair"
     return result._replace(trajectories={**result.trajectories, name: path})
 
 
+def sketched(params: Params) -> Result:
+    """The trajectories alone, which the main figure shows, by few networks."""
+    few = params.model_copy(update={"networks": min(FEW, params.networks)})
+    rng = generator(params.seed, params.backend)
+    made = Result(_paths(rng, few), None, critical(params.activation), None, {})
+    return retuned(made, few)
+
+
 def _enough(params: Params, width: int) -> int:
     return max(40, params.many * params.narrow // width)
-
-
-def _trajectory(
-    rng, params: Params, which: str, weight: float, bias: float, begin: float
-) -> Trajectory:
-    law = [begin]
-    for _ in range(params.depth):
-        law.append(min(variance_map(which, law[-1], weight, bias), 1e12))
-    found = propagate(
-        rng,
-        [params.width] * (params.depth + 1),
-        which,
-        functools.partial(schemes.variance_scaling, scale=weight),
-        networks=params.networks,
-        inputs=16,
-        bias_variance=bias,
-        input_variance=begin,
-    ).before
-    error = found.std(axis=1, ddof=1) / math.sqrt(params.networks)
-    logs = np.log(found[-1])
-    middle, half = logs.mean(), DEVIATIONS * logs.std(ddof=1) / math.sqrt(params.networks)
-    ends = tuple(float(np.exp(middle + side)) for side in (-half, half))
-    return Trajectory(np.array(law), found.mean(axis=1), error, (float(np.exp(middle)), ends))
 
 
 def _scale(rng, params: Params) -> tuple[float, float, Interval]:

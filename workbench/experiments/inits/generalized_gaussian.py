@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -94,23 +95,15 @@ class Result(NamedTuple):
 
 def run(params: Params) -> Result:
     """Fits of the trained weights, and signals through untrained ones."""
-    host, rng = generator(params.seed), generator(params.seed, params.backend)
-    found = trained(host, params.weights_file)
-    rows, counts = [], np.zeros(len(EDGES) - 1)
-    for name, matrix in matrices(found.arrays):
-        step()
-        chosen = _sample(host, params, matrix.reshape(-1))
-        rows.append(_row(name, chosen))
-        counts += np.histogram(chosen / chosen.std(), EDGES)[0] / chosen.size
-    if not rows:
-        raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
+    source, rows, pooled = _fits(params)
+    rng = generator(params.seed, params.backend)
     ratios = {s: _ratios(rng, params, s) for s in steps({*SHAPES.tolist(), params.shape})}
     mine = ratios[params.shape]
     half = DEVIATIONS * mine.std(ddof=1) / math.sqrt(len(mine))
     return Result(
-        found.source,
+        source,
         rows,
-        Histogram(EDGES, counts / (len(rows) * np.diff(EDGES))),
+        pooled,
         SHAPES,
         np.array([ratios[s].std(ddof=1) for s in SHAPES.tolist()]),
         np.array([_spread(s, params) for s in SHAPES.tolist()]),
@@ -118,15 +111,48 @@ def run(params: Params) -> Result:
     )
 
 
+def sketched(params: Params) -> Result:
+    """The fits alone, which the main figure shows; none of the networks that follow them."""
+    none = np.empty(0)
+    return Result(*_fits(params), none, none, none, (math.nan, (math.nan, math.nan)))
+
+
+def _fits(params: Params) -> tuple[str, list[Row], Histogram]:
+    file = Path(params.weights_file)
+    # A file that has changed since is read again.
+    state = file.stat().st_mtime_ns if file.is_file() else 0
+    return _fitted(params.weights_file, state, params.sample, params.seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _fitted(path: str, state: int, sample: int, seed: int) -> tuple[str, list[Row], Histogram]:
+    """Every matrix of a file; kept, so that what leaves the weights alone need not read it again.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    rng = generator(seed)
+    found = trained(rng, path)
+    rows, counts = [], np.zeros(len(EDGES) - 1)
+    for name, matrix in matrices(found.arrays):
+        step()
+        chosen = _sample(rng, sample, matrix.reshape(-1))
+        rows.append(_row(name, chosen))
+        counts += np.histogram(chosen / chosen.std(), EDGES)[0] / chosen.size
+    if not rows:
+        raise ValueError(f"`weights_file` must be one with a matrix; got {path!r}")
+    return found.source, rows, Histogram(EDGES, counts / (len(rows) * np.diff(EDGES)))
+
+
 def again(result: Result, params: Params) -> Result:
     """The same result: the shape that a figure draws needs no new fits."""
     return result
 
 
-def _sample(rng, params: Params, flat: Float[np.ndarray, " weights"]) -> np.ndarray:
+def _sample(rng, sample: int, flat: Float[np.ndarray, " weights"]) -> np.ndarray:
     """Some weights of a matrix, all of them where they are few, in float64."""
-    if flat.size > params.sample:
-        flat = flat[rng.integers(0, flat.size, params.sample)]
+    if flat.size > sample:
+        flat = flat[rng.integers(0, flat.size, sample)]
     return flat.astype(np.float64)
 
 

@@ -13,7 +13,6 @@ Source:
 from __future__ import annotations
 
 import functools
-import importlib.util
 import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -22,8 +21,9 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import generator
-from workbench.claims import Claim, Claims, Interval, Statement, Summary
+from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.experiments.inits import _residual_streams
+from workbench.experiments.inits._libraries import Ratio, libraries
 from workbench.experiments.inits._residual_streams import Stream
 from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
 from workbench.inits import schemes as family
@@ -35,7 +35,6 @@ from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
-DEVIATIONS = 5.0
 # Networks whose Jacobian is decomposed, and networks of a sketch.
 FEW, FEWEST = 16, 8
 # Conventions of libraries among the schemes; the others are rules of papers.
@@ -91,18 +90,6 @@ class Row(NamedTuple):
     gradient: Float[np.ndarray, " layers"]
     largest: float
     smallest: float
-
-
-class Ratio(NamedTuple):
-    """A measured value with its standard error."""
-
-    value: float
-    error: float
-
-    @property
-    def interval(self) -> Interval:
-        """Five standard errors on each side."""
-        return self.value - DEVIATIONS * self.error, self.value + DEVIATIONS * self.error
 
 
 class Result(NamedTuple):
@@ -164,6 +151,12 @@ def sketched(params: Params, result: Result, other: Params) -> Result:
     return result._replace(rows=_rows(rng, other, min(FEWEST, other.networks), 1))
 
 
+def first_look(params: Params) -> Result:
+    """The schemes alone, by the fewest networks that have a mean."""
+    rng = generator(params.seed, params.backend)
+    return Result(_rows(rng, params, 2, 1), {}, {}, {})
+
+
 def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
     rows, which = {}, params.activation
     for name, scheme in steps(named(which).items()):
@@ -208,38 +201,6 @@ def _row(params: Params, found: Propagation) -> Row:
 
 def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:
     return Ratio(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
-
-
-def libraries(seed: int) -> dict[str, Ratio]:
-    """Fan-in times variance of a thousand units, ours and those of installed libraries."""
-    square, cut = (1000, 1000), {"distribution": "truncated_normal"}
-    ours = family.lecun(generator(seed), square, **cut)
-    found = {"workbench variance_scaling": _product(ours, 2.4)}
-    if importlib.util.find_spec("torch"):
-        import torch
-
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            drawn = torch.nn.Linear(*square).weight.detach().numpy()
-            found["torch.nn.Linear"] = _product(drawn, 1.8)
-            # It cuts at ±2 whatever the deviation, so that nothing is cut here.
-            whole = torch.nn.init.trunc_normal_(torch.empty(square), std=1000**-0.5)
-            found["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
-    if importlib.util.find_spec("jax"):
-        import jax
-
-        starts = jax.nn.initializers
-        make = starts.variance_scaling(1.0, "fan_in", "truncated_normal")
-        drawn = np.asarray(make(jax.random.PRNGKey(seed), square))
-        found["jax variance_scaling"] = _product(drawn, 2.4)
-        drawn = np.asarray(starts.truncated_normal(1000**-0.5)(jax.random.PRNGKey(seed), square))
-        found["jax truncated_normal"] = _product(drawn, 2.4)
-    return found
-
-
-def _product(weights: Float[np.ndarray, "a b"], kurtosis: float) -> Ratio:
-    value = 1000 * float((weights.astype(np.float64) ** 2).mean())
-    return Ratio(value, value * math.sqrt((kurtosis - 1) / weights.size))
 
 
 def summary(params: Params, result: Result) -> Summary:

@@ -12,17 +12,15 @@ Source:
 
 from __future__ import annotations
 
-import csv
 import json
 import warnings
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary
+from workbench.experiments.scaling._run_tables import only_rows, read_table
 from workbench.knobs import Knobs, knob
 from workbench.scaling import tables
 from workbench.scaling.bundled import lcdb
@@ -39,6 +37,7 @@ from workbench.scaling.fitting import (
     prediction,
 )
 from workbench.scaling.laws import NAMED, law
+from workbench.watch import steps
 
 HESTNESS = "Hestness et al. (2017)"
 NO_FLOOR = law(
@@ -113,12 +112,7 @@ class Result(NamedTuple):
 def run(params: Params) -> Result:
     """Everything the page tells about the table."""
     table, left_out = runs(params)
-    one = len(NAMED[params.law].columns) == 1
-    columns = {"size": params.size_column} if one else {
-        "parameters": params.size_column, "tokens": params.tokens_column
-    }  # fmt: skip
-    columns["loss"] = params.loss_column
-    how = {"loss": params.loss, "delta": params.delta, "columns": columns}
+    how, one = _how(params)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = fit(params.law, table, **how)
@@ -128,11 +122,7 @@ def run(params: Params) -> Result:
         compared = compare(rivals, params.size_column, params.held)
     size, observed = table[params.size_column], table[params.loss_column]
     cut = float(np.quantile(size, 1 - params.held))
-    with warnings.catch_warnings():
-        # Said above of the whole table.
-        warnings.simplefilter("ignore")
-        kept = {k: v[size <= cut] for k, v in table.items()}
-        foreseen = {f.law.name: fit(f.law, kept, **{**how, "columns": None}) for f in rivals}
+    foreseen = _foreseen([f.law for f in rivals], table, size <= cut, {**how, "columns": None})
     order = np.argsort(size, kind="stable")
     said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w)))
     said = said or ("nothing to warn of",)
@@ -144,6 +134,38 @@ def run(params: Params) -> Result:
         {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()},
         cut, said, left_out,
     )  # fmt: skip
+
+
+def sketched(params: Params) -> Result:
+    """The held-out runs alone, which the main figure shows; no errors and no comparison."""
+    table, left_out = runs(params)
+    how, one = _how(params)
+    size, observed = table[params.size_column], table[params.loss_column]
+    cut = float(np.quantile(size, 1 - params.held))
+    order = np.argsort(size, kind="stable")
+    foreseen = _foreseen(ONE if one else TWO, table, size <= cut, how)
+    shown = {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()}
+    return Result(None, None, None, None, None, size[order], shown, cut, (), left_out)
+
+
+def _how(params: Params) -> tuple[dict[str, Any], bool]:
+    """What fits are told, and whether the law is of one variable."""
+    one = len(NAMED[params.law].columns) == 1
+    columns = {"size": params.size_column} if one else {
+        "parameters": params.size_column, "tokens": params.tokens_column
+    }  # fmt: skip
+    columns["loss"] = params.loss_column
+    return {"loss": params.loss, "delta": params.delta, "columns": columns}, one
+
+
+def _foreseen(laws: Any, table: dict[str, np.ndarray], kept: np.ndarray, how: dict) -> dict:
+    """Each law fitted to the rows that are kept."""
+    rows = {k: v[kept] for k, v in table.items()}
+    with warnings.catch_warnings():
+        # Said of the whole table.
+        warnings.simplefilter("ignore")
+        found = [fit(law, rows, **how) for law in steps(laws)]
+    return {f.law.name: f for f in found}
 
 
 def _picture(
@@ -169,52 +191,17 @@ def _tells(warning: warnings.WarningMessage) -> bool:
 
 def runs(params: Params) -> tuple[dict[str, np.ndarray], int]:
     """The rows that `only` and `empty_cells` keep, and how many they leave out."""
-    table = _read(params.table_file) if params.table_file else lcdb()
+    table = read_table(params.table_file) if params.table_file else lcdb()
     read = [params.size_column, params.loss_column]
     if len(NAMED[params.law].columns) == 2:
         read.append(params.tokens_column)
     for name in read:
         tables.known(name, list(table), "column of the table")
-    keep = _only(table, params.only)
+    keep = only_rows(table, params.only)
     if params.empty_cells == "leave out":
         keep = keep & np.all([np.isfinite(table[n]) for n in read if table[n].dtype.kind in "iuf"],
                              axis=0)  # fmt: skip
     return {k: v[keep] for k, v in table.items()}, int((~keep).sum())
-
-
-def _only(table: dict[str, np.ndarray], only: str) -> np.ndarray:
-    """Which rows have these values in the columns of text."""
-    texts = [v for v in table.values() if v.dtype.kind not in "iuf"]
-    if not only or not texts:
-        return np.ones(len(next(iter(table.values()))), bool)
-    keys = np.array([" / ".join(k) for k in zip(*(t.astype(str) for t in texts), strict=True)])
-    if only not in keys:
-        every = list(dict.fromkeys(keys.tolist()))
-        tables.known(only, every, "combination of the table's text columns")
-    return keys == only
-
-
-def _read(path: str) -> dict[str, np.ndarray]:
-    """The columns of a file; those that hold numbers throughout as numbers."""
-    if Path(path).suffix == ".parquet":
-        try:
-            import pandas
-        except ImportError:
-            refuse("table_file", "a .csv file where pandas is not installed", path)
-        frame = pandas.read_parquet(path)
-        return {str(c): frame[c].to_numpy() for c in frame.columns}
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
-        refuse("table_file", "a table of at least one row", path)
-    return {name: _typed([r[name] or "nan" for r in rows]) for name in rows[0]}
-
-
-def _typed(values: list[str]) -> np.ndarray:
-    try:
-        return np.array([float(v) for v in values])
-    except ValueError:
-        return np.array(values)
 
 
 def summary(params: Params, result: Result) -> Summary:

@@ -82,22 +82,25 @@ class Result(NamedTuple):
 
 def run(params: Params) -> Result:
     """The bias over grid widths at the knobs, at the paper's settings, and on the real runs."""
+    tables, left_out = _tables(params.runs_file) if params.runs_file else ({}, ())
+    return _over(params, WIDTHS)._replace(published=_published(), tables=tables, left_out=left_out)
+
+
+def sketched(params: Params) -> Result:
+    """What the main figure shows, at every fifth width."""
+    return _over(params, np.append(WIDTHS[:-1:5], WIDTHS[-1]))
+
+
+def _over(params: Params, widths: Float[np.ndarray, " widths"]) -> Result:
+    """The bias at the knobs, on its own and over widths of the grid."""
     law = surface(params.alpha, params.beta)
     how = {"points": params.points, "offset": params.centre}
     wide = [
-        [bias(law, BUDGETS, params.target * ZETTA, width=w, method=m, **how) for w in steps(WIDTHS)]
+        [bias(law, BUDGETS, params.target * ZETTA, width=w, method=m, **how) for w in steps(widths)]
         for m in ("parabola", "akima")
     ]
-    tables, left_out = _tables(params.runs_file) if params.runs_file else ({}, ())
-    return Result(
-        WIDTHS,
-        np.array(wide[0]),
-        np.array(wide[1]),
-        bias(law, BUDGETS, params.target * ZETTA, width=params.width, **how),
-        _published(),
-        tables,
-        left_out,
-    )
+    here = bias(law, BUDGETS, params.target * ZETTA, width=params.width, **how)
+    return Result(widths, np.array(wide[0]), np.array(wide[1]), here, {}, {}, ())
 
 
 def surface(alpha: float, beta: float) -> dict[str, float]:

@@ -10,6 +10,8 @@ const PAPER = 680;
 const NIGHT = { ink: "#f0f0f0", pale: "rgba(240,240,240,", text: "#dfe3e6", quiet: "#3a3f44", active: "#7aa7d8", label: "#23272b", muted: "#a3adb5" };
 const DAY = { ink: INK, pale: PALE, text: "#24292e", quiet: "#dcdfe2", active: "#2f6fb0", label: "#ffffff", muted: "#5a636b" };
 const MUTED = "#767676";
+// Plotly has a button that uploads the figure to its makers; nothing leaves this page.
+const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"] };
 // One frame at once: without it plotly queues them and a quick hand outruns the figure.
 const NOW = { mode: "immediate", frame: { duration: 0, redraw: true }, transition: { duration: 0 } };
 
@@ -60,17 +62,24 @@ function slant(figure, width) {
 // raised or slanted letters is left to plotly. The titles of the frames are returned in order.
 function entitle(figure, target) {
   const layouts = [figure.layout, ...(figure.frames || []).map((frame) => (frame.layout ||= {}))];
-  const titles = layouts.map((layout) => layout.title?.text?.replace(/<br>/g, " ") || "");
+  const titles = layouts.map((layout) => String(layout.title?.text ?? "").replace(/<br>/g, " "));
   if (titles.some((title) => /<\w/.test(title))) return null;
   layouts.forEach((layout) => delete layout.title);
   let line = target.previousElementSibling;
-  if (!line && titles[0]) {
+  if (!line && titles.some(Boolean)) {
     line = document.createElement("p");
     line.className = "titled";
     target.before(line);
   }
   if (line) line.textContent = titles[0];
   return line && titles.slice(1);
+}
+
+// The figure as its slider stands, which a frame played after drawing would come too late to print.
+function turn(figure, place) {
+  const frame = figure.frames[place];
+  frame.data.forEach((changed, i) => Object.assign(figure.data[frame.traces?.[i] ?? i], changed));
+  figure.layout = { ...figure.layout, ...frame.layout };
 }
 
 const rangeOf = (data) => data.parentElement.querySelector(".slider input");
@@ -85,6 +94,7 @@ async function draw(data, look, width) {
   if (range) {
     delete figure.layout.sliders;
     figure.layout.height -= figure.layout.meta.room || 0;
+    if (range.value !== range.defaultValue) turn(figure, range.value);
   }
   const wide = width || target.clientWidth;
   figure.layout.height = room(figure, wide);
@@ -95,15 +105,15 @@ async function draw(data, look, width) {
     data: figure.data,
     layout: figure.layout,
     frames: figure.frames || [],
-    config: { responsive: true, displaylogo: false },
+    config: CONFIG,
   });
   // The words beside a drawing tell it better than its ticks, one after the other, would.
   plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
   if (range) {
     plot.told = figure.frames;
     plot.titles = titles;
+    plot.shown = figure.frames[range.value].name;
     range.parentElement.hidden = false;
-    if (range.value !== range.defaultValue) await show(range);
   }
 }
 
@@ -120,7 +130,8 @@ async function show(range) {
     plot.setAttribute("aria-label", alt);
     holder.querySelector("figcaption").textContent = alt;
   }
-  await Plotly.animate(plot, [frame.name], NOW).catch(() => {});
+  // A frame that the next one has overtaken is refused.
+  await Plotly.animate(plot, [frame.name], NOW).then(() => (plot.shown = frame.name), () => {});
 }
 
 const figures = [...document.querySelectorAll("figure.figure > script[type='application/json']")].filter(
@@ -139,18 +150,19 @@ const drawAll = (look, width) => figures.forEach((data) => drawSafely(data, look
 const look = () => (dark.matches ? NIGHT : DAY);
 
 // What the reader sees first is drawn at once, the rest one by one whenever the browser is idle.
+const later = window.requestIdleCallback || setTimeout;
 function drawRest() {
   const next = figures.find((data) => !data.drawn);
   if (!next) return;
   drawSafely(next, look());
-  (window.requestIdleCallback || setTimeout)(drawRest);
+  later(drawRest);
 }
 
 function begin() {
   const now = () => drawAll(look());
   const near = (data) => data.parentElement.getBoundingClientRect().top < 1.5 * innerHeight;
   figures.filter(near).forEach((data) => drawSafely(data, look()));
-  drawRest();
+  later(drawRest);
   dark.addEventListener("change", now);
   addEventListener("beforeprint", () => drawAll(DAY, PAPER));
   addEventListener("afterprint", now);

@@ -1,0 +1,73 @@
+"""A panel's first look is of the same figure as the full run."""
+
+import ast
+
+import nbformat
+import numpy as np
+import pytest
+
+from workbench.runs.find import experiments
+from workbench.runs.parameters_cell import read_notebook
+
+SMALL = {
+    "scaling/isoflop": {"points": 5},
+    "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
+    "inits/criticality": {"width": 32, "depth": 6, "networks": 8, "narrow": 8, "many": 400},
+    "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
+    "scaling/fit": {"resamples": 100},
+}
+
+
+def cells(found):
+    """The notebook's code by cell id."""
+    notebook: nbformat.NotebookNode = read_notebook(found.notebook)
+    return {c.id: c.source for c in notebook.cells if c.cell_type == "code"}
+
+
+def quick(found):
+    """What the notebook's panel is told to sketch with, or None."""
+    call = ast.parse(cells(found)["panel"]).body[0].value
+    return next((ast.unparse(k.value) for k in call.keywords if k.arg == "quick"), None)
+
+
+SKETCHED = [e for e in experiments() if quick(e)]
+
+
+def test_every_sketch_is_tried_here():
+    assert {e.name for e in SKETCHED} == set(SMALL)
+
+
+@pytest.mark.parametrize("found", SKETCHED, ids=lambda e: e.name)
+def test_a_sketch_draws_the_traces_of_the_full_run(found):
+    names, module = {}, found.module()
+    sources = cells(found)
+    exec(sources["parameters"] + "\n" + sources["setup"] + "\n" + sources["draw"], names)
+    params = module.Params(**SMALL[found.name])
+    full = names["draw"](params, module.run(params))
+    sketch = names["draw"](params, eval(quick(found), names)(params))
+    assert [(t.name, t.type, t.mode) for t in sketch.data] == [
+        (t.name, t.type, t.mode) for t in full.data
+    ]
+    for a, b in zip(sketch.data, full.data, strict=True):
+        if found.name != "scaling/isoflop":
+            np.testing.assert_array_equal(a.x, b.x)
+        assert (
+            np.isfinite(np.asarray(a.y, dtype=float)).any()
+            == np.isfinite(np.asarray(b.y, dtype=float)).any()
+        )
+
+
+def test_exact_sketches_give_the_full_run_s_digits():
+    from workbench.experiments.inits import generalized_gaussian as gg
+    from workbench.experiments.scaling import fit, isoflop
+
+    params = isoflop.Params(points=5)
+    full, sketch = isoflop.run(params), isoflop.sketched(params)
+    places = np.searchsorted(full.widths, sketch.widths)
+    np.testing.assert_array_equal(full.parabola[places], sketch.parabola)
+    params = fit.Params(resamples=100)
+    full, sketch = fit.run(params), fit.sketched(params)
+    for name, ratio in full.foreseen.items():
+        np.testing.assert_allclose(sketch.foreseen[name], ratio, rtol=1e-6)
+    params = gg.Params(**SMALL["inits/generalized_gaussian"])
+    assert gg.sketched(params).rows == gg.run(params).rows
