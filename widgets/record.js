@@ -53,7 +53,7 @@ export default {
     const stop = pressed("Stop");
     const bar = made("progress", "", "width:8em", { max: "1", "aria-label": "progress of the run" });
     const told = made("span", "", "overflow-wrap:anywhere;min-width:0", { role: "status" });
-    const link = made("a", "Open its page", "", { target: "_blank", rel: "noopener" });
+    const link = made("a", "Open its page", "text-decoration:underline;color:var(--jp-content-link-color,#0057b8)", { target: "_blank", rel: "noopener" });
     const log = made("pre", "", "overflow:auto;max-height:16em;width:100%;margin:0");
     run.append(start, stop, bar, link, told, log);
     el.append(lines, run);

@@ -165,7 +165,8 @@ def test_rude_notebooks(tmp_path):
     assert "Traceback" not in errors
     found = states(tmp_path)
     assert found[1] == ("timed out", "it took longer than 60 s")
-    assert found[2][0] in ("done", "failed")
+    # A machine with much else to do may need longer for it, and then the record says so.
+    assert found[2] in [("done", None), ("timed out", "it took longer than 60 s")]
     assert found[5] == found[7] == ("killed", "cell 'cell-0': the kernel died")
     assert found[6][0] in ("done", "failed")
     assert found[8] == ("done", None)

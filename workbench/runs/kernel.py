@@ -22,6 +22,9 @@ from workbench.runs.forked_kernel import ForkingProvisioner, Template
 from workbench.runs.job import Job
 from workbench.runs.memory import peak_memory_mib
 
+# How long output may take that a cell made before it ended: a hundred megabytes take seconds.
+_OUTPUT_SECONDS = 300
+
 
 class End(NamedTuple):
     """How the cells ended: `done` or why not, and the most memory the kernel held, if known."""
@@ -57,6 +60,7 @@ def run_cells(
             language="python",
             progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
+            iopub_timeout=_OUTPUT_SECONDS,
             store_widget_state=False,
             kernel_manager_class=kernel,
             on_cell_execute=lambda **_: setattr(kernel, "busy", True),
@@ -64,8 +68,10 @@ def run_cells(
         )
     except papermill.PapermillExecutionError as error:
         end = "failed", f"{error.ename}: {error.evalue}"
-    except CellTimeoutError:
+    except CellTimeoutError as error:
         end = "timed out", f"it took longer than {cell_timeout} s"
+        if "IOPub" in str(error):
+            end = "failed", f"its output did not arrive within {_OUTPUT_SECONDS} s"
     except DeadKernelError:
         end = "killed", "the kernel died"
     except KeyboardInterrupt:
