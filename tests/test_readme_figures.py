@@ -26,3 +26,15 @@ def test_the_detectors_figures_are_the_measured_ones():
     assert races[-1]["case"]["segments"] == 1_000_000
     case = races[0]["case"]
     assert (case["patterns"], case["segments"], case["synapses"]) == (512, 200_000, 20)
+
+
+def test_the_cost_of_runs_is_the_measured_one():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    path = ROOT / "benchmarks/results/sweep-intel-r-xeon-r-processor-2-50ghz.json"
+    found = json.loads(path.read_text())["seconds"]
+    notebook = {name: round(one["median"], 2) for name, one in found["notebook run"].items()}
+    call = found["function run"]["workbench, in this process"]["median"]
+    assert f"a notebook run takes {notebook['workbench']} s beyond its own cells" in text
+    api, command = notebook["papermill, API"], notebook["papermill, command"]
+    assert f"papermill's API takes {api} s and its command {command} s" in text
+    assert f"a function run takes {call * 1e3:.1f} ms" in text

@@ -104,7 +104,7 @@ def apart(names: Sequence[str]) -> list[str]:
     """Names that SQL tells apart, as it takes a capital and a small letter for the same."""
     taken, found = {"#"}, []
     for name in names:
-        unique = name
+        unique = name.replace("\0", "?")
         while unique.lower() in taken:
             unique += "'"
         taken.add(unique.lower())
