@@ -258,13 +258,14 @@ def test_an_executed_notebook_is_left_as_it_was():
 
 
 def test_warm_fills_the_caches():
-    from workbench.runs.page import _shell, _style
+    from workbench.runs.page import _shell
+    from workbench.runs.page_head import style
     from workbench.runs.plotly_library import _text
 
-    for cache in (_text, _shell, _style):
+    for cache in (_text, _shell, style):
         cache.cache_clear()
     warm()
-    assert [cache.cache_info().currsize for cache in (_text, _shell, _style)] == [1, 1, 1]
+    assert [cache.cache_info().currsize for cache in (_text, _shell, style)] == [1, 1, 1]
 
 
 def test_values_to_keep_are_a_link_that_holds_them():

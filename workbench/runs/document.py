@@ -12,8 +12,8 @@ import jinja2
 from markupsafe import Markup
 
 from workbench.claims import MARKS, number
-from workbench.runs.page import _policy, _style
 from workbench.runs.page_figure import script_json
+from workbench.runs.page_head import policy, style
 
 TEMPLATES = Path(__file__).parent / "share_template"
 
@@ -30,8 +30,8 @@ def document(template: str, scripts: Sequence[str], **parts: Any) -> str:
         _templates()
         .get_template(template)
         .render(
-            policy=_policy(scripts),
-            style=Markup(_style() + (TEMPLATES / "share.css").read_text(encoding="utf-8")),
+            policy=policy(scripts),
+            style=Markup(style() + (TEMPLATES / "share.css").read_text(encoding="utf-8")),
             scripts=[Markup(script) for script in scripts],
             marks=MARKS,
             number=number,

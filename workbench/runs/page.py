@@ -8,10 +8,8 @@ holds can run; outputs in HTML are cleaned besides.
 
 from __future__ import annotations
 
-import base64
 import copy
 import functools
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -23,11 +21,11 @@ import nbformat
 from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
-from pygments.formatters import HtmlFormatter
 
 from widgets.download import link
 from workbench.claims import MARKS, number
 from workbench.runs.page_figure import figure_html, script_json
+from workbench.runs.page_head import policy, style
 from workbench.runs.plotly_library import plotly_library
 from workbench.runs.prose import IDS, clean, markdown
 from workbench.runs.provenance import SHOWN
@@ -80,8 +78,8 @@ def page(
         marks=MARKS,
         number=number,
         figures=bool(figures),
-        policy=_policy(scripts.values()),
-        style=Markup(_style()),
+        policy=policy(scripts.values()),
+        style=Markup(style()),
         **{name: Markup(source) for name, source in scripts.items()},
     )
 
@@ -92,7 +90,7 @@ def warm() -> None:
     cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
     resources = {"metadata": {"path": ""}}
     _exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
-    _shell(), _style(), _policy([plotly_library([])])
+    _shell(), style(), policy([plotly_library([])])
 
 
 class _Exporter(HTMLExporter):
@@ -200,21 +198,6 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value != "None"]
 
 
-def _policy(scripts: Any) -> str:
-    """Admits the page's own scripts by their hashes and nothing from anywhere else."""
-    hashes = " ".join(map(_hashed, scripts))
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-@functools.cache
-def _hashed(script: str) -> str:
-    """What admits a script; a library of megabytes takes some hundredths of a second."""
-    return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
-
-
 @functools.cache
 def _exporter() -> _Exporter:
     return _Exporter()
@@ -225,16 +208,6 @@ def _script() -> str:
     """The page's own script: first the figures, which a reader waits for."""
     parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "numbers.js")]
     return "\n".join(parts)
-
-
-@functools.cache
-def _style() -> str:
-    """The page's style and the colours of code in light and dark."""
-    light = HtmlFormatter(style="default").get_style_defs(".highlight")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-    night = "@media (prefers-color-scheme: dark) { @media not print {\n" + dark + "\n} }"
-    own = (TEMPLATE / "page.css").read_text(encoding="utf-8")
-    return "\n".join([light, night, own, ".highlight { background: none; }"])
 
 
 @functools.cache
