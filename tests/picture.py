@@ -13,7 +13,7 @@ def take(page_file, folder):
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1180, "height": 780})
         page.goto(Path(page_file).resolve().as_uri())
-        page.wait_for_function("document.querySelector('.js-plotly-plot .main-svg')")
+        page.wait_for_function("() => document.querySelector('.js-plotly-plot .main-svg')")
         page.screenshot(path=Path(folder) / "verdicts.png")
         page.locator("figure").first.evaluate("f => f.scrollIntoView({block: 'end'})")
         page.wait_for_timeout(500)

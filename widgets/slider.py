@@ -60,14 +60,15 @@ def slide(
             fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
     kept = _fitting(figures, active)
     labels = _labels([getattr(admitted[i], name) for i in kept])
-    moves = f" A slider sets {name} to {_listed(labels)}."
-    if len(kept) < len(figures):
-        moves += f" {len(figures) - len(kept)} values are left out, for a page has to stay small."
-    fig.frames = [_frame(t, figures[i], moves) for t, i in zip(labels, kept, strict=True)]
+    listed, left_out = _listed(labels), len(figures) - len(kept)
+    small = f" {left_out} values are left out, for a page has to stay small." if left_out else ""
+    moves = [f" A slider sets {name} to {listed}; here it is {now}.{small}" for now in labels]
+    shown = [figures[i] for i in kept]
+    fig.frames = [_frame(*parts) for parts in zip(labels, shown, moves, strict=True)]
     fig.update_layout(
         sliders=[_slider(name, labels, kept.index(active))],
         # A page has a slider of its own in place of plotly's, and takes the room back.
-        meta={**_told(fig, moves), "room": ROOM},
+        meta={**_told(fig, moves[kept.index(active)]), "room": ROOM},
         height=(fig.layout.height or 450) + ROOM,
     )
     return fig

@@ -165,4 +165,5 @@ def test_a_served_panel_answers_to_its_token_and_asks_no_other_machine(tmp_path)
         assert errors == []
     finally:
         process.terminate()
-        process.wait(20)
+        # Its pipe ends when the server has ended, too.
+        process.communicate(timeout=30)

@@ -88,10 +88,10 @@ def test_bad_pages_are_caught(browser, tmp_path):
 def test_what_scrolls_is_reached_by_keys_and_what_does_not_is_passed_by(browser, full):
     with opened(browser, full) as seen:
         reached = seen.page.locator("main [tabindex='0']")
-        seen.page.wait_for_function("document.querySelectorAll('main [tabindex]').length > 0")
+        seen.page.wait_for_function("() => document.querySelectorAll('main [tabindex]').length > 0")
         kinds = {one.evaluate("e => e.tagName.toLowerCase()") for one in reached.all()}
         assert kinds == {"div", "pre"}
         seen.page.set_viewport_size({"width": 390, "height": 900})
-        seen.page.wait_for_function("document.querySelector('math[tabindex]')")
+        seen.page.wait_for_function("() => document.querySelector('math[tabindex]')")
         seen.page.set_viewport_size({"width": 4000, "height": 900})
-        seen.page.wait_for_function("!document.querySelector('math[tabindex]')")
+        seen.page.wait_for_function("() => !document.querySelector('math[tabindex]')")

@@ -152,7 +152,7 @@ def test_every_figure_and_table_has_its_buttons(reading):
 
 
 def test_hover_tells_fifteen_digits(reading):
-    reading.page.wait_for_function("document.querySelector('.plot .main-svg')")
+    reading.page.wait_for_function("() => document.querySelector('.plot .main-svg')")
     told = reading.page.evaluate(
         "() => { const plot = document.querySelector('.plot');"
         "  Plotly.Fx.hover(plot, [{curveNumber: 1, pointNumber: 0}]);"

@@ -120,12 +120,12 @@ def test_a_file_s_study_is_not_mixed_with_words(tmp_path):
         assert (result.exit_code, "must be in the study file" in result.stderr) == (2, True)
 
 
-def test_a_folder_without_a_study_has_no_table(tmp_path):
-    result = call("table", tmp_path)
-    assert (result.exit_code, result.stderr) == (
-        2,
-        f"`study` must be the folder of a study or of a run; got {str(tmp_path)!r}\n",
-    )
+def test_a_folder_without_a_study_has_no_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    result = call("table", "empty")
+    told = "`study` must be the folder of a study or of a run; got 'empty'\n"
+    assert (result.exit_code, result.stderr) == (2, told)
 
 
 def test_queued_points_are_listed(tmp_path, answered):

@@ -200,7 +200,7 @@ def test_the_frames_of_a_slider_fit_into_a_page(points, kept):
 
 def test_many_values_are_not_listed_one_by_one():
     told = slide(draw, run, Params(), moved=range(21)).layout.meta["alt"]
-    assert told.endswith("A slider sets moved to 21 values, 0 to 20.")
+    assert told.endswith("A slider sets moved to 21 values, 0 to 20; here it is 4.")
 
 
 def test_values_that_read_alike_are_told_in_full():
@@ -215,8 +215,8 @@ def test_every_frame_has_a_text_alternative_of_its_own():
     fig = slide(lambda p, r: figure(alt=f"{p.moved} moved."), run, Params(), moved=[0, 4])
     told = [f.layout.meta["alt"] for f in fig.frames]
     assert told == [
-        "0 moved. A slider sets moved to 0, 4.",
-        "4 moved. A slider sets moved to 0, 4.",
+        "0 moved. A slider sets moved to 0, 4; here it is 0.",
+        "4 moved. A slider sets moved to 0, 4; here it is 4.",
     ]
     assert fig.layout.meta["alt"] == told[1]
 

@@ -7,6 +7,7 @@ in their environment: a command line can be read by every user of the machine.
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import importlib.util
 import os
@@ -24,7 +25,9 @@ import nbformat
 
 from workbench.checks import refuse
 from workbench.knobs import Parameters
+from workbench.runs.ending import kill_children
 from workbench.runs.find import ROOT, experiment
+from workbench.runs.interruption import interruptible
 from workbench.runs.job import model_of
 from workbench.runs.parameters_cell import read_notebook
 from workbench.runs.record import RECORD
@@ -32,6 +35,7 @@ from workbench.runs.records import read_record
 from workbench.runs.voila_server import TOKEN
 
 COPY = "explore.ipynb"
+SECONDS_TO_END = 10
 TEMPLATES = Path(__file__).with_name("serve_template")
 
 
@@ -184,8 +188,14 @@ def _until_ended(words: list[str], more: dict[str, str]) -> int:
     """Runs a server in the current directory, whose kernels import this checkout's code."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path, **more})
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGTERM)
-        return process.wait()
+    with interruptible():
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGTERM)
+            # A server ends its kernels first, where it still can.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(SECONDS_TO_END)
+            kill_children(process.pid)
+            process.kill()
+            return process.wait()
