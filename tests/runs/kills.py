@@ -67,7 +67,12 @@ def workers(process):
 def kernels(process):
     """What the workers' templates have forked."""
     templates = running(process, "kernel_template")
-    return [p for p in templates if p.ppid() in [t.pid for t in templates]]
+    pids, found = [t.pid for t in templates], []
+    for one in templates:
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if one.ppid() in pids:
+                found.append(one)
+    return found
 
 
 def orphans(processes):
