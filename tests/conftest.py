@@ -1,5 +1,7 @@
 """What every test shares: three places for arrays to live, and bad input past the type checker."""
 
+import signal
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -12,6 +14,10 @@ from workbench.array import generator, has_gpu
 # Machines that run tests are shared; an example's time says nothing about its truth.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+# Whoever starts the tests in the background of a script leaves Ctrl-C ignored, and what the tests
+# interrupt would inherit that and run on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DEVICE = array_api_strict.Device("device1")
 

@@ -135,7 +135,8 @@ for _ in range(4):
     detector.matches(rng.random((64, 300)).argsort(axis=1)[:, :40])
 shown, delivered = [], []
 def patterns():
-    while True:
+    # Without an interrupt it ends before it has filled the memory.
+    for _ in range(2_000):
         shown.append(rng.random((64, 300)).argsort(axis=1)[:, :40])
         yield shown[-1]
 try:
@@ -159,9 +160,12 @@ def test_an_interrupt_loses_nothing_and_leaves_nothing(tmp_path, method, threads
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=120)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 0, errors
     assert rest.splitlines()[-1] == "stopped True"
     assert set(os.listdir(tmp_path)) == before
