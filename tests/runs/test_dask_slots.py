@@ -1,6 +1,7 @@
 """Studies by dask end as they do without it, and leave the same records."""
 
 import importlib.util
+import socket
 import sys
 
 import pytest
@@ -39,6 +40,15 @@ def test_a_local_cluster_leaves_the_same_records(tmp_path, trial):
     assert trial.run(tmp_path / "there", {"way": ""}, dask="local") == {"kept": 1}
 
 
+def test_a_cluster_that_is_there_already_stays(tmp_path, trial):
+    import distributed
+
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        for values, counts in (([1, 2], {"kept": 0, "done": 2}), ([2, 3], {"kept": 1, "done": 1})):
+            assert trial.run(tmp_path, {"x": values}, dask=cluster.scheduler_address) == counts
+
+
 @pytest.mark.notebook
 def test_notebook_runs_by_the_command(tmp_path):
     toy.notebook(tmp_path / "own.ipynb", "2 * x")
@@ -59,6 +69,17 @@ def test_an_address_where_nobody_answers(monkeypatch, address):
     with pytest.raises(ValueError, match="`dask` must be the address of a scheduler") as refused:
         DaskSlots(call, 1, address, timeout=None, prepare=None, memory=None)
     assert "\n" not in str(refused.value)
+
+
+def test_an_address_of_another_server(monkeypatch):
+    """It takes the connection and never answers."""
+    from workbench.runs import dask_slots
+
+    monkeypatch.setattr(dask_slots, "_CONNECT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ValueError, match="`dask` must be the address of a scheduler"):
+            DaskSlots(call, 1, address, timeout=None, prepare=None, memory=None)
 
 
 def test_without_dask_it_is_one_sentence(monkeypatch):

@@ -6,13 +6,15 @@ runs. Notebook runs write where the study writes, which must be a folder that al
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import multiprocessing
 import os
 import queue
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from workbench.checks import refuse
@@ -50,7 +52,9 @@ class DaskSlots:
             self._client = distributed.Client(self._cluster)
             return
         self._cluster = None
+        # A client that cannot be made may hang when it is thrown away: somebody must answer first.
         try:
+            _in_a_loop_of_its_own(_answered(address))
             self._client = distributed.Client(address, timeout=_CONNECT_SECONDS)
         except (OSError, ValueError, TypeError) as error:
             told = " ".join(str(error).split())[:120]
@@ -90,6 +94,29 @@ class DaskSlots:
             return [(key, future.result())]
         reason = " ".join(str(future.exception() if future.status == "error" else "").split())
         return [(key, Lost("killed", f"dask lost it ({future.status}) {reason[:200]}".strip()))]
+
+
+async def _answered(address: str) -> None:
+    """Returns once something at the address has spoken as dask does.
+
+    Raises:
+        OSError: if nothing did in time.
+        ValueError: if it is no address.
+    """
+    from distributed import comm
+
+    try:
+        # Where another kind of server answers, dask's own limit does not end the wait.
+        asked = comm.connect(address, timeout=_CONNECT_SECONDS)
+        await (await asyncio.wait_for(asked, 2 * _CONNECT_SECONDS)).close()
+    except TimeoutError:
+        raise TimeoutError("what answers there is no scheduler") from None
+
+
+def _in_a_loop_of_its_own(asked: Coroutine[Any, Any, Any]) -> None:
+    """Runs it in a thread, since the caller's may have a loop that runs, as in a notebook."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asked).result()
 
 
 _SLOTS: dict[tuple[str, int], Slots] = {}
