@@ -40,9 +40,10 @@ def test_a_local_cluster_leaves_the_same_records(tmp_path, trial):
     assert trial.run(tmp_path / "there", {"way": ""}, dask="local") == {"kept": 1}
 
 
-def test_a_cluster_that_is_there_already_stays(tmp_path, trial):
+def test_a_cluster_that_is_there_already_stays(tmp_path, trial, monkeypatch):
     import distributed
 
+    monkeypatch.setenv("TRIAL_FOLDER", str(tmp_path))
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster:
         for values, counts in (([1, 2], {"kept": 0, "done": 2}), ([2, 3], {"kept": 1, "done": 1})):
