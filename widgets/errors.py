@@ -53,7 +53,7 @@ def add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) -
     points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
     open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
     legend = {"showlegend": bool(len(x)), **_repeating(drawn)}
-    fig.add_trace(go.Scatter(mode="markers", marker=open_, **points, **legend))
+    fig.add_trace({"type": "scatter", "mode": "markers", "marker": open_, **points, **legend})
 
 
 def add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
@@ -64,8 +64,8 @@ def add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
         low, high = np.maximum(low, floor), np.maximum(high, floor)
     outline = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
     fill = {"fill": "toself", "fillcolor": paled(drawn.colour, 0.18), "line": {"width": 0}}
-    mute = {"hoverinfo": "skip", "showlegend": False, "name": drawn.name}
-    fig.add_trace(go.Scatter(mode="lines", **outline, **fill, **mute, **_repeating(drawn)))
+    mute = {"hoverinfo": "skip", "showlegend": False, "name": drawn.name, **_repeating(drawn)}
+    fig.add_trace({"type": "scatter", "mode": "lines", **outline, **fill, **mute})
 
 
 def _repeating(drawn: Series) -> dict[str, Any]:

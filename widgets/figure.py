@@ -87,7 +87,7 @@ def curve(
         kept = numbers(fig, y, low, high)
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
     points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
-    fig.add_trace(go.Scatter(mode="lines", line=line, **points, **drawn.shared))
+    fig.add_trace({"type": "scatter", "mode": "lines", "line": line, **points, **drawn.shared})
     tick(fig)
 
 
@@ -131,7 +131,7 @@ def marks(
         kept = numbers(fig, y, low, high) | bars(y, low, high, drawn.colour)
     dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
     points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
-    fig.add_trace(go.Scatter(mode="markers", marker=dots, **points, **drawn.shared))
+    fig.add_trace({"type": "scatter", "mode": "markers", "marker": dots, **points, **drawn.shared})
     if error is not None and is_log(fig, "y"):
         add_at_most(fig, x[zero], high[zero], drawn)
     tick(fig)

@@ -22,6 +22,7 @@ from widgets.recompute import Latest, Stage, alone
 from widgets.record import Record
 from workbench.checks import refuse
 from workbench.knobs import KnobError, Parameters
+from workbench.watch import step
 
 # Seconds of work after which the panel says that it is busy.
 SOON = 0.3
@@ -198,6 +199,7 @@ class Panel(ipywidgets.VBox):
 
     def _full(self, params: Parameters) -> tuple[Any, go.Figure, str]:
         result = self._run(params)
+        step()
         return result, self._draw(params, result), ""
 
     def _looked(self, params: Parameters, look: Callable) -> tuple[Any, go.Figure, str]:

@@ -119,6 +119,33 @@ def test_a_full_run_is_cancelled_between_its_steps():
     assert shown(board) == "up to 600"
 
 
+def test_what_nobody_waits_for_any_longer_is_not_drawn():
+    """Also where the run itself has no step at which it could have ended."""
+    drawn, go_on = [], threading.Event()
+
+    def run(params):
+        if params.cells == 200 and params.trials == 6400:
+            assert go_on.wait(30)
+        return params.cells
+
+    def draw(params, result):
+        drawn.append((result, params.trials))
+        return figure("x", "y", alt="a figure")
+
+    board = panel(Params, run, draw)
+
+    async def change_one_s_mind():
+        board.controls["cells"].value = 200
+        await asyncio.sleep(2 * recompute.REST)
+        board.controls["cells"].value = 300
+        go_on.set()
+        await board.settled()
+
+    asyncio.run(change_one_s_mind())
+    assert (200, 6400) not in drawn
+    assert (300, 6400) in drawn
+
+
 def test_a_refused_value_stops_what_runs_and_keeps_the_figure():
     lab = Slow(pause=0.02, count=500)
     board = panel(Params, lab.run, lab.draw)
