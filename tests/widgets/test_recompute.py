@@ -126,10 +126,10 @@ def test_what_nobody_waits_for_any_longer_is_not_drawn():
     def run(params):
         if params.cells == 200 and params.trials == 6400:
             assert go_on.wait(30)
-        return params.cells
+        return params.cells, params.trials
 
     def draw(params, result):
-        drawn.append((result, params.trials))
+        drawn.append(result)
         return figure("x", "y", alt="a figure")
 
     board = panel(Params, run, draw)
