@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 import time
 from collections import deque
@@ -50,7 +51,9 @@ class StudyRun:
     def __init__(self, jobs: Sequence[Any], out: Path, limits: Limits, watcher: Watcher):
         self._out, self._limits, self._watcher = out, limits, watcher
         self._waiting = deque((job, 1) for job in jobs)
+        # When it is tried again, a number that no other entry has, the run, and its attempt.
         self._pausing: list[tuple[float, int, Any, int]] = []
+        self._entries = itertools.count()
         self._running: dict[str, tuple[Any, dict[str, Any], float]] = {}
         self._counts: dict[str, int] = {}
         self._depth = jobs[0].depth if jobs else "function"
@@ -117,7 +120,7 @@ class StudyRun:
         attempt = record["attempt"]
         if record["state"] != "done" and attempt <= self._limits.retries and not is_last:
             pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
-            entry = time.monotonic() + pause, len(self._pausing) + attempt, job, attempt + 1
+            entry = time.monotonic() + pause, next(self._entries), job, attempt + 1
             heapq.heappush(self._pausing, entry)
             self._watcher.paused(record)
             return

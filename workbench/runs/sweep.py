@@ -18,10 +18,9 @@ from workbench.runs.job import Job, job, model_of
 from workbench.runs.lock import LOCK, lock
 from workbench.runs.provenance import around, provenance
 from workbench.runs.record import PAGE, RECORD
-from workbench.runs.records import read_record
+from workbench.runs.records import STUDY, read_record
 from workbench.runs.study_run import StudyRun, Watcher
 
-STUDY = "study.json"
 _STATES = ("done", "failed", "killed", "timed out", "queued")
 
 
