@@ -29,6 +29,7 @@ from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
 from workbench.inits import schemes as family
 from workbench.inits.draws import truncated_deviation
 from workbench.inits.moments import gain
+from workbench.inits.one_input import one_input
 from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
 from workbench.inits.propagation import Propagation, propagate
 from workbench.inits.verdict import Verdict, scatter, verdict
@@ -37,6 +38,8 @@ from workbench.watch import steps
 
 # Networks whose Jacobian is decomposed, and networks of a sketch.
 FEW, FEWEST = 16, 8
+# Random numbers of a first look, which take a hundredth of a second.
+NUMBERS = 500_000
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # On the line of the orthogonal scheme or beside it, and left to the table.
@@ -82,10 +85,13 @@ class Params(Knobs):
 
 
 class Row(NamedTuple):
-    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values."""
+    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values.
+
+    A first look has the signal alone: `backward` is None, `gradient` empty, and the values are NaN.
+    """
 
     forward: Verdict
-    backward: Verdict
+    backward: Verdict | None
     signal: Float[np.ndarray, " layers"]
     gradient: Float[np.ndarray, " layers"]
     largest: float
@@ -123,6 +129,22 @@ def named(which: str) -> dict[str, Callable]:
     }
 
 
+def variances(which: str) -> dict[str, float]:
+    """Variance times fan-in under each scheme that the figures show, between equal layers."""
+    forward, backward = (gain(which, kind) ** 2 for kind in ("forward", "backward"))
+    return {
+        "LeCun": 1.0,
+        "Glorot": 1.0,
+        "He": 2.0,
+        "forward gain": forward,
+        "backward gain": backward,
+        "orthogonal, forward gain": forward,
+        "He, cut at two deviations, uncorrected": 2 * truncated_deviation() ** 2,
+        "torch's default": 1 / 3,
+        "torch's tanh gain": TORCH_TANH**2,
+    }
+
+
 def run(params: Params) -> Result:
     """Every scheme through the verifier."""
     rng = generator(params.seed, params.backend)
@@ -152,9 +174,26 @@ def sketched(params: Params, result: Result, other: Params) -> Result:
 
 
 def first_look(params: Params) -> Result:
-    """The schemes alone, by the fewest networks that have a mean."""
-    rng = generator(params.seed, params.backend)
-    return Result(_rows(rng, params, 2, 1), {}, {}, {})
+    """What the main figure shows, by one input to each of few networks, whose weights none draws.
+
+    Torch's uniform weights are taken as normal ones of their variance, which a sum over a layer
+    tells apart by one over its width alone.
+    """
+    rng, wanted = generator(params.seed, params.backend), variances(params.activation)
+    each = len(wanted) * params.width * params.depth
+    networks = max(2, min(params.networks, NUMBERS // each))
+    factors = np.array([*wanted.values()]) * (1 + params.mistuned) ** 2
+    found = one_input(
+        *(rng, params.width, params.depth, params.activation, factors),
+        is_orthogonal=np.array([name.startswith("orthogonal") for name in wanted]),
+        networks=networks,
+    )
+    c = _scatter(params.activation, "forward")
+    rows = {}
+    for name, moments in zip(wanted, found, strict=True):
+        told = verdict(moments[-1] / moments[0], params.width, params.depth, c)
+        rows[name] = Row(told, None, moments.mean(axis=1), np.empty(0), math.nan, math.nan)
+    return Result(rows, {}, {}, {})
 
 
 def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
@@ -188,7 +227,7 @@ def _measure(
 def _row(params: Params, found: Propagation) -> Row:
     ends = np.median(found.singular[:, [0, -1]], axis=0)
     decide = functools.partial(verdict, width=params.width, depth=params.depth)
-    c = [max(5.0, scatter(params.activation, 1.0, kind)) for kind in ("forward", "backward")]
+    c = [_scatter(params.activation, kind) for kind in ("forward", "backward")]
     return Row(
         decide(found.signal_ratio, scatter=c[0]),
         decide(found.gradient_ratio, scatter=c[1]),
@@ -197,6 +236,10 @@ def _row(params: Params, found: Propagation) -> Row:
         float(ends[0]),
         float(ends[1]),
     )
+
+
+def _scatter(which: str, kind: str) -> float:
+    return max(5.0, scatter(which, 1.0, kind))
 
 
 def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:
