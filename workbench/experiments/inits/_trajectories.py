@@ -49,15 +49,15 @@ def trajectory(
 
 
 def glimpse(
-    rng: Any, params: Any, which: str, weight: float, bias: float, begin: float, networks: int
+    rng: Any, params: Any, which: str, weight: float, bias: float, begin: float
 ) -> Trajectory:
-    """The same law, and fewer networks that see one input each and draw no weights."""
+    """The same law, and networks that see one input each and draw no weights."""
     law = _law(which, weight, bias, begin, params.depth)
     found = one_input(
         *(rng, params.width, params.depth, which, weight),
         bias_variance=bias,
         input_variance=begin,
-        networks=networks,
+        networks=params.networks,
     )
     return _summed_up(law, found[0])
 

@@ -158,20 +158,16 @@ def retuned(result: Result, params: Params, walk: Callable = trajectory) -> Resu
 
 def first_look(params: Params) -> Result:
     """The trajectories alone, which the main figure shows, by one input to each of few networks."""
-    few = max(2, min(params.networks, NUMBERS // (params.width * params.depth)))
-    paths = _glimpsed(params.width, params.depth, few, params.seed, params.backend)
-    made = Result(paths, None, _pair(params.activation), None, {})
-    return retuned(made, params, functools.partial(glimpse, networks=few))
+    networks = max(2, min(params.networks, NUMBERS // (params.width * params.depth)))
+    few = params.model_copy(update={"networks": networks})
+    paths = _glimpsed(few.model_copy(update={"activation": "gelu", "mistuned": 0.0}))
+    return retuned(Result(paths, None, _pair(params.activation), None, {}), few, glimpse)
 
 
 @functools.lru_cache(maxsize=4)
-def _glimpsed(
-    width: int, depth: int, networks: int, seed: int, backend: str
-) -> dict[str, Trajectory]:
+def _glimpsed(params: Params) -> dict[str, Trajectory]:
     """The trajectories of a first look that neither the activation nor its error changes."""
-    params = Params(width=width, depth=depth, seed=seed, backend=backend)
-    walk = functools.partial(glimpse, networks=networks)
-    return _paths(generator(seed, backend), params, walk)
+    return _paths(generator(params.seed, params.backend), params, glimpse)
 
 
 # The one thing here that is slow to solve and asked for at every turn of another knob.

@@ -39,7 +39,7 @@ from workbench.watch import steps
 # Networks whose Jacobian is decomposed, and networks of a sketch.
 FEW, FEWEST = 16, 8
 # Random numbers of a first look, which take a hundredth of a second.
-NUMBERS = 500_000
+NUMBERS = 300_000
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # On the line of the orthogonal scheme or beside it, and left to the table.
