@@ -11,6 +11,7 @@ from workbench.runs.parameters_cell import read_notebook
 
 SMALL = {
     "scaling/isoflop": {"points": 5},
+    "inits/audit": {"sample": 1000},
     "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
     "inits/criticality": {"width": 32, "depth": 6, "networks": 8, "narrow": 64, "many": 400},
     "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
