@@ -37,7 +37,7 @@ BOOK = "Roberts, Yaida & Hanin (2022)"
 # Weights and biases off tanh's edge of chaos, where its gradients are timed.
 OFF_EDGE = 1.3, 0.05
 # Random numbers of a trajectory in a first look, which take a hundredth of a second.
-NUMBERS = 80_000
+NUMBERS = 60_000
 
 GELU_PAIR = Statement(BOOK, "GELU", "GELU is critical at a weight variance of 1.98305826")
 SILU_POINT = Statement(BOOK, "SWISH", "SWISH (SiLU) is critical at the kernel 14.32017362")
@@ -160,7 +160,10 @@ def first_look(params: Params) -> Result:
     """The trajectories alone, which the main figure shows, by one input to each of few networks."""
     networks = max(2, min(params.networks, NUMBERS // (params.width * params.depth)))
     few = params.model_copy(update={"networks": networks})
-    paths = _glimpsed(few.model_copy(update={"activation": "gelu", "mistuned": 0.0}))
+    elsewhere = ("activation", "mistuned", "narrow", "shallow", "many")
+    default = Params()
+    same = few.model_copy(update={name: getattr(default, name) for name in elsewhere})
+    paths = _glimpsed(same)
     return retuned(Result(paths, None, _pair(params.activation), None, {}), few, glimpse)
 
 

@@ -23,14 +23,12 @@ from jaxtyping import Float
 from workbench.array import generator
 from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.experiments.inits import _residual_streams
+from workbench.experiments.inits._compared_schemes import named, variances
 from workbench.experiments.inits._libraries import Ratio, libraries
 from workbench.experiments.inits._residual_streams import Stream
-from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
 from workbench.inits import schemes as family
-from workbench.inits.draws import truncated_deviation
-from workbench.inits.moments import gain
 from workbench.inits.one_input import one_input
-from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
+from workbench.inits.orthogonal import orthogonal
 from workbench.inits.propagation import Propagation, propagate
 from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
@@ -44,10 +42,6 @@ NUMBERS = 300_000
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # On the line of the orthogonal scheme or beside it, and left to the table.
 TOLD = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
-# torch.nn.init.calculate_gain("tanh").
-TORCH_TANH = 5 / 3
-# Share of a sparse matrix's zeros.
-SPARSITY = 0.9
 
 HE_FORWARD = Statement(
     "He et al. (2015)", "forward case", "Variance 2/fan_in keeps a relu's signal"
@@ -105,44 +99,6 @@ class Result(NamedTuple):
     checked: dict[str, Ratio]
     libraries: dict[str, Ratio]
     streams: dict[str, Stream]
-
-
-def named(which: str) -> dict[str, Callable]:
-    """The schemes that are compared, by name, for an activation."""
-    scaled, cut = family.variance_scaling, truncated_deviation() ** 2
-    forward = gain(which)
-    thin = functools.partial(family.sparse, sparsity=SPARSITY, scale=forward**2)
-    ring = functools.partial(on_a_ring, functools.partial(delta_orthogonal, gain=forward))
-    return {
-        "LeCun": family.lecun,
-        "Glorot": family.glorot,
-        "He": family.he,
-        "forward gain": functools.partial(family.preserving, activation=which),
-        "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
-        "orthogonal, forward gain": functools.partial(orthogonal, gain=forward),
-        "delta-orthogonal, forward gain": functools.partial(one_by_one, ring),
-        "sparse, forward gain": functools.partial(one_by_one, thin),
-        "identity": functools.partial(one_by_one, identity),
-        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
-        "torch's default": family.torch_default,
-        "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
-    }
-
-
-def variances(which: str) -> dict[str, float]:
-    """Variance times fan-in under each scheme that the figures show, between equal layers."""
-    forward, backward = (gain(which, kind) ** 2 for kind in ("forward", "backward"))
-    return {
-        "LeCun": 1.0,
-        "Glorot": 1.0,
-        "He": 2.0,
-        "forward gain": forward,
-        "backward gain": backward,
-        "orthogonal, forward gain": forward,
-        "He, cut at two deviations, uncorrected": 2 * truncated_deviation() ** 2,
-        "torch's default": 1 / 3,
-        "torch's tanh gain": TORCH_TANH**2,
-    }
 
 
 def run(params: Params) -> Result:
