@@ -34,7 +34,7 @@ class Row(NamedTuple):
         fan_in_variance: mean square times fan-in.
         wanted: what keeps the second moment through the activation.
         factor: fan-in variance over wanted, a signal's growth through this layer alone.
-        tail: shape of a generalised Gaussian; 2 is normal.
+        tail: shape of a generalised Gaussian; 2 is normal, NaN where it was not fitted.
         tail_error: its standard error.
         largest: largest singular value.
         beyond: singular values above the largest that chance gives.
@@ -74,23 +74,31 @@ class Spectrum(NamedTuple):
     random: Float[np.ndarray, " places"]
 
 
-def report(
-    rng: Any, name: str, matrix: Float[np.ndarray, "outputs inputs"], sample: int = 50_000
-) -> tuple[Row, Spectrum]:
-    """The numbers of one matrix, and its singular values beside a random one's.
+def fitted_tail(
+    rng: Any, matrix: Float[np.ndarray, "outputs inputs"], sample: int = 50_000
+) -> generalized_gaussian.Fit:
+    """The shape of a matrix's tail.
 
     Args:
-        rng: a generator on the host, which chooses the weights that the tail is fitted on.
-        name: what the row is called.
+        rng: a generator on the host, which chooses the weights that the shape is fitted on.
         matrix: of outputs by inputs, at least 8 numbers that are not all zero.
-        sample: most weights that the tail is fitted on.
+        sample: most weights that are chosen.
     """
     flat = matrix.reshape(-1)
     chosen = flat[rng.integers(0, flat.size, sample)] if flat.size > sample else flat
-    tail = generalized_gaussian.fit(chosen.astype(np.float64))
+    return generalized_gaussian.fit(chosen.astype(np.float64))
+
+
+def spectrum(name: str, matrix: Float[np.ndarray, "outputs inputs"]) -> tuple[Row, Spectrum]:
+    """The numbers of one matrix, its tail left NaN, and its singular values beside a random one's.
+
+    Args:
+        name: what the row is called.
+        matrix: of outputs by inputs, not all zero.
+    """
     values = rank.singular(matrix)
     # The squared singular values add up to the sum of squares.
-    square = float((values**2).sum()) / flat.size
+    square = float((values**2).sum()) / matrix.size
     edge = largest_random(*matrix.shape, math.sqrt(square))
     row = Row(
         name,
@@ -99,8 +107,8 @@ def report(
         fan_in_variance=square * matrix.shape[1],
         wanted=math.nan,
         factor=math.nan,
-        tail=tail.shape,
-        tail_error=tail.error,
+        tail=math.nan,
+        tail_error=math.nan,
         largest=float(values[0]),
         beyond=int((values > edge).sum()),
         participation=rank.participation(values),

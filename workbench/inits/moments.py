@@ -179,7 +179,7 @@ def correlation_map(
 
 def _product(function: Map, c: float, deviation: float) -> float:
     """E f(u) f(v); the integrand is even in t, since t → -t swaps u and v."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _legendre()
     alpha, beta = math.sqrt((1 + c) / 2), math.sqrt((1 - c) / 2)
     # Beyond this t the cuts in s lie out of reach: near c = -1 all of the integral is below it.
     edge = REACH * min(1.0, alpha / beta if beta > 0 else 1.0)
@@ -197,9 +197,15 @@ def _product(function: Map, c: float, deviation: float) -> float:
 
 
 @cache
+def _legendre() -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes on [-1, 1] and their weights, which take milliseconds to solve for."""
+    return np.polynomial.legendre.leggauss(NODES)
+
+
+@cache
 def _panels(halvings: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes on [-12, 12] with weights that carry the normal density; panels meet at zero."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _legendre()
     ends = np.concatenate([[0.0], REACH * 0.5 ** np.arange(halvings, -1, -1)])
     half, middle = np.diff(ends)[:, None] / 2, (ends[1:] + ends[:-1])[:, None] / 2
     right, weight = (middle + half * nodes).ravel(), (half * weights).ravel()

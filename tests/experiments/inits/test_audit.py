@@ -121,3 +121,64 @@ def test_files_that_hold_no_matrix_are_refused(tmp_path):
     np.savez(path, bias=np.zeros(3))
     with pytest.raises(ValueError, match="`weights_file` must be one with a matrix"):
         audit.run(audit.Params(weights_file=str(path)))
+
+
+def test_a_first_look_draws_what_the_run_draws(file):
+    for knobs in ({}, {"matrix": 2}, {"activation": "relu", "sample": 1000}, {"seed": 3}):
+        params = audit.Params(weights_file=file, **knobs)
+        look, full = audit.first_look(params), audit.run(params)
+        assert (look.source, look.weights, look.place) == (full.source, full.weights, full.place)
+        assert audit.told(look) == audit.told(full)
+        for one, other in zip(look.spectrum, full.spectrum, strict=True):
+            np.testing.assert_array_equal(one, other)
+        for few, row in zip(look.rows, full.rows, strict=True):
+            blank = {"tail": 0.0, "tail_error": 0.0}
+            assert few._replace(**blank) == row._replace(**blank)
+    other = audit.first_look(audit.Params(weights_file=file, matrix=3))
+    assert not np.array_equal(other.spectrum.trained[:20], look.spectrum.trained[:20])
+
+
+def test_a_known_file_is_neither_read_nor_fitted_nor_decomposed_for_a_look(file, monkeypatch):
+    audit.run(audit.Params(weights_file=file))
+    for name in ("weights", "fitted_tail", "spectrum"):
+        monkeypatch.setattr(audit, name, None)
+    look = audit.first_look(audit.Params(weights_file=file, sample=2000))
+    # No tail is told that another sample was fitted to.
+    assert all(np.isnan(row.tail) and np.isnan(row.tail_error) for row in look.rows)
+    with pytest.raises(TypeError):
+        audit.run(audit.Params(weights_file=file, sample=2000))
+
+
+def test_another_sample_is_fitted_and_nothing_decomposed(file, monkeypatch):
+    before = audit.run(audit.Params(weights_file=file, sample=5000))
+    monkeypatch.setattr(audit, "spectrum", None)
+    after = audit.run(audit.Params(weights_file=file, sample=2000))
+    assert after.rows[0].tail_error > 1.3 * before.rows[0].tail_error
+    gap = abs(after.rows[0].tail - before.rows[0].tail)
+    assert 0 < gap < 5 * np.hypot(after.rows[0].tail_error, before.rows[0].tail_error)
+
+
+def test_a_look_follows_files_that_change_and_return(file, tmp_path):
+    other = str(tmp_path / "other.npz")
+    np.savez(other, one=np.random.default_rng(3).standard_normal((30, 20)))
+    names = {file: 5, other: 1}
+    for path in (file, other, file, other):
+        assert len(audit.first_look(audit.Params(weights_file=path)).rows) == names[path]
+    np.savez(other, **dict.fromkeys("ab", np.random.default_rng(2).standard_normal((30, 20))))
+    os.utime(other, ns=(1, 1))
+    assert len(audit.first_look(audit.Params(weights_file=other)).rows) == 2
+
+
+def test_a_first_look_refuses_what_the_run_refuses(file, tmp_path):
+    none = tmp_path / "none.npz"
+    np.savez(none, bias=np.zeros(3))
+    zero = tmp_path / "zero.npz"
+    np.savez(zero, zero=np.zeros((30, 20)))
+    for work in (audit.first_look, audit.run):
+        for path, matrix, words in (
+            (file, 6, r"`matrix` must be in \[0, matrices=5\]; got 6"),
+            (none, 0, "`weights_file` must be one with a matrix"),
+            (zero, 0, "`values` must be at least 8 finite numbers that are not all zero"),
+        ):
+            with pytest.raises(ValueError, match=words):
+                work(audit.Params(weights_file=str(path), matrix=matrix))

@@ -1,8 +1,13 @@
+import os
+
 import numpy as np
 import pytest
 
+from workbench.array import generator
+from workbench.experiments.inits import _trained_weights, _weight_fits
 from workbench.experiments.inits import generalized_gaussian as gg
 from workbench.inits.generalized_gaussian import variates
+from workbench.inits.trained import trained
 
 SMALL = {"width": 64, "depth": 3, "networks": 64, "sample": 5000}
 
@@ -71,3 +76,118 @@ def test_a_wrong_signal_is_caught(files):
     result = gg.run(params)
     wrong = result._replace(signal=(3.0, (2.5, 3.5)))
     assert gg.claims(params, wrong)[2].verdict == "not reproduced"
+
+
+def middle(pooled):
+    """The share of pooled weights within one deviation."""
+    inside = np.abs((pooled.edges[1:] + pooled.edges[:-1]) / 2) < 1
+    return (pooled.density * np.diff(pooled.edges))[inside].sum()
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_first_look_agrees_with_the_full_run(files, is_read):
+    path = files(0.7)
+    if is_read:
+        gg.run(gg.Params(weights_file=path, **{**SMALL, "sample": 3000}))
+    params = gg.Params(weights_file=path, **SMALL)
+    look, full = gg.first_look(params), gg.run(params)
+    assert look.source == full.source
+    assert [r.name for r in look.rows] == [r.name for r in full.rows]
+    for few, all_of_it in zip(look.rows, full.rows, strict=True):
+        error = 5 * np.hypot(few.error, all_of_it.error)
+        assert 0 < abs(few.shape - all_of_it.shape) < error
+        # A shape wrong by as much as Laplace's would be seen.
+        assert abs(1.0 - all_of_it.shape) > error
+    share = middle(full.pooled)
+    error = 5 * np.sqrt(share * (1 - share) * 2 / (5 * SMALL["sample"]))
+    assert abs(middle(look.pooled) - share) < error
+    assert abs(0.6827 - share) > error
+
+
+def test_the_knobs_reach_a_first_look(files):
+    def shapes(**knobs):
+        return [r.shape for r in gg.first_look(gg.Params(**{**SMALL, **knobs})).rows]
+
+    one, other = files(0.7), files(2.0)
+    assert shapes(weights_file=one) == shapes(weights_file=one)
+    assert shapes(weights_file=one) != shapes(weights_file=one, seed=1)
+    assert shapes(weights_file=one) != shapes(weights_file=one, sample=1000)
+    assert min(shapes(weights_file=other)) > 1.5 > max(shapes(weights_file=one))
+
+
+def test_a_first_look_fits_few_weights_and_runs_no_network(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{f"w{i}": variates(rng, (100, 100), 1.0) for i in range(30)})
+    knobs = {"weights_file": str(path), "width": 16, "depth": 2, "networks": 8}
+    fitted, fit = [], gg.law.fit
+
+    def counted(values):
+        fitted.append(values.size)
+        return fit(values)
+
+    gg.run(gg.Params(sample=1000, **knobs))
+    for module, name in ((_weight_fits, "candidates"), (_weight_fits, "_row"), (gg, "propagate")):
+        monkeypatch.setattr(module, name, None)
+    monkeypatch.setattr(_weight_fits.law, "fit", counted)
+    # What an earlier run kept is enough: no file is read.
+    monkeypatch.setattr(_weight_fits, "weights", None)
+    look = gg.first_look(gg.Params(sample=9000, **knobs))
+    assert len(look.rows) == len(fitted) == _weight_fits.FEW_MATRICES
+    assert [look.rows[0].name, look.rows[-1].name] == ["w0", "w29"]
+    assert sum(fitted) <= _weight_fits.FEW < 30 * 9000 / 10
+
+
+def test_what_leaves_the_weights_alone_draws_no_fit_anew(files, monkeypatch):
+    params = gg.Params(weights_file=files(0.7), **SMALL)
+    full = gg.run(params)
+    monkeypatch.setattr(_weight_fits, "law", None)
+    look = gg.first_look(gg.Params(weights_file=params.weights_file, **{**SMALL, "width": 16}))
+    assert look.rows is full.rows
+
+
+def test_what_leaves_the_networks_alone_draws_none_anew(files, monkeypatch):
+    params = gg.Params(weights_file=files(0.7), **SMALL)
+    full = gg.run(params)
+    monkeypatch.setattr(gg, "propagate", None)
+    other = gg.run(gg.Params(weights_file=params.weights_file, **{**SMALL, "sample": 1000}))
+    np.testing.assert_array_equal(other.scatter, full.scatter)
+    assert other.rows != full.rows
+    with pytest.raises(TypeError):
+        gg.run(gg.Params(weights_file=params.weights_file, **{**SMALL, "seed": 1}))
+
+
+def test_fits_that_are_kept_are_few_and_of_the_file_as_it_is(files):
+    path = files(0.7)
+    for seed in range(_weight_fits.KEPT + 2):
+        gg.first_look(gg.Params(weights_file=path, **SMALL))
+        _weight_fits.all_fits(path, 1000, seed)
+    assert len(_weight_fits._KNOWN) == _weight_fits.KEPT
+    params = gg.Params(weights_file=path, **SMALL)
+    os.utime(files(0.7), ns=(1, 1))
+    np.savez(path, other=np.random.default_rng(2).standard_normal((30, 20)))
+    assert [r.name for r in gg.first_look(params).rows] == ["other"]
+    assert [r.name for r in gg.run(params).rows] == ["other"]
+
+
+def test_a_network_is_trained_once_and_its_weights_are_those_of_a_fresh_one():
+    _trained_weights._made.cache_clear()
+    (one, first), (two, second) = (_trained_weights.weights("", 3) for _ in range(2))
+    if _trained_weights.origin("", 3).seed < 0:
+        pytest.skip("a packaged model stands in for the network")
+    assert _trained_weights._made.cache_info().misses == 1
+    fresh = generator(3)
+    found = trained(fresh)
+    assert first.source == second.source == found.source
+    for a, b, c in zip(first.arrays, second.arrays, found.arrays, strict=True):
+        np.testing.assert_array_equal(a[1], c[1])
+        np.testing.assert_array_equal(b[1], c[1])
+    assert one.random() == two.random() == fresh.random()
+
+
+def test_a_first_look_refuses_what_the_run_refuses(tmp_path):
+    path = tmp_path / "none.npz"
+    np.savez(path, bias=np.zeros(3))
+    for work in (gg.run, gg.first_look):
+        with pytest.raises(ValueError, match=r"`weights_file` must be one with a matrix; got '/"):
+            work(gg.Params(weights_file=str(path)))

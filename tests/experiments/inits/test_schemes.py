@@ -132,3 +132,74 @@ def test_torch_and_jax_are_measured():
 def test_bad_knobs_are_refused():
     with pytest.raises(ValueError, match=r"`depth` must be a whole number in \[2, 100\]; got 1"):
         schemes.Params(depth=1)
+
+
+def test_the_variances_are_those_that_the_schemes_draw():
+    known, drawn = schemes.variances("gelu"), schemes.named("gelu")
+    assert set(known) == set(drawn) - set(schemes.TOLD)
+    axes = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": "float64"}
+    for name, variance in known.items():
+        square = drawn[name](generator(1), (4, 128, 128), **axes) ** 2
+        error = 5 * square.std() / np.sqrt(square.size)
+        assert abs(square.mean() * 128 - variance) < 128 * error
+        assert abs(square.mean() * 128 - 1.05**2 * variance) > 128 * error
+
+
+@pytest.mark.parametrize("knobs", [{}, {"activation": "tanh", "mistuned": 0.05}])
+def test_a_first_look_agrees_with_the_full_run(knobs):
+    # Enough networks that a gain wrong by five per cent would be seen.
+    params = schemes.Params(**{**SMALL, "networks": 100, **knobs})
+    look = schemes.first_look(params.model_copy(update={"networks": 256}))
+    full = schemes.run(params)
+    assert list(look.rows) == list(schemes.drawn(full))
+    for name, row in look.rows.items():
+        other = full.rows[name]
+        assert row.signal.shape == other.signal.shape
+        # Both tolerances are of five errors of a ratio whose start is one.
+        tolerance = np.hypot(row.forward.tolerance, other.forward.tolerance)
+        gap = row.signal[-1] / other.signal[-1] - 1
+        assert abs(gap) < tolerance, name
+        assert abs(1.05**16 * (gap + 1) - 1) > tolerance, name
+
+
+def test_the_knobs_reach_a_first_look():
+    def ends(**knobs):
+        look = schemes.first_look(schemes.Params(**{**SMALL, **knobs}))
+        return np.array([row.signal[-1] for row in look.rows.values()])
+
+    np.testing.assert_array_equal(ends(), ends())
+    for other in ({"seed": 1}, {"width": 65}, {"networks": 16}, {"activation": "tanh"}):
+        assert (ends() != ends(**other)).all()
+    np.testing.assert_allclose(ends(mistuned=0.1), 1.1**16 * ends(), rtol=1e-4)
+    assert len(schemes.first_look(schemes.Params(depth=9)).rows["He"].signal) == 10
+
+
+def test_a_first_look_draws_few_numbers_and_no_weights(monkeypatch):
+    drawn = []
+
+    class Counted:
+        def __init__(self, rng):
+            self.rng = rng
+
+        def standard_normal(self, shape, dtype):
+            drawn.append(np.prod(shape))
+            return self.rng.standard_normal(shape, dtype=dtype)
+
+    make = schemes.generator
+    monkeypatch.setattr(schemes, "generator", lambda *args: Counted(make(*args)))
+    for name in ("propagate", "libraries", "_residual_streams"):
+        monkeypatch.setattr(schemes, name, None)
+    for knobs in ({}, {"width": 1024}, {"depth": 100}, {"networks": 256}):
+        drawn.clear()
+        params = schemes.Params(**knobs)
+        schemes.first_look(params)
+        # Two networks are the fewest that a mean is taken over.
+        size = 9 * (params.depth + 1) * params.width
+        assert sum(drawn) <= max(2 * size, 1.1 * schemes.NUMBERS)
+        assert sum(drawn) < params.networks * params.width * size / 100
+
+
+def test_a_first_look_refuses_what_the_run_refuses():
+    for work in (schemes.run, schemes.first_look):
+        with pytest.raises(ValueError, match="`backend` must be 'numpy' or 'cupy'; got 'jax'"):
+            work(schemes.Params().model_copy(update={"backend": "jax"}))

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from workbench.claims import Interval
 from workbench.inits import schemes
 from workbench.inits.moments import variance_map
+from workbench.inits.one_input import one_input
 from workbench.inits.propagation import propagate
 
 DEVIATIONS = 5.0
@@ -44,17 +45,41 @@ def trajectory(
         bias_variance=bias,
         input_variance=begin,
     ).before
-    error = found.std(axis=1, ddof=1) / math.sqrt(params.networks)
-    logs = np.log(found[-1])
-    middle, half = logs.mean(), DEVIATIONS * logs.std(ddof=1) / math.sqrt(params.networks)
+    return _summed_up(law, found)
+
+
+def glimpse(
+    rng: Any, params: Any, which: str, weight: float, bias: float, begin: float
+) -> Trajectory:
+    """The same law, and networks that see one input each and draw no weights."""
+    law = _law(which, weight, bias, begin, params.depth)
+    found = one_input(
+        *(rng, params.width, params.depth, which, weight),
+        bias_variance=bias,
+        input_variance=begin,
+        networks=params.networks,
+    )
+    return _summed_up(law, found[0])
+
+
+def _summed_up(law: list[float], found: Float[np.ndarray, "layers networks"]) -> Trajectory:
+    networks = found.shape[1]
+    error = found.std(axis=1, ddof=1) / math.sqrt(networks)
+    # What float32 has no number for any more is at most its smallest.
+    logs = np.log(np.where(found[-1] > 0, found[-1], np.finfo(np.float32).smallest_subnormal))
+    middle, half = logs.mean(), DEVIATIONS * logs.std(ddof=1) / math.sqrt(networks)
     ends = tuple(float(np.exp(middle + side)) for side in (-half, half))
     return Trajectory(np.array(law), found.mean(axis=1), error, (float(np.exp(middle)), ends))
 
 
-# A panel asks again and again for what few of its knobs change.
-@functools.lru_cache(maxsize=64)
-def _law(which: str, weight: float, bias: float, begin: float, depth: int) -> tuple[float, ...]:
-    law = [begin]
-    for _ in range(depth):
+def _law(which: str, weight: float, bias: float, begin: float, depth: int) -> list[float]:
+    law = _begun(which, weight, bias, begin)
+    while len(law) <= depth:
         law.append(min(variance_map(which, law[-1], weight, bias), 1e12))
-    return tuple(law)
+    return law[: depth + 1]
+
+
+# A panel asks again and again for what few of its knobs change; the list is made longer in place.
+@functools.lru_cache(maxsize=64)
+def _begun(which: str, weight: float, bias: float, begin: float) -> list[float]:
+    return [begin]

@@ -16,19 +16,18 @@ import csv
 import functools
 import html
 import io
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from workbench.array import generator
 from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary, number
-from workbench.inits.matrix_report import Row, Spectrum, report, wanting
+from workbench.experiments.inits._trained_weights import Origin, origin, weights
+from workbench.inits.matrix_report import Row, Spectrum, fitted_tail, spectrum, wanting
 from workbench.inits.moments import gain
 from workbench.inits.random_spectrum import largest_random
-from workbench.inits.trained import matrices, trained
+from workbench.inits.trained import matrices
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
 from workbench.spreadsheet import harmless
@@ -36,6 +35,8 @@ from workbench.watch import step
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0
+# Weights of a matrix whose tail nobody sees.
+FEW = 1000
 # Seconds after which a run tells how far it is.
 PATIENCE = 5
 
@@ -83,10 +84,18 @@ class Result(NamedTuple):
 
 def run(params: Params) -> Result:
     """Every matrix of the file, one at a time."""
-    file = Path(params.weights_file)
-    # A file that has changed since is read again.
-    state = file.stat().st_mtime_ns if file.is_file() else 0
-    found = _measured(params.weights_file, state, params.sample, params.seed)
+    where = origin(params.weights_file, params.seed)
+    return _result(params, _measured(where, params.sample, params.seed))
+
+
+def first_look(params: Params) -> Result:
+    """Every matrix but for its tail, which the main figure does not show and the sample is for."""
+    where = origin(params.weights_file, params.seed)
+    found = _KNOWN.get(where) or _measured(where, min(params.sample, FEW), params.seed)
+    return _result(params, found)
+
+
+def _result(params: Params, found: _Measured) -> Result:
     if not found.rows:
         raise ValueError(f"`weights_file` must be one with a matrix; got {params.weights_file!r}")
     if params.matrix > len(found.rows):
@@ -114,21 +123,33 @@ class _Measured(NamedTuple):
     spectra: list[Spectrum]
 
 
-@functools.lru_cache(maxsize=1)
-def _measured(path: str, state: int, sample: int, seed: int) -> _Measured:
+# What the last weights hold whatever sample the tails are fitted on, which are NaN here.
+_KNOWN: dict[Origin, _Measured] = {}
+
+
+@functools.lru_cache(maxsize=4)
+def _measured(where: Origin, sample: int, seed: int) -> _Measured:
     """What a file holds whatever is wanted of it; kept, so that a slider need not read it again."""
-    rng = generator(seed)
-    found = trained(rng, path)
+    rng, found = weights(where.path, seed)
     bar = {"unit": "B", "unit_scale": True, "desc": "audit", "delay": PATIENCE, "leave": False}
-    rows, spectra, count = [], [], 0
+    known, rows, spectra, count, tails = _KNOWN.get(where), [], [], 0, []
     # Nothing is drawn where standard error is no terminal and there is no notebook.
     with tqdm(total=found.size, disable=None, **bar) as shown:
         for name, matrix in matrices(_counted(found.arrays, shown)):
             count += matrix.size
-            row, spectrum = report(rng, name, matrix, sample)
-            rows.append(row)
-            spectra.append(spectrum)
-    return _Measured(found.source, count, rows, spectra)
+            tails.append(fitted_tail(rng, matrix, sample))
+            if known is None:
+                row, seen = spectrum(name, matrix)
+                rows.append(row)
+                spectra.append(seen)
+    if known is None:
+        _KNOWN.clear()
+        known = _KNOWN[where] = _Measured(found.source, count, rows, spectra)
+    told = [
+        row._replace(tail=t.shape, tail_error=t.error)
+        for row, t in zip(known.rows, tails, strict=True)
+    ]
+    return known._replace(rows=told)
 
 
 def _counted(arrays: Any, shown: tqdm) -> Any:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from workbench.array import generator
 from workbench.claims import Claim, Claims, Interval, Statement, Summary
-from workbench.experiments.inits._trajectories import DEVIATIONS, Trajectory, trajectory
+from workbench.experiments.inits._trajectories import DEVIATIONS, Trajectory, glimpse, trajectory
 from workbench.inits import schemes
 from workbench.inits.criticality import Critical, critical, fixed_point
 from workbench.inits.fluctuations import Fluctuations, fluctuations
@@ -35,8 +36,8 @@ from workbench.watch import steps
 BOOK = "Roberts, Yaida & Hanin (2022)"
 # Weights and biases off tanh's edge of chaos, where its gradients are timed.
 OFF_EDGE = 1.3, 0.05
-# Networks of a sketch.
-FEW = 4
+# Random numbers of a trajectory in a first look, which take a hundredth of a second.
+NUMBERS = 60_000
 
 GELU_PAIR = Statement(BOOK, "GELU", "GELU is critical at a weight variance of 1.98305826")
 SILU_POINT = Statement(BOOK, "SWISH", "SWISH (SiLU) is critical at the kernel 14.32017362")
@@ -102,7 +103,7 @@ class Result(NamedTuple):
 
     Attributes:
         trajectories: by setting.
-        map: of the gradient's factor a layer; None in a sketch, as are `scale` and `scatter`.
+        map: of the gradient's factor a layer; None in a first look, as are `scale` and `scatter`.
         pair: of this run's activation.
         scale: layers in which tanh's gradients change by e off the edge: law and measurement.
         scatter: by activation and width.
@@ -117,26 +118,31 @@ class Result(NamedTuple):
 
 def run(params: Params) -> Result:
     """What the laws say and what networks of finite width do."""
+    return retuned(_untuned(params.model_copy(update={"mistuned": 0.0})), params)
+
+
+# All but one trajectory: a panel turns the error of that one's weight variance first.
+@functools.lru_cache(maxsize=4)
+def _untuned(params: Params) -> Result:
     rng = generator(params.seed, params.backend)
-    pair = critical(params.activation)
+    pair = _pair(params.activation)
     paths = _paths(rng, params)
     grid = np.linspace(0.0, 0.6, 25), np.linspace(0.5, 3.5, 31)
     # What scatters less needs fewer networks, and wide ones cost more.
     cases = [("relu", params.narrow * k // 2) for k in (1, 2, 4)] + [("linear", params.narrow)]
     seen = {c: fluctuations(rng, *c, params.shallow, _enough(params, c[1])) for c in steps(cases)}
-    made = Result(paths, phases(params.activation, *grid), pair, _scale(rng, params), seen)
-    return retuned(made, params)
+    return Result(paths, phases(params.activation, *grid), pair, _scale(rng, params), seen)
 
 
-def _paths(rng, params: Params) -> dict[str, Trajectory]:
+def _paths(rng, params: Params, walk: Callable = trajectory) -> dict[str, Trajectory]:
     """The trajectories under the gain of an activation's own moments, and under relu's."""
     return {
-        "SiLU, gain of its own": trajectory(rng, params, "silu", gain("silu") ** 2, 0.0, 1.0),
-        "GELU, relu's gain": trajectory(rng, params, "gelu", 2.0, 0.0, 1.0),
+        "SiLU, gain of its own": walk(rng, params, "silu", gain("silu") ** 2, 0.0, 1.0),
+        "GELU, relu's gain": walk(rng, params, "gelu", 2.0, 0.0, 1.0),
     }
 
 
-def retuned(result: Result, params: Params) -> Result:
+def retuned(result: Result, params: Params, walk: Callable = trajectory) -> Result:
     """The result with the critical trajectory drawn anew, for the error of these knobs."""
     pair = result.pair
     if pair.kind == "none":
@@ -145,17 +151,32 @@ def retuned(result: Result, params: Params) -> Result:
     begin = pair.variance if pair.variance > 0 else 1.0
     weight = pair.weight_variance * (1 + params.mistuned)
     rng = generator(params.seed, params.backend)
-    path = trajectory(rng, params, params.activation, weight, pair.bias_variance, begin)
+    path = walk(rng, params, params.activation, weight, pair.bias_variance, begin)
     name = f"{params.activation}, critical pair"
     return result._replace(trajectories={**result.trajectories, name: path})
 
 
-def sketched(params: Params) -> Result:
-    """The trajectories alone, which the main figure shows, by few networks."""
-    few = params.model_copy(update={"networks": min(FEW, params.networks)})
-    rng = generator(params.seed, params.backend)
-    made = Result(_paths(rng, few), None, critical(params.activation), None, {})
-    return retuned(made, few)
+def first_look(params: Params) -> Result:
+    """The trajectories alone, which the main figure shows, by one input to each of few networks."""
+    networks = max(2, min(params.networks, NUMBERS // (params.width * params.depth)))
+    few = params.model_copy(update={"networks": networks})
+    elsewhere = ("activation", "mistuned", "narrow", "shallow", "many")
+    default = Params()
+    same = few.model_copy(update={name: getattr(default, name) for name in elsewhere})
+    paths = _glimpsed(same)
+    return retuned(Result(paths, None, _pair(params.activation), None, {}), few, glimpse)
+
+
+@functools.lru_cache(maxsize=4)
+def _glimpsed(params: Params) -> dict[str, Trajectory]:
+    """The trajectories of a first look that neither the activation nor its error changes."""
+    return _paths(generator(params.seed, params.backend), params, glimpse)
+
+
+# The one thing here that is slow to solve and asked for at every turn of another knob.
+@functools.lru_cache(maxsize=8)
+def _pair(which: str) -> Critical:
+    return critical(which)
 
 
 def _enough(params: Params, width: int) -> int:

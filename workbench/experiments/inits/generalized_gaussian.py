@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,19 +21,15 @@ from jaxtyping import Float
 
 from workbench.array import generator
 from workbench.claims import Claims, Interval, Statement, Summary
+from workbench.experiments.inits._weight_fits import Histogram, Row, all_fits, few_fits
 from workbench.inits import generalized_gaussian as law
-from workbench.inits import small_floats
-from workbench.inits.likelihood import candidates
 from workbench.inits.propagation import propagate
-from workbench.inits.trained import matrices, trained
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
-from workbench.watch import step, steps
+from workbench.watch import steps
 
 PAPER = "Wu et al. (2025)"
 DEVIATIONS = 5.0
-# Bins of the pooled weights, in deviations.
-EDGES = np.linspace(-6.0, 6.0, 61)
 SHAPES = np.array([2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3])
 
 FOLLOWS = Statement(PAPER, "abstract", "Trained weights follow a generalised Gaussian best")
@@ -61,26 +56,6 @@ class Params(Knobs):
     networks: int = knob(160, "independent networks", span=(8, 512), log=True, is_budget=True)
 
 
-class Row(NamedTuple):
-    """One matrix: its shape, the winner, and by how much each family loses [nats per weight]."""
-
-    name: str
-    shape: float
-    error: float
-    best: str
-    losses: dict[str, float]
-    decibels: float
-    ordinary_decibels: float
-    bits: float
-
-
-class Histogram(NamedTuple):
-    """Density of all matrices' samples together, each divided by its own deviation."""
-
-    edges: Float[np.ndarray, " edges"]
-    density: Float[np.ndarray, " bins"]
-
-
 class Result(NamedTuple):
     """The matrices, and what initial weights of each shape do to a relu network's signal."""
 
@@ -95,9 +70,10 @@ class Result(NamedTuple):
 
 def run(params: Params) -> Result:
     """Fits of the trained weights, and signals through untrained ones."""
-    source, rows, pooled = _fits(params)
-    rng = generator(params.seed, params.backend)
-    ratios = {s: _ratios(rng, params, s) for s in steps({*SHAPES.tolist(), params.shape})}
+    source, rows, pooled = all_fits(params.weights_file, params.sample, params.seed)
+    ratios = _ratios(
+        *(params.shape, params.width, params.depth, params.networks, params.seed, params.backend)
+    )
     mine = ratios[params.shape]
     half = DEVIATIONS * mine.std(ddof=1) / math.sqrt(len(mine))
     return Result(
@@ -111,37 +87,11 @@ def run(params: Params) -> Result:
     )
 
 
-def sketched(params: Params) -> Result:
-    """The fits alone, which the main figure shows; none of the networks that follow them."""
+def first_look(params: Params) -> Result:
+    """What the main figure shows, by few weights where the fits are not known; no networks."""
+    fits = few_fits(params.weights_file, params.sample, params.seed)
     none = np.empty(0)
-    return Result(*_fits(params), none, none, none, (math.nan, (math.nan, math.nan)))
-
-
-def _fits(params: Params) -> tuple[str, list[Row], Histogram]:
-    file = Path(params.weights_file)
-    # A file that has changed since is read again.
-    state = file.stat().st_mtime_ns if file.is_file() else 0
-    return _fitted(params.weights_file, state, params.sample, params.seed)
-
-
-@functools.lru_cache(maxsize=4)
-def _fitted(path: str, state: int, sample: int, seed: int) -> tuple[str, list[Row], Histogram]:
-    """Every matrix of a file; kept, so that what leaves the weights alone need not read it again.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    rng = generator(seed)
-    found = trained(rng, path)
-    rows, counts = [], np.zeros(len(EDGES) - 1)
-    for name, matrix in matrices(found.arrays):
-        step()
-        chosen = _sample(rng, sample, matrix.reshape(-1))
-        rows.append(_row(name, chosen))
-        counts += np.histogram(chosen / chosen.std(), EDGES)[0] / chosen.size
-    if not rows:
-        raise ValueError(f"`weights_file` must be one with a matrix; got {path!r}")
-    return found.source, rows, Histogram(EDGES, counts / (len(rows) * np.diff(EDGES)))
+    return Result(*fits, none, none, none, (math.nan, (math.nan, math.nan)))
 
 
 def again(result: Result, params: Params) -> Result:
@@ -149,36 +99,18 @@ def again(result: Result, params: Params) -> Result:
     return result
 
 
-def _sample(rng, sample: int, flat: Float[np.ndarray, " weights"]) -> np.ndarray:
-    """Some weights of a matrix, all of them where they are few, in float64."""
-    if flat.size > sample:
-        flat = flat[rng.integers(0, flat.size, sample)]
-    return flat.astype(np.float64)
-
-
-def _row(name: str, chosen: Float[np.ndarray, " weights"]) -> Row:
-    fitted, made = law.fit(chosen), candidates(chosen)
-    best = min(made, key=lambda n: made[n].information)
-    top = made[best].mean_log_density
-    codes, largest = small_floats.encode(chosen)
-    return Row(
-        name,
-        fitted.shape,
-        fitted.error,
-        best,
-        {n: top - c.mean_log_density for n, c in made.items()},
-        small_floats.signal_to_noise(chosen, small_floats.decode(codes, largest)),
-        small_floats.signal_to_noise(chosen, small_floats.ordinary(chosen)),
-        small_floats.entropy(codes),
-    )
-
-
-def _ratios(rng, params: Params, shape: float) -> Float[np.ndarray, " networks"]:
-    """Each network's second moment at the output over that at the input."""
-    scheme = functools.partial(law.weights, tail=shape, scale=2.0)
-    widths = [params.width] * (params.depth + 1)
-    found = propagate(rng, widths, "relu", scheme, networks=params.networks, inputs=1)
-    return found.signal_ratio
+# A panel asks again for networks that the weights' knobs leave as they are.
+@functools.lru_cache(maxsize=4)
+def _ratios(
+    shape: float, width: int, depth: int, networks: int, seed: int, backend: str
+) -> dict[float, Float[np.ndarray, " networks"]]:
+    """By shape, each network's second moment at the output over that at the input."""
+    rng, found = generator(seed, backend), {}
+    for tail in steps({*SHAPES.tolist(), shape}):
+        scheme = functools.partial(law.weights, tail=tail, scale=2.0)
+        made = propagate(rng, [width] * (depth + 1), "relu", scheme, networks=networks, inputs=1)
+        found[tail] = made.signal_ratio
+    return found
 
 
 def _spread(shape: float, params: Params) -> float:

@@ -23,13 +23,12 @@ from jaxtyping import Float
 from workbench.array import generator
 from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.experiments.inits import _residual_streams
+from workbench.experiments.inits._compared_schemes import named, variances
 from workbench.experiments.inits._libraries import Ratio, libraries
 from workbench.experiments.inits._residual_streams import Stream
-from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
 from workbench.inits import schemes as family
-from workbench.inits.draws import truncated_deviation
-from workbench.inits.moments import gain
-from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
+from workbench.inits.one_input import one_input
+from workbench.inits.orthogonal import orthogonal
 from workbench.inits.propagation import Propagation, propagate
 from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.knobs import Knobs, knob
@@ -37,14 +36,12 @@ from workbench.watch import steps
 
 # Networks whose Jacobian is decomposed, and networks of a sketch.
 FEW, FEWEST = 16, 8
+# Random numbers of a first look, which take a hundredth of a second.
+NUMBERS = 300_000
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # On the line of the orthogonal scheme or beside it, and left to the table.
 TOLD = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
-# torch.nn.init.calculate_gain("tanh").
-TORCH_TANH = 5 / 3
-# Share of a sparse matrix's zeros.
-SPARSITY = 0.9
 
 HE_FORWARD = Statement(
     "He et al. (2015)", "forward case", "Variance 2/fan_in keeps a relu's signal"
@@ -82,10 +79,13 @@ class Params(Knobs):
 
 
 class Row(NamedTuple):
-    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values."""
+    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values.
+
+    A first look has the signal alone: `backward` is None, `gradient` empty, and the values are NaN.
+    """
 
     forward: Verdict
-    backward: Verdict
+    backward: Verdict | None
     signal: Float[np.ndarray, " layers"]
     gradient: Float[np.ndarray, " layers"]
     largest: float
@@ -99,28 +99,6 @@ class Result(NamedTuple):
     checked: dict[str, Ratio]
     libraries: dict[str, Ratio]
     streams: dict[str, Stream]
-
-
-def named(which: str) -> dict[str, Callable]:
-    """The schemes that are compared, by name, for an activation."""
-    scaled, cut = family.variance_scaling, truncated_deviation() ** 2
-    forward = gain(which)
-    thin = functools.partial(family.sparse, sparsity=SPARSITY, scale=forward**2)
-    ring = functools.partial(on_a_ring, functools.partial(delta_orthogonal, gain=forward))
-    return {
-        "LeCun": family.lecun,
-        "Glorot": family.glorot,
-        "He": family.he,
-        "forward gain": functools.partial(family.preserving, activation=which),
-        "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
-        "orthogonal, forward gain": functools.partial(orthogonal, gain=forward),
-        "delta-orthogonal, forward gain": functools.partial(one_by_one, ring),
-        "sparse, forward gain": functools.partial(one_by_one, thin),
-        "identity": functools.partial(one_by_one, identity),
-        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
-        "torch's default": family.torch_default,
-        "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
-    }
 
 
 def run(params: Params) -> Result:
@@ -152,9 +130,26 @@ def sketched(params: Params, result: Result, other: Params) -> Result:
 
 
 def first_look(params: Params) -> Result:
-    """The schemes alone, by the fewest networks that have a mean."""
-    rng = generator(params.seed, params.backend)
-    return Result(_rows(rng, params, 2, 1), {}, {}, {})
+    """What the main figure shows, by one input to each of few networks, whose weights none draws.
+
+    Torch's uniform weights are taken as normal ones of their variance, which a sum over a layer
+    tells apart by one over its width alone.
+    """
+    rng, wanted = generator(params.seed, params.backend), variances(params.activation)
+    each = len(wanted) * params.width * params.depth
+    networks = max(2, min(params.networks, NUMBERS // each))
+    factors = np.array([*wanted.values()]) * (1 + params.mistuned) ** 2
+    found = one_input(
+        *(rng, params.width, params.depth, params.activation, factors),
+        is_orthogonal=np.array([name.startswith("orthogonal") for name in wanted]),
+        networks=networks,
+    )
+    c = _scatter(params.activation, "forward")
+    rows = {}
+    for name, moments in zip(wanted, found, strict=True):
+        told = verdict(moments[-1] / moments[0], params.width, params.depth, c)
+        rows[name] = Row(told, None, moments.mean(axis=1), np.empty(0), math.nan, math.nan)
+    return Result(rows, {}, {}, {})
 
 
 def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
@@ -188,7 +183,7 @@ def _measure(
 def _row(params: Params, found: Propagation) -> Row:
     ends = np.median(found.singular[:, [0, -1]], axis=0)
     decide = functools.partial(verdict, width=params.width, depth=params.depth)
-    c = [max(5.0, scatter(params.activation, 1.0, kind)) for kind in ("forward", "backward")]
+    c = [_scatter(params.activation, kind) for kind in ("forward", "backward")]
     return Row(
         decide(found.signal_ratio, scatter=c[0]),
         decide(found.gradient_ratio, scatter=c[1]),
@@ -197,6 +192,10 @@ def _row(params: Params, found: Propagation) -> Row:
         float(ends[0]),
         float(ends[1]),
     )
+
+
+def _scatter(which: str, kind: str) -> float:
+    return max(5.0, scatter(which, 1.0, kind))
 
 
 def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:

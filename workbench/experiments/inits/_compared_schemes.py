@@ -1,0 +1,55 @@
+"""The schemes that are compared, by name: how each draws, and what variance it draws with."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
+from workbench.inits import schemes as family
+from workbench.inits.draws import truncated_deviation
+from workbench.inits.moments import gain
+from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
+
+# torch.nn.init.calculate_gain("tanh").
+TORCH_TANH = 5 / 3
+# Share of a sparse matrix's zeros.
+SPARSITY = 0.9
+
+
+def named(which: str) -> dict[str, Callable]:
+    """The schemes that are compared, by name, for an activation."""
+    scaled, cut = family.variance_scaling, truncated_deviation() ** 2
+    forward = gain(which)
+    thin = functools.partial(family.sparse, sparsity=SPARSITY, scale=forward**2)
+    ring = functools.partial(on_a_ring, functools.partial(delta_orthogonal, gain=forward))
+    return {
+        "LeCun": family.lecun,
+        "Glorot": family.glorot,
+        "He": family.he,
+        "forward gain": functools.partial(family.preserving, activation=which),
+        "backward gain": functools.partial(family.preserving, activation=which, kind="backward"),
+        "orthogonal, forward gain": functools.partial(orthogonal, gain=forward),
+        "delta-orthogonal, forward gain": functools.partial(one_by_one, ring),
+        "sparse, forward gain": functools.partial(one_by_one, thin),
+        "identity": functools.partial(one_by_one, identity),
+        "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
+        "torch's default": family.torch_default,
+        "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
+    }
+
+
+def variances(which: str) -> dict[str, float]:
+    """Variance times fan-in under each scheme that the figures show, between equal layers."""
+    forward, backward = (gain(which, kind) ** 2 for kind in ("forward", "backward"))
+    return {
+        "LeCun": 1.0,
+        "Glorot": 1.0,
+        "He": 2.0,
+        "forward gain": forward,
+        "backward gain": backward,
+        "orthogonal, forward gain": forward,
+        "He, cut at two deviations, uncorrected": 2 * truncated_deviation() ** 2,
+        "torch's default": 1 / 3,
+        "torch's tanh gain": TORCH_TANH**2,
+    }
