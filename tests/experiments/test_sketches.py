@@ -10,6 +10,7 @@ from workbench.runs.find import experiments
 from workbench.runs.parameters_cell import read_notebook
 
 SMALL = {
+    "dendrites/digits": {"training": 300},
     "scaling/isoflop": {"points": 5},
     "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
     "inits/criticality": {"width": 32, "depth": 6, "networks": 8, "narrow": 64, "many": 400},
@@ -49,7 +50,8 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
         (t.name, t.type, t.mode) for t in full.data
     ]
     for a, b in zip(sketch.data, full.data, strict=True):
-        if found.name != "scaling/isoflop":
+        # Fewer pairs leave more of them unseen, each with a triangle.
+        if found.name not in ("scaling/isoflop", "dendrites/digits"):
             np.testing.assert_array_equal(a.x, b.x)
         assert (
             np.isfinite(np.asarray(a.y, dtype=float)).any()
