@@ -11,6 +11,7 @@ from workbench.runs.find import experiments
 from workbench.runs.parameters_cell import read_notebook
 
 SMALL = {
+    "dendrites/detection": {"segments": 2000, "pairs": 10**6},
     "dendrites/digits": {"training": 300},
     "scaling/learning_curves": {"curves": 10},
     "dendrites/race": {"segments": 500, "patterns": 40, "rounds": 3},
@@ -35,7 +36,7 @@ def quick(found):
 
 
 # Of these a sketch has a part of the points: fewer widths, curves, or pairs to leave one unseen.
-PARTS = {"scaling/isoflop", "scaling/learning_curves", "dendrites/digits"}
+PARTS = {"scaling/isoflop", "scaling/learning_curves", "dendrites/detection", "dendrites/digits"}
 # Traces that a sketch leaves to the run.
 LATER = {
     "scaling/learning_curves": lambda trace: trace.name == "bnsl1",
