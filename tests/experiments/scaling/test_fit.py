@@ -1,5 +1,6 @@
 import json
 
+import numba
 import numpy as np
 import pytest
 from scaling.chinchilla_points import rows, shared
@@ -51,7 +52,7 @@ def test_what_is_foreseen_is_the_fit_of_the_kept_rows():
 
 def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
     params = Params(loss="squared", resamples=100)
-    fits, real = [], fitting.minima
+    fits, real, threads = [], fitting.minima, numba.get_num_threads()
 
     def counted(problem, at, **how):
         fits.append(len(at))
@@ -62,6 +63,7 @@ def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
     assert len(fits) == 3
     assert sum(fits) <= 3 * fit.FEW
     few = sum(fits)
+    assert numba.get_num_threads() == threads
     full = fit.run(params)
     assert sum(fits) - few > 10 * few
     for name, ratio in full.foreseen.items():

@@ -26,6 +26,7 @@ from workbench.dendrites.detector import Detector
 from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
 from workbench.dendrites.recognition import Fired, Rate, fired_at_each, rates, shares, vote
 from workbench.experiments.dendrites._digit_patterns import Patterns, of_digits, of_file
+from workbench.inits.threads import one_thread
 from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
@@ -143,7 +144,9 @@ def sketched(params: Params) -> Result:
         active, none = params.active, Rate(*np.full((3, params.synapses), np.nan))
         found = {"other": none, "own": none, "control": none, "stored": 0, "shown": 0}
     else:
-        data = _chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
+        # Where other programs hold a core, BLAS's threads wait longer for each other than all this.
+        with one_thread():
+            data = _chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
         segments = codes.subsamples(rng, data.stored, params.synapses)
         active, found = data.stored.shape[1], _rates(*_pairs(params, rng, data, segments))
         found |= {"stored": len(data.stored_labels), "shown": len(data.shown_labels)}

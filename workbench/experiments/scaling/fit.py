@@ -38,6 +38,7 @@ from workbench.scaling.fitting import (
     prediction,
 )
 from workbench.scaling.laws import NAMED, law
+from workbench.scaling.solver import one_thread
 from workbench.watch import steps
 
 # Nodes of the grid that a sketch polishes; a fit has these and many more.
@@ -151,7 +152,8 @@ def sketched(params: Params) -> Result:
     size, observed = table[params.size_column], table[params.loss_column]
     cut = float(np.quantile(size, 1 - params.held))
     order = np.argsort(size, kind="stable")
-    foreseen = _foreseen(ONE if one else TWO, table, size <= cut, {**how, "nodes": FEW})
+    with one_thread():
+        foreseen = _foreseen(ONE if one else TWO, table, size <= cut, {**how, "nodes": FEW})
     shown = {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()}
     return Result(None, None, None, None, None, size[order], shown, cut, (), left_out)
 

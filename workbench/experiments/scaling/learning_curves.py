@@ -24,6 +24,7 @@ from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
 from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
 from workbench.scaling.laws import NAMED
+from workbench.scaling.solver import one_thread
 
 PAPER = "Caballero et al. (2023)"
 LEVEL, REDRAWN = 0.95, 4000
@@ -87,7 +88,9 @@ def sketched(params: Params) -> Result:
     curves = curves_of(params.curves_file)
     drawn = np.random.default_rng(params.seed).permutation(len(curves.every))[: params.curves]
     long = (i for i in drawn.tolist() if _rows_to_fit(params, curves, i) >= LEAST)
-    result = _fitted(params, curves, np.array([*itertools.islice(long, FEW)], int), LAWS[:2])
+    some = np.array([*itertools.islice(long, FEW)], int)
+    with one_thread():
+        result = _fitted(params, curves, some, LAWS[:2])
     none = np.zeros(0)
     waiting = Scored(NAMED[LAWS[2]], none, none, none, none)
     scores = {**result.found.scores, LAWS[2]: waiting}
