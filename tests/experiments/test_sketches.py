@@ -63,7 +63,7 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
     ]
     for a, b in zip(sketch.data, full.data, strict=True):
         if found.name in LATER and LATER[found.name](a):
-            assert len(a.x) == 0
+            assert not np.isfinite(np.asarray(a.y, dtype=float)).any()
             continue
         if found.name not in PARTS:
             np.testing.assert_array_equal(a.x, b.x)

@@ -243,11 +243,11 @@ def lines(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def measured(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of `lines` what was measured, which is nothing in a sketch."""
+    """Of `lines` what was measured, which is NaN in a sketch: a legend names what has a place."""
     if result.matches is not None:
         return lines(result)
-    none = np.zeros(0)
-    return dict.fromkeys(result.nanoseconds, (none, none, np.zeros((2, 0))))
+    none = np.full((3, len(result.batches)), np.nan)
+    return dict.fromkeys(result.nanoseconds, (result.batches, none[0], none[1:]))
 
 
 def size_lines(sizes: Sizes) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
