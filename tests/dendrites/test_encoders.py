@@ -29,3 +29,14 @@ def test_closer_inputs_share_more_winners():
 def test_bad_inputs_are_refused(unchecked, bad):
     with pytest.raises(ValueError, match="^`inputs` must be "):
         random_projection(np.random.default_rng(0), bad, 10, 2)
+
+
+def test_some_inputs_about_the_mean_of_all_have_their_codes():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(50, 6)) + 4
+    whole = random_projection(np.random.default_rng(1), inputs, 80, 8)
+    mean = inputs.mean(axis=0)
+    some = random_projection(np.random.default_rng(1), inputs[30:], 80, 8, mean)
+    np.testing.assert_array_equal(some, whole[30:])
+    alone = random_projection(np.random.default_rng(1), inputs[30:], 80, 8)
+    assert (alone != some).any()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from workbench.dendrites.detector import Detector
-from workbench.dendrites.recognition import Tally, fired, rates, shares, vote
+from workbench.dendrites.recognition import Tally, fired, fired_at_each, rates, shares, vote
 from workbench.intervals import binomial_interval
 
 DEVIATIONS = 5.0
@@ -35,6 +35,17 @@ def test_fired_counts_as_sets_do(population):
         np.testing.assert_array_equal(tally.by_stored, (hit & kind).sum(axis=0))
         np.testing.assert_array_equal(tally.shown_pairs, kind.sum(axis=1))
         np.testing.assert_array_equal(tally.stored_pairs, kind.sum(axis=0))
+
+
+def test_one_count_of_overlaps_serves_every_threshold(population):
+    stored, stored_labels, shown, shown_labels = population
+    found = fired_at_each(stored, stored_labels, shown, shown_labels, 40)
+    assert len(found) == 6
+    for threshold, both in enumerate(found, 1):
+        alone = fired(Detector(stored, 40, threshold), stored_labels, shown, shown_labels)
+        for got, expected in zip(both, alone, strict=True):
+            for a, b in zip(got, expected, strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 def test_vote_counts_as_sets_do(population):

@@ -6,10 +6,15 @@ import nbformat
 import numpy as np
 import pytest
 
+from workbench.experiments.dendrites._race_methods import OTHERS
 from workbench.runs.find import experiments
 from workbench.runs.parameters_cell import read_notebook
 
 SMALL = {
+    "dendrites/detection": {"segments": 2000, "pairs": 10**6},
+    "dendrites/digits": {"training": 300},
+    "scaling/learning_curves": {"curves": 10},
+    "dendrites/race": {"segments": 500, "patterns": 40, "rounds": 3},
     "scaling/isoflop": {"points": 5},
     "inits/audit": {"sample": 1000},
     "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
@@ -31,6 +36,14 @@ def quick(found):
     return next((ast.unparse(k.value) for k in call.keywords if k.arg == "quick"), None)
 
 
+# Of these a sketch has a part of the points: fewer widths, curves, or pairs to leave one unseen.
+PARTS = {"scaling/isoflop", "scaling/learning_curves", "dendrites/detection", "dendrites/digits"}
+# Traces that a sketch leaves to the run.
+LATER = {
+    "scaling/learning_curves": lambda trace: trace.name == "bnsl1",
+    "dendrites/race": lambda trace: trace.mode == "markers" or trace.name in OTHERS,
+}
+
 SKETCHED = [e for e in experiments() if quick(e)]
 
 
@@ -50,7 +63,10 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
         (t.name, t.type, t.mode) for t in full.data
     ]
     for a, b in zip(sketch.data, full.data, strict=True):
-        if found.name != "scaling/isoflop":
+        if found.name in LATER and LATER[found.name](a):
+            assert not np.isfinite(np.asarray(a.y, dtype=float)).any()
+            continue
+        if found.name not in PARTS:
             np.testing.assert_array_equal(a.x, b.x)
         assert (
             np.isfinite(np.asarray(a.y, dtype=float)).any()

@@ -13,7 +13,11 @@ from workbench.dendrites.codes import winners
 
 
 def random_projection(
-    rng: Any, inputs: Float[np.ndarray, "count features"], cells: int, active: int
+    rng: Any,
+    inputs: Float[np.ndarray, "count features"],
+    cells: int,
+    active: int,
+    mean: Float[np.ndarray, " features"] | None = None,
 ) -> Integer[Array, "count active"]:
     """The cells that each input, less the mean input, drives most through random weights.
 
@@ -27,6 +31,7 @@ def random_projection(
         inputs: one row an input, finite.
         cells: cells in the population, at least 1.
         active: cells that win, [0, cells].
+        mean: of all inputs, where these are but some of them; of these if not given.
 
     Raises:
         ValueError: if an input is not finite or more cells should win than there are.
@@ -37,4 +42,6 @@ def random_projection(
     if not np.isfinite(inputs).all():
         refuse("inputs", "finite", inputs[~np.isfinite(inputs)][0])
     weights = rng.standard_normal((inputs.shape[1], cells))
-    return winners(like(inputs - inputs.mean(axis=0), weights) @ weights, active)
+    return winners(
+        like(inputs - (inputs.mean(axis=0) if mean is None else mean), weights) @ weights, active
+    )

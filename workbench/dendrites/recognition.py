@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from workbench.array import Array
+from workbench.array import Array, host
 from workbench.dendrites.detector import Detector
+from workbench.dendrites.overlap_table import overlap_table
 from workbench.intervals import binomial_interval
 from workbench.watch import steps
 
@@ -96,6 +97,53 @@ def fired(
             chosen = other == kind
             by_shown[kind] += np.bincount(start + pattern[chosen], minlength=len(shown_labels))
             by_stored[kind] += np.bincount(segment[chosen], minlength=len(stored_labels))
+    return _tallied(by_shown, by_stored, stored_labels, shown_labels)
+
+
+def fired_at_each(
+    segments: Array,
+    stored_labels: Int[np.ndarray, " stored"],
+    shown: Array,
+    shown_labels: Int[np.ndarray, " shown"],
+    cells: int,
+) -> list[Fired]:
+    """What `fired` counts at every threshold from 1 to all synapses, by one count of each overlap.
+
+    Args:
+        segments: cells of each segment, (stored, synapses).
+        stored_labels: the class of each segment.
+        shown: active indices of the patterns shown, (shown, active).
+        shown_labels: the class of each shown pattern.
+        cells: cells in the population.
+    """
+    synapses, stored = segments.shape[1], np.arange(len(stored_labels))[:, None]
+    by_shown = np.zeros((len(shown_labels), 2, synapses + 1), dtype=np.int64)
+    by_stored = np.zeros((len(stored_labels), 2, synapses + 1), dtype=np.int64)
+    for start, stop in steps(_blocks(len(shown_labels))):
+        overlap = host(overlap_table(segments, shown[start:stop, :], cells))
+        other = stored_labels[:, None] != shown_labels[start:stop]
+        # A pair's kind and overlap as one number, which a bin counts.
+        bins = overlap + (synapses + 1) * other.astype(np.int64)
+        patterns, room = np.arange(stop - start), 2 * (synapses + 1)
+        places = np.bincount((bins + room * patterns).ravel(), minlength=room * len(patterns))
+        by_shown[start:stop] += places.reshape(-1, 2, synapses + 1)
+        places = np.bincount((bins + room * stored).ravel(), minlength=room * len(stored))
+        by_stored += places.reshape(-1, 2, synapses + 1)
+    # Pairs of at least each overlap: those of an overlap and of all above it.
+    at_least = [np.cumsum(x[:, :, ::-1], axis=2)[:, :, ::-1] for x in (by_shown, by_stored)]
+    return [
+        _tallied(*(x[:, :, t].T for x in at_least), stored_labels, shown_labels)
+        for t in range(1, synapses + 1)
+    ]
+
+
+def _tallied(
+    by_shown: Int[np.ndarray, "kinds shown"],
+    by_stored: Int[np.ndarray, "kinds stored"],
+    stored_labels: Int[np.ndarray, " stored"],
+    shown_labels: Int[np.ndarray, " shown"],
+) -> Fired:
+    """The counts, own class first, with the pairs that there are."""
     classes = 1 + max(stored_labels.max(initial=0), shown_labels.max(initial=0))
     own_shown = np.bincount(stored_labels, minlength=classes)[shown_labels]
     own_stored = np.bincount(shown_labels, minlength=classes)[stored_labels]

@@ -10,6 +10,7 @@ Source:
 from __future__ import annotations
 
 import csv
+import functools
 from importlib.resources import files
 
 import numpy as np
@@ -18,10 +19,21 @@ NUMERIC = ("size_train", "n", "test_error", "test_error_std", "train_error")
 
 
 def lcdb() -> dict[str, np.ndarray]:
-    """Columns dataset, learner, size_train, n, test_error, test_error_std, train_error."""
+    """Columns dataset, learner, size_train, n, test_error, test_error_std, train_error.
+
+    They are read once and cannot be written to.
+    """
+    return dict(_lcdb())
+
+
+@functools.cache
+def _lcdb() -> dict[str, np.ndarray]:
     path = files("workbench.scaling") / "data" / "lcdb_subset_error.csv"
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     numeric = {k: np.array([float(r[k]) for r in rows]) for k in NUMERIC}
-    return {"dataset": np.array([r["dataset"] for r in rows]),
+    read = {"dataset": np.array([r["dataset"] for r in rows]),
             "learner": np.array([r["learner"] for r in rows]), **numeric}  # fmt: skip
+    for column in read.values():
+        column.flags.writeable = False
+    return read

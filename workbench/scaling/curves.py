@@ -86,6 +86,7 @@ def learning_curves(
     laws: Sequence[Law | str] = LAWS,
     cost: str = "squared",
     delta: float = 1e-3,
+    least: int = 0,
 ) -> Curves:
     """Laws of one variable on every curve's beginning, scored on its end.
 
@@ -99,6 +100,7 @@ def learning_curves(
         laws: laws of `size`, or their names.
         cost: what a residual of log loss costs.
         delta: the cost's corner or scale.
+        least: fitted rows that a curve must have, if more than the largest law has parameters.
 
     Raises:
         ValueError: bad columns, or no curve long enough for the laws.
@@ -111,7 +113,7 @@ def learning_curves(
     tables.positive(read)
     labels = _labels(table, curve, len(read[size]))
     fitted = _fitted(table, read[size], labels, held)
-    most = max(len(m.parameters) for m in chosen)
+    most = max(least, *(len(m.parameters) for m in chosen))
     parts, names, skipped = [], [], []
     for name in dict.fromkeys(labels.tolist()):
         rows = np.flatnonzero(labels == name)
@@ -201,5 +203,5 @@ def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost, home: 
 
 def _error(law: Law, theta: Array, x: Array, y: Array) -> float:
     data = law.program.bound({law.columns[0]: x})
-    predicted = derivatives.forward(law.program, theta[None], data).log_loss[0]
+    predicted = derivatives.log_loss(law.program, theta[None], data)[0]
     return float(np.sqrt(((predicted - y) ** 2).mean()))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from workbench.array import Array
-from workbench.checks import refuse
+from workbench.checks import refuse, whole
 from workbench.scaling import losses, starts, tables
 from workbench.scaling.comparison import Comparison, compare
 from workbench.scaling.covariances import Errors, covariance
@@ -61,6 +61,7 @@ def fit(
     starts: Sequence[Mapping[str, float]] | None = None,
     columns: Mapping[str, str] | None = None,
     method: str = "auto",
+    nodes: int = KEPT,
 ) -> Fit:
     """The law at the minimum of Σ w ρ(log L̂ - log L) over a table of runs.
 
@@ -80,6 +81,8 @@ def fit(
         columns: the table's names for the law's columns, `{"size": "Seen Examples"}`.
         method: "auto" fits on the processor by "numba", and on the GPU by "cuda" where a column of
             the table is a CuPy array, as its bootstrap then does too; "plain" is the array version.
+        nodes: how many of the grid's best nodes "converged" polishes; more find the lowest
+            of several minima more surely, fewer are quicker.
 
     Raises:
         ValueError, TypeError: one sentence, before any work.
@@ -97,7 +100,7 @@ def fit(
         {c: read[c] for c in law.columns}, [p for p in law.parameters if p not in (fixed or {})]
     )
     tables.one_budget(read)
-    at, rule = _starts(law, read, problem, preset, starts)
+    at, rule = _starts(law, read, problem, preset, starts, nodes)
     levels = 1 if preset == "as_published" else 99
     found = minima(problem.every(len(at)), at, method=method, levels=levels)
     return _fit(law, table, read, problem, found, rule, preset)
@@ -170,7 +173,7 @@ def _box(law: Law, bounds: Mapping, fixed: Mapping, program: Any) -> tuple:
     return low, high
 
 
-def _starts(law: Law, read: dict, problem: Problem, preset: str, given: Any) -> tuple:
+def _starts(law: Law, read: dict, problem: Problem, preset: str, given: Any, nodes: int) -> tuple:
     if given is not None:
         if len(given) == 0:
             refuse("starts", "at least one point", given)
@@ -182,7 +185,7 @@ def _starts(law: Law, read: dict, problem: Problem, preset: str, given: Any) -> 
         if not law.program.same(chinchilla.program):
             refuse("preset", "converged for this law (the grid is the Chinchilla law's)", preset)
         return starts.published(law), "Hoffmann's grid of 4,500"
-    found = starts.profile(law, read, problem)[:KEPT]
+    found = starts.profile(law, read, problem)[: int(whole("nodes", nodes, 1))]
     if len(found) == 0:
         refuse("starts", "given for this law: no node of its grid has a finite objective", "none")
     return found, f"best {len(found)} nodes of the closed-form grid"

@@ -55,7 +55,7 @@ def prediction(
         refuse("of", "'law' or 'run'", of)
     data = fit.law.program.bound(tables.read(table, fit.law.columns))
     slots = fit.law.program.inside(np.concatenate([_own(fit), drawn.draws]))
-    logged = derivatives.forward(fit.law.program, slots, data).log_loss
+    logged = derivatives.log_loss(fit.law.program, slots, data)
     with np.errstate(over="ignore", invalid="ignore"):
         losses = np.exp(logged)
         if of == "run":

@@ -36,9 +36,32 @@ def partials(code: int, x: Array, y: Array) -> tuple:
     return _share(x, y)
 
 
+def value(code: int, x: Array, y: Array) -> Array:
+    """The value alone, to the last digit that of `partials`, where no slope is asked for."""
+    if code == DIV:
+        return x / y
+    if code == LOG:
+        return np.log(x)
+    if code == LOGADDEXP:
+        return np.maximum(x, y) + np.log1p(_smaller(x, y))
+    if code == MINIMUM:
+        return np.minimum(x, y)
+    if code == SHARE:
+        return -np.logaddexp(
+            0, -_root(*np.broadcast_arrays(*(np.asarray(z, float) for z in (x, y))))
+        )
+    # Sums, products and exponentials have their slopes for nothing.
+    return partials(code, x, y)[0]
+
+
+def _smaller(x: Array, y: Array) -> Array:
+    """The smaller of eˣ and eʸ over the larger; one where both are the same infinity."""
+    return np.exp(-np.abs(np.where(x == y, 0.0, x - y)))
+
+
 def _logaddexp(x: Array, y: Array) -> tuple:
     """Log (eˣ + eʸ); the shares p, 1 - p are each computed without cancellation."""
-    small = np.exp(-np.abs(np.where(x == y, 0.0, x - y)))
+    small = _smaller(x, y)
     less, more = small / (1 + small), 1 / (1 + small)
     p, q = np.where(x >= y, more, less), np.where(x >= y, less, more)
     value = np.maximum(x, y) + np.log1p(small)

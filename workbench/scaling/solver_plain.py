@@ -65,7 +65,7 @@ def _descend(problem: Problem, theta: Array, delta: float, last: bool, near: boo
 
 
 def _objective(problem: Problem, theta: Array, delta: float) -> Array:
-    predicted = derivatives.forward(problem.program, theta, problem.data).log_loss
+    predicted = derivatives.log_loss(problem.program, theta, problem.data)
     rho = losses.parts(problem.cost.code, predicted - problem.target, delta, problem.cost.shape)[0]
     with np.errstate(invalid="ignore"):
         total = np.where(problem.weights > 0, problem.weights * rho, 0.0).sum(axis=1)

@@ -82,7 +82,7 @@ def objectives(problem: Problem, theta: Array) -> Array:
     block = max(1, 24_000 // len(problem.target))
     for first in range(0, len(theta), block):
         some = slice(first, first + block)
-        predicted = derivatives.forward(problem.program, theta[some], problem.data).log_loss
+        predicted = derivatives.log_loss(problem.program, theta[some], problem.data)
         residual = predicted - problem.target
         rho = losses.parts(problem.cost.code, residual, problem.cost.delta, problem.cost.shape)[0]
         with np.errstate(invalid="ignore"):
@@ -224,7 +224,7 @@ def evaluated(e: Expression, values: dict, columns: dict) -> Array:
         return np.atleast_2d(constant_value(e, columns))
     program = compiled(e, frozenset(p for p in names if values[p].min() > 0), names)
     theta = program.inside(np.concatenate([values[p] for p in names], axis=1))
-    return np.exp(derivatives.forward(program, theta, program.bound(columns)).log_loss)
+    return np.exp(derivatives.log_loss(program, theta, program.bound(columns)))
 
 
 def _least_squares(

@@ -92,6 +92,77 @@ def test_distances_start_where_the_law_still_holds(default):
     assert (np.diff(apart) > 0).all()
 
 
+def test_a_sketch_stores_and_shows_patterns_of_the_run():
+    params = Params()
+    whole = digits._chosen(params, digits.generator(0))
+    few = digits._chosen(params, digits.generator(0), 96)
+    for a, b in zip(few, whole, strict=True):
+        np.testing.assert_array_equal(a, b[:96])
+
+
+def apart(sketch, full):
+    """By how many of their standard errors together two rates differ at most, in logits."""
+    seen = (sketch.value > 0) & (sketch.value < 1) & (full.value > 0) & (full.value < 1)
+
+    def logit(p):
+        return np.log(p[seen] / (1 - p[seen]))
+
+    def error(rate):
+        return (logit(rate.high) - logit(rate.low)) / (2 * digits.DEVIATIONS)
+
+    gap = np.abs(logit(sketch.value) - logit(full.value))
+    return (gap / np.hypot(error(sketch), error(full))).max()
+
+
+def test_a_sketch_has_the_law_and_agrees_with_the_run(default):
+    sketch = digits.sketched(Params())
+    np.testing.assert_array_equal(sketch.law, default.law)
+    np.testing.assert_array_equal(sketch.thresholds, default.thresholds)
+    for name in ("other", "own", "control"):
+        few, whole = getattr(sketch, name), getattr(default, name)
+        assert apart(few, whole) < 5
+        # Where both were counted, fewer pairs tell less.
+        middle = np.flatnonzero((few.value > 0) & (few.value < 1))
+        assert ((few.high - few.low)[middle] > (whole.high - whole.low)[middle]).all()
+    # The same comparison finds patterns of a tenth fewer active cells.
+    wrong = digits.sketched(Params(active=36))
+    assert apart(wrong.control, default.control) > 5
+
+
+def test_a_sketch_counts_a_hundredth_of_the_pairs(default, monkeypatch):
+    pairs = []
+    real = digits.fired_at_each
+
+    def counted(segments, stored, shown, labels, cells):
+        pairs.append(len(stored) * len(labels))
+        return real(segments, stored, shown, labels, cells)
+
+    monkeypatch.setattr(digits, "fired_at_each", counted)
+    digits.sketched(Params())
+    assert 0 < sum(pairs) < 2 * default.stored * default.shown / 50
+    assert digits.sketched(Params()).shown == 96
+
+
+def test_a_sketch_of_too_many_cells_has_the_law_alone():
+    params = Params(cells=2 * digits.MANY)
+    sketch = digits.sketched(params)
+    np.testing.assert_array_equal(sketch.law, digits.run(params).law)
+    for rate in digits.families(sketch).values():
+        assert np.isnan(rate).all()
+    assert "no pattern has been shown yet" in digits.told(sketch)
+
+
+def test_a_sketch_of_a_file_shows_its_patterns(tmp_path):
+    rng = np.random.default_rng(5)
+    np.savez(tmp_path / "mine.npz", patterns=np.argsort(rng.random((900, 256)), axis=1)[:, :12])
+    params = Params(
+        cells=256, synapses=8, threshold=5, moved=0, patterns_file=str(tmp_path / "mine.npz")
+    )
+    sketch = digits.sketched(params)
+    assert (sketch.stored, sketch.shown) == (96, 96)
+    assert (sketch.own.value == 1).all()
+
+
 def test_a_file_is_refused_before_any_run(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("1,2,3\n4,5,5\n")

@@ -23,6 +23,47 @@ def test_every_method_runs_and_is_timed(small):
     assert set(race.lines(small)) == set(small.nanoseconds)
 
 
+def test_a_sketch_is_what_the_detectors_plan(small):
+    """The plans of real detectors, which know their sizes from their segments."""
+    params = Params(**SMALL)
+    sketch = race.sketched(params)
+    np.testing.assert_array_equal(sketch.batches, small.batches)
+    assert tuple(sketch.nanoseconds) == NAMES
+    segments, shown = race._drawn(params)
+    for name, detector in _race_methods.detectors(params, segments).items():
+        for batch, found in zip(sketch.batches, sketch.nanoseconds[name], strict=True):
+            seconds = detector.plan(shown[:batch]).seconds
+            assert found == pytest.approx([1e9 * seconds / batch / 500], rel=1e-12)
+    for name in _race_methods.OTHERS:
+        assert race.lines(sketch)[name][0].size == 0
+
+
+def test_a_sketch_draws_nothing_and_times_nothing(monkeypatch):
+    for owner, name in ((race, "_drawn"), (race, "Detector"), (_race_methods, "seconds")):
+        monkeypatch.setattr(owner, name, None)
+    sketch = race.sketched(Params())
+    for _, median, ends in race.measured(sketch).values():
+        assert np.isnan(median).all()
+        assert np.isnan(ends).all()
+    assert "expected by the cost model" in race.told(Params(), sketch)
+    other = race.sketched(Params(cells=4096))
+    assert (other.nanoseconds["gather"] != sketch.nanoseconds["gather"]).all()
+
+
+def test_a_run_s_marks_are_its_lines(small):
+    for name, line in race.lines(small).items():
+        for a, b in zip(race.measured(small)[name], line, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert "best medians" in race.told(Params(**SMALL), small)
+
+
+def test_a_sketch_lets_go_of_a_method_as_the_race_does(monkeypatch):
+    monkeypatch.setattr(_race_methods, "PATIENCE", 0.0)
+    for name in _race_methods.FAST:
+        found = race.sketched(Params(**SMALL)).nanoseconds[name][:, 0]
+        assert np.isfinite(found).tolist() == [True] + [False] * (len(found) - 1)
+
+
 def test_a_method_with_another_list_fails_the_run(monkeypatch):
     real = _race_methods._bit_scan
 

@@ -1,5 +1,6 @@
 import json
 
+import numba
 import numpy as np
 import pytest
 from scaling.chinchilla_points import rows, shared
@@ -7,6 +8,7 @@ from scaling.chinchilla_points import rows, shared
 from workbench.claims import declared
 from workbench.experiments.scaling import fit
 from workbench.experiments.scaling.fit import Params
+from workbench.scaling import fitting
 
 
 def test_the_default_run_fits_the_shipped_curve():
@@ -46,6 +48,40 @@ def test_what_is_foreseen_is_the_fit_of_the_kept_rows():
     assert result.foreseen["power"] == pytest.approx(ratio, rel=1e-6)
     held = result.comparison.extrapolations["power"].rmsle
     assert held == pytest.approx(np.sqrt((np.log(ratio[~kept]) ** 2).mean()), rel=1e-6)
+
+
+def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
+    params = Params(loss="squared", resamples=100)
+    fits, real, threads = [], fitting.minima, numba.get_num_threads()
+
+    def counted(problem, at, **how):
+        fits.append(len(at))
+        return real(problem, at, **how)
+
+    monkeypatch.setattr(fitting, "minima", counted)
+    sketch = fit.sketched(params)
+    assert len(fits) == 3
+    assert sum(fits) <= 3 * fit.FEW
+    few = sum(fits)
+    assert numba.get_num_threads() == threads
+    full = fit.run(params)
+    assert sum(fits) - few > 10 * few
+    for name, ratio in full.foreseen.items():
+        assert sketch.foreseen[name] == pytest.approx(ratio, rel=1e-6)
+    # Another share held out is told apart.
+    other = fit.sketched(Params(loss="squared", held=0.5))
+    assert other.foreseen["power"] != pytest.approx(full.foreseen["power"], rel=1e-3)
+    assert other.cut < sketch.cut
+
+
+def test_a_sketch_refuses_the_table_that_the_run_refuses():
+    for bad in ({"only": "no such learner"}, {"loss_column": "lost"}):
+        said = []
+        for how in (fit.run, fit.sketched):
+            with pytest.raises(ValueError, match="`") as refused:
+                how(Params(resamples=100, **bad))
+            said.append(str(refused.value))
+        assert said[0] == said[1]
 
 
 TABLES = {

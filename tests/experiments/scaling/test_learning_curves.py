@@ -10,6 +10,7 @@ from strategies import params
 from workbench.claims import MARKS, declared
 from workbench.experiments.scaling import learning_curves
 from workbench.experiments.scaling.learning_curves import Params
+from workbench.scaling import curves
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,46 @@ def test_rows_beyond_the_reach_are_held_out(default):
         assert (size[fitted] * 2 <= size.max() * (1 + 1e-9)).all()
         assert (size[~fitted] * 2 > size.max()).all()
         assert (~fitted).any()
+
+
+def test_a_sketch_has_the_scores_of_its_curves(default, monkeypatch):
+    fits, real = [], curves.minima
+
+    def counted(problem, at):
+        fits.append(len(at))
+        return real(problem, at)
+
+    monkeypatch.setattr(curves, "minima", counted)
+    sketch = learning_curves.sketched(Params())
+    assert len(fits) == 2
+    # The broken law alone has twelve starts on each of a hundred curves.
+    assert sum(fits) < 100
+    few, whole = sketch.found, default.found
+    assert len(few.names) == learning_curves.FEW
+    places = [whole.names.index(name) for name in few.names]
+    for law in ("power", "power_constant"):
+        assert (few.scores[law].held == whole.scores[law].held[places]).all()
+    assert len(learning_curves.errors(sketch, "bnsl1")[0]) == 0
+    assert "bnsl1 not fitted yet" in learning_curves.alternative(sketch)
+
+
+def test_a_sketch_follows_its_knobs():
+    def held(**knobs):
+        found = learning_curves.sketched(Params(**knobs)).found
+        return found.names, found.scores["power"].held.tolist()
+
+    usual = held()
+    assert held(reach=4.0)[1] != usual[1]
+    assert held(seed=1)[0] != usual[0]
+    assert len(held(curves=4)[0]) == 4
+
+
+def test_a_sketch_takes_the_curves_that_are_long_enough():
+    params = Params(reach=64.0, curves=20)
+    sketch, run = learning_curves.sketched(params), learning_curves.run(params)
+    assert run.found.skipped
+    assert sketch.found.skipped == ()
+    assert set(sketch.found.names) <= set(run.found.names)
 
 
 def test_a_plain_law_s_scores_are_those_of_a_straight_line(default):

@@ -11,11 +11,12 @@ from jaxtyping import Float, Int
 
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_plan import Plan, pairs
+from workbench.dendrites.detector_plan import Plan, Problem, pairs, plans
 from workbench.knobs import Parameters
 from workbench.watch import step, steps
 
-FAST = ("gather", "inverted index", "pair index")
+PLANNED = {"gather": "gather", "inverted index": "index", "pair index": "pairs"}
+FAST, OTHERS = tuple(PLANNED), ("packed bits", "sparse product")
 # Copied to see what a byte takes: far larger than any cache, and small enough for the second one.
 MEMORY, CACHE = 1 << 27, 1 << 18
 MOST_PAIRS = 80_000_000
@@ -35,17 +36,47 @@ def methods(
     }
 
 
+def expected(
+    params: Parameters, batches: Int[np.ndarray, " batches"]
+) -> dict[str, Float[np.ndarray, "batches 1"]]:
+    """Nanoseconds a pair by the cost model of the detector's methods, on this machine.
+
+    A method is NaN from the batch on that the race would not give it, and where there is no model.
+    """
+    # Numba takes longer to import than all primitives together.
+    from workbench.dendrites.detector_rates import rates
+
+    names = [n for n in FAST if n != "pair index" or has_pairs(params)]
+    found = {n: np.full((len(batches), 1), np.nan) for n in (*names, *OTHERS)}
+    each = dict.fromkeys(names, 0.0)
+    for place, batch in enumerate(batches.tolist()):
+        sizes = (params.cells, params.active, params.synapses, params.threshold)
+        problem = Problem(*sizes, params.segments, batch)
+        best = {plan.method: plan.seconds for plan in plans(problem, rates())}
+        for name in names:
+            if each[name] * batch <= PATIENCE and PLANNED[name] in best:
+                each[name] = best[PLANNED[name]] / batch
+                found[name][place] = 1e9 * each[name] / params.segments
+    return found
+
+
+def has_pairs(params: Parameters) -> bool:
+    """Whether the index of pairs races: for a threshold of two or more, and below a gigabyte."""
+    size = params.segments * pairs(params.synapses, params.threshold)
+    return params.threshold >= 2 and size <= MOST_PAIRS
+
+
 def detectors(params: Parameters, segments: np.ndarray) -> dict[str, Detector]:
     """A detector for each of its methods, that of pairs if its index stays within a gigabyte.
 
     They use one thread, as the other methods do.
     """
-    methods = {"gather": "gather", "inverted index": "index"}
-    if params.threshold >= 2:
-        size = params.segments * pairs(params.synapses, params.threshold)
-        methods |= {"pair index": "pairs"} if size <= MOST_PAIRS else {}
     arguments = segments, params.cells, params.threshold
-    return {name: Detector(*arguments, method, threads=1) for name, method in methods.items()}
+    return {
+        name: Detector(*arguments, PLANNED[name], threads=1)
+        for name in FAST
+        if name != "pair index" or has_pairs(params)
+    }
 
 
 def _bit_scan(params: Parameters, segments: np.ndarray) -> Callable[[np.ndarray], Any]:

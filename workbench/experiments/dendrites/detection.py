@@ -24,6 +24,7 @@ from workbench.checks import refuse
 from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
+from workbench.dendrites.overlap_table import overlap_table
 from workbench.experiments.dendrites._printed_numbers import (
     DEVIATIONS,
     PAPER,
@@ -38,6 +39,8 @@ from workbench.watch import is_watched, steps
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.
 MOST_INDICES = 50_000_000
 BATCH, PART = 4096, 128
+# Active indices that a sketch stores, and shows, at most; and cells of all patterns that it shows.
+STORED, SHOWN, BITS = 12_000, 40_000, 2**22
 
 FALSE_LAW = Statement(
     PAPER, "eq. 4, Fig. 4A", "Random patterns fire a segment as often as the hypergeometric tail"
@@ -100,10 +103,35 @@ class Result(NamedTuple):
 def run(params: Params) -> Result:
     """The measured false and missed matches of the run, and their laws."""
     p = params
-    stored, segments = _population(p.seed, p.backend, p.cells, p.active, p.synapses, p.segments)
+    drawn = _population(p.seed, p.backend, p.cells, p.active, p.synapses, p.segments)
     histogram, pairs = _false_matches(
         p.seed, p.backend, p.cells, p.active, p.synapses, p.segments, p.pairs
     )
+    return _held_against_laws(p, *drawn, histogram, pairs)
+
+
+def sketched(params: Params) -> Result:
+    """The run with few segments and few pairs, whose rates have wider intervals.
+
+    It counts without the detector, which prepares itself for each number of synapses.
+    """
+    segments = min(params.segments, max(1, STORED // params.active))
+    shown = max(1, min(SHOWN // params.active, BITS // params.cells))
+    p = params.model_copy(
+        update={"segments": segments, "pairs": min(params.pairs, segments * shown)}
+    )
+    drawn = _population(p.seed, p.backend, p.cells, p.active, p.synapses, p.segments)
+    rng = generator(seeds(p.seed, 3)[1], p.backend)
+    patterns = codes.patterns(rng, -(-p.pairs // p.segments), p.cells, p.active)
+    overlaps = host(overlap_table(drawn[1], patterns, p.cells)).ravel()
+    histogram = np.bincount(overlaps, minlength=p.synapses + 1)
+    return _held_against_laws(p, *drawn, histogram, len(overlaps))
+
+
+def _held_against_laws(
+    p: Params, stored: Array, segments: Array, histogram: Int[np.ndarray, " overlaps"], pairs: int
+) -> Result:
+    """The overlaps of random patterns, and those of stored ones with cells moved, and the laws."""
     rng = generator(seeds(p.seed, 3)[2], p.backend)
     kept = host(codes.overlaps(segments, codes.perturbed(rng, stored, p.cells, p.moved)))
     guard = min(p.synapses - p.threshold, p.active)

@@ -18,19 +18,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from workbench.array import Array, generator, host, like, namespace
+from workbench.array import Array, generator, host
 from workbench.checks import refuse
 from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
-from workbench.dendrites.encoders import random_projection
 from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
-from workbench.dendrites.recognition import Rate, fired, rates, shares, vote
+from workbench.dendrites.recognition import Fired, Rate, fired_at_each, rates, shares, vote
+from workbench.experiments.dendrites._digit_patterns import Patterns, of_digits, of_file
+from workbench.inits.threads import one_thread
 from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
 PAPER = "Ahmad & Hawkins (2016)"
 DEVIATIONS = 5.0
+# What a sketch stores and shows, at most; and times the cells, for a code sorts all their scores.
+FEW = 96
+SCORES = 96 * 2048
+# Above as many cells the weights alone take longer to draw than a sketch may.
+MANY = 8192
 
 CONTROL = Statement(PAPER, "eq. 4", "Random patterns fire these segments as often as the law says")
 REAL = Statement(PAPER, "eq. 4", "Real patterns of other classes fire them as often, too")
@@ -76,7 +82,11 @@ class Params(Knobs):
 
 
 class Result(NamedTuple):
-    """What fired at every threshold from 1 to `synapses`, and recognition at every noise."""
+    """What fired at every threshold from 1 to `synapses`, and recognition at every noise.
+
+    A sketch leaves out what the main figure does not show: from `missed_law` on all is None but
+    what it stored and showed.
+    """
 
     thresholds: Int[np.ndarray, " thresholds"]
     law: Float[np.ndarray, " thresholds"]
@@ -96,78 +106,80 @@ class Result(NamedTuple):
     shown: int
 
 
-class _Set(NamedTuple):
-    """Patterns that are stored and shown, by class."""
-
-    stored: Array
-    stored_labels: Int[np.ndarray, " stored"]
-    shown: Array
-    shown_labels: Int[np.ndarray, " shown"]
-
-
 def run(params: Params) -> Result:
     """Who fires for whom at every threshold, and who is recognised at every noise."""
     rng = generator(params.seed, params.backend)
-    data = _patterns(params, rng)
+    data = _chosen(params, rng)
     active = data.stored.shape[1]
     segments = codes.subsamples(rng, data.stored, params.synapses)
-    shown = codes.perturbed(rng, data.shown, params.cells, params.moved)
-    random = codes.patterns(rng, len(data.shown_labels), params.cells, active)
+    pairs, control = _pairs(params, rng, data, segments)
     thresholds = np.arange(1, params.synapses + 1)
-    detectors = [Detector(segments, params.cells, int(t)) for t in thresholds]
     labels = data.stored_labels, data.shown_labels
-    pairs = [fired(d, labels[0], shown, labels[1]) for d in steps(detectors)]
-    # Random patterns belong to no stored class.
-    nobody = np.full(len(labels[1]), labels[0].max() + 1)
-    control = [fired(d, labels[0], random, nobody).other for d in steps(detectors)]
     unseen = np.array([(p.own.by_shown == 0).sum() for p in pairs])
     mistaken = np.array([(p.other.by_shown > 0).sum() for p in pairs])
     return Result(
         thresholds=thresholds,
         law=laws.false_match(params.cells, active, params.synapses, thresholds),
-        other=rates([p.other for p in pairs], DEVIATIONS),
-        own=rates([p.own for p in pairs], DEVIATIONS),
-        control=rates(control, DEVIATIONS),
+        **_rates(pairs, control),
         **_misses(params, rng, data.stored, segments, thresholds),
         unseen=shares(unseen, len(labels[1]), DEVIATIONS),
         mistaken=shares(mistaken, len(labels[1]), DEVIATIONS),
         balanced=int(thresholds[np.argmin(np.maximum(unseen, mistaken))]),
-        **_recognition(params, rng, data, detectors[params.threshold - 1]),
+        **_recognition(params, rng, data, Detector(segments, params.cells, params.threshold)),
         stored=len(labels[0]),
         shown=len(labels[1]),
     )
 
 
-def _patterns(params: Params, rng: Any) -> _Set:
-    """The digits as patterns, or the user's; what is stored and what is shown.
+def sketched(params: Params) -> Result:
+    """The main figure by few patterns, or by the law alone where there are too many cells for any.
 
-    Of patterns with classes some are stored and the others shown. Without classes each pattern is
-    a class of its own, stored and, with cells moved, shown.
+    The patterns are some of those of the run, stored and shown as there; how often they fire has
+    the wider intervals of their fewer pairs. Shares that were not measured are NaN.
     """
-    order = generator(params.seed)
-    if params.patterns_file:
-        patterns, labels = read_patterns(params.patterns_file, params.cells)
-        patterns = like(patterns, rng.random(1))
-        stored = len(patterns) * 2 // 3
+    rng = generator(params.seed, params.backend)
+    thresholds = np.arange(1, params.synapses + 1)
+    rest = dict.fromkeys(Result._fields)
+    if params.cells > MANY and not params.patterns_file:
+        active, none = params.active, Rate(*np.full((3, params.synapses), np.nan))
+        found = {"other": none, "own": none, "control": none, "stored": 0, "shown": 0}
     else:
-        patterns, labels = _digits(params, rng)
-        stored = params.training
-    if labels is None:
-        each = np.arange(patterns.shape[0])
-        return _Set(patterns, each, patterns, each)
-    mixed = np.argsort(order.random(len(labels)))
-    first, last = mixed[:stored], mixed[stored:]
-    xp = namespace(patterns)
-    taken = [xp.take(patterns, like(part, patterns), axis=0) for part in (first, last)]
-    return _Set(taken[0], labels[first], taken[1], labels[last])
+        # Where other programs hold a core, BLAS's threads wait longer for each other than all this.
+        with one_thread():
+            data = _chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
+        segments = codes.subsamples(rng, data.stored, params.synapses)
+        active, found = data.stored.shape[1], _rates(*_pairs(params, rng, data, segments))
+        found |= {"stored": len(data.stored_labels), "shown": len(data.shown_labels)}
+    law = laws.false_match(params.cells, active, params.synapses, thresholds)
+    return Result(**{**rest, "thresholds": thresholds, "law": law, **found})
 
 
-def _digits(params: Params, rng: Any) -> tuple[Array, np.ndarray]:
-    """Every digit as the `active` cells that its pixels, less the mean digit, drive most."""
-    from sklearn.datasets import load_digits  # half a second that the other paths need not pay
+def _pairs(params: Params, rng: Any, data: Patterns, segments: Array) -> tuple[list, list]:
+    """Who fires for the patterns shown at each threshold, and who for random ones as a control."""
+    shown = codes.perturbed(rng, data.shown, params.cells, params.moved)
+    random = codes.patterns(rng, len(data.shown_labels), params.cells, data.stored.shape[1])
+    # Random patterns belong to no stored class.
+    nobody = np.full(len(data.shown_labels), data.stored_labels.max() + 1)
+    both = (shown, data.shown_labels), (random, nobody)
+    return tuple(
+        fired_at_each(segments, data.stored_labels, *these, params.cells) for these in steps(both)
+    )
 
-    images, labels = load_digits(return_X_y=True)
-    return random_projection(rng, images, params.cells, params.active), labels
+
+def _rates(pairs: list[Fired], control: list[Fired]) -> dict[str, Rate]:
+    """The shares that fired, by kind of pair."""
+    return {
+        "other": rates([p.other for p in pairs], DEVIATIONS),
+        "own": rates([p.own for p in pairs], DEVIATIONS),
+        "control": rates([p.other for p in control], DEVIATIONS),
+    }
+
+
+def _chosen(params: Params, rng: Any, most: int | None = None) -> Patterns:
+    if params.patterns_file:
+        rows, labels = read_patterns(params.patterns_file, params.cells)
+        return of_file(rng, rows, labels, params.seed, most)
+    return of_digits(rng, params.cells, params.active, params.training, params.seed, most)
 
 
 def _misses(params: Params, rng: Any, stored: Array, segments: Array, thresholds: Array) -> dict:
@@ -184,7 +196,7 @@ def _misses(params: Params, rng: Any, stored: Array, segments: Array, thresholds
     }
 
 
-def _recognition(params: Params, rng: Any, data: _Set, detector: Detector) -> dict:
+def _recognition(params: Params, rng: Any, data: Patterns, detector: Detector) -> dict:
     """Accuracy by majority vote, from no noise to all active cells moved."""
     levels = np.unique(np.linspace(0, data.shown.shape[1], 9).round().astype(np.int64))
     votes = [
@@ -276,9 +288,12 @@ def distances(result: Result) -> tuple[np.ndarray, np.ndarray]:
 def told(result: Result) -> str:
     """What the main figure shows, in words."""
     middle = len(result.thresholds) // 2
+    fired = (
+        f"random patterns fired {result.control.value[middle]:.2g}, patterns of other classes "
+        f"{result.other.value[middle]:.2g}, of the own class {result.own.value[middle]:.2g}."
+    )
     return (
         "Share of pairs that fire against the threshold, on a log scale. At threshold "
         f"{result.thresholds[middle]} the law for random patterns is {result.law[middle]:.2g}, "
-        f"random patterns fired {result.control.value[middle]:.2g}, patterns of other classes "
-        f"{result.other.value[middle]:.2g}, of the own class {result.own.value[middle]:.2g}."
+        + (fired if result.shown else "and no pattern has been shown yet.")
     )

@@ -73,6 +73,7 @@ class Result(NamedTuple):
     """Nanoseconds a pair, by method, batch and round, and what its bytes alone take, by batch.
 
     `bytes` are those of memory and those of the caches; `rates` are the bytes a nanosecond of each.
+    In a sketch nothing was timed: `nanoseconds` are expected ones, and what comes after is None.
     """
 
     batches: Int[np.ndarray, " batches"]
@@ -96,7 +97,7 @@ def run(params: Params) -> Result:
     detectors = _race_methods.detectors(params, segments)
     methods = _race_methods.methods(params, segments, detectors)
     matches = _race_methods.compared(methods, shown)
-    batches = np.unique(np.geomspace(1, params.patterns, 6).round().astype(np.int64))
+    batches = _batches(params)
     times = _race_methods.times(methods, shown, batches, params.rounds)
     histogram = Detector(segments, params.cells, params.threshold).overlap_histogram
     rate = [
@@ -119,6 +120,21 @@ def run(params: Params) -> Result:
         matches=matches,
         histogram_rate=np.array(rate[1:]),
     )
+
+
+def sketched(params: Params) -> Result:
+    """What the detector's cost model expects of its methods; nothing is drawn, found or timed.
+
+    The other methods have no model and wait for the race. The model takes the patterns for random.
+    """
+    batches = _batches(params)
+    expected = _race_methods.expected(params, batches)
+    return Result(batches, expected, None, None, None, None)
+
+
+def _batches(params: Params) -> Int[np.ndarray, " batches"]:
+    """From one pattern at a time to all of them."""
+    return np.unique(np.geomspace(1, params.patterns, 6).round().astype(np.int64))
 
 
 def over_cells(params: Params) -> Sizes:
@@ -226,6 +242,14 @@ def lines(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]
     return _lines(result.batches, result.nanoseconds)
 
 
+def measured(result: Result) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of `lines` what was measured, which is NaN in a sketch: a legend names what has a place."""
+    if result.matches is not None:
+        return lines(result)
+    none = np.full((3, len(result.batches)), np.nan)
+    return dict.fromkeys(result.nanoseconds, (result.batches, none[0], none[1:]))
+
+
 def size_lines(sizes: Sizes) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """By method: the sizes, its medians, and its fastest and slowest rounds."""
     return _lines(sizes.cells, sizes.nanoseconds)
@@ -243,10 +267,12 @@ def _lines(places: np.ndarray, nanoseconds: dict[str, np.ndarray]) -> dict[str, 
 
 def told(params: Params, result: Result) -> str:
     """What the main figure shows, in words."""
-    ends = ", ".join(f"{name} {np.nanmin(median):.3g}" for name, median in medians(result).items())
+    best = {n: np.nanmin(m) for n, m in medians(result).items() if np.isfinite(m).any()}
+    ends = ", ".join(f"{name} {least:.3g}" for name, least in best.items())
+    what = "best medians" if result.matches is not None else "expected by the cost model, at best"
     return (
         "Nanoseconds a pair against patterns in a batch, both on log scales, a line a method; "
-        f"best medians: {ends}."
+        f"{what}: {ends}."
     )
 
 

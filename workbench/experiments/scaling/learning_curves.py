@@ -12,22 +12,25 @@ Source:
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
+import dataclasses
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
-from workbench.checks import refuse
 from workbench.claims import Claim, Claims, Statement, Summary
+from workbench.experiments.scaling._curve_tables import CurveTable, curves_of
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
-from workbench.scaling.bundled import lcdb
-from workbench.scaling.curves import SAME, Curves, learning_curves
+from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
+from workbench.scaling.laws import NAMED
+from workbench.scaling.solver import one_thread
 
 PAPER = "Caballero et al. (2023)"
 LEVEL, REDRAWN = 0.95, 4000
-FILE = ("Domain", "Task", "Model", "Seen Examples", "Loss", "Training")
+# Curves of a sketch, and the rows that the broken law asks for, one for each of its parameters.
+FEW = 6
+LEAST = len(NAMED[LAWS[2]].parameters)
 
 BROKEN = Statement(
     PAPER, "tables 1-2", "A broken power law is best on more curves than any of the other laws"
@@ -75,36 +78,49 @@ class Example(NamedTuple):
 
 def run(params: Params) -> Result:
     """The three laws on each curve's beginning, scored on its end."""
+    curves = curves_of(params.curves_file)
+    drawn = np.random.default_rng(params.seed).permutation(len(curves.every))[: params.curves]
+    return _fitted(params, curves, drawn, LAWS)
+
+
+def sketched(params: Params) -> Result:
+    """The two plain laws on few curves, those drawn first; the broken law waits for the run."""
+    curves = curves_of(params.curves_file)
+    drawn = np.random.default_rng(params.seed).permutation(len(curves.every))[: params.curves]
+    long = (i for i in drawn.tolist() if _rows_to_fit(params, curves, i) >= LEAST)
+    some = np.array([*itertools.islice(long, FEW)], int)
+    with one_thread():
+        result = _fitted(params, curves, some, LAWS[:2])
+    none = np.zeros(0)
+    waiting = Scored(NAMED[LAWS[2]], none, none, none, none)
+    scores = {**result.found.scores, LAWS[2]: waiting}
+    return result._replace(found=dataclasses.replace(result.found, scores=scores))
+
+
+def _marked(params: Params, curves: CurveTable, rows: np.ndarray) -> np.ndarray:
+    """Which rows of one curve are fitted: as the file says, or all up to the cut of the knobs."""
     if params.curves_file:
-        table, curve, size, loss = benchmark(params.curves_file), FILE[:3], *FILE[3:5]
-    else:
-        table, curve, size, loss = lcdb(), ("dataset", "learner"), "size_train", "test_error"
-    zero = np.asarray(table[loss]) <= 0
-    table = {k: np.asarray(v)[~zero] for k, v in table.items()}
-    names = np.array([" / ".join(k) for k in zip(*(table[c].astype(str) for c in curve),
-                                                 strict=True)])  # fmt: skip
-    every = list(dict.fromkeys(names.tolist()))
-    drawn = np.random.default_rng(params.seed).permutation(len(every))[: params.curves]
-    mine = np.isin(names, [every[i] for i in drawn])
-    table, names = {k: v[mine] for k, v in table.items()}, names[mine]
-    if not params.curves_file:
-        # The file says itself which rows are held out.
-        largest = {n: table[size][names == n].max() for n in dict.fromkeys(names.tolist())}
-        most = np.array([largest[n] for n in names.tolist()])
-        table["Training"] = (table[size] * params.reach <= most * (1 + 1e-9)).astype(float)
-    found = learning_curves(table, curve, size=size, loss=loss, held="Training")
-    fitted = np.asarray(table["Training"]) == 1
-    return Result(found, names, table[size], table[loss], fitted, int(zero.sum()))
+        return curves.table["Training"][rows]
+    size = curves.table[curves.size][rows]
+    return (size * params.reach <= size.max() * (1 + 1e-9)).astype(float)
 
 
-def benchmark(path: str) -> dict[str, np.ndarray]:
-    """The table of the public benchmark: curves named by three columns, rows marked to fit."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not set(FILE) <= set(rows[0]):
-        refuse("curves_file", "a table with columns " + ", ".join(FILE), path)
-    numeric = {k: np.array([float(r[k]) for r in rows]) for k in FILE[3:]}
-    return {**{k: np.array([r[k] for r in rows]) for k in FILE[:3]}, **numeric}
+def _rows_to_fit(params: Params, curves: CurveTable, which: int) -> int:
+    return int((_marked(params, curves, curves.rows[which]) == 1).sum())
+
+
+def _fitted(params: Params, curves: CurveTable, drawn: np.ndarray, laws: tuple[str, ...]) -> Result:
+    """The laws on the curves drawn, where these are long enough for the largest of all laws."""
+    marks = np.full(len(curves.names), np.nan)
+    for i in drawn.tolist():
+        marks[curves.rows[i]] = _marked(params, curves, curves.rows[i])
+    mine = np.isfinite(marks)
+    table, names = {k: v[mine] for k, v in curves.table.items()}, curves.names[mine]
+    table["Training"] = marks[mine]
+    how = {"size": curves.size, "loss": curves.loss, "held": "Training"}
+    found = learning_curves(table, curves.curve, laws=laws, least=LEAST, **how)
+    fitted = table["Training"] == 1
+    return Result(found, names, table[curves.size], table[curves.loss], fitted, curves.dropped)
 
 
 def summary(params: Params, result: Result) -> Summary:
@@ -191,7 +207,10 @@ def example(result: Result) -> Example:
 
 def alternative(result: Result) -> str:
     """What the main figure shows, in words."""
-    told = ", ".join(f"{n} {m:.3g}" for n, m in result.found.medians.items())
+    told = ", ".join(
+        f"{n} {np.median(s.held):.3g}" if len(s.held) else f"{n} not fitted yet"
+        for n, s in result.found.scores.items()
+    )
     return f"Share of curves below each held-out error, one line a law; medians: {told}."
 
 
