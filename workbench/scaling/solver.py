@@ -7,6 +7,7 @@ one. All fits share the law and, mostly, the points: a resample is a row of weig
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -26,8 +27,9 @@ COEFFICIENT = 460.0
 EXPONENT = 1e9
 # An objective this small is rounding: the law holds exactly.
 NOTHING = 1e-20
-# Fits between two places to stop, where somebody watches.
-PART = 512
+# Where somebody watches: the fits before the first place to stop, and the seconds between two later
+# ones, since a fit may take a tenth of a millisecond or ten of them.
+PART, MOMENT = 8, 0.01
 
 
 class Problem(NamedTuple):
@@ -177,12 +179,24 @@ def _on_processor(
 
     p, cost = problem.program, problem.cost
     program = (p.code, p.left, p.right, p.constant, p.needs)
-    # The fits of a batch are independent; where somebody may stop them they come in parts.
-    part = PART if is_watched() else max(len(theta), 1)
-    for first in steps(range(0, len(theta), part)):
-        some = slice(first, first + part)
+    for some in _parts(len(theta)):
         fit_all(
             fast, program, np.ascontiguousarray(problem.data), problem.target, problem.weights,
             problem.places[some], theta[some], problem.low, problem.high, cost.code, schedule,
             cost.shape, pace, out[some],
         )  # fmt: skip
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """The fits of a batch, which are independent: all, or parts where somebody may stop them."""
+    if not is_watched():
+        yield slice(count)
+        return
+    size, end = PART, 0
+    for place in steps(range(count)):
+        if place < end:
+            continue
+        start, end = time.perf_counter(), min(place + size, count)
+        yield slice(place, end)
+        pace = MOMENT / max(time.perf_counter() - start, 1e-6)
+        size = max(PART, int(size * min(pace, 4.0)))

@@ -34,7 +34,7 @@ from workbench.experiments.dendrites._printed_numbers import (
 from workbench.experiments.dendrites._printed_numbers import PRINTED as PRINTED
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
-from workbench.watch import is_watched, steps
+from workbench.watch import is_watched, step, steps
 
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.
 MOST_INDICES = 50_000_000
@@ -133,9 +133,8 @@ def _held_against_laws(
 ) -> Result:
     """The overlaps of random patterns, and those of stored ones with cells moved, and the laws."""
     rng = generator(seeds(p.seed, 3)[2], p.backend)
-    kept = host(codes.overlaps(segments, codes.perturbed(rng, stored, p.cells, p.moved)))
     guard = min(p.synapses - p.threshold, p.active)
-    guarded = host(codes.overlaps(segments, codes.perturbed(rng, stored, p.cells, guard)))
+    kept, guarded = (_kept(rng, p.cells, stored, segments, moved) for moved in (p.moved, guard))
     thresholds = np.arange(1, p.synapses + 1)
     return Result(
         thresholds=thresholds,
@@ -149,12 +148,21 @@ def _held_against_laws(
     )
 
 
+def _kept(rng, cells: int, stored: Array, segments: Array, moved: int) -> np.ndarray:
+    """Each segment's overlap with its own pattern after cells of it have moved."""
+    step()
+    perturbed = codes.perturbed(rng, stored, cells, moved)
+    step()
+    return host(codes.overlaps(segments, perturbed))
+
+
 def _population(
     seed: int, backend: str, cells: int, active: int, synapses: int, segments: int
 ) -> tuple[Array, Array]:
     """The stored patterns and the segment of each."""
     rng = generator(seeds(seed, 3)[0], backend)
     stored = codes.patterns(rng, segments, cells, active)
+    step()
     return stored, codes.subsamples(rng, stored, synapses)
 
 
@@ -164,6 +172,7 @@ def _false_matches(
     seed: int, backend: str, cells: int, active: int, synapses: int, segments: int, pairs: int
 ) -> tuple[np.ndarray, int]:
     """How many pairs have each overlap, and how many pairs there were; memory stays bounded."""
+    step()
     _, rows = _population(seed, backend, cells, active, synapses, segments)
     detector = Detector(rows, cells, 1)
     rng = generator(seeds(seed, 3)[1], backend)
