@@ -9,6 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 PAD = 0.05
+# Ticks of a log axis: 1-2-5 within two decades, or few powers of ten.
+FEW = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
+POWERS = {"tickmode": "auto", "nticks": 7, "tickformat": ""}
 
 
 def drawn(fig: go.Figure, axis: str) -> np.ndarray:
@@ -30,9 +33,19 @@ def drawn(fig: go.Figure, axis: str) -> np.ndarray:
     return values[kept & np.isfinite(values)]
 
 
+def axis_of(fig: go.Figure, axis: str) -> dict[str, Any]:
+    """What is set of the axis, as a mapping, which is read much faster than plotly's properties."""
+    return fig.layout[f"{axis}axis"].to_plotly_json()
+
+
 def is_log(fig: go.Figure, axis: str) -> bool:
     """Whether the axis is logarithmic."""
-    return fig.layout[f"{axis}axis"].type == "log"
+    return axis_of(fig, axis).get("type") == "log"
+
+
+def words(fig: go.Figure, axis: str) -> str:
+    """What the axis is said to show."""
+    return axis_of(fig, axis).get("title", {}).get("text", "")
 
 
 def tick(fig: go.Figure) -> None:
@@ -45,13 +58,10 @@ def tick(fig: go.Figure) -> None:
         if len(values) == 0:
             continue
         decades = np.log10(values.max() / values.min()) if values.min() > 1e-300 else np.inf
-        if 0.5 <= decades < 2:
-            ticks = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
-        else:
-            ticks = {"tickmode": "auto", "nticks": 7, "tickformat": ""}
-        now = fig.layout[f"{axis}axis"]
-        # To set them costs milliseconds, and every trace asks for it.
-        if any(now[key] != value for key, value in ticks.items()):
+        ticks = FEW if 0.5 <= decades < 2 else POWERS
+        now = axis_of(fig, axis)
+        # To set them costs a millisecond, and every trace asks for it.
+        if any(now.get(key) != value for key, value in ticks.items()):
             fig.update_layout({f"{axis}axis": ticks})
 
 

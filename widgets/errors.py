@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from widgets.axes import is_log
+from widgets.axes import is_log, words
 from widgets.look import DIGITS, Series, hover, paled
 from workbench.checks import refuse
 
@@ -49,7 +49,7 @@ def add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) -
     """Triangles that point down from the upper ends of zeros."""
     if (top <= 0).any():
         refuse("error", "above 0 at the upper end of a 0 on a log axis", 0)
-    where = f"{fig.layout.xaxis.title.text} %{{x:{DIGITS}}}<br>0, at most %{{y:{DIGITS}}}"
+    where = f"{words(fig, 'x')} %{{x:{DIGITS}}}<br>0, at most %{{y:{DIGITS}}}"
     points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
     open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
     legend = {"showlegend": bool(len(x)), **_repeating(drawn)}

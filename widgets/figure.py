@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from widgets.axes import is_log, log_ticks, tick
+from widgets.axes import POWERS, is_log, log_ticks, tick
 from widgets.errors import add_at_most, add_band, bars, numbers
-from widgets.look import DIGITS, HOUSE, MUTED, SCALE, legend, paled, wrapped
+from widgets.look import DIGITS, HOUSE, MUTED, SCALE, hover, legend, paled, wrapped
 from widgets.look import series as series_of
 from workbench.array import host
 from workbench.checks import refuse
@@ -44,7 +44,7 @@ def figure(
         refuse("alt", "a sentence that states what the figure shows", alt)
     layout = {"template": HOUSE, "height": height, "meta": {"alt": alt}}
     for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
-        kind = {"type": "log"} if log else {}
+        kind = {"type": "log", **POWERS} if log else {}
         layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
     if title:
         layout["title"] = {"text": title}
@@ -161,11 +161,7 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
     }
     if log and np.isfinite(shown).any():
         bar.update(log_ticks(np.nanmin(shown), np.nanmax(shown)))
-    words = [fig.layout.xaxis.title.text, fig.layout.yaxis.title.text, label]
-    where = "<br>".join(
-        f"{word} %{{{key}:{DIGITS}}}"
-        for word, key in zip(words, ("x", "y", "customdata"), strict=True)
-    )
+    where = f"{hover(fig)}<br>{label} %{{customdata:{DIGITS}}}"
     cells = {"x": x, "y": y, "z": shown, "customdata": z, "name": label, "meta": {"log": log}}
     told = where + "<extra></extra>"
     fig.add_trace(go.Heatmap(colorbar=bar, colorscale=SCALE, hovertemplate=told, **cells))

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from widgets.axes import words
+
 INK = "#1a1a1a"
 MUTED = "#767676"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -136,8 +138,7 @@ def legend(fig: go.Figure, drawn: Series) -> dict[str, Any]:
 
 def hover(fig: go.Figure) -> str:
     """What a point tells: the axes' words and its values, with all digits of use."""
-    words = fig.layout.xaxis.title.text, fig.layout.yaxis.title.text
-    return f"{words[0]} %{{x:{DIGITS}}}<br>{words[1]} %{{y:{DIGITS}}}"
+    return f"{words(fig, 'x')} %{{x:{DIGITS}}}<br>{words(fig, 'y')} %{{y:{DIGITS}}}"
 
 
 def wrapped(words: str, width: int = 38) -> str:
