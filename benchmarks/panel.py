@@ -109,7 +109,12 @@ def measured(browser, server, name, asked):
 
 
 def turn(page, handle, key):
-    """Seconds from the key to the figure, and whether it is that of a full run."""
+    """Seconds from the key to the figure, and whether it is that of a full run.
+
+    At an end of the slider it goes the other way.
+    """
+    low, now, high = (float(handle.get_attribute(f"aria-value{a}")) for a in ("min", "now", "max"))
+    key = "ArrowLeft" if now >= high else "ArrowRight" if now <= low else key
     got = page.evaluate(TURN, [handle.element_handle(), key])
     if got is None:
         raise RuntimeError("the figure stood still for a minute")

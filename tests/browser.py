@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,8 +135,8 @@ def explore(browser, server, notebook, *, shot, knob=None, bad="many", width=128
     """Does what a researcher does in a notebook's panel, and asserts that it answers.
 
     Runs all cells, drags the knob's slider with the mouse, sees the figure's data change, moves it
-    by the arrow key, types a bad value, reads the refusal under the knob, mends it, copies the
-    command, and leaves a screenshot of each state.
+    by the arrow key, or the other way round, types a bad value, reads the refusal under the knob,
+    mends it, copies the command, and leaves a screenshot of each state.
 
     Args:
         browser: what `chromium` gives.
@@ -145,10 +146,11 @@ def explore(browser, server, notebook, *, shot, knob=None, bad="many", width=128
         knob: name of a knob with a slider, whose move changes the figure; by default the first.
         bad: what is typed into its box and must be refused.
         width: of the window, in pixels.
-        drag: whether to drag before the arrow key; else that comes twice.
+        drag: whether to drag before the arrow key; else it comes after it, and after the full run
+            that tells the slider how far it reaches.
 
     Returns:
-        Seconds from the drag to the first figure, and from an arrow key to changed data.
+        Seconds from the first move to the first figure, and from the second to changed data.
     """
     visit = Visit(browser, server, width)
     try:
@@ -174,10 +176,16 @@ def _drive(page, knob, bad, shot, drag):
     handle, box = control.get_by_label(f"{knob} slider"), control.get_by_label(knob, exact=True)
     assert board.locator(PLOT).count() == 0, "the panel computed before it was touched"
     before = box.input_value()
-    first = _dragged if drag else _pressed
+    # Between few places, a short way is none.
+    far = partial(_dragged, share=0.4)
+    first, second = (_dragged, _pressed) if drag else (_pressed, far)
     times = [_changed(page, board, lambda: first(page, handle))]
-    assert box.input_value() != before, "the drag left the knob where it was"
-    times.append(_changed(page, board, lambda: _pressed(page, handle)))
+    assert box.input_value() != before, "the first move left the knob where it was"
+    if not drag:
+        full = "place => JSON.parse(place.dataset.of).full"
+        shown = board.locator(PLOT).element_handle()
+        _until(page, lambda: shown.evaluate(full), lambda: "the full run never came")
+    times.append(_changed(page, board, lambda: second(page, handle)))
     figure, room = board.get_by_role("figure"), board.bounding_box()["width"]
     assert figure.get_attribute("aria-label"), "the figure has no text alternative"
     _until(
@@ -200,8 +208,8 @@ def _drive(page, knob, bad, shot, drag):
     return times
 
 
-def _dragged(page, handle):
-    """Drags a slider's handle with the mouse, some way to the side with more room."""
+def _dragged(page, handle, share=0.1):
+    """Drags a slider's handle with the mouse, that share of its way to the side with more room."""
     handle.scroll_into_view_if_needed()
     room, knob = (e.bounding_box() for e in (handle.locator("xpath=../../.."), handle))
     x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
@@ -209,7 +217,7 @@ def _dragged(page, handle):
     page.mouse.move(x, y)
     page.mouse.down()
     for step in range(1, 5):
-        page.mouse.move(x + side * step * room["width"] / 40, y)
+        page.mouse.move(x + side * step * share * room["width"] / 4, y)
     page.mouse.up()
 
 

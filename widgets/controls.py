@@ -40,8 +40,9 @@ class Control(ipywidgets.VBox):
         self.slider = _slider(knob)
         self.refusal = ipywidgets.HTML()
         self._showing = False
-        told = ipywidgets.HTML(f'<p style="{SMALL}">{html.escape(_told(knob))}</p>')
-        parts = [self.entry, self.slider, told, self.refusal]
+        self._span = knob.span
+        self._words = ipywidgets.HTML(_small(_told(knob, knob.span)))
+        parts = [self.entry, self.slider, self._words, self.refusal]
         super().__init__(
             [part for part in parts if part is not None],
             layout={"flex": "1 1 260px", "max_width": "420px", "min_width": "0", "padding": "4px"},
@@ -56,12 +57,27 @@ class Control(ipywidgets.VBox):
         """Shows the sentence under the knob, and reads it out; an empty one takes it away."""
         self.refusal.value = alert(sentence)
 
+    def reach(self, low: float, high: float) -> None:
+        """Has the slider end where the present result ends; the box takes what the knob admits."""
+        if self.slider is None or self._span == (low, high):
+            return
+        self._span = low, high
+        ends = (math.log10(low), math.log10(high)) if _by_factors(self.knob) else (low, high)
+        self._showing = True
+        try:
+            with self.slider.hold_trait_notifications():
+                self.slider.min, self.slider.max = ends
+        finally:
+            self._showing = False
+        self._words.value = _small(_told(self.knob, self._span))
+        self._show(None)
+
     def _show(self, change: Any) -> None:
         self._showing = True
         try:
             self.entry.value = _spelled(self.value, self.knob)
             if self.slider is not None and _fits(self.value, self.knob):
-                self.slider.value = min(max(self.value, self.knob.span[0]), self.knob.span[1])
+                self.slider.value = min(max(self.value, self._span[0]), self._span[1])
         finally:
             self._showing = False
 
@@ -167,11 +183,15 @@ def _spelled(value: Any, knob: Knob) -> Any:
     return value if knob.choices or knob.kind is bool else str(value)
 
 
-def _told(knob: Knob) -> str:
-    if knob.span is None:
+def _told(knob: Knob, span: tuple[float, float] | None) -> str:
+    if span is None:
         return f"{knob.help}; {knob.domain}" if knob.suffixes else knob.help
-    low, high = (f"{end:,}" if isinstance(end, int) else f"{end:g}" for end in knob.span)
+    low, high = (f"{end:,}" if isinstance(end, int) else f"{end:g}" for end in span)
     return f"{knob.help}; {low} to {high}"
+
+
+def _small(words: str) -> str:
+    return f'<p style="{SMALL}">{html.escape(words)}</p>'
 
 
 def _by_factors(knob: Knob) -> bool:

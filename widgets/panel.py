@@ -46,7 +46,8 @@ def panel(
 
     Args:
         model: the experiment's `Params`; every knob gets a control.
-        run: the experiment, `run(params)`.
+        run: the experiment, `run(params)`. A result with `spans`, low and high by knob, says what
+            there is to slide over now, as the matrices of a file.
         draw: what draws a result, `draw(params, result)`.
         params: where the knobs stand at first; the defaults if not given.
         live: whether to compute at once.
@@ -219,6 +220,8 @@ class Panel(ipywidgets.VBox):
             while len(self._seen) > KEPT:
                 del self._seen[next(iter(self._seen))]
             self.result = result
+            for name, span in getattr(result, "spans", {}).items():
+                self.controls[name].reach(*span)
         self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
         self._note = f"a first look: {what};" if what else ""
         self._status.value = announced(self._note.removesuffix(";"))

@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -329,3 +329,40 @@ def test_a_pinned_figure_stands_pale_and_named_beside_the_next(lab, board):
     assert len(board.figure.data) == 1
     board._pinning.click()
     assert len(json.loads(board._plot.text)["data"]) == 1
+
+
+class Chosen(Knobs):
+    which: int = knob(0, "which of those there are", span=(0, 1000))
+    size: int = knob(100, "how large", span=(1, 10**6), log=True)
+
+
+class Found(NamedTuple):
+    number: int
+
+    @property
+    def spans(self):
+        return {"which": (0, self.number), "size": (10, 10 * self.number)}
+
+
+def test_a_result_tells_how_far_sliders_reach():
+    def run(params):
+        if params.which > 30:
+            refuse("which", "in [0, 30]", params.which)
+        return Found(30)
+
+    board = panel(Chosen, run, lambda params, found: figure("x", "y", alt="one"))
+    which, size = board.controls["which"], board.controls["size"]
+    assert (which.slider.min, which.slider.max) == (0, 1000)
+    size.value = 5
+    assert (which.slider.min, which.slider.max, which.value) == (0, 30, 0)
+    assert size.slider.max == pytest.approx(math.log10(300))
+    assert size.slider.value == pytest.approx(10)
+    assert "0 to 30" in which._words.value
+    # The slider has no place for it, but it was typed and is the knob's value.
+    assert (size.value, board.params.size) == (5, 5)
+    which.slider.value = 30
+    assert (board.params.which, board.error) == (30, None)
+    which.value = 31
+    with pytest.raises(ValueError, match="`which` must be in"):
+        board.refresh()
+    assert which.slider.max == 30

@@ -6,6 +6,7 @@ from typing import Any
 
 from workbench.array import Array, namespace
 from workbench.checks import refuse
+from workbench.watch import steps
 
 CHUNK = 2**18  # elements drawn, sorted or packed at a time
 
@@ -52,7 +53,7 @@ def sets(rng: Any, count: int, cells: int, active: int) -> Array:
     xp = namespace(first)
     out = xp.empty((count, active), dtype=xp.int64, device=first.device)
     out[:rows, ...] = first
-    for start in range(rows, count, rows):
+    for start in steps(range(rows, count, rows)):
         stop = min(start + rows, count)
         out[start:stop, ...] = _chunk(rng, stop - start, cells, active)
     return out

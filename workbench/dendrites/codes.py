@@ -18,6 +18,7 @@ from jaxtyping import Integer, Real, UInt8
 from workbench.array import Array, namespace
 from workbench.checks import refuse, whole
 from workbench.dendrites._rows import CHUNK, ranked_absent, sets, sorted_rows
+from workbench.watch import step, steps
 
 
 def patterns(rng: Any, count: int, cells: int, active: int) -> Integer[Array, "count active"]:
@@ -86,7 +87,11 @@ def perturbed(
     most = min(active, cells - active)
     moved = _one("moved", moved, 0, ("min(active, cells - active)", most))
     kept = _kept(rng, rows, active - moved)
-    woken = ranked_absent(rows, sets(rng, count, cells - active, moved))
+    step()
+    ranks = sets(rng, count, cells - active, moved)
+    step()
+    woken = ranked_absent(rows, ranks)
+    step()
     xp = namespace(kept, woken)
     return xp.sort(xp.concat([kept, woken], axis=1), axis=1)
 
@@ -175,7 +180,7 @@ def overlaps(
         refuse("patterns", f"as many as the segments={segments.shape[0]}", patterns.shape[0])
     xp = namespace(segments, patterns)
     parts = []
-    for start, stop in _chunks(segments.shape[0], segments.shape[1] + patterns.shape[1]):
+    for start, stop in steps(_chunks(segments.shape[0], segments.shape[1] + patterns.shape[1])):
         # A cell of both stands twice, side by side once all are in order.
         both = xp.concat([segments[start:stop, :], patterns[start:stop, :]], axis=1)
         both = xp.sort(both, axis=1)

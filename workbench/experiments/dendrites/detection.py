@@ -40,7 +40,7 @@ from workbench.watch import is_watched, step, steps
 MOST_INDICES = 50_000_000
 BATCH, PART = 4096, 128
 # Active indices that a sketch stores, and shows, at most; and cells of all patterns that it shows.
-STORED, SHOWN, BITS = 12_000, 40_000, 2**22
+STORED, SHOWN, BITS = 6_000, 20_000, 2**22
 
 FALSE_LAW = Statement(
     PAPER, "eq. 4, Fig. 4A", "Random patterns fire a segment as often as the hypergeometric tail"

@@ -33,7 +33,7 @@ from workbench.watch import steps
 PAPER = "Ahmad & Hawkins (2016)"
 DEVIATIONS = 5.0
 # What a sketch stores and shows, at most; and times the cells, for a code sorts all their scores.
-FEW = 96
+FEW = 48
 SCORES = 96 * 2048
 # Above as many cells the weights alone take longer to draw than a sketch may.
 MANY = 8192

@@ -81,6 +81,11 @@ class Result(NamedTuple):
         """The matrix that is drawn."""
         return self.rows[self.place - 1]
 
+    @property
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """What a slider has to reach: a file may hold far fewer matrices than the knob allows."""
+        return {"matrix": (0, len(self.rows))}
+
 
 def run(params: Params) -> Result:
     """Every matrix of the file, one at a time."""

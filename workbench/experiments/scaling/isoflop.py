@@ -87,8 +87,8 @@ def run(params: Params) -> Result:
 
 
 def sketched(params: Params) -> Result:
-    """What the main figure shows, at every fifth width."""
-    return _over(params, np.append(WIDTHS[:-1:5], WIDTHS[-1]))
+    """What the main figure shows, at every tenth width."""
+    return _over(params, np.append(WIDTHS[:-1:10], WIDTHS[-1]))
 
 
 def _over(params: Params, widths: Float[np.ndarray, " widths"]) -> Result:

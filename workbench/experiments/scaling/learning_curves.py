@@ -29,7 +29,7 @@ from workbench.scaling.solver import one_thread
 PAPER = "Caballero et al. (2023)"
 LEVEL, REDRAWN = 0.95, 4000
 # Curves of a sketch, and the rows that the broken law asks for, one for each of its parameters.
-FEW = 6
+FEW = 4
 LEAST = len(NAMED[LAWS[2]].parameters)
 
 BROKEN = Statement(
