@@ -39,7 +39,7 @@ class Control(ipywidgets.VBox):
         self.entry = _entry(knob)
         self.slider = _slider(knob)
         self.refusal = ipywidgets.HTML()
-        self._showing = False
+        self._showing = self._sliding = False
         self._span = knob.span
         self._words = ipywidgets.HTML(_small(_told(knob, knob.span)))
         parts = [self.entry, self.slider, self._words, self.refusal]
@@ -76,7 +76,7 @@ class Control(ipywidgets.VBox):
         self._showing = True
         try:
             self.entry.value = _spelled(self.value, self.knob)
-            if self.slider is not None and _fits(self.value, self.knob):
+            if self.slider is not None and not self._sliding and _fits(self.value, self.knob):
                 self.slider.value = min(max(self.value, self._span[0]), self._span[1])
         finally:
             self._showing = False
@@ -86,9 +86,16 @@ class Control(ipywidgets.VBox):
             self.value = _read(change["new"], self.knob)
 
     def _slid(self, change: Any) -> None:
-        if not self._showing and not _is_snap(self.slider, self.value, change["new"]):
-            self.value = _landed(self.knob, self.value, change["new"])
+        if self._showing or _is_snap(self.slider, self.value, change["new"]):
+            return
+        landed = _landed(self.knob, self.value, change["new"])
+        # To move the handle costs the browser milliseconds, for which the figure would wait.
+        self._sliding = _is_snap(self.slider, landed, change["new"])
+        try:
+            self.value = landed
             self._show(change)
+        finally:
+            self._sliding = False
 
 
 def alert(sentence: str) -> str:

@@ -224,9 +224,10 @@ class Panel(ipywidgets.VBox):
                 self.controls[name].reach(*span)
         self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
         self._note = f"a first look: {what};" if what else ""
+        # The figure first: the browser takes its messages in order.
+        self._show()
         self._status.value = announced(self._note.removesuffix(";"))
         self._pinning.disabled = False
-        self._show()
 
     def _show(self) -> None:
         of = {"knobs": self._shown.values(), "full": self._is_full}

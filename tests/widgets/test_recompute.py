@@ -69,7 +69,7 @@ def test_a_touch_returns_at_once_and_another_thread_computes():
 def test_a_quick_look_with_fewer_trials_comes_first():
     lab, seen = Slow(), []
     board = panel(Params, lab.run, lab.draw)
-    board._plot.observe(lambda change: seen.append((shown(board), board._status.value)), "text")
+    board._status.observe(lambda change: seen.append((shown(board), change["new"])), "value")
 
     async def explore():
         board.controls["cells"].value = 200
@@ -77,6 +77,7 @@ def test_a_quick_look_with_fewer_trials_comes_first():
 
     asyncio.run(explore())
     assert [p.trials for p in lab.ended] == [100, 6400]
+    assert seen[0][0] == "up to 400"
     assert "few trials (100)" in seen[0][1]
     # The full figure has the same text here, so that nothing was sent again.
     assert "first look" not in board._status.value
