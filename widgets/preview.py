@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,8 @@ class Preview:
 
         Args:
             run: the experiment, `run(params)`.
-            quick: called as `run` is; may return None for knobs that it cannot answer.
+            quick: called as `run` is; may return None for knobs that it cannot answer. The first
+                line of its docstring says what it gives.
         """
         self._run, self._quick = run, quick
         self.share = 1 / 64
@@ -42,7 +44,7 @@ class Preview:
         def work() -> tuple[Any, str]:
             found = None if self._quick is None else self._quick(params)
             if found is not None:
-                return found, "a quick sketch"
+                return found, _said(self._quick)
             if less is None:
                 raise LookupError("no first look at these knobs")
             return self._run(less), "few " + ", few ".join(_lowered(params, less))
@@ -79,3 +81,10 @@ def cheaper(params: Parameters, share: float) -> Parameters | None:
 def _lowered(params: Parameters, less: Parameters) -> list[str]:
     before, after = params.values(), less.values()
     return [f"{name} ({after[name]:,})" for name in before if before[name] != after[name]]
+
+
+def _said(quick: Callable[..., Any]) -> str:
+    """The first line of what is said of it, as the end of a sentence."""
+    # Other callables, such as a partial, inherit words on their kind.
+    line = (quick.__doc__ or "" if inspect.isfunction(quick) else "").split("\n", 1)[0].rstrip(".")
+    return line[:1].lower() + line[1:] if line else "a quick sketch"

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -298,6 +299,21 @@ def test_a_sketch_comes_before_budgets_and_may_pass():
     found, what = look.of(Params(cells=3))()
     assert found == ("run", Params(cells=3, trials=100))
     assert what == "few trials (100)"
+
+
+def test_a_sketch_is_called_what_its_docstring_says():
+    def sketched(params):
+        """The law alone, without measurement.
+
+        More words.
+        """
+        return params.cells
+
+    for quick, said in (
+        (sketched, "the law alone, without measurement"),
+        (partial(sketched), "a quick sketch"),
+    ):
+        assert Preview(lambda params: None, quick).of(Params())() == (100, said)
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, ValueError])
