@@ -76,7 +76,7 @@ def test_a_sketch_agrees_with_the_run(default):
 
 def test_a_sketch_prepares_no_detector(monkeypatch):
     monkeypatch.setattr(detection, "Detector", None)
-    assert detection.sketched(Params(**SMALL)).trials == 600
+    assert detection.sketched(Params(**SMALL)).trials == detection.STORED // SMALL["active"]
     # At the widest population the patterns shown stay within bounds.
     wide = detection.sketched(Params(cells=65536, active=2000, synapses=200, threshold=1))
     assert wide.pairs <= detection.BITS

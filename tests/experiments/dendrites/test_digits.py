@@ -124,8 +124,8 @@ def test_a_sketch_has_the_law_and_agrees_with_the_run(default):
         # Where both were counted, fewer pairs tell less.
         middle = np.flatnonzero((few.value > 0) & (few.value < 1))
         assert ((few.high - few.low)[middle] > (whole.high - whole.low)[middle]).all()
-    # The same comparison finds patterns of a tenth fewer active cells.
-    wrong = digits.sketched(Params(active=36))
+    # The same comparison finds a population of half the cells.
+    wrong = digits.sketched(Params(cells=1024))
     assert apart(wrong.control, default.control) > 5
 
 
@@ -140,7 +140,7 @@ def test_a_sketch_counts_a_hundredth_of_the_pairs(default, monkeypatch):
     monkeypatch.setattr(digits, "fired_at_each", counted)
     digits.sketched(Params())
     assert 0 < sum(pairs) < 2 * default.stored * default.shown / 50
-    assert digits.sketched(Params()).shown == 96
+    assert digits.sketched(Params()).shown == digits.FEW
 
 
 def test_a_sketch_of_too_many_cells_has_the_law_alone():
@@ -159,7 +159,7 @@ def test_a_sketch_of_a_file_shows_its_patterns(tmp_path):
         cells=256, synapses=8, threshold=5, moved=0, patterns_file=str(tmp_path / "mine.npz")
     )
     sketch = digits.sketched(params)
-    assert (sketch.stored, sketch.shown) == (96, 96)
+    assert (sketch.stored, sketch.shown) == (digits.FEW, digits.FEW)
     assert (sketch.own.value == 1).all()
 
 
