@@ -16,6 +16,7 @@ from widgets.buttons import Manners, button
 from widgets.controls import Control, alert
 from widgets.history import History
 from widgets.messages import announced, busy, folded, traced
+from widgets.pins import named
 from widgets.plot import Plot
 from widgets.preview import Preview
 from widgets.recompute import Latest, Stage, alone
@@ -235,7 +236,7 @@ class Panel(ipywidgets.VBox):
             self._plot.show(self.figure, of)
             return
         params, figure = self._pin
-        self._plot.show(self.figure, of, figure, _apart(params, self._shown))
+        self._plot.show(self.figure, of, figure, named(params.values(), self._shown.values()))
 
     def _fail(self, params: Parameters, error: Exception) -> None:
         self._complain(error)
@@ -293,10 +294,3 @@ class Panel(ipywidgets.VBox):
         self._pin = None if self._pin else (self._shown, self.figure)
         self._pinning.description = "Unpin" if self._pin else "Pin"
         self._show()
-
-
-def _apart(pinned: Parameters, shown: Parameters) -> str:
-    """What the pinned figure's knobs were where they differ from those of the one shown."""
-    now = shown.values()
-    told = [f"{name} {value}" for name, value in pinned.values().items() if value != now[name]]
-    return "pinned: " + (", ".join(told) if told else "the same knobs")

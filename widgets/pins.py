@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
@@ -25,6 +26,12 @@ def pinned(figure: go.Figure, beside: go.Figure, name: str) -> go.Figure:
         return figure
     paled = [_paled(trace.to_plotly_json(), name) for trace in beside.data]
     return go.Figure({"data": [*figure.data, *paled], "layout": figure.layout}, _validate=False)
+
+
+def named(pinned: Mapping[str, Any], shown: Mapping[str, Any]) -> str:
+    """What the pinned figure's knobs were where they differ from those of the one shown."""
+    told = [f"{name} {value}" for name, value in pinned.items() if value != shown[name]]
+    return "pinned: " + (", ".join(told) if told else "the same knobs")
 
 
 def _paled(trace: dict[str, Any], name: str) -> dict[str, Any]:
