@@ -38,3 +38,18 @@ def test_the_cost_of_runs_is_the_measured_one():
     api, command = notebook["papermill, API"], notebook["papermill, command"]
     assert f"papermill's API takes {api} s and its command {command} s" in text
     assert f"a function run takes {call * 1e3:.1f} ms" in text
+
+
+def test_the_latency_of_panels_is_the_measured_one():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    path = ROOT / "benchmarks/results/panel-intel-r-xeon-r-processor-2-50ghz.json"
+    panels = json.loads(path.read_text())["panels"].values()
+    assert len(panels) == 11
+    spans = []
+    for name in ("p50 [s]", "p95 [s]"):
+        told = [round(1000 * panel[name]) for panel in panels]
+        spans.append(f"{min(told)} to {max(told)} ms")
+    assert (
+        f"medians are {spans[0]} and their 95th percentiles {spans[1]} (`benchmarks/panel.py`)"
+        in text
+    )
