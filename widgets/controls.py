@@ -39,7 +39,7 @@ class Control(ipywidgets.VBox):
         self.entry = _entry(knob)
         self.slider = _slider(knob)
         self.refusal = ipywidgets.HTML()
-        self._showing = self._sliding = False
+        self._showing = self._sliding = self._placed = False
         self._span = knob.span
         self._words = ipywidgets.HTML(_small(_told(knob, knob.span)))
         parts = [self.entry, self.slider, self._words, self.refusal]
@@ -78,6 +78,7 @@ class Control(ipywidgets.VBox):
             self.entry.value = _spelled(self.value, self.knob)
             if self.slider is not None and not self._sliding and _fits(self.value, self.knob):
                 self.slider.value = min(max(self.value, self._span[0]), self._span[1])
+                self._placed = True
         finally:
             self._showing = False
 
@@ -86,7 +87,11 @@ class Control(ipywidgets.VBox):
             self.value = _read(change["new"], self.knob)
 
     def _slid(self, change: Any) -> None:
-        if self._showing or _is_snap(self.slider, self.value, change["new"]):
+        if self._showing:
+            return
+        # It tells once; what comes after is a person's move, also to the other of two steps.
+        placed, self._placed = self._placed, False
+        if placed and _is_snap(self.slider, self.value, change["new"]):
             return
         landed = _landed(self.knob, self.value, change["new"])
         # To move the handle costs the browser milliseconds, for which the figure would wait.
@@ -155,8 +160,10 @@ def _is_snap(slider: Any, value: Any, now: float) -> bool:
         if value <= 0:
             return False
         at, new = math.log10(value), math.log10(now)
-    stop = low + round((min(max(at, low), slider.max) - low) / step) * step
-    return abs(min(stop, slider.max) - new) < 1e-6 * step
+    at = min(max(at, low), slider.max)
+    stop = min(low + round((new - low) / step) * step, slider.max)
+    # Half-way between two steps the browser takes either.
+    return abs(stop - new) < 1e-6 * step and abs(at - new) < (0.5 + 1e-6) * step
 
 
 def _landed(knob: Knob, before: Any, now: float) -> int | float:

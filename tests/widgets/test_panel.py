@@ -366,3 +366,22 @@ def test_a_result_tells_how_far_sliders_reach():
     with pytest.raises(ValueError, match="`which` must be in"):
         board.refresh()
     assert which.slider.max == 30
+
+
+class Halves(Knobs):
+    cells: int = knob(2048, "how many", span=(256, 65536), log=True)
+
+
+@pytest.mark.parametrize("steps", [37, 38])
+def test_half_way_between_two_steps_either_is_where_the_browser_puts_the_handle(steps):
+    """2,048 cells lie 37.5 steps above 256; a move that follows is one."""
+    control = Control(next(iter(Halves.knobs())), 2048)
+    slider, stops = control.slider, {}
+    for i in (37, 38, 39):
+        stops[i] = 10 ** (slider.min + i * slider.step)
+    slider.value = stops[steps]
+    assert control.value == 2048
+    slider.value = stops[75 - steps]
+    assert control.value == round(stops[75 - steps])
+    slider.value = stops[39]
+    assert control.value == round(stops[39])
