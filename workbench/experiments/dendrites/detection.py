@@ -150,10 +150,7 @@ def _held_against_laws(
 
 def _kept(rng, cells: int, stored: Array, segments: Array, moved: int) -> np.ndarray:
     """Each segment's overlap with its own pattern after cells of it have moved."""
-    step()
-    perturbed = codes.perturbed(rng, stored, cells, moved)
-    step()
-    return host(codes.overlaps(segments, perturbed))
+    return host(codes.overlaps(segments, codes.perturbed(rng, stored, cells, moved)))
 
 
 def _population(

@@ -34,7 +34,7 @@ PAPER = "Ahmad & Hawkins (2016)"
 DEVIATIONS = 5.0
 # What a sketch stores and shows, at most; and times the cells, for a code sorts all their scores.
 FEW = 48
-SCORES = 96 * 2048
+SCORES = FEW * 4096
 # Above as many cells the weights alone take longer to draw than a sketch may.
 MANY = 8192
 
