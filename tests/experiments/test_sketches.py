@@ -79,11 +79,11 @@ def test_exact_sketches_give_the_full_run_s_digits():
     from workbench.experiments.scaling import fit, isoflop
 
     params = isoflop.Params(points=5)
-    full, sketch = isoflop.run(params), isoflop.sketched(params)
+    full, sketch = isoflop.run(params), isoflop.first_look(params)
     places = np.searchsorted(full.widths, sketch.widths)
     np.testing.assert_array_equal(full.parabola[places], sketch.parabola)
     params = fit.Params(resamples=100)
-    full, sketch = fit.run(params), fit.sketched(params)
+    full, sketch = fit.run(params), fit.first_look(params)
     for name, ratio in full.foreseen.items():
         np.testing.assert_allclose(sketch.foreseen[name], ratio, rtol=1e-6)
     params = gg.Params(**SMALL["inits/generalized_gaussian"])

@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.array import Array, namespace
 from workbench.checks import refuse
-from workbench.inits.threads import spread
+from workbench.threads import spread
 
 BLOCK = 1 << 20
 # Numbers that a thread works on at once: few enough for its cache, and enough that threads seldom

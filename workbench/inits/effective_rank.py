@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.checks import refuse
-from workbench.inits.threads import one_thread
+from workbench.threads import one_blas_thread
 
 # Rows that are copied into float64 at once.
 ROWS = 4096
@@ -26,7 +26,7 @@ def singular(matrix: Float[np.ndarray, "rows columns"]) -> Values:
     """
     x = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     gram = np.zeros((x.shape[1], x.shape[1]))
-    with one_thread():
+    with one_blas_thread():
         # Rows in parts, so that a large matrix is never copied whole into float64.
         for start in range(0, len(x), ROWS):
             part = np.asarray(x[start : start + ROWS], dtype=np.float64)

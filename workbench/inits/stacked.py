@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import Array, namespace
-from workbench.inits.threads import one_thread, shared
+from workbench.threads import one_blas_thread, shared
 
 
 def product(x: Array, y: Array) -> Array:
@@ -22,7 +22,7 @@ def product(x: Array, y: Array) -> Array:
 def orthonormal(x: Array) -> tuple[Array, Array]:
     """The factors Q, with orthonormal columns, and R of each matrix."""
     if not isinstance(x, np.ndarray) or x.ndim != 3:
-        with one_thread():
+        with one_blas_thread():
             return namespace(x).linalg.qr(x, mode="reduced")
     parts = shared(lambda some: np.linalg.qr(x[some], mode="reduced"), len(x))
     return np.concatenate([q for q, _ in parts]), np.concatenate([r for _, r in parts])

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from workbench.array import host, like
 from workbench.inits.network import Network, adam, loss_and_gradient, network, outputs, start
 from workbench.inits.schemes import he
-from workbench.inits.threads import one_thread
+from workbench.threads import one_blas_thread
 
 WIDTHS = (64, 256, 256, 10)
 
@@ -30,7 +30,7 @@ def trained_digits(rng: Any, steps: int = 300, rate: float = 1e-3) -> tuple[dict
     model = network(rng, WIDTHS, he)
     names = [f"layer {i}.weight" for i in range(len(model.weights))]
     first = {n: host(w)[0] for n, w in zip(names, model.weights, strict=True)}
-    with one_thread():
+    with one_blas_thread():
         model = _trained(model, images, labels, steps, rate)
     seen = host(outputs(model, like(images[None, 1400:], model.weights[0]), "relu"))[0]
     right = float((seen.argmax(axis=1) == labels[1400:]).mean())

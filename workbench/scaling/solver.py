@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import array_api_compat
@@ -127,22 +126,6 @@ def minima(
         found = _compiled(problem, theta, schedule, walk(near), method)
     settled = (found[:, 2] < SETTLED) | (found[:, 0] <= NOTHING)
     return Minima(theta, found[:, 0], found[:, 1].astype(int), settled & np.isfinite(found[:, 0]))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """A context in which fits on the processor take one thread, with the same digits.
-
-    Few small fits take less time than threads take to wait for each other on a busy machine.
-    """
-    import numba  # takes longer to import than all primitives together
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _compiled(

@@ -51,14 +51,14 @@ def test_both_laws_hold_at_every_threshold_of_other_seeds(seed):
 
 @pytest.mark.parametrize("knobs", [{}, {"cells": 512, "active": 200, "synapses": 64, "seed": 3}])
 def test_a_sketch_is_the_run_of_few_pairs(knobs):
-    sketch = detection.sketched(Params(**knobs))
+    sketch = detection.first_look(Params(**knobs))
     few = detection.run(Params(**knobs, segments=sketch.trials, pairs=sketch.pairs))
     for name, a, b in zip(sketch._fields, sketch, few, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 def test_a_sketch_agrees_with_the_run(default):
-    sketch = detection.sketched(Params())
+    sketch = detection.first_look(Params())
     np.testing.assert_array_equal(sketch.false_law, default.false_law)
     np.testing.assert_array_equal(sketch.missed_law, default.missed_law)
 
@@ -69,18 +69,18 @@ def test_a_sketch_agrees_with_the_run(default):
         return (np.abs(ours - theirs)[seen] / errors[seen]).max()
 
     assert apart(sketch) < 5
-    assert apart(detection.sketched(Params(active=42))) > 5
+    assert apart(detection.first_look(Params(active=42))) > 5
     assert sketch.pairs * 50 < default.pairs
     assert sketch.trials * 50 < default.trials
 
 
 def test_a_sketch_prepares_no_detector(monkeypatch):
     monkeypatch.setattr(detection, "Detector", None)
-    assert detection.sketched(Params(**SMALL)).trials == detection.STORED // SMALL["active"]
+    assert detection.first_look(Params(**SMALL)).trials == detection.STORED // SMALL["active"]
     # At the widest population the patterns shown stay within bounds.
-    wide = detection.sketched(Params(cells=65536, active=2000, synapses=200, threshold=1))
+    wide = detection.first_look(Params(cells=65536, active=2000, synapses=200, threshold=1))
     assert wide.pairs <= detection.BITS
-    assert detection.sketched(Params(segments=3, pairs=2)).trials == 3
+    assert detection.first_look(Params(segments=3, pairs=2)).trials == 3
 
 
 def test_a_rate_wrong_by_a_few_per_cent_is_caught():

@@ -115,7 +115,7 @@ def apart(sketch, full):
 
 
 def test_a_sketch_has_the_law_and_agrees_with_the_run(default):
-    sketch = digits.sketched(Params())
+    sketch = digits.first_look(Params())
     np.testing.assert_array_equal(sketch.law, default.law)
     np.testing.assert_array_equal(sketch.thresholds, default.thresholds)
     for name in ("other", "own", "control"):
@@ -125,7 +125,7 @@ def test_a_sketch_has_the_law_and_agrees_with_the_run(default):
         middle = np.flatnonzero((few.value > 0) & (few.value < 1))
         assert ((few.high - few.low)[middle] > (whole.high - whole.low)[middle]).all()
     # The same comparison finds a population of half the cells.
-    wrong = digits.sketched(Params(cells=1024))
+    wrong = digits.first_look(Params(cells=1024))
     assert apart(wrong.control, default.control) > 5
 
 
@@ -138,14 +138,14 @@ def test_a_sketch_counts_a_hundredth_of_the_pairs(default, monkeypatch):
         return real(segments, stored, shown, labels, cells)
 
     monkeypatch.setattr(digits, "fired_at_each", counted)
-    digits.sketched(Params())
+    digits.first_look(Params())
     assert 0 < sum(pairs) < 2 * default.stored * default.shown / 50
-    assert digits.sketched(Params()).shown == digits.FEW
+    assert digits.first_look(Params()).shown == digits.FEW
 
 
 def test_a_sketch_of_too_many_cells_has_the_law_alone():
     params = Params(cells=2 * digits.MANY)
-    sketch = digits.sketched(params)
+    sketch = digits.first_look(params)
     np.testing.assert_array_equal(sketch.law, digits.run(params).law)
     for rate in digits.families(sketch).values():
         assert np.isnan(rate).all()
@@ -158,7 +158,7 @@ def test_a_sketch_of_a_file_shows_its_patterns(tmp_path):
     params = Params(
         cells=256, synapses=8, threshold=5, moved=0, patterns_file=str(tmp_path / "mine.npz")
     )
-    sketch = digits.sketched(params)
+    sketch = digits.first_look(params)
     assert (sketch.stored, sketch.shown) == (digits.FEW, digits.FEW)
     assert (sketch.own.value == 1).all()
 

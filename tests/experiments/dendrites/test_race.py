@@ -26,7 +26,7 @@ def test_every_method_runs_and_is_timed(small):
 def test_a_sketch_is_what_the_detectors_plan(small):
     """The plans of real detectors, which know their sizes from their segments."""
     params = Params(**SMALL)
-    sketch = race.sketched(params)
+    sketch = race.first_look(params)
     np.testing.assert_array_equal(sketch.batches, small.batches)
     assert tuple(sketch.nanoseconds) == NAMES
     segments, shown = race._drawn(params)
@@ -41,12 +41,12 @@ def test_a_sketch_is_what_the_detectors_plan(small):
 def test_a_sketch_draws_nothing_and_times_nothing(monkeypatch):
     for owner, name in ((race, "_drawn"), (race, "Detector"), (_race_methods, "seconds")):
         monkeypatch.setattr(owner, name, None)
-    sketch = race.sketched(Params())
+    sketch = race.first_look(Params())
     for _, median, ends in race.measured(sketch).values():
         assert np.isnan(median).all()
         assert np.isnan(ends).all()
     assert "expected by the cost model" in race.told(Params(), sketch)
-    other = race.sketched(Params(cells=4096))
+    other = race.first_look(Params(cells=4096))
     assert (other.nanoseconds["gather"] != sketch.nanoseconds["gather"]).all()
 
 
@@ -60,7 +60,7 @@ def test_a_run_s_marks_are_its_lines(small):
 def test_a_sketch_lets_go_of_a_method_as_the_race_does(monkeypatch):
     monkeypatch.setattr(_race_methods, "PATIENCE", 0.0)
     for name in _race_methods.FAST:
-        found = race.sketched(Params(**SMALL)).nanoseconds[name][:, 0]
+        found = race.first_look(Params(**SMALL)).nanoseconds[name][:, 0]
         assert np.isfinite(found).tolist() == [True] + [False] * (len(found) - 1)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from counted import counted
 
 from workbench.experiments.inits import criticality
 from workbench.inits.activations import NAMES
@@ -139,18 +140,7 @@ def test_the_knobs_reach_a_first_look():
 
 
 def test_a_first_look_draws_few_numbers_and_no_weights(monkeypatch):
-    drawn = []
-
-    class Counted:
-        def __init__(self, rng):
-            self.rng = rng
-
-        def standard_normal(self, shape, dtype):
-            drawn.append(np.prod(shape))
-            return self.rng.standard_normal(shape, dtype=dtype)
-
-    make = criticality.generator
-    monkeypatch.setattr(criticality, "generator", lambda *args: Counted(make(*args)))
+    drawn = counted(monkeypatch, criticality)
     for name in ("trajectory", "fluctuations", "phases", "propagate"):
         monkeypatch.setattr(criticality, name, None)
     for knobs in ({}, {"width": 1024}, {"depth": 100}, {"networks": 256}):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from counted import counted
 
 from workbench.array import generator
 from workbench.experiments.inits import schemes
@@ -175,18 +176,7 @@ def test_the_knobs_reach_a_first_look():
 
 
 def test_a_first_look_draws_few_numbers_and_no_weights(monkeypatch):
-    drawn = []
-
-    class Counted:
-        def __init__(self, rng):
-            self.rng = rng
-
-        def standard_normal(self, shape, dtype):
-            drawn.append(np.prod(shape))
-            return self.rng.standard_normal(shape, dtype=dtype)
-
-    make = schemes.generator
-    monkeypatch.setattr(schemes, "generator", lambda *args: Counted(make(*args)))
+    drawn = counted(monkeypatch, schemes)
     for name in ("propagate", "libraries", "_residual_streams"):
         monkeypatch.setattr(schemes, name, None)
     for knobs in ({}, {"width": 1024}, {"depth": 100}, {"networks": 256}):

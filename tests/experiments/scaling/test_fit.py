@@ -59,7 +59,7 @@ def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
         return real(problem, at, **how)
 
     monkeypatch.setattr(fitting, "minima", counted)
-    sketch = fit.sketched(params)
+    sketch = fit.first_look(params)
     assert len(fits) == 3
     assert sum(fits) <= 3 * fit.FEW
     few = sum(fits)
@@ -69,7 +69,7 @@ def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
     for name, ratio in full.foreseen.items():
         assert sketch.foreseen[name] == pytest.approx(ratio, rel=1e-6)
     # Another share held out is told apart.
-    other = fit.sketched(Params(loss="squared", held=0.5))
+    other = fit.first_look(Params(loss="squared", held=0.5))
     assert other.foreseen["power"] != pytest.approx(full.foreseen["power"], rel=1e-3)
     assert other.cut < sketch.cut
 
@@ -77,7 +77,7 @@ def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
 def test_a_sketch_refuses_the_table_that_the_run_refuses():
     for bad in ({"only": "no such learner"}, {"loss_column": "lost"}):
         said = []
-        for how in (fit.run, fit.sketched):
+        for how in (fit.run, fit.first_look):
             with pytest.raises(ValueError, match="`") as refused:
                 how(Params(resamples=100, **bad))
             said.append(str(refused.value))

@@ -44,7 +44,7 @@ def test_a_sketch_has_the_scores_of_its_curves(default, monkeypatch):
         return real(problem, at)
 
     monkeypatch.setattr(curves, "minima", counted)
-    sketch = learning_curves.sketched(Params())
+    sketch = learning_curves.first_look(Params())
     assert len(fits) == 2
     # The broken law alone has twelve starts on each of a hundred curves.
     assert sum(fits) < 100
@@ -59,7 +59,7 @@ def test_a_sketch_has_the_scores_of_its_curves(default, monkeypatch):
 
 def test_a_sketch_follows_its_knobs():
     def held(**knobs):
-        found = learning_curves.sketched(Params(**knobs)).found
+        found = learning_curves.first_look(Params(**knobs)).found
         return found.names, found.scores["power"].held.tolist()
 
     usual = held()
@@ -70,7 +70,7 @@ def test_a_sketch_follows_its_knobs():
 
 def test_a_sketch_takes_the_curves_that_are_long_enough():
     params = Params(reach=64.0, curves=20)
-    sketch, run = learning_curves.sketched(params), learning_curves.run(params)
+    sketch, run = learning_curves.first_look(params), learning_curves.run(params)
     assert run.found.skipped
     assert sketch.found.skipped == ()
     assert set(sketch.found.names) <= set(run.found.names)

@@ -110,7 +110,7 @@ def run(params: Params) -> Result:
     return _held_against_laws(p, *drawn, histogram, pairs)
 
 
-def sketched(params: Params) -> Result:
+def first_look(params: Params) -> Result:
     """The run with few segments and few pairs, whose rates have wider intervals.
 
     It counts without the detector, which prepares itself for each number of synapses.

@@ -26,8 +26,8 @@ from workbench.dendrites.detector import Detector
 from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
 from workbench.dendrites.recognition import Fired, Rate, fired_at_each, rates, shares, vote
 from workbench.experiments.dendrites._digit_patterns import Patterns, of_digits, of_file
-from workbench.inits.threads import one_thread
 from workbench.knobs import Knobs, knob
+from workbench.threads import one_blas_thread
 from workbench.watch import steps
 
 PAPER = "Ahmad & Hawkins (2016)"
@@ -131,7 +131,7 @@ def run(params: Params) -> Result:
     )
 
 
-def sketched(params: Params) -> Result:
+def first_look(params: Params) -> Result:
     """The main figure by few patterns, or by the law alone where there are too many cells for any.
 
     The patterns are some of those of the run, stored and shown as there; how often they fire has
@@ -145,7 +145,7 @@ def sketched(params: Params) -> Result:
         found = {"other": none, "own": none, "control": none, "stored": 0, "shown": 0}
     else:
         # Where other programs hold a core, BLAS's threads wait longer for each other than all this.
-        with one_thread():
+        with one_blas_thread():
             data = _chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
         segments = codes.subsamples(rng, data.stored, params.synapses)
         active, found = data.stored.shape[1], _rates(*_pairs(params, rng, data, segments))

@@ -122,7 +122,7 @@ def run(params: Params) -> Result:
     )
 
 
-def sketched(params: Params) -> Result:
+def first_look(params: Params) -> Result:
     """What the detector's cost model expects of its methods; nothing is drawn, found or timed.
 
     The other methods have no model and wait for the race. The model takes the patterns for random.

@@ -38,7 +38,7 @@ from workbench.scaling.fitting import (
     prediction,
 )
 from workbench.scaling.laws import NAMED, law
-from workbench.scaling.solver import one_thread
+from workbench.threads import one_numba_thread
 from workbench.watch import steps
 
 # Nodes of the grid that a sketch polishes; a fit has these and many more.
@@ -141,7 +141,7 @@ def run(params: Params) -> Result:
     )  # fmt: skip
 
 
-def sketched(params: Params) -> Result:
+def first_look(params: Params) -> Result:
     """The held-out runs alone, which the main figure shows; no errors and no comparison.
 
     The laws are fitted as in the run, but each from the few best nodes of its grid, so that a law
@@ -152,7 +152,7 @@ def sketched(params: Params) -> Result:
     size, observed = table[params.size_column], table[params.loss_column]
     cut = float(np.quantile(size, 1 - params.held))
     order = np.argsort(size, kind="stable")
-    with one_thread():
+    with one_numba_thread():
         foreseen = _foreseen(ONE if one else TWO, table, size <= cut, {**how, "nodes": FEW})
     shown = {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()}
     return Result(None, None, None, None, None, size[order], shown, cut, (), left_out)

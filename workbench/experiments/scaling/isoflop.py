@@ -86,7 +86,7 @@ def run(params: Params) -> Result:
     return _over(params, WIDTHS)._replace(published=_published(), tables=tables, left_out=left_out)
 
 
-def sketched(params: Params) -> Result:
+def first_look(params: Params) -> Result:
     """What the main figure shows, at every tenth width."""
     return _over(params, np.append(WIDTHS[:-1:10], WIDTHS[-1]))
 

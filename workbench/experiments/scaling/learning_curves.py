@@ -24,7 +24,7 @@ from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
 from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
 from workbench.scaling.laws import NAMED
-from workbench.scaling.solver import one_thread
+from workbench.threads import one_numba_thread
 
 PAPER = "Caballero et al. (2023)"
 LEVEL, REDRAWN = 0.95, 4000
@@ -83,13 +83,13 @@ def run(params: Params) -> Result:
     return _fitted(params, curves, drawn, LAWS)
 
 
-def sketched(params: Params) -> Result:
+def first_look(params: Params) -> Result:
     """The two plain laws on few curves, those drawn first; the broken law waits for the run."""
     curves = curves_of(params.curves_file)
     drawn = np.random.default_rng(params.seed).permutation(len(curves.every))[: params.curves]
     long = (i for i in drawn.tolist() if _rows_to_fit(params, curves, i) >= LEAST)
     some = np.array([*itertools.islice(long, FEW)], int)
-    with one_thread():
+    with one_numba_thread():
         result = _fitted(params, curves, some, LAWS[:2])
     none = np.zeros(0)
     waiting = Scored(NAMED[LAWS[2]], none, none, none, none)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -26,13 +27,29 @@ def shared(work: Callable[[slice], Any], count: int) -> list[Any]:
     """
     workers = max(1, min(count, os.cpu_count() or 1))
     ends = np.linspace(0, count, workers + 1).astype(int).tolist()
-    with one_thread():
+    with one_blas_thread():
         return spread(work, [slice(a, b) for a, b in pairwise(ends)])
 
 
-def one_thread() -> Any:
+def one_blas_thread() -> Any:
     """A context in which BLAS takes one thread for each call; many small calls need no more."""
     return _blas().limit(limits=1, user_api="blas")
+
+
+@contextmanager
+def one_numba_thread() -> Iterator[None]:
+    """A context in which Numba's loops on the processor take one thread, with the same digits.
+
+    Short ones take less time than threads take to wait for each other on a busy machine.
+    """
+    import numba  # takes longer to import than all primitives together
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 @cache
