@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from widgets.written import axis_of, layout, traces, update_axis
+
 PAD = 0.05
 # Ticks of a log axis: 1-2-5 within two decades, or few powers of ten.
 FEW = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
@@ -22,20 +24,13 @@ def drawn(fig: go.Figure, axis: str) -> np.ndarray:
         axis: "x" or "y".
     """
     log = is_log(fig, axis)
-    # As mappings, since to read a property of a plotly trace takes a hundred times as long.
-    traces = [trace.to_plotly_json() for trace in fig.data]
-    parts = [part for trace in traces for part in _coordinates(trace, axis, log)]
-    for shape in fig.layout.shapes:
-        if shape[f"{axis}ref"] == axis:
+    parts = [part for trace in traces(fig) for part in _coordinates(trace, axis, log)]
+    for shape in layout(fig).get("shapes", ()):
+        if shape.get(f"{axis}ref") == axis:
             parts.append(np.array([shape[f"{axis}0"], shape[f"{axis}1"]], dtype=float))
     values = np.concatenate(parts) if parts else np.empty(0)
     kept = values > 0 if log else np.isfinite(values)
     return values[kept & np.isfinite(values)]
-
-
-def axis_of(fig: go.Figure, axis: str) -> dict[str, Any]:
-    """What is set of the axis, as a mapping, which is read much faster than plotly's properties."""
-    return fig.layout[f"{axis}axis"].to_plotly_json()
 
 
 def is_log(fig: go.Figure, axis: str) -> bool:
@@ -60,9 +55,9 @@ def tick(fig: go.Figure) -> None:
         decades = np.log10(values.max() / values.min()) if values.min() > 1e-300 else np.inf
         ticks = FEW if 0.5 <= decades < 2 else POWERS
         now = axis_of(fig, axis)
-        # To set them costs a millisecond, and every trace asks for it.
+        # To set them in plotly's own figure costs a millisecond, and every trace asks for it.
         if any(now.get(key) != value for key, value in ticks.items()):
-            fig.update_layout({f"{axis}axis": ticks})
+            update_axis(fig, axis, ticks)
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:
@@ -83,7 +78,7 @@ def cover(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
     """The range, in plotly's units, that shows all figures whole; None for an axis of words."""
     figures = list(figures)
     log = is_log(figures[0], axis)
-    fixed = [f.layout[f"{axis}axis"].range for f in figures]
+    fixed = [axis_of(f, axis).get("range") for f in figures]
     if all(r is not None for r in fixed):
         return [min(r[0] for r in fixed), max(r[1] for r in fixed)]
     values = np.concatenate([drawn(f, axis) for f in figures])
@@ -92,7 +87,7 @@ def cover(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
     values = np.log10(values) if log else values
     low, high = float(values.min()), float(values.max())
     room = PAD * (high - low) or 0.5
-    kinds = {t.type for f in figures for t in f.data}
+    kinds = {t["type"] for f in figures for t in traces(f)}
     if "heatmap" in kinds:
         return [low, high]
     stands = kinds == {"bar"} and axis == "y" and not log

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from widgets.axes import is_log, words
 from widgets.look import DIGITS, Series, hover, paled
+from widgets.written import add_trace
 from workbench.checks import refuse
 
 
@@ -53,7 +54,8 @@ def add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) -
     points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
     open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
     legend = {"showlegend": bool(len(x)), **_repeating(drawn)}
-    fig.add_trace({"type": "scatter", "mode": "markers", "marker": open_, **points, **legend})
+    look = {"marker": open_, **points, **legend}
+    add_trace(fig, {"type": "scatter", "mode": "markers", **look})
 
 
 def add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
@@ -65,7 +67,7 @@ def add_band(fig: go.Figure, x, low, high, y, drawn: Series) -> None:
     outline = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
     fill = {"fill": "toself", "fillcolor": paled(drawn.colour, 0.18), "line": {"width": 0}}
     mute = {"hoverinfo": "skip", "showlegend": False, "name": drawn.name, **_repeating(drawn)}
-    fig.add_trace({"type": "scatter", "mode": "lines", **outline, **fill, **mute})
+    add_trace(fig, {"type": "scatter", "mode": "lines", **outline, **fill, **mute})
 
 
 def _repeating(drawn: Series) -> dict[str, Any]:

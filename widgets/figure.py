@@ -14,6 +14,7 @@ from widgets.axes import POWERS, is_log, log_ticks, tick
 from widgets.errors import add_at_most, add_band, bars, numbers
 from widgets.look import DIGITS, HOUSE, MUTED, SCALE, hover, legend, paled, wrapped
 from widgets.look import series as series_of
+from widgets.written import add_shape, add_trace, begun
 from workbench.array import host
 from workbench.checks import refuse
 
@@ -48,7 +49,7 @@ def figure(
         layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
     if title:
         layout["title"] = {"text": title}
-    return go.Figure(layout=layout)
+    return begun(layout)
 
 
 def curve(
@@ -87,7 +88,7 @@ def curve(
         kept = numbers(fig, y, low, high)
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
     points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
-    fig.add_trace({"type": "scatter", "mode": "lines", "line": line, **points, **drawn.shared})
+    add_trace(fig, {"type": "scatter", "mode": "lines", "line": line, **points, **drawn.shared})
     tick(fig)
 
 
@@ -131,7 +132,8 @@ def marks(
         kept = numbers(fig, y, low, high) | bars(y, low, high, drawn.colour)
     dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
     points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
-    fig.add_trace({"type": "scatter", "mode": "markers", "marker": dots, **points, **drawn.shared})
+    look = {"marker": dots, **points, **drawn.shared}
+    add_trace(fig, {"type": "scatter", "mode": "markers", **look})
     if error is not None and is_log(fig, "y"):
         add_at_most(fig, x[zero], high[zero], drawn)
     tick(fig)
@@ -148,7 +150,7 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
         label: what the colour shows, with its unit.
         log: whether colours go by factors; a cell of zero then stays blank and says 0 on hover.
     """
-    z, x, y = np.asarray(host(z), dtype=float), _column("x", x), _column("y", y)
+    z, x, y = np.array(host(z), dtype=float), _column("x", x), _column("y", y)
     if z.shape != (len(y), len(x)):
         refuse("z", f"of shape (y, x)={(len(y), len(x))}", z.shape)
     if log and (z < 0).any():
@@ -164,7 +166,8 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
     where = f"{hover(fig)}<br>{label} %{{customdata:{DIGITS}}}"
     cells = {"x": x, "y": y, "z": shown, "customdata": z, "name": label, "meta": {"log": log}}
     told = where + "<extra></extra>"
-    fig.add_trace(go.Heatmap(colorbar=bar, colorscale=SCALE, hovertemplate=told, **cells))
+    look = {"colorbar": bar, "colorscale": SCALE, "hovertemplate": told}
+    add_trace(fig, {"type": "heatmap", **look, **cells})
     tick(fig)
 
 
@@ -191,7 +194,7 @@ def histogram(fig: go.Figure, edges: Any, counts: Any, name: str) -> None:
     where = f"from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}: %{{y:{DIGITS}}}"
     bins = {"x": ends.mean(axis=1), "y": counts, "width": np.diff(edges), "customdata": ends}
     look = {"name": wrapped(name), "marker": fill, "hovertemplate": where, "showlegend": True}
-    fig.add_trace(go.Bar(**bins, **look, **drawn.shared))
+    add_trace(fig, {"type": "bar", **bins, **look, **drawn.shared})
     tick(fig)
 
 
@@ -215,13 +218,14 @@ def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
     if axis == "x":
         label |= {"xanchor": "right", "yanchor": "bottom"}
     line = {"color": MUTED, "dash": "dot", "width": 1.5}
-    fig.add_shape(type="line", line=line, label=label, **ends)
+    add_shape(fig, {"type": "line", "line": line, "label": label, **ends})
     tick(fig)
 
 
 def _column(name: str, values: Any, like: np.ndarray | None = None) -> np.ndarray:
     """One dimension of host values: positions, or numbers as many as the positions `like`."""
-    column = np.asarray(host(values))
+    # A copy: what is drawn stays as it was drawn.
+    column = np.array(host(values))
     if column.ndim != 1:
         refuse(name, "of one dimension", column.shape)
     if like is None:

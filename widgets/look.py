@@ -14,8 +14,10 @@ import textwrap
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
+from plotly.colors import get_colorscale
 
 from widgets.axes import words
+from widgets.written import traces
 
 INK = "#1a1a1a"
 MUTED = "#767676"
@@ -23,7 +25,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 HATCHES = ("", "/", "x", "-", "|", "+")
-SCALE = "Viridis"
+# In full, since plotly in Python and plotly in the browser differ on what the name means.
+SCALE = get_colorscale("Viridis")
 # As many digits as a float holds of any decimal number; one more would show its last bits.
 DIGITS = ".15~g"
 
@@ -39,8 +42,8 @@ _AXIS = {
     "title": {"standoff": 10},
     "zeroline": False,
 }
-HOUSE = go.layout.Template(
-    layout={
+HOUSE = {
+    "layout": {
         "barmode": "overlay",
         "colorway": COLOURS,
         "font": {
@@ -75,7 +78,7 @@ HOUSE = go.layout.Template(
         "xaxis": _AXIS,
         "yaxis": _AXIS,
     }
-)
+}
 
 
 class Series(NamedTuple):
@@ -119,7 +122,9 @@ def series(fig: go.Figure, name: str, number: int | None = None, truth: bool = F
         number: a series to join whatever its name.
         truth: whether it is what others are held against.
     """
-    drawn = [(t.meta["of"], t.meta["series"]) for t in fig.data if "of" in (t.meta or {})]
+    drawn = [
+        (t["meta"]["of"], t["meta"]["series"]) for t in traces(fig) if "of" in t.get("meta", {})
+    ]
     numbers = [n for _, n in drawn]
     same = [n for of, n in drawn if of == name and (n < 0) == truth]
     if truth:
@@ -131,7 +136,11 @@ def series(fig: go.Figure, name: str, number: int | None = None, truth: bool = F
 
 def legend(fig: go.Figure, drawn: Series) -> dict[str, Any]:
     """Hides a trace from a legend that names its series already: a line through its own marks."""
-    named = {(t.legendgroup, t.name) for t in fig.data if t.showlegend is not False}
+    named = {
+        (t.get("legendgroup"), t.get("name"))
+        for t in traces(fig)
+        if t.get("showlegend") is not False
+    }
     is_told = (drawn.shared["legendgroup"], wrapped(drawn.name)) in named
     return {"showlegend": False} if is_told else {}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from widgets.written import add_trace, begun, layout, traces
+
 PALE = 0.45
 
 
@@ -22,10 +24,13 @@ def pinned(figure: go.Figure, beside: go.Figure, name: str) -> go.Figure:
         beside: the other.
         name: of the other, put after the names of its traces in the legend.
     """
-    if any(trace.type == "heatmap" for trace in (*figure.data, *beside.data)):
+    own, other = traces(figure), traces(beside)
+    if any(trace["type"] == "heatmap" for trace in (*own, *other)):
         return figure
-    paled = [_paled(trace.to_plotly_json(), name) for trace in beside.data]
-    return go.Figure({"data": [*figure.data, *paled], "layout": figure.layout}, _validate=False)
+    both = begun(dict(layout(figure)))
+    for trace in (*own, *(_paled(trace, name) for trace in other)):
+        add_trace(both, trace)
+    return both
 
 
 def named(pinned: Mapping[str, Any], shown: Mapping[str, Any]) -> str:

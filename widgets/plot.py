@@ -17,6 +17,7 @@ import traitlets
 from plotly.offline import get_plotlyjs
 
 from widgets.pins import pinned
+from widgets.written import alternative, text
 
 
 class Plot(anywidget.AnyWidget):
@@ -50,12 +51,12 @@ class Plot(anywidget.AnyWidget):
             name: what the legend calls those.
         """
         self.figure = figure
-        told = (figure.layout.meta or {}).get("alt", "")
+        told = alternative(figure)
         shown = figure if beside is None else pinned(figure, beside, name)
         with self.hold_sync():
             self.alt = told if beside is None else f"{told} Beside it, pale and dashed: {name}."
             self.of = json.dumps(of)
-            self.text = shown.to_json(validate=False)
+            self.text = text(shown)
 
     def _asked(self, _: Any, content: Any, buffers: Any) -> None:
         if content == "library":

@@ -5,6 +5,7 @@ import ast
 import nbformat
 import numpy as np
 import pytest
+from told import assert_told_as_plotly_would
 
 from workbench.experiments.dendrites._race_methods import OTHERS
 from workbench.runs.find import experiments
@@ -59,6 +60,8 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
     params = module.Params(**SMALL[found.name])
     full = names["draw"](params, module.run(params))
     sketch = names["draw"](params, eval(quick(found), names)(params))
+    for fig in (full, sketch):
+        assert_told_as_plotly_would(fig)
     assert [(t.name, t.type, t.mode) for t in sketch.data] == [
         (t.name, t.type, t.mode) for t in full.data
     ]
