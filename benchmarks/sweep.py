@@ -34,14 +34,14 @@ from machine import kept, machine
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
-sys.path += [str(ROOT), str(ROOT / "tests" / "runs")]
+sys.path += [str(ROOT), str(ROOT / "tests")]
 
 import trial  # noqa: E402
 
-from workbench.runs import executor, sweep  # noqa: E402
 from workbench.runs.function_run import call  # noqa: E402
-from workbench.runs.notebook_run import NotebookTask, execute_task, prepare  # noqa: E402
-from workbench.runs.study import sweep as points  # noqa: E402
+from workbench.studies import executor, sweep  # noqa: E402
+from workbench.studies.notebook_run import NotebookTask, execute_task, prepare  # noqa: E402
+from workbench.studies.study import sweep as points  # noqa: E402
 
 GOALS = {"notebook run": 0.35, "function run": 0.002}
 

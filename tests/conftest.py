@@ -1,6 +1,9 @@
 """What every test shares: three places for arrays to live, and bad input past the type checker."""
 
+import os
 import signal
+import sys
+from pathlib import Path
 
 import array_api_strict
 import numpy as np
@@ -19,6 +22,7 @@ settings.load_profile("house")
 # interrupt would inherit that and run on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+TESTS = Path(__file__).parent
 DEVICE = array_api_strict.Device("device1")
 
 
@@ -93,3 +97,26 @@ def unchecked():
 def house(tmp_path, monkeypatch):
     """A house of its own with one experiment, `toys/toy`, and its notebook."""
     return toy.house(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def trial(monkeypatch):
+    """The experiment `trials/trial` in this process; what it puts in place is put back."""
+    import workbench.experiments
+    from workbench.runs import find
+    from workbench.studies import executor
+
+    monkeypatch.setattr(find, "EXPERIMENTS", find.EXPERIMENTS)
+    monkeypatch.setattr(executor, "call", executor.call)
+    monkeypatch.setattr(workbench.experiments, "__path__", workbench.experiments.__path__)
+    monkeypatch.setenv("TRIAL_FOLDER", "")
+    # Spawned workers find it by the path that they are given.
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{toy.ROOT}")
+    names = ["workbench.experiments.trials", "workbench.experiments.trials.trial"]
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import trial
+
+    yield trial
+    for name in names:
+        sys.modules.pop(name, None)

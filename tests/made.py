@@ -7,11 +7,11 @@ import nbformat
 import plotly.graph_objects as go
 import toy
 from nbformat.v4 import new_markdown_cell, new_notebook
-from pages import record as page_record
-from pages import shown
+from page_parts import record as page_record
+from page_parts import shown
 
 from workbench.claims import Statement
-from workbench.runs.page import page
+from workbench.pages.page import page
 
 SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
 ALSO = Statement("Somebody (2020)", "eq. 2", "It is below one")

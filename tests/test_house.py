@@ -127,41 +127,82 @@ def test_the_command_line_imports_light():
     assert loaded_by("workbench.cli", [*LIGHT, "numpy", "nbformat", "nbconvert"]) == []
 
 
-def floor(name):
-    """The floor of a module; imports run downward only."""
-    for prefix, level in (
-        ("workbench.cli", 4),
-        ("workbench.__main__", 4),
-        ("workbench.runs", 3),
-        ("workbench.experiments", 2),
-        ("widgets", 2),
-        ("workbench.dendrites", 1),
-        ("workbench.inits", 1),
-        ("workbench.scaling", 1),
-    ):
-        if name == prefix or name.startswith(prefix + "."):
-            return level
-    return 0
+def told_floors():
+    """By package or file, the floor that the table "The house" of CONTRIBUTING.md gives it."""
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    return {
+        path.removesuffix(".py").replace("/", "."): int(level)
+        for level, paths in rows
+        for path in re.findall(r"`(.*?)`", paths)
+    }
+
+
+FLOORS = told_floors()
+
+
+def part(module):
+    """The package that a module stands in; a file beside the packages is its own part."""
+    return "widgets" if module.startswith("widgets") else ".".join(module.split(".")[:2])
+
+
+def is_file(part):
+    return ROOT.joinpath(*part.split(".")).with_suffix(".py").is_file()
+
+
+def imported(path):
+    """The modules of this house that a file imports, at once or when a function is called."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import hides where it leads"
+            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        else:
+            continue
+        # `workbench` itself holds one sentence.
+        yield from (n for n in names if re.match(r"workbench\.|widgets\b", n))
+
+
+def test_every_part_has_its_floor():
+    parts = {part(dotted(path)) for path in MODULES} - {"workbench"}
+    assert set(FLOORS) == parts
+    assert set(FLOORS.values()) == set(range(max(FLOORS.values()) + 1))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_imports_run_downward(path):
-    here = dotted(path)
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            targets = [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            targets = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-        else:
+    """To a lower floor, or within a package: packages of one floor stand side by side."""
+    here = part(dotted(path))
+    for target in imported(path):
+        there = part(target)
+        if there == here:
             continue
-        for target in targets:
-            if not target.startswith(("workbench", "widgets")):
-                continue
-            assert floor(target) <= floor(here), f"{here} imports {target}"
-            if here.startswith("widgets"):
-                assert not target.startswith("workbench.experiments")
-            if floor(here) == 1 and floor(target) == 1:
-                assert target.split(".")[:2] == here.split(".")[:2], "families stand side by side"
+        assert FLOORS[there] <= FLOORS[here], f"{dotted(path)} imports {target}, a floor above"
+        if FLOORS[there] == FLOORS[here]:
+            assert is_file(here), f"{dotted(path)} imports {target}, which stands beside it"
+            assert is_file(there), f"{dotted(path)} imports {target}, which stands beside it"
+
+
+# Libraries that are slow to load, or that not everybody has: each is known to one package.
+HOMES = {
+    "papermill": "workbench.runs",
+    "nbclient": "workbench.runs",
+    "nbconvert": "workbench.pages",
+    "duckdb": "workbench.records",
+    "distributed": "workbench.studies",
+    "voila": "workbench.live",
+    "ipywidgets": "widgets",
+}
+
+
+def test_some_libraries_have_one_home():
+    found = {
+        (library, part(dotted(path)))
+        for path in MODULES
+        for library in re.findall(r"^ *(?:from|import) (\w+)", path.read_text(), re.M)
+        if library in HOMES
+    }
+    assert found == set(HOMES.items())
 
 
 def test_environment_yml_agrees_with_pyproject():

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from workbench.runs import live_command, records_command, share_command
+from workbench.commands import live, records, share
 
 # A knob of one of these names could not be told from the command's own option.
 _OPTIONS = {"reports", "cell_timeout", "open", "progress", "shared_library", "help"}
@@ -24,7 +24,7 @@ def main() -> None:
     """Put the claims of papers to the test: run experiments, read their pages."""
 
 
-for holder in (records_command, share_command, live_command):
+for holder in (records, share, live):
     for command in holder.COMMANDS:
         main.add_command(command)
 
@@ -77,7 +77,7 @@ def run(
     found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
     record = _executed(found, reports, cell_timeout, progress)
     if shared and record["state"] == "done":
-        from workbench.runs.library import share
+        from workbench.share.library import share
 
         _or_refuse(lambda: share(reports / record["folder"] / "page.html", reports))
     _report(record, reports, open_page)
@@ -117,7 +117,7 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
         context.exit(0 if help_wanted else 2)
     if target.startswith("-"):
         _refuse(f"NAME must come first; got {target!r}")
-    from workbench.runs import sweep_command
+    from workbench.commands import sweep as sweep_command
 
     words = _options(context.args)
     name, jobs = _or_refuse(lambda: sweep_command.declared(target, words, how, _SWEEP_OPTIONS))

@@ -171,7 +171,7 @@ def test_cells_that_may_be_left_out(own):
 
 @pytest.mark.parametrize("broken", ["page", "warm"])
 def test_a_page_that_cannot_be_rendered_fails_the_run(tmp_path, own, kernel, monkeypatch, broken):
-    from workbench.runs import page
+    from workbench.pages import page
 
     def fails(*_):
         raise RuntimeError("no ink")
@@ -230,7 +230,7 @@ def test_reports_that_cannot_be_written_are_refused(tmp_path, own, kernel, monke
 
 
 def test_an_interrupt_while_rendering_is_recorded(tmp_path, own, kernel, monkeypatch):
-    from workbench.runs import page
+    from workbench.pages import page
 
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.cli import _options
+from workbench.pages import versions
 from workbench.runs import job as jobs
 from workbench.runs import provenance
 from workbench.runs.job import job
@@ -81,7 +82,7 @@ def test_identity_follows_what_a_run_depends_on(house, monkeypatch):
     for text in ("1", "2"):
         path.write_text(text)
         seen.add(job("toys/toy", {"file": str(path)}).identity)
-    for part in (dict.fromkeys(provenance.SHOWN, "1"), dict.fromkeys(provenance.SHOWN, "2")):
+    for part in (dict.fromkeys(versions.SHOWN, "1"), dict.fromkeys(versions.SHOWN, "2")):
         monkeypatch.setattr(provenance, "packages", lambda part=part: part)
         seen.add(job("toys/toy", {}).identity)
     assert len(seen) == 6

@@ -1,1 +1,1 @@
-"""From a notebook's name to a record and a page: finding, executing, recording, rendering."""
+"""One run, from a notebook's name to a record and a page: finding, checking, executing."""

@@ -104,7 +104,7 @@ def _warmed() -> Future[Any]:
     """
 
     def ready() -> Any:
-        from workbench.runs.page import page, warm
+        from workbench.pages.page import page, warm
 
         warm()
         return page

@@ -18,9 +18,10 @@ import nbformat
 
 from workbench.checks import refuse
 from workbench.knobs import Knob, Parameters
+from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
-from workbench.runs.provenance import SHOWN, provenance
+from workbench.runs.provenance import provenance
 
 
 @dataclass(frozen=True)

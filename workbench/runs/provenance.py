@@ -20,9 +20,6 @@ from workbench.checks import refuse
 from workbench.knobs import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 
-# The libraries whose versions a reader of the page is shown; the record holds all of them.
-SHOWN = ("numpy", "scipy", "numba", "scikit-learn", "plotly", "papermill", "ipykernel")
-
 
 def provenance(params: Parameters, surroundings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Code, environment, hardware, backend and data of a run, as plain values.

@@ -1,0 +1,169 @@
+"""Notebooks at a run's knobs, and panels served alone."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+import toy
+from browser import chromium
+
+from workbench.checks import refuse
+from workbench.knobs import KnobError
+from workbench.live import live
+from workbench.runs.atomic import write_json
+from workbench.runs.find import experiment, experiments
+from workbench.runs.job import job
+from workbench.runs.parameters_cell import read_notebook
+from workbench.runs.record import begun
+
+
+def recorded(folder, target, **values):
+    """A run's folder with the record of one that is done."""
+    made = begun(job(target, values)) | {"state": "done"}
+    folder.mkdir(parents=True)
+    write_json(folder / "record.json", made)
+    return folder
+
+
+def names_of(notebook):
+    """What the parameters cell of a notebook sets."""
+    cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
+    names = {}
+    exec(cell.source, names)
+    return names
+
+
+@pytest.mark.parametrize("found", experiments(), ids=lambda e: e.name)
+def test_the_copy_s_parameters_cell_holds_the_run_s_knobs(found):
+    model = found.module().Params
+    params = model(seed=7)
+    made = live.at(read_notebook(found.notebook), params)
+    assert model.of(names_of(made)) == params
+    original = read_notebook(found.notebook)
+    lines = [c.source.count("\n") for c in made.cells]
+    assert lines == [c.source.count("\n") for c in original.cells]
+
+
+def test_a_record_opens_as_a_copy_beside_it_and_nothing_else_changes(tmp_path):
+    before = experiment("dendrites/detection").notebook.read_bytes()
+    run = recorded(tmp_path / "run", "dendrites/detection", cells=4096, threshold=12)
+    held = (run / "record.json").read_bytes()
+    for given in (run, run / "record.json"):
+        path = live.write_copy(given)
+        assert path == run / "explore.ipynb"
+        names = names_of(nbformat.read(path, 4))
+        assert (names["cells"], names["threshold"], names["active"]) == (4096, 12, 40)
+    assert (run / "record.json").read_bytes() == held
+    assert experiment("dendrites/detection").notebook.read_bytes() == before
+
+
+def test_a_notebook_of_the_user_s_opens_as_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cell = "x: int = 3  # a number\nname, y = 'ü = a', 4\nz = [1,\n     2]"
+    toy.notebook(tmp_path / "mine.ipynb", "x", parameters_cell=cell)
+    run = recorded(tmp_path / "run", "mine.ipynb", x=5, y=6, z=[3], name="#")
+    names = names_of(nbformat.read(live.write_copy(run), 4))
+    assert (names["x"], names["name"], names["y"], names["z"]) == (5, "#", 6, [3])
+
+
+def test_what_is_no_record_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="`record` must be the folder of a run"):
+        live.write_copy(tmp_path)
+
+
+def test_a_knob_that_is_refused_by_now_says_so(tmp_path):
+    run = recorded(tmp_path / "run", "dendrites/detection", cells=4096)
+    path = run / "record.json"
+    path.write_text(path.read_text().replace('"cells": 4096', '"cells": 1'))
+    with pytest.raises(KnobError, match="`cells` must be"):
+        live.write_copy(run)
+
+
+@pytest.mark.parametrize("found", experiments(), ids=lambda e: e.name)
+def test_a_panel_alone_runs_without_the_experiment_s_own_run(found):
+    alone = live.panel_alone(read_notebook(found.notebook), found.name)
+    ids = [c.id for c in alone.cells]
+    assert ids[0] == "title"
+    assert ids[-1] == "panel"
+    assert {"parameters", "setup", "draw"} <= set(ids)
+    assert not {"run", "figure", "verdicts"} & set(ids)
+
+
+def test_a_notebook_without_a_panel_is_refused(tmp_path):
+    path = toy.notebook(tmp_path / "mine.ipynb", "x")
+    with pytest.raises(ValueError, match="a cell tagged 'panel'"):
+        live.panel_alone(read_notebook(path), "mine.ipynb")
+
+
+def test_without_voila_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(live.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install 'paper-workbench\[serve\]'"):
+        live.serve("scaling/isoflop", browser=False)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def answered(url, process):
+    for _ in range(600):
+        assert process.poll() is None, process.stdout.read()
+        try:
+            return urllib.request.urlopen(url, timeout=5).read().decode(errors="replace")
+        except OSError:
+            time.sleep(0.1)
+    return refuse("server", "answering within a minute", url)
+
+
+@pytest.mark.browser
+def test_a_served_panel_answers_to_its_token_and_asks_no_other_machine(tmp_path):
+    pytest.importorskip("voila")
+    port = free_port()
+    words = ["serve", "scaling/chinchilla", "--port", str(port), "--no-browser"]
+    home = {"HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython")}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workbench", *words],
+            cwd=tmp_path,
+            env=toy.environment(**home),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        url = process.stdout.readline().strip()
+        token = re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=(\w{{32}})", url).group(1)
+        assert "workbench-panel" not in answered(f"http://127.0.0.1:{port}/", process)
+        assert "Compute-optimal" not in answered(f"http://127.0.0.1:{port}/", process)
+        others = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        assert token not in others
+        outside, errors = [], []
+        with chromium() as browser:
+            page = browser.new_page(viewport={"width": 1000, "height": 1400})
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("request", lambda r: outside.append(r.url))
+            page.goto(url, timeout=120_000)
+            page.locator(".workbench-panel").wait_for(timeout=120_000)
+            handle = page.get_by_label("compute slider")
+            handle.wait_for()
+            handle.focus()
+            page.keyboard.press("ArrowRight")
+            page.locator(".workbench-plot .main-svg").first.wait_for(timeout=60_000)
+            shots = os.path.join(os.path.dirname(__file__), "..", "..", "screenshots")
+            os.makedirs(shots, exist_ok=True)
+            page.screenshot(path=os.path.join(shots, "served.png"), full_page=True)
+        own = (f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}", "data:", "blob:")
+        assert [u for u in outside if not u.startswith(own)] == []
+        assert errors == []
+    finally:
+        process.terminate()
+        # Its pipe ends when the server has ended, too.
+        process.communicate(timeout=30)

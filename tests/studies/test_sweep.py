@@ -1,0 +1,146 @@
+"""Function runs of a study: each ends in a clear state, and what is done is not done again."""
+
+import json
+import signal
+import time
+
+import kills
+import pytest
+
+from workbench.records.records import read_points
+from workbench.runs.atomic import owned
+from workbench.studies import study_run, sweep
+
+
+def calls(folder):
+    """What was called so far: x of every call."""
+    path = folder / "calls.txt"
+    return [int(line.split()[0]) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def records(folder):
+    return {r["knobs"]["x"]: r for r in read_points(folder / "study")}
+
+
+@pytest.mark.parametrize("limits", [{}, {"jobs": 2}, {"timeout": 60.0}])
+def test_every_point_is_done_once(tmp_path, trial, limits):
+    assert trial.run(tmp_path, {"x": [1, 2, 3, 4]}, **limits) == {"kept": 0, "done": 4}
+    assert sorted(calls(tmp_path)) == [1, 2, 3, 4]
+    for x, record in records(tmp_path).items():
+        assert record["state"] == "done"
+        assert record["summary"] == {"double": 2 * x}
+        assert record["claims"][0]["verdict"] == "reproduced"
+        assert record["depth"] == "function"
+        assert record["timings"]["peak_memory_mib"] > 10
+        assert record["provenance"]["code"]["source"]
+    assert trial.run(tmp_path, {"x": [1, 2, 3, 4, 5]}, **limits) == {"kept": 4, "done": 1}
+    assert sorted(calls(tmp_path)) == [1, 2, 3, 4, 5]
+
+
+def test_what_is_missing_broken_or_changed_is_made_again(tmp_path, trial):
+    trial.run(tmp_path, {"x": [1, 2, 3, 4]})
+    paths = {
+        x: tmp_path / "study" / r["folder"] / "record.json" for x, r in records(tmp_path).items()
+    }
+    paths[1].unlink()
+    paths[2].write_text(paths[2].read_text()[:100])
+    paths[3].write_text(json.dumps(json.loads(paths[3].read_text()) | {"identity": "0" * 64}))
+    assert trial.run(tmp_path, {"x": [1, 2, 3, 4]}) == {"kept": 1, "done": 3}
+    assert sorted(calls(tmp_path)) == [1, 1, 2, 2, 3, 3, 4]
+
+
+ENDS = {
+    "raise": ("failed", "ValueError: unlucky"),
+    "exit": ("failed", "SystemExit: 3"),
+    "nan": ("failed", "ValueError: `double` must be a finite number; got nan"),
+    "leave": ("killed", "its process left with status 7"),
+    "kill": ("killed", "its process was ended by SIGKILL"),
+    "hang": ("timed out", "it took longer than 15 s"),
+}
+
+
+def test_each_end_has_its_state_and_reason(tmp_path, trial):
+    ways = [*ENDS, ""]
+    counts = trial.run(tmp_path, {"way": ways}, jobs=2, timeout=15.0)
+    assert counts == {"kept": 0, "failed": 3, "killed": 2, "timed out": 1, "done": 1}
+    for record in read_points(tmp_path / "study"):
+        way = record["knobs"]["way"]
+        assert (record["state"], record["error"]) == ENDS.get(way, ("done", None))
+        assert (record["traceback"] is not None) == (record["state"] == "failed")
+        assert record["summary"] == ({} if way in ENDS else {"double": 0})
+        assert record["timings"]["end"] >= record["timings"]["start"]
+
+
+def test_the_peak_of_one_run_is_not_the_next_one_s(tmp_path, trial):
+    trial.run(tmp_path, {"way": ["memory", ""]}, jobs=1, timeout=60.0)
+    first, second = (r["timings"]["peak_memory_mib"] for r in read_points(tmp_path / "study"))
+    assert first - second > 100
+
+
+@pytest.mark.parametrize("limits", [{}, {"jobs": 2}])
+def test_another_try_may_succeed(tmp_path, trial, limits):
+    assert trial.run(tmp_path, {"way": "once"}, retries=2, **limits) == {"kept": 0, "done": 1}
+    (record,) = records(tmp_path).values()
+    assert (record["attempt"], record["error"], record["traceback"]) == (2, None, None)
+    assert calls(tmp_path) == [0, 0]
+
+
+def test_tries_come_to_an_end(tmp_path, trial):
+    start = time.monotonic()
+    assert trial.run(tmp_path, {"way": "raise"}, retries=2) == {"kept": 0, "failed": 1}
+    assert calls(tmp_path) == [0, 0, 0]
+    assert time.monotonic() - start >= 1.5
+
+
+def test_two_studies_do_not_share_a_folder(tmp_path, trial):
+    (tmp_path / "study").mkdir()
+    with owned(tmp_path / "study"), pytest.raises(ValueError, match="no other study runs"):
+        trial.run(tmp_path, {"x": 1})
+    assert calls(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, trial):
+    (tmp_path / "study").write_text("a file")
+    with pytest.raises(ValueError, match="`out` must be a folder that can be written"):
+        trial.run(tmp_path, {"x": 1})
+
+
+def test_a_plan_writes_nothing(tmp_path, trial):
+    trial.run(tmp_path, {"x": [1, 2]})
+    trial.run(tmp_path, {"way": "raise"})
+    before = sorted(tmp_path.rglob("*"))
+    jobs = [*trial.jobs(tmp_path, {"x": [1, 2, 3]}), *trial.jobs(tmp_path, {"way": "raise"})]
+    found = sweep.plan(jobs, tmp_path / "study")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert [job.params.x for job in found.done] == [1, 2]
+    assert found.states == {"new": 1, "failed": 1}
+    assert 0 < found.seconds < 10
+
+
+def test_a_full_disk_fails_the_run_and_not_the_study(tmp_path, trial, monkeypatch):
+    real = study_run.write_text
+
+    def full(path, text, **how):
+        if '"x": 2,' in text:
+            raise OSError(28, "No space left on device")
+        real(path, text, **how)
+
+    monkeypatch.setattr(study_run, "write_text", full)
+    assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
+    assert records(tmp_path)[3]["state"] == "done"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_is_asked_to_stop_leaves_a_clear_state(tmp_path, number):
+    process = kills.begun(tmp_path, 50, slots=2, milliseconds=300)
+    while len(calls(tmp_path)) < 4 and process.poll() is None:
+        time.sleep(0.01)
+    children = kills.family(process)
+    process.send_signal(number)
+    told, errors = process.communicate(timeout=60)
+    assert kills.orphans(children) == 0
+    states = [r["state"] for r in read_points(tmp_path / "study")]
+    assert set(states) == {"done", "killed", "queued"}, errors
+    assert states.count("killed") <= 2
+    assert b"'queued'" in told
+    assert errors == b""

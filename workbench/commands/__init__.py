@@ -1,0 +1,1 @@
+"""The commands of the command line: their words, and the work they call for."""

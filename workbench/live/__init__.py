@@ -1,0 +1,1 @@
+"""Notebooks with a kernel behind them, opened to turn their knobs."""

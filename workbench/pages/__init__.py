@@ -1,0 +1,1 @@
+"""One run's page: what it is made of, and the text of the file that opens anywhere."""

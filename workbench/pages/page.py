@@ -1,0 +1,216 @@
+"""An executed notebook and its record as one HTML file that opens anywhere and asks for nothing.
+
+nbconvert turns the cells into HTML by the template beside this module; plotly's figures travel as
+data and are drawn by the page's own script; formulas become MathML. A Content-Security-Policy
+admits just the page's own scripts, by their hashes, so nothing a knob, a file name or an output
+holds can run; outputs in HTML are cleaned besides.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+from bs4 import BeautifulSoup
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+
+from widgets.download import link
+from workbench.claims import MARKS, number
+from workbench.pages.figure import figure_html, script_json
+from workbench.pages.head import policy, style
+from workbench.pages.plotly_library import plotly_library
+from workbench.pages.prose import IDS, clean, markdown
+from workbench.pages.versions import SHOWN
+
+TEMPLATE = Path(__file__).parent / "template"
+PLOTLY = "application/vnd.plotly.v1+json"
+# The kinds of output the template knows, the one that says most first.
+SHOWN_FIRST = (
+    PLOTLY,
+    "text/csv",
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "text/latex",
+    "image/png",
+    "image/jpeg",
+    "text/plain",
+)
+
+
+def page(
+    notebook: nbformat.NotebookNode, record: dict[str, Any], knobs: str = "", folder: str = ""
+) -> str:
+    """The page of a run.
+
+    Args:
+        notebook: as executed; cells tagged `panel` or `remove` and the parameters are left out.
+        record: the run's record, as `record.json` will hold it.
+        knobs: the table of its knobs in HTML.
+        folder: where the notebook lies, whose pictures the page takes in.
+    """
+    resources = {"metadata": {"path": folder}}
+    told = _told(notebook)
+    cells = _exporter().from_notebook_node(told, resources)[0]
+    soup = BeautifulSoup(cells, "html.parser")
+    lead, contents = _lead(soup), _contents(soup)
+    figures = list(_figures(told))
+    scripts = {"plotly": plotly_library(figures) if figures else "", "script": _script()}
+    tally = Counter(claim["verdict"] for claim in record["claims"])
+    return _shell().render(
+        record=record,
+        titled="<h1" in lead,
+        lead=Markup(lead),
+        contents=contents,
+        cells=Markup(str(soup)),
+        knobs=Markup(knobs),
+        provenance=_provenance(record),
+        record_json=Markup(script_json(record)),
+        tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
+        marks=MARKS,
+        number=number,
+        figures=bool(figures),
+        policy=policy(scripts.values()),
+        style=Markup(style()),
+        **{name: Markup(source) for name, source in scripts.items()},
+    )
+
+
+def warm() -> None:
+    """Fills every cache that the first page would otherwise fill: templates, styles, plotly."""
+    new = nbformat.v4
+    cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
+    resources = {"metadata": {"path": ""}}
+    _exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
+    _shell(), style(), policy([plotly_library([])])
+
+
+class _Exporter(HTMLExporter):
+    """nbconvert's exporter with the page's template, MathML, plotly figures and clean HTML."""
+
+    def __init__(self):
+        super().__init__(
+            template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)]
+        )
+
+    def default_filters(self):
+        yield from super().default_filters()
+        yield "safe_html", clean
+        yield "figure_html", figure_html
+        yield "download_html", _download
+
+    @jinja2.pass_context
+    def markdown2html(self, context, source):
+        folder = context["resources"]["metadata"]["path"]
+        return markdown(source, folder, context["cell"].get("attachments"))
+
+
+def _best(data: dict[str, Any]) -> dict[str, Any]:
+    """The one kind of an output that is shown; scripts and widgets are never it."""
+    return {kind: data[kind] for kind in [k for k in SHOWN_FIRST if k in data][:1]}
+
+
+def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
+    """Every figure of the notebook as plotly's JSON."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if PLOTLY in output.get("data", {}):
+                yield output.data[PLOTLY]
+
+
+def _download(output: Any) -> str:
+    """A link that saves the values, made here: of other links the page drops the data."""
+    named = output.metadata.get("text/csv", {}).get("name", "table.csv")
+    return link(str(named), output.data["text/csv"])
+
+
+def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
+    hidden = {"panel", "parameters", "injected-parameters", "remove"}
+    told = copy.deepcopy(notebook)
+    told.cells = [c for c in told.cells if not hidden & set(c.metadata.get("tags", []))]
+    for cell in told.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = _best(output.data)
+        if "outputs" in cell:
+            cell.outputs = [o for o in cell.outputs if o.get("data", True)]
+    return told
+
+
+def _lead(soup: BeautifulSoup) -> str:
+    """Takes the title cell out of the story, so that the claims can stand right below it.
+
+    A first-level heading further down is a section's, not the title.
+    """
+    first = soup.find(True)
+    if first is None or "prose" not in first.get("class", []) or first.h1 is None:
+        return ""
+    return str(first.extract())
+
+
+def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
+    """The sections by id and text: headings of the two upper levels; all ids are made unique."""
+    seen: Counter[str] = Counter(IDS)
+    found = []
+    for heading in soup.select("h1, h2, h3"):
+        text = heading.get_text().strip()
+        base = re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
+        seen[base] += 1
+        heading["id"] = base if seen[base] == 1 else f"{base}-{seen[base]}"
+        anchor = soup.new_tag("a", href=f"#{heading['id']}", attrs={"class": "anchor-link"})
+        anchor["aria-label"], anchor.string = f"link to {text}", "¶"
+        heading.append(anchor)
+        if heading.name != "h3":
+            found.append((heading["id"], text))
+    return found
+
+
+def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the run stood on, in the order a reader asks."""
+    known = record["provenance"]
+    code, timings = known["code"], record["timings"]
+    commit = code.get("commit") or "no checkout"
+    changes = ", with uncommitted changes" if code.get("changed") else ""
+    versions = {name: known["packages"].get(name) for name in SHOWN}
+    rows = [
+        ("run", record["run"]),
+        ("commit", commit + changes),
+        ("identity", record["identity"]),
+        ("started", timings["start"]),
+        ("duration", f"{number(timings['seconds'])} s"),
+        ("seed", str(known["seed"])),
+        ("backend", f"{known['backend']} on {known['device']}"),
+        ("processor", f"{known['processor']}, {known['cores']} cores, {known['memory_gib']} GiB"),
+        ("system", f"{known['platform']}, Python {known['python']}"),
+        ("libraries", ", ".join(f"{k} {v}" for k, v in versions.items() if v)),
+    ]
+    for name, file in known["data"].items():
+        rows.append((name, f"{file['path']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}"))
+    return [(name, value) for name, value in rows if value != "None"]
+
+
+@functools.cache
+def _exporter() -> _Exporter:
+    return _Exporter()
+
+
+@functools.cache
+def _script() -> str:
+    """The page's own script: first the figures, which a reader waits for."""
+    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "numbers.js")]
+    return "\n".join(parts)
+
+
+@functools.cache
+def _shell() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(TEMPLATE)
+    return jinja2.Environment(loader=loader, autoescape=True).get_template("page.html.j2")

@@ -1,0 +1,110 @@
+"""Which text of plotly's library a page takes in: the smallest of its parts that draws all figures.
+
+The whole takes five megabytes, and a browser a second or two to read; its Cartesian part a third of
+both, and its basic part, without heat maps, less. They lie in `template` as npm published
+them, licence and all, since no Python package carries them: `npm pack NAME@4.1.1` gives the same
+files, and `npm view NAME@4.1.1 dist.integrity` the hashes of PARTS. Once plotly.py brings another
+version, pages take in the whole until the files and the hashes here are renewed.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from plotly.offline import get_plotlyjs, get_plotlyjs_version
+
+FOLDER = Path(__file__).parent / "template"
+
+
+class Part(NamedTuple):
+    """A part of the library.
+
+    Attributes:
+        name: of the package on npm, which holds `plotly-NAME.min.js`.
+        kinds: the kinds of traces it draws, as its own schema lists them.
+        integrity: the package's hash as npm tells it.
+    """
+
+    name: str
+    kinds: frozenset[str]
+    integrity: str
+
+    @property
+    def archive(self) -> Path:
+        """Where the package lies."""
+        (found,) = FOLDER.glob(f"plotly.js-{self.name}-dist-min-*.tgz")
+        return found
+
+    def version(self) -> str:
+        """The version of plotly.js that it is a part of."""
+        return json.loads(self._file("package.json"))["version"]
+
+    def text(self) -> str:
+        """The script, below a first line that names the version as the whole library does."""
+        head = f"/**\n* plotly.js v{self.version()}\n* its {self.name} part\n*/\n"
+        return _contained(head + self._file(f"plotly-{self.name}.min.js"))
+
+    def is_intact(self) -> bool:
+        """Whether the package is the one that npm published."""
+        digest = hashlib.sha512(self.archive.read_bytes()).digest()
+        return self.integrity == "sha512-" + base64.b64encode(digest).decode()
+
+    def _file(self, name: str) -> str:
+        with tarfile.open(self.archive) as archive, archive.extractfile(f"package/{name}") as file:
+            return file.read().decode()
+
+
+_BASIC = frozenset({"bar", "pie", "scatter"})
+_CARTESIAN = _BASIC | {"box", "contour", "heatmap", "histogram", "histogram2d"}
+PARTS = (
+    Part(
+        "basic",
+        _BASIC,
+        "sha512-1oNF8PeQx2hv/y7tqEVWKD3JGwn/MGEMQ8mL9HUwsaqG9FGy/OU5FHUHvzqbqxN4mnwZGI9abTiE775C4kkjMQ==",
+    ),
+    Part(
+        "cartesian",
+        _CARTESIAN | {"histogram2dcontour", "image", "scatterternary", "violin"},
+        "sha512-o8GrFeusncwBIxbBynRJpY4pkgVB6caM+JLpwrLYbbsO7dZ8FJ+SVN2Fr+L7kiG/Z6w4P5O0Jus/Qr5EefHVeg==",
+    ),
+)
+
+
+def plotly_library(figures: Iterable[Mapping[str, Any]]) -> str:
+    """The text of the smallest library that draws the figures, for a page's script element.
+
+    It is the whole where a figure holds a kind of trace that no part draws, or where the installed
+    plotly.py was made for another version than the parts here.
+
+    Args:
+        figures: each with its `data`, as plotly's JSON has it; what is no figure needs no part.
+    """
+    wanted = {kind for figure in figures for kind in _kinds(figure)}
+    for part in PARTS:
+        if wanted <= part.kinds and part.version() == get_plotlyjs_version():
+            return _text(part)
+    return _contained(get_plotlyjs())
+
+
+def _kinds(figure: Mapping[str, Any]) -> Iterable[str]:
+    data = figure.get("data")
+    for trace in data if isinstance(data, list) else []:
+        if isinstance(trace, Mapping):
+            yield str(trace.get("type", "scatter"))
+
+
+@functools.cache
+def _text(part: Part) -> str:
+    return part.text()
+
+
+def _contained(script: str) -> str:
+    """The script with no way to end its own script element."""
+    return script.replace("</script", "<\\/script")

@@ -1,0 +1,1 @@
+"""Records of many runs: read as they stand, as tables, and as an index for other programs."""

@@ -1,0 +1,1 @@
+"""Runs passed on: the pages over many of them, comparison, verification, research objects."""

@@ -1,0 +1,162 @@
+"""Two runs side by side: knobs, code, environment, data, numbers; what differs is marked."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from workbench.checks import spell
+from workbench.claims import number
+from workbench.records.table import as_text
+from workbench.share.document import document
+
+_MACHINE = ("python", "platform", "processor", "cores", "memory_gib", "backend", "device")
+
+
+class Line(NamedTuple):
+    """One thing that two runs have, or that one of them lacks.
+
+    Attributes:
+        part: knobs, code, environment, data, numbers or verdicts.
+        name: what it is called.
+        left: the first run's value; None if it has none.
+        right: the second run's.
+    """
+
+    part: str
+    name: str
+    left: Any
+    right: Any
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two are not the same to the last bit; True is not 1."""
+        return _exact(self.left) != _exact(self.right)
+
+    @property
+    def change(self) -> float | None:
+        """(right - left) / left for two numbers that differ; None else, and where left is 0."""
+        both = [v for v in (self.left, self.right) if _is_number(v)]
+        if len(both) < 2 or not self.differs or not self.left:
+            return None
+        try:
+            change = (self.right - self.left) / abs(self.left)
+        except OverflowError:
+            return None
+        return change if math.isfinite(change) else None
+
+
+def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Line]:
+    """Everything that two records hold, line by line.
+
+    Args:
+        left: a record as `records.normal` makes it.
+        right: another.
+    """
+    parts = [dict(_parts(record)) for record in (left, right)]
+    lines = []
+    for part in parts[0]:
+        for name in dict.fromkeys([*parts[0][part], *parts[1][part]]):
+            lines.append(Line(part, name, parts[0][part].get(name), parts[1][part].get(name)))
+    return lines
+
+
+def terminal(lines: list[Line], *, all_lines: bool = False) -> str:
+    """The comparison for a terminal: what differs, and every knob and number.
+
+    Args:
+        lines: as `compare` gives them.
+        all_lines: show also code, packages and environment in which the two agree.
+    """
+    shown = [n for n in lines if all_lines or n.differs or n.part in {"run", "knobs", "numbers"}]
+    rows = [
+        {
+            " ": "≠" if line.differs else "",
+            "part": line.part,
+            "name": line.name,
+            "left": _told(line.left, line),
+            "right": _told(line.right, line),
+            "change": "" if line.change is None else f"{line.change:+.3g}",
+        }
+        for line in shown
+    ]
+    alike = len(lines) - len(shown)
+    end = f"\n{alike} more lines are the same in both" if alike else ""
+    return as_text(rows, [" ", "part", "name", "left", "right", "change"]) + end
+
+
+def page(left: Mapping[str, Any], right: Mapping[str, Any]) -> str:
+    """The comparison as a page of its own."""
+    lines = compare(left, right)
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        told = {"name": line.name, "differs": line.differs, "change": line.change}
+        told |= {"left": _told(line.left, line), "right": _told(line.right, line)}
+        parts.setdefault(line.part, []).append(told)
+    title = left["title"] if left["title"] == right["title"] else "Two runs"
+    return document(
+        "compare.html.j2",
+        [],
+        title=title[:300],
+        parts=parts,
+        count=sum(line.differs for line in lines),
+        runs=[f"{r['name']}/{r['run']}" for r in (left, right)],
+    )
+
+
+def _parts(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    known = record["provenance"]
+    yield (
+        "run",
+        {n: record[n] for n in ("name", "run", "state", "identity", "depth")}
+        | {
+            "start": record["timings"]["start"],
+            "seconds": record["timings"]["seconds"],
+            "peak memory, MiB": record["timings"]["peak_memory_mib"],
+        },
+    )
+    yield "knobs", dict(record["knobs"])
+    yield "code", dict(known["code"])
+    machine = {name.replace("_", " "): known.get(name) for name in _MACHINE}
+    yield "environment", machine | known["environment"]
+    yield "packages", dict(known["packages"])
+    yield "data", {k: v.get("sha256") for k, v in known["data"].items()}
+    yield "numbers", numbers(record)
+    yield "verdicts", {claim_name(c): c["verdict"] for c in record["claims"]}
+
+
+def numbers(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Every number and word that a run found: its summary, and what its claims measured."""
+    found = dict(record["summary"])
+    for claim in record["claims"]:
+        name = claim_name(claim)
+        found[name] = claim["measured"]
+        if claim["interval"]:
+            found[f"low end, {name}"], found[f"high end, {name}"] = claim["interval"]
+    return found
+
+
+def claim_name(claim: Mapping[str, Any]) -> str:
+    """A claim by its place in the paper and its words."""
+    return f"{claim['where']}: {claim['statement']}"
+
+
+def _told(value: Any, line: Line) -> str:
+    """A value for people; with all its digits where it differs."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if _is_number(value):
+        return repr(value) if line.differs else number(value)
+    return spell(value)
+
+
+def _exact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,144 @@
+"""A run as a research object: its files with a description that other programs read.
+
+The description is RO-Crate's, by its profile for a process that was run once: what ran, on which
+knobs and data, when, and what came out.
+
+Source:
+    Leo et al. (2024), Recording provenance of workflow runs with RO-Crate, PLOS ONE 19, e0309210.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+from urllib.parse import quote
+
+from workbench.checks import refuse, spell
+from workbench.records.numbers import NUMBERS, run_rows
+from workbench.records.table import as_csv
+from workbench.runs.lock import LOCK, lock
+from workbench.runs.record import NOTEBOOK, PAGE, RECORD
+from workbench.share.library import standalone
+
+_PROFILE = "https://w3id.org/ro/wfrun/process/0.6"
+_FILES = {
+    RECORD: ("the record of the run", "application/json"),
+    NOTEBOOK: ("the notebook as it was executed", "application/x-ipynb+json"),
+    PAGE: ("the page of the run", "text/html"),
+}
+
+
+def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
+    """Writes the crate: the run's own files, its numbers as CSV, its packages, a description.
+
+    The data that a knob names are described by size and hash and never copied: their paths come
+    from the record, which may come from anyone.
+
+    Args:
+        folder: the run's folder.
+        record: its record, as `records.normal` makes it.
+        out: a new folder, or a file that ends in `.zip`.
+
+    Raises:
+        ValueError: if rocrate is not installed, or `out` is there already or cannot be written.
+    """
+    if out.exists():
+        refuse("out", "a new folder or a new file ending in .zip", str(out))
+    try:
+        rocrate = importlib.import_module("rocrate.rocrate")
+    except ImportError:
+        refuse("rocrate", "installed: pip install 'paper-workbench[crate]'", "no such package")
+    with tempfile.TemporaryDirectory(prefix="workbench-crate-") as made:
+        crate = rocrate.ROCrate()
+        files = _files(crate, folder, record, Path(made))
+        _describe(crate, record, files)
+        try:
+            crate.write_zip(out) if out.suffix == ".zip" else crate.write(out)
+        except OSError as error:
+            refuse("out", f"a place that can be written ({error.strerror})", str(out))
+
+
+def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> dict[str, Any]:
+    """Puts the run's files and what is made of its record into the crate."""
+    found = {}
+    for name, (told, kind) in _FILES.items():
+        path = folder / name
+        # A link could bring in any file of this machine.
+        if path.is_file() and not path.is_symlink():
+            about = {"name": told, "encodingFormat": kind}
+            if name == PAGE:
+                # The library that it shares with other pages stays behind.
+                (made / PAGE).write_text(standalone(path), encoding="utf-8", newline="")
+                path = made / PAGE
+            found[name] = crate.add_file(path, name, properties=about, record_size=True)
+    for name, text, told, kind in (
+        (NUMBERS, as_csv(run_rows(record)), "knobs, numbers and verdicts", "text/csv"),
+        (LOCK, lock(record["provenance"]), "the packages that were installed", "text/plain"),
+    ):
+        (made / name).write_text(text, encoding="utf-8", newline="")
+        about = {"name": told, "encodingFormat": kind}
+        found[name] = crate.add_file(made / name, name, properties=about, record_size=True)
+    return found
+
+
+def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -> None:
+    entity = importlib.import_module("rocrate.model.contextentity").ContextEntity
+    known, timings = record["provenance"], record["timings"]
+
+    def add(id: str, kind: str, **about: Any) -> Any:
+        held = {k: v for k, v in about.items() if v not in (None, "")}
+        return crate.add(entity(crate, id, properties={"@type": kind, **held}))
+
+    crate.name = record["title"]
+    crate.description = f"A run of {record['name']} by the workbench: {record['command']}"
+    crate.license = "No licence was stated for this run."
+    crate.root_dataset["conformsTo"] = add(
+        _PROFILE, "CreativeWork", name="Process Run Crate", version="0.6"
+    )
+    software = add(
+        "#workbench",
+        "SoftwareApplication",
+        name="Workbench",
+        version=known["packages"].get("paper-workbench"),
+        identifier=known["code"].get("commit") or known["code"].get("source"),
+        softwareRequirements=f"Python {known.get('python')}, packages in {LOCK}",
+    )
+    objects = [
+        add(f"#knob-{quote(name)}", "PropertyValue", name=name, value=_value(value))
+        for name, value in record["knobs"].items()
+    ]
+    objects += [_datum(add, name, file) for name, file in known["data"].items()]
+    results = [
+        add(f"#number-{quote(name)}", "PropertyValue", name=name, value=_value(value))
+        for name, value in record["summary"].items()
+    ]
+    is_done = record["state"] == "done"
+    action = add(
+        f"#run-{quote(record['run'])}",
+        "CreateAction",
+        name=f"{record['name']}/{record['run']}",
+        startTime=timings["start"],
+        endTime=timings["end"],
+        error=record["error"],
+        actionStatus=f"http://schema.org/{'Completed' if is_done else 'Failed'}ActionStatus",
+    )
+    action["instrument"] = software
+    action["object"] = objects
+    action["result"] = [*files.values(), *results]
+    crate.root_dataset["mentions"] = action
+
+
+def _datum(add: Any, name: str, file: Mapping[str, Any]) -> Any:
+    """A file that a knob named, by its own name without its folders, and by its hash."""
+    path = str(file.get("path", ""))
+    base = PureWindowsPath(PurePosixPath(path).name).name
+    size, sha256 = (spell(file.get(k)).strip("'") for k in ("bytes", "sha256"))
+    about = {"name": base or name, "contentSize": size, "sha256": sha256}
+    return add(f"#data-{quote(name)}", "CreativeWork", description=f"the knob {name}", **about)
+
+
+def _value(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool) else repr(value)

@@ -1,0 +1,136 @@
+"""A run made again, and its numbers held against those of the record.
+
+On the machine, the code and the versions of the record every number must come out bit for bit;
+elsewhere it may differ by a stated tolerance, as libraries add in another order there.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.checks import refuse
+from workbench.pages.versions import SHOWN
+from workbench.records.records import normal
+from workbench.runs.find import experiments
+from workbench.runs.function_run import FunctionJob, call
+from workbench.runs.job import job, model_of
+from workbench.runs.provenance import around, provenance
+from workbench.share.compare import Line, compare
+
+RELATIVE = 1e-9
+_MACHINE = ("python", "platform", "processor", "cores", "backend", "device")
+
+
+class Verified(NamedTuple):
+    """What came of running it again.
+
+    Attributes:
+        is_exact: whether bit for bit was asked for, as nothing around the run has changed.
+        changed: what has changed around it: code, environment, packages, data.
+        differing: numbers and verdicts that do not agree.
+        count: how many were held against each other.
+        tolerances: relative and absolute; both 0 where bit for bit was asked for.
+        again: the record of the new run.
+    """
+
+    is_exact: bool
+    changed: list[Line]
+    differing: list[Line]
+    count: int
+    tolerances: tuple[float, float]
+    again: dict[str, Any]
+
+
+def verify(
+    record: Mapping[str, Any],
+    *,
+    relative: float | None = None,
+    absolute: float = 0.0,
+    notebook: Path | None = None,
+) -> Verified:
+    """Runs what the record tells of, and compares.
+
+    Nothing that the record names is executed but an experiment of this workbench with knobs that
+    its model admits.
+
+    Args:
+        record: as `records.normal` makes it.
+        relative: largest difference as a part of the recorded number; None for 0 where nothing
+            around the run has changed, and 1e-9 where something has.
+        absolute: a difference that is always admitted, for what is 0 but for rounding. None is by
+            default, as many a number here is smaller than any rounding elsewhere.
+        notebook: for a run of a notebook of the user's, where it is: the record is not asked.
+
+    Raises:
+        ValueError: if the record is of no finished run, its experiment is not here, its knobs are
+            refused, or the new run does not end.
+    """
+    for name, value in (("relative", relative), ("absolute", absolute)):
+        if value is not None and not (value >= 0 and math.isfinite(value)):
+            refuse(name, "a number of at least 0", value)
+    if record["state"] != "done":
+        refuse("record", "that of a run that is done", record["state"])
+    again = normal(_again(record, notebook))
+    if again["state"] != "done":
+        refuse("run", f"one that ends here ({again['error']})", again["state"])
+    lines = compare(record, again)
+    parts = {"code", "environment", "packages", "data"}
+    changed = [line for line in lines if line.part in parts and line.differs]
+    is_exact = not any(map(_matters, changed))
+    allowed = 0.0 if is_exact else RELATIVE
+    limits = allowed if relative is None else relative, absolute
+    held = [line for line in lines if line.part in {"numbers", "verdicts"}]
+    differing = [line for line in held if not _agrees(line, *limits)]
+    return Verified(is_exact, changed, differing, len(held), limits, again)
+
+
+def _again(record: Mapping[str, Any], notebook: Path | None) -> dict[str, Any]:
+    """The record of a new run of the same knobs, made in the way of the old one."""
+    own = record["name"].startswith("own/")
+    if own and notebook is None:
+        refuse("notebook", "given for a run of a notebook of your own", None)
+    if not own and notebook is not None:
+        refuse("notebook", f"left out for the experiment {record['name']}", str(notebook))
+    if not own and record["name"] not in [e.name for e in experiments()]:
+        refuse("record", "that of an experiment which `workbench list` prints", record["name"])
+    target = str(notebook) if own else record["name"]
+    if record["depth"] == "function" and not own:
+        return _called(target, record["knobs"])
+    from workbench.runs.execute import execute
+
+    with tempfile.TemporaryDirectory(prefix="workbench-verify-") as folder:
+        return execute(job(target, record["knobs"]), Path(folder))
+
+
+def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    from workbench.runs.record import begun
+
+    model, found = model_of(target)
+    params = model(**knobs)
+    made = FunctionJob(found.name, found.title, params, provenance(params, around()))
+    return begun(made) | call(made.task)
+
+
+def _matters(line: Line) -> bool:
+    """Whether the change can move a number's last bits; a commit alone, or its date, cannot."""
+    if line.part == "code":
+        return line.name == "source"
+    if line.part == "environment":
+        return line.name in _MACHINE or line.name.isupper()
+    return line.part == "data" or line.name in SHOWN
+
+
+def _agrees(line: Line, relative: float, absolute: float) -> bool:
+    if not line.differs:
+        return True
+    values = line.left, line.right
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return False
+    try:
+        return abs(values[0] - values[1]) <= max(relative * abs(values[0]), absolute)
+    except OverflowError:
+        return False

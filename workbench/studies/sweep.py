@@ -1,0 +1,131 @@
+"""A study's runs: what is done already, what has to run, and the records of all that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.checks import refuse
+from workbench.knobs import Parameters
+from workbench.records.records import STUDY, read_record
+from workbench.runs.atomic import owned, write_json, write_text
+from workbench.runs.function_run import FunctionJob
+from workbench.runs.interruption import interruptible
+from workbench.runs.job import Job, job, model_of
+from workbench.runs.lock import LOCK, lock
+from workbench.runs.provenance import around, provenance
+from workbench.runs.record import PAGE, RECORD
+from workbench.studies.executor import Limits
+from workbench.studies.study_run import StudyRun, Watcher
+
+_STATES = ("done", "failed", "killed", "timed out", "queued")
+
+
+@dataclass
+class Plan:
+    """What a study would do now.
+
+    Attributes:
+        done: runs whose record says `done`, with the same identity.
+        waiting: runs that are to be made, in order.
+        states: how many of them stand in which state before: `new`, `failed`, `killed`, ...
+        seconds: the mean time of the runs of this kind that are done; None if there is none.
+    """
+
+    done: list[Job | FunctionJob] = field(default_factory=list)
+    waiting: list[Job | FunctionJob] = field(default_factory=list)
+    states: dict[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+def study_jobs(
+    target: str, points: Sequence[Parameters], *, function: bool = False
+) -> list[Job] | list[FunctionJob]:
+    """The jobs of all points, which share what code, environment and hardware are.
+
+    Args:
+        target: an experiment's name or a notebook's path.
+        points: as `study.sweep` makes them.
+        function: call the experiment's `run` instead of executing its notebook.
+
+    Raises:
+        ValueError: if the target is unknown, has no function, or a point cannot be run here.
+    """
+    _, found = model_of(target)
+    if function and found is None:
+        refuse("function", "left out for a notebook of your own, which has none", target)
+    known = around()
+    if function:
+        title = found.title
+        return [FunctionJob(found.name, title, p, provenance(p, known)) for p in points]
+    first = job(target, points[0].changed(), known)
+    return [replace(first, params=p, provenance=provenance(p, known)) for p in points]
+
+
+def plan(jobs: Sequence[Job | FunctionJob], out: Path) -> Plan:
+    """What is done and what is not; nothing is written."""
+    found, took = Plan(), []
+    for one in jobs:
+        folder = out / one.name / one.run
+        record = read_record(folder / RECORD)
+        has_page = one.depth == "function" or (folder / PAGE).is_file()
+        if record and record["state"] == "done" and has_page and record["identity"] == one.identity:
+            found.done.append(one)
+            took.append(record["timings"].get("seconds"))
+            continue
+        state = record["state"] if record and record["state"] != "done" else "new"
+        found.waiting.append(one)
+        found.states[state] = found.states.get(state, 0) + 1
+    took = [s for s in took if isinstance(s, int | float)]
+    found.seconds = sum(took) / len(took) if took else None
+    return found
+
+
+def run_study(
+    jobs: Sequence[Job | FunctionJob],
+    out: Path,
+    limits: Limits | None = None,
+    watcher: Watcher | None = None,
+) -> dict[str, int]:
+    """Makes the runs that are missing, failed or changed; how many ended in which state.
+
+    Runs that were done before count as `kept`, those that an interruption left alone as `queued`.
+
+    Args:
+        jobs: the study's runs, all of one depth.
+        out: the folder of the study; each run has its folder NAME/RUN in it.
+        limits: how many at a time, how long, how often.
+        watcher: is told what begins and ends.
+
+    Raises:
+        ValueError: if `out` cannot be written or another study runs there; nothing has started.
+    """
+    with ExitStack() as stack:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(owned(out))
+            write_json(out / STUDY, _declared(jobs))
+            if jobs:
+                write_text(out / LOCK, lock(jobs[0].provenance), durable=False)
+        except BlockingIOError:
+            refuse("out", "a folder in which no other study runs", str(out))
+        except OSError as error:
+            refuse("out", f"a folder that can be written ({error.strerror})", str(out))
+        found = plan(jobs, out)
+        stack.enter_context(interruptible())
+        watcher = watcher or Watcher()
+        watcher.planned(len(found.done))
+        counts = StudyRun(found.waiting, out, limits or Limits(), watcher).run()
+        return {"kept": len(found.done), **{s: counts[s] for s in _STATES if s in counts}}
+
+
+def _declared(jobs: Sequence[Job | FunctionJob]) -> dict[str, Any]:
+    return {
+        "points": [
+            {"name": j.name, "run": j.run, "identity": j.identity, "changed": j.params.changed()}
+            for j in jobs
+        ]
+    }
