@@ -341,4 +341,4 @@ def _end(process):
     # Kernels are in groups of their own only by their own doing; this one holds what is left.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.wait(10)

@@ -28,6 +28,14 @@ class Params(Knobs):
     file: str = knob("", "your own numbers", suffixes=(".csv",))
 '''
 
+# By name, a cell that ends its kernel or its time, the run's state, and what is said of it.
+DEADLY = {
+    "kill": ("import os\nos.kill(os.getpid(), 9)", "killed", "cell 'bad': the kernel died"),
+    "exit": ("import os\nos._exit(0)", "killed", "cell 'bad': the kernel died"),
+    "sleep": ("import time\ntime.sleep(99)", "timed out", "cell 'bad': it took longer than 1 s"),
+    "system-exit": ("raise SystemExit(0)", "failed", "cell 'bad' left the interpreter"),
+}
+
 
 def code(source, id, *tags):
     return new_code_cell(source, id=id, metadata={"tags": list(tags)} if tags else {})

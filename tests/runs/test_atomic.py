@@ -78,7 +78,7 @@ def test_a_reader_never_meets_half_a_file(tmp_path):
             seen.add(numbers[0])
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)
         assert len(set(json.loads(path.read_text()))) == 1
     assert len(seen) > 1
 
@@ -105,6 +105,6 @@ def test_a_killed_owner_lets_go(tmp_path):
     with pytest.raises(BlockingIOError), owned(tmp_path):
         pass
     process.kill()
-    process.communicate()
+    process.communicate(timeout=60)
     with owned(tmp_path):
         pass

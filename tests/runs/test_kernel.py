@@ -3,12 +3,9 @@
 import contextlib
 import json
 import os
-import pty
 import re
 import signal
-import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import psutil
 import pytest
 import toy
 from click.testing import CliRunner
+from terminal import on_a_terminal
 
 from workbench import cli
 from workbench.runs.execute import execute
@@ -68,8 +66,8 @@ def test_a_notebook_of_the_user_s_the_whole_way(tmp_path):
     broken = {"argv": ["/bin/false"], "display_name": "broken", "language": "python"}
     (spec / "kernel.json").write_text(json.dumps(broken))
     home = str(tmp_path / "home")
-    seen, status = on_a_terminal(
-        ["run", path.name, "--x", "5", "--reports", "out {y}"],
+    seen, _, status = on_a_terminal(
+        *("run", path.name, "--x", "5", "--reports", "out {y}"),
         cwd=folder,
         env=toy.environment(JUPYTER_PATH=home, JUPYTER_DATA_DIR=home),
     )
@@ -96,33 +94,13 @@ def test_a_notebook_of_the_user_s_the_whole_way(tmp_path):
     assert not re.search(r"<b>own|<i>d", page)
 
 
-def on_a_terminal(words, **how):
-    """What the command wrote on its terminal, and its status."""
-    main, side = pty.openpty()
-    termios.tcsetwinsize(side, (24, 100))
-    command = [sys.executable, "-m", "workbench", *words]
-    process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, **how)
-    os.close(side)
-    seen = b""
-    with contextlib.suppress(OSError):  # a terminal without a process raises at its end
-        while part := os.read(main, 65536):
-            seen += part
-    os.close(main)
-    return seen.decode(), process.wait(PATIENCE)
+ENDS = toy.DEADLY | {
+    "raise": ("1 / 0", "failed", "cell 'bad': ZeroDivisionError: division by zero"),
+    "input": ("input()", "failed", "cell 'bad': StdinNotImplementedError"),
+}
 
 
-@pytest.mark.parametrize(
-    ("source", "state", "error"),
-    [
-        ("import os\nos.kill(os.getpid(), 9)", "killed", "cell 'bad': the kernel died"),
-        ("import os\nos._exit(0)", "killed", "cell 'bad': the kernel died"),
-        ("import time\ntime.sleep(99)", "timed out", "cell 'bad': it took longer than 1 s"),
-        ("raise SystemExit(0)", "failed", "cell 'bad' left the interpreter"),
-        ("1 / 0", "failed", "cell 'bad': ZeroDivisionError: division by zero"),
-        ("input()", "failed", "cell 'bad': StdinNotImplementedError"),
-    ],
-    ids=["kill", "exit", "sleep", "system-exit", "raise", "input"],
-)
+@pytest.mark.parametrize(("source", "state", "error"), list(ENDS.values()), ids=list(ENDS))
 def test_a_cell_that_ends_badly(tmp_path, source, state, error, capfd):
     path = toy.notebook(
         tmp_path / "own.ipynb", toy.code(source, "bad"), toy.code("print('after')", "after")
@@ -202,7 +180,7 @@ def test_runs_that_are_interrupted(tmp_path, monkeypatch):
     finally:
         for process in runs.values():
             process.kill()
-            process.communicate()
+            process.communicate(timeout=60)
         for kernel in kernels.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(kernel).kill()

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-KEPT = ("workbench", "widgets", "notebooks", "tests", "pyproject.toml", "environment.yml")
+KEPT = (
+    *("workbench", "widgets", "notebooks", "tests"),
+    *("pyproject.toml", "environment.yml", "CONTRIBUTING.md"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,8 @@ def copy(tmp_path_factory):
 def ran(copy, *words):
     environment = {**os.environ, "PYTHONPATH": str(copy)}
     command = [sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    how = {"cwd": copy, "env": environment, "capture_output": True, "text": True, "timeout": 300}
+    return subprocess.run(command, **how)
 
 
 @pytest.mark.notebook

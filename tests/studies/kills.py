@@ -142,8 +142,8 @@ def kill_sweeps(folder, kills, seed):
         time.sleep(rng.random() * 0.02)
         children = family(process)
         process.kill()
-        tally.kills += process.wait() < 0
-        process.communicate()
+        tally.kills += process.wait(60) < 0
+        process.communicate(timeout=60)
         tally.orphans += orphans(children)
         tally.wrong += wrong(part)
         if called(part) >= COUNT:

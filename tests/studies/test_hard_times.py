@@ -24,7 +24,7 @@ def mount(folder, size):
     folder.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     try:
-        ran = subprocess.run(words, capture_output=True, text=True)
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=60)
     except OSError as error:
         pytest.skip(f"needs a disk of its own: {error}")
     if ran.returncode:
@@ -40,12 +40,12 @@ def disk(tmp_path):
         mount(folder, size)
 
     def again(options):
-        subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+        subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True, timeout=60)
 
     made.again = again
     yield made
     with contextlib.suppress(OSError):
-        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True, timeout=60)
 
 
 def test_a_disk_that_is_full(tmp_path, trial, disk):

@@ -41,7 +41,7 @@ def test_what_a_process_and_its_children_hold():
         process.stdout.read(2)
         gone = 2**22 + 5
         found = held_bytes([process.pid, gone])
-        process.communicate(b"\n")
+        process.communicate(b"\n", timeout=60)
     assert found[gone] == 0
     assert 150e6 < found[process.pid] < 250e6
 

@@ -1,17 +1,12 @@
 """What a person sees of a study on its way: a live table on a terminal, else a line a run."""
 
-import contextlib
 import io
-import os
-import pty
 import re
-import subprocess
-import sys
-import termios
 
 import pytest
 import toy
 from rich.console import Console
+from terminal import on_a_terminal
 
 from workbench.studies.progress import Lines, LiveTable, duration, line, printable, progress
 
@@ -99,37 +94,21 @@ def test_without_a_terminal_there_are_lines():
     assert stream.getvalue() == "done toys/toy/x-1 1.25 s\n"
 
 
-SWEEP = ["-m", "workbench", "sweep", "scaling/isoflop", "--points", "5,7", "--function"]
+SWEEP = ("sweep", "scaling/isoflop", "--points", "5,7", "--function", "--out", "out")
 
 
-def on_a_terminal(folder, **environment):
-    main, side = pty.openpty()
-    termios.tcsetwinsize(side, (24, 100))
-    process = subprocess.Popen(
-        [sys.executable, *SWEEP, "--out", "out"],
-        cwd=folder,
-        env=toy.environment(**environment),
-        stdin=side,
-        stdout=subprocess.PIPE,
-        stderr=side,
-    )
-    os.close(side)
-    seen = b""
-    with contextlib.suppress(OSError):  # a terminal without a process raises at its end
-        while part := os.read(main, 65536):
-            seen += part
-    os.close(main)
-    return seen.decode(), process.communicate(timeout=60)[0].decode(), process.returncode
+def swept(folder, **environment):
+    return on_a_terminal(*SWEEP, piped=True, cwd=folder, env=toy.environment(**environment))
 
 
 def test_a_sweep_on_a_terminal_and_on_one_that_can_do_nothing(tmp_path):
-    seen, told, status = on_a_terminal(tmp_path, TERM="xterm-256color", COLUMNS="100")
+    seen, told, status = swept(tmp_path, TERM="xterm-256color", COLUMNS="100")
     assert (told, status) == ("0 kept, 2 done: out\n", 0)
     last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).split("\r")[-4:]
     assert any("2 of 2" in part and "runs/s" in part for part in last), seen
     assert "\x1b[?25h" in seen, "the cursor is not given back"
     (tmp_path / "out").rename(tmp_path / "earlier")
-    seen, told, status = on_a_terminal(tmp_path, TERM="dumb")
+    seen, told, status = swept(tmp_path, TERM="dumb")
     assert (told, status) == ("0 kept, 2 done: out\n", 0)
     assert "\x1b" not in seen
     assert seen.count("done scaling/isoflop/points-") == 2

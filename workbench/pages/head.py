@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pygments.formatters import HtmlFormatter
 
-_STYLE = Path(__file__).parent / "template" / "page.css"
+_STYLE = Path(__file__).parent / "page_template" / "page.css"
 
 
 def policy(scripts: Iterable[str]) -> str:

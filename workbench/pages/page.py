@@ -30,7 +30,8 @@ from workbench.pages.plotly_library import plotly_library
 from workbench.pages.prose import IDS, clean, markdown
 from workbench.pages.versions import SHOWN
 
-TEMPLATE = Path(__file__).parent / "template"
+# nbconvert looks in the user's own folders as well for a template of this name: one that few give.
+TEMPLATE = Path(__file__).parent / "page_template"
 PLOTLY = "application/vnd.plotly.v1+json"
 # The kinds of output the template knows, the one that says most first.
 SHOWN_FIRST = (

@@ -1,3 +1,3 @@
-"""The libraries whose versions a reader of a page is shown; a run's record holds all of them."""
+"""The libraries whose versions a page shows and a run's identity takes in; a record holds all."""
 
 SHOWN = ("numpy", "scipy", "numba", "scikit-learn", "plotly", "papermill", "ipykernel")
