@@ -108,6 +108,7 @@ PIECES = st.sampled_from(WORDS.split())
     st.lists(PIECES, max_size=7).map(" ".join) | st.text(max_size=10),
 )
 @example([{"x": 2**70, "X": 1, "x'": 2}], "x > 1")
+@example([{"\n": None}], "x")
 def test_never_a_traceback(knobs, condition):
     table = rows([record(knobs=k, summary=k) for k in knobs])
     found, sentence = attempt(table, condition)

@@ -73,7 +73,8 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
         if unknown:
             told = nearest(unknown.group(1), names) if names else "there is no run"
             sentence = f"`{unknown.group(1)}` must be a column of the runs; {told}"
-            raise ValueError(sentence) from None
+            # A record from elsewhere may name a knob in two lines.
+            raise ValueError(" ".join(sentence.split())) from None
         told = " ".join(str(error).split())[:200]
         raise ValueError(f"`where` must be a condition ({told}); got {spell(condition)}") from None
     finally:
