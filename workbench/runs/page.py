@@ -23,7 +23,7 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 
 from widgets.download import link
-from workbench.claims import MARKS, number
+from workbench.claims import MARKS, Claim, number
 from workbench.runs.page_figure import figure_html, script_json
 from workbench.runs.page_head import policy, style
 from workbench.runs.plotly_library import plotly_library
@@ -76,7 +76,7 @@ def page(
         record_json=Markup(script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
-        number=number,
+        found=lambda claim: Claim.model_validate(claim).found,
         figures=bool(figures),
         policy=policy(scripts.values()),
         style=Markup(style()),
