@@ -13,6 +13,7 @@ from workbench.claims import (
     Claims,
     Statement,
     Summary,
+    Values,
     number,
 )
 from workbench.runs.atomic import write_json
@@ -197,3 +198,13 @@ def test_a_narrow_range_and_what_was_found_are_told_in_digits_that_differ():
     assert "1.983058261" in str(Claims([claim])._repr_mimebundle_())
     counted = said.exact(expected=12, measured=13)
     assert (counted.expected, counted.found) == ("12", "13")
+
+
+def test_values_are_shown_in_few_digits_and_are_no_summary():
+    values = Values({"factor": 1.17259405409875, "kind": "half-stable", "runs_away": np.True_})
+    shown = values._repr_mimebundle_()
+    assert shown["text/plain"] == "factor: 1.173\nkind: half-stable\nruns_away: True"
+    assert "<td>1.173</td>" in shown["text/html"]
+    assert set(Summary(values)._repr_mimebundle_()) - set(shown) == {SUMMARY_MIME}
+    with pytest.raises(ValueError, match="`a` must be a finite number"):
+        Values({"a": math.inf})

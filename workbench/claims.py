@@ -193,8 +193,8 @@ class Claims(tuple):
         return {"text/plain": plain, "text/html": table(self), MIME: data}
 
 
-class Summary(dict):
-    """The numbers a run is remembered by: plain values under the names of their quantities."""
+class Values(dict):
+    """Plain values under the names of their quantities, shown as a table in few digits."""
 
     def __init__(self, values: Mapping[str, Any]):
         """NumPy scalars become Python's.
@@ -212,12 +212,19 @@ class Summary(dict):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         rows = "".join(
-            f'<tr><th scope="row">{html.escape(str(k))}</th><td>{html.escape(number(v))}</td></tr>'
+            f'<tr><th scope="row">{html.escape(k)}</th><td>{html.escape(number(v))}</td></tr>'
             for k, v in self.items()
         )
         plain = "\n".join(f"{k}: {number(v)}" for k, v in self.items())
         shown = f'<table class="summary"><tbody>{rows}</tbody></table>'
-        return {"text/plain": plain, "text/html": shown, SUMMARY_MIME: dict(self)}
+        return {"text/plain": plain, "text/html": shown}
+
+
+class Summary(Values):
+    """The numbers a run is remembered by."""
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {**super()._repr_mimebundle_(), SUMMARY_MIME: dict(self)}
 
 
 def declared(module: ModuleType) -> list[Statement]:
