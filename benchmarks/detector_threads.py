@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.dendrites import detector_gather
 from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_numba import in_order
+from workbench.dendrites.detector_ahead import in_order
 
 
 def threads_bound(case, threads, rounds=30):

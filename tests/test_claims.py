@@ -13,6 +13,7 @@ from workbench.claims import (
     Claims,
     Statement,
     Summary,
+    Values,
     number,
 )
 from workbench.runs.atomic import write_json
@@ -182,3 +183,28 @@ def test_numbers_for_people():
     shown = [number(v) for v in (1234567, np.int64(1234567), 0.000123456, np.float32(2.5), True)]
     assert shown == ["1,234,567", "1,234,567", "0.0001235", "2.5", "True"]
     assert math.isclose(float(number(1 / 3)), 1 / 3, rel_tol=1e-3)
+
+
+def test_a_narrow_range_and_what_was_found_are_told_in_digits_that_differ():
+    said = Statement("Somebody (2020)", "eq. 3", "It is critical at 1.98305826")
+    claim = said.agrees(expected=(1.983058255, 1.983058265), measured=1.98305826131)
+    assert (claim.expected, claim.found) == ("1.983058255 to 1.983058265", "1.983058261")
+    wide = said.agrees(expected=(0.5, 2), measured=1.98305826131)
+    assert (wide.expected, wide.found) == ("0.5 to 2", "1.983")
+    small = said.agrees(expected=(1.25e-9, 2e-9), measured=1.23456789e-9)
+    assert (small.expected, small.found) == ("1.25e-09 to 2e-09", "1.235e-09")
+    nearly = said.agrees(expected=(1.0, 1.0 + 2**-52), measured=1.0)
+    assert nearly.expected == "1 to 1.00000000000000022"
+    assert "1.983058261" in str(Claims([claim])._repr_mimebundle_())
+    counted = said.exact(expected=12, measured=13)
+    assert (counted.expected, counted.found) == ("12", "13")
+
+
+def test_values_are_shown_in_few_digits_and_are_no_summary():
+    values = Values({"factor": 1.17259405409875, "kind": "half-stable", "runs_away": np.True_})
+    shown = values._repr_mimebundle_()
+    assert shown["text/plain"] == "factor: 1.173\nkind: half-stable\nruns_away: True"
+    assert "<td>1.173</td>" in shown["text/html"]
+    assert set(Summary(values)._repr_mimebundle_()) - set(shown) == {SUMMARY_MIME}
+    with pytest.raises(ValueError, match="`a` must be a finite number"):
+        Values({"a": math.inf})

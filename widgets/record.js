@@ -60,16 +60,25 @@ export default {
     start.addEventListener("click", () => model.send("run"));
     stop.addEventListener("click", () => model.send("stop"));
 
+    const line = (label) => {
+      const row = made("div", "", style.row);
+      const code = made("code", "", style.code);
+      const button = pressed("Copy", { "aria-label": `Copy the command ${label}` });
+      const said = made("span", "", "", { role: "status" });
+      button.addEventListener("click", () => copy(code, said));
+      row.append(made("span", `${label}:`), code, button, said);
+      lines.append(row);
+      return { code, said };
+    };
+    // The lines stay as the commands change, so that a focused button keeps the focus.
+    const shown = new Map();
     const spell = () => {
-      lines.replaceChildren();
       for (const [label, command] of model.get("commands")) {
-        const row = made("div", "", style.row);
-        const code = made("code", command, style.code);
-        const button = pressed("Copy", { "aria-label": `Copy the command ${label}` });
-        const said = made("span", "", "", { role: "status" });
-        button.addEventListener("click", () => copy(code, said));
-        row.append(made("span", `${label}:`), code, button, said);
-        lines.append(row);
+        if (!shown.has(label)) shown.set(label, line(label));
+        const { code, said } = shown.get(label);
+        if (code.textContent === command) continue;
+        code.textContent = command;
+        said.textContent = "";
       }
     };
     const tell = () => {

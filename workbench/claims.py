@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -22,6 +23,9 @@ SUMMARY_MIME = "application/vnd.workbench.summary+json"
 
 Verdict = Literal["reproduced", "not reproduced", "outside this run's range"]
 Interval = tuple[float, float]
+
+# The digits of each number in a text, without those of its power of ten.
+_DIGITS = re.compile(r"(?<![\d.e+-])\d+\.\d+").findall
 
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "outside this run's range": "–"}
 
@@ -50,6 +54,12 @@ class Claim(BaseModel):
     interval: Interval | None
     verdict: Verdict
     note: str = ""
+
+    @property
+    def found(self) -> str:
+        """The measured value for people, in as many digits as the expected one has."""
+        digits = [len(d.replace(".", "").lstrip("0")) for d in _DIGITS(self.expected)]
+        return number(self.measured, min(max([4, *digits]), 17))
 
 
 class Statement(NamedTuple):
@@ -96,7 +106,7 @@ class Statement(NamedTuple):
             verdict = "reproduced"
         else:
             verdict = "outside this run's range"
-        spelled = number(low) if low == high else f"{number(low)} to {number(high)}"
+        spelled = number(low) if low == high else " to ".join(_apart(low, high))
         return self._claim(spelled, measured, interval, verdict, note)
 
     def bounded(
@@ -176,15 +186,15 @@ class Claims(tuple):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         plain = "\n".join(
             f"{MARKS[c.verdict]} {c.verdict}: {c.statement} ({c.paper}, {c.where}); "
-            f"expected {c.expected}, measured {number(c.measured)}{_spelled(c.interval)}"
+            f"expected {c.expected}, measured {c.found}{_spelled(c.interval)}"
             for c in self
         )
         data = [c.model_dump(mode="json") for c in self]
         return {"text/plain": plain, "text/html": table(self), MIME: data}
 
 
-class Summary(dict):
-    """The numbers a run is remembered by: plain values under the names of their quantities."""
+class Values(dict):
+    """Plain values under the names of their quantities, shown as a table in few digits."""
 
     def __init__(self, values: Mapping[str, Any]):
         """NumPy scalars become Python's.
@@ -202,12 +212,19 @@ class Summary(dict):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         rows = "".join(
-            f'<tr><th scope="row">{html.escape(str(k))}</th><td>{html.escape(number(v))}</td></tr>'
+            f'<tr><th scope="row">{html.escape(k)}</th><td>{html.escape(number(v))}</td></tr>'
             for k, v in self.items()
         )
         plain = "\n".join(f"{k}: {number(v)}" for k, v in self.items())
         shown = f'<table class="summary"><tbody>{rows}</tbody></table>'
-        return {"text/plain": plain, "text/html": shown, SUMMARY_MIME: dict(self)}
+        return {"text/plain": plain, "text/html": shown}
+
+
+class Summary(Values):
+    """The numbers a run is remembered by."""
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {**super()._repr_mimebundle_(), SUMMARY_MIME: dict(self)}
 
 
 def declared(module: ModuleType) -> list[Statement]:
@@ -229,22 +246,22 @@ def table(claims: Iterable[Claim]) -> str:
         f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
         f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"
         f"<td>{html.escape(c.expected)}</td>"
-        f"<td>{html.escape(number(c.measured))}{html.escape(_spelled(c.interval))}</td></tr>"
+        f"<td>{html.escape(c.found)}{html.escape(_spelled(c.interval))}</td></tr>"
         for c in claims
     )
     head = "<tr><th>verdict</th><th>claim</th><th>paper says</th><th>measured</th></tr>"
     return f'<table class="claims"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
-def number(value: Any) -> str:
-    """A value for people: four significant digits for a fraction, all digits for a whole number."""
+def number(value: Any, digits: int = 4) -> str:
+    """A value for people: few significant digits for a fraction, all digits for a whole number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}"
+    return f"{value:.{digits}g}"
 
 
 def _finite(measured: float, interval: Interval | None) -> Interval:
@@ -262,3 +279,10 @@ def _ends(name: str, low: float, high: float) -> Interval:
 
 def _spelled(interval: Interval | None) -> str:
     return "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}]"
+
+
+def _apart(low: float, high: float) -> tuple[str, str]:
+    """Two different values in four digits, or in one more than it takes to see that they differ."""
+    digits = next(d for d in range(4, 18) if number(low, d) != number(high, d))
+    more = 0 if digits == 4 else 1
+    return number(low, digits + more), number(high, digits + more)

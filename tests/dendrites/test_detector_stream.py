@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from workbench.dendrites import detector_numba, detector_store
+from workbench.dendrites import detector_ahead, detector_numba, detector_store
 from workbench.dendrites.detector import Detector
 
 CELLS = 300
@@ -47,7 +47,7 @@ def assert_same(found, wanted):
 def test_every_method_and_number_of_threads_gives_the_same_list(
     crowd, method, threads, threshold, monkeypatch
 ):
-    monkeypatch.setattr(detector_numba, "PAIRS_HELD", 1000)
+    monkeypatch.setattr(detector_ahead, "PAIRS_HELD", 1000)
     segments, patterns = crowd
     detector = Detector(segments, CELLS, threshold, method, threads=threads)
     wanted = expected(segments, patterns, threshold)

@@ -121,6 +121,25 @@ def test_a_full_run_is_cancelled_between_its_steps():
     assert shown(board) == "up to 600"
 
 
+def test_a_loop_that_was_held_up_begins_nothing_that_nobody_waits_for():
+    """The knobs' rest ends, and a newer question comes, before the loop sees either."""
+    lab = Slow()
+    board = panel(Params, lab.run, lab.draw)
+
+    async def change_one_s_mind():
+        board.controls["cells"].value = 200
+        while board.figure is None:
+            await asyncio.sleep(0.001)
+        turn = partial(setattr, board.controls["cells"], "value", 300)
+        asyncio.get_running_loop().call_later(2 * recompute.REST, turn)
+        time.sleep(3 * recompute.REST)
+        await board.settled()
+
+    asyncio.run(change_one_s_mind())
+    assert Params(cells=200) not in lab.began
+    assert Params(cells=300) in lab.ended
+
+
 def test_what_nobody_waits_for_any_longer_is_not_drawn():
     """Also where the run itself has no step at which it could have ended."""
     drawn, go_on = [], threading.Event()

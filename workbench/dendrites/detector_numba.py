@@ -6,17 +6,14 @@ looks up pairs of active cells. What a method makes of a block of segments is ke
 
 from __future__ import annotations
 
-import os
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
+from collections import Counter
+from collections.abc import Iterator
 from math import ceil
 
 import numpy as np
 
 from workbench.dendrites import detector_gather, detector_index, detector_pairs
+from workbench.dendrites.detector_ahead import in_order
 from workbench.dendrites.detector_plan import Plan, Problem, plans
 from workbench.dendrites.detector_rates import rates
 from workbench.dendrites.detector_store import Block, Store
@@ -26,7 +23,6 @@ PATTERNS_AT_ONCE = 4096
 # longer is cut into tasks, a few of them a thread, so that all end at about the same time.
 SHORT, LONG = 1.5e-3, 20e-3
 SPANS_A_THREAD = 4
-PAIRS_HELD = 1 << 20
 # Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
 BUILDING = {"index": 20, "pairs": 45}
 Piece = tuple[np.ndarray, np.ndarray]
@@ -183,72 +179,3 @@ class NumbaSearch:
         parts = min(max(few, ceil(share / LONG), 1) * self._threads, max(size, 1))
         bounds = [size * part // parts for part in range(parts + 1)]
         yield from zip(bounds, bounds[1:], strict=False)
-
-
-def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
-    """What the tasks yield, task after task, while threads are ahead at the next ones.
-
-    The caller's thread is one of them: while the first task is another thread's, it works on one
-    that nobody has begun. A thread holds at most about PAIRS_HELD pairs that nobody has asked for
-    yet. Whoever stops asking, also by an interrupt, stops the threads.
-    """
-    if threads == 1:
-        for task in tasks:
-            yield from task
-        return
-    pool, tasks, waiting = _pool(threads - 1), iter(tasks), deque()
-    try:
-        while True:
-            while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
-                # The first is the caller's own, whom it would cost time to take it back.
-                waiting.append(_Ahead(task, pool.submit(_some, task) if waiting else None))
-            if not waiting:
-                return
-            for ahead in waiting:
-                if waiting[0].is_done:
-                    break
-                if ahead.told is None and (ahead.future is None or ahead.future.cancel()):
-                    ahead.told = _some(ahead.task)
-            first = waiting.popleft()
-            pieces, more = first.told or first.future.result()
-            yield from pieces
-            if more:
-                waiting.appendleft(_Ahead(first.task, pool.submit(_some, first.task)))
-    finally:
-        for ahead in waiting:
-            if ahead.future:
-                ahead.future.cancel()
-
-
-@dataclass(slots=True)
-class _Ahead:
-    """A task, and its next pieces, which its future may still have to make."""
-
-    task: Iterator
-    future: Future | None
-    told: tuple[list, bool] | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the pieces are there, or what went wrong is known."""
-        return self.told is not None or (self.future is not None and self.future.done())
-
-
-def _some(task: Iterator) -> tuple[list, bool]:
-    """The task's next pieces, and whether there may be more."""
-    pieces, held = [], 0
-    for piece in task:
-        pieces.append(piece)
-        held += len(piece[0]) if isinstance(piece, tuple) else 0
-        if held > PAIRS_HELD:
-            return pieces, True
-    return pieces, False
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "detector")
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has the pool but none of its threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)

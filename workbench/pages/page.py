@@ -23,7 +23,7 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 
 from widgets.download import link
-from workbench.claims import MARKS, number
+from workbench.claims import MARKS, Claim, number
 from workbench.pages.figure import figure_html, script_json
 from workbench.pages.head import policy, style
 from workbench.pages.plotly_library import plotly_library
@@ -77,7 +77,7 @@ def page(
         record_json=Markup(script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
-        number=number,
+        found=lambda claim: Claim.model_validate(claim).found,
         figures=bool(figures),
         policy=policy(scripts.values()),
         style=Markup(style()),

@@ -59,10 +59,17 @@ def test_a_sketch_polishes_few_nodes_and_finds_the_same_fits(monkeypatch):
         return real(problem, at, **how)
 
     monkeypatch.setattr(fitting, "minima", counted)
+    fit._near.cache_clear()
     sketch = fit.first_look(params)
-    assert len(fits) == 3
-    assert sum(fits) <= 3 * fit.FEW
+    assert len(fits) == 6
+    assert sum(fits) <= 3 * fit.FEW + 3
     few = sum(fits)
+    # The next one goes on from there.
+    for knobs in ({"delta": 0.1}, {"seed": 1}, {"resamples": 200}):
+        fits.clear()
+        fit.first_look(params.model_copy(update=knobs))
+        assert fits == [1, 1, 1]
+    fits[:] = [few]
     assert numba.get_num_threads() == threads
     full = fit.run(params)
     assert sum(fits) - few > 10 * few

@@ -45,6 +45,11 @@ def test_real_tables_are_read(tmp_path):
     result = isoflop.run(Params(runs_file=str(shared("openathena_isoflops.csv"))))
     assert len(result.tables) == 8
     assert result.left_out
+    told = isoflop.read(result)
+    assert told["left out"] == "; ".join(result.left_out)
+    for name, found in result.tables.items():
+        assert told[f"{name}: exponent"] == found.exponent
+    assert len(told) == 3 * 8 + 1
     for found in result.tables.values():
         assert 0.3 < found.exponent < 0.75
         assert np.isfinite(found.bias)

@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,11 @@ def test_a_sketch_has_the_scores_of_its_curves(default, monkeypatch):
         return real(problem, at)
 
     monkeypatch.setattr(curves, "minima", counted)
+    learning_curves._plain.cache_clear()
     sketch = learning_curves.first_look(Params())
+    assert len(fits) == 2
+    # More curves leave those drawn first as they are.
+    assert learning_curves.first_look(Params(curves=300)).found.names == sketch.found.names
     assert len(fits) == 2
     # The broken law alone has twelve starts on each of a hundred curves.
     assert sum(fits) < 100
@@ -66,6 +71,20 @@ def test_a_sketch_follows_its_knobs():
     assert held(reach=4.0)[1] != usual[1]
     assert held(seed=1)[0] != usual[0]
     assert len(held(curves=4)[0]) == 4
+
+
+def test_a_sketch_reads_a_file_that_has_changed(tmp_path):
+    file = tmp_path / "curves.csv"
+    for exponent in (0.3, 0.6):
+        rows = ["Domain,Task,Model,Seen Examples,Loss,Training"]
+        for task in "abcde":
+            rows += [f"d,{task},m,{2**k},{2 ** (-exponent * k)},{int(k < 10)}" for k in range(14)]
+        file.write_text("\n".join(rows))
+        os.utime(file, ns=(0, round(1e9 * exponent)))
+        look = learning_curves.first_look(Params(curves_file=str(file)))
+        score = look.found.scores["power"]
+        at = score.law.parameters.index("alpha")
+        assert score.parameters[:, at] == pytest.approx([exponent] * learning_curves.FEW)
 
 
 def test_a_sketch_takes_the_curves_that_are_long_enough():

@@ -143,9 +143,15 @@ def _held_against_laws(
         false_law=laws.false_match(p.cells, p.active, p.synapses, thresholds),
         trials=p.segments,
         missed_counts=p.segments - _at_least(np.bincount(kept, minlength=p.synapses + 1)),
-        missed_law=laws.false_negative(p.active, p.synapses, thresholds, p.moved),
+        missed_law=_missed_law(p.active, p.synapses, p.moved),
         missed_in_guard=int((guarded < p.threshold).sum()),
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _missed_law(active: int, synapses: int, moved: int) -> Float[np.ndarray, " thresholds"]:
+    """The law of misses at every threshold, which the number of cells does not enter."""
+    return laws.false_negative(active, synapses, np.arange(1, synapses + 1), moved)
 
 
 def _kept(rng, cells: int, stored: Array, segments: Array, moved: int) -> np.ndarray:

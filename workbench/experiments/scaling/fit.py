@@ -15,12 +15,14 @@ from __future__ import annotations
 import functools
 import json
 import warnings
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from workbench.claims import Claims, Statement, Summary
+from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by
 from workbench.experiments.scaling._run_tables import only_rows, read_table
 from workbench.knobs import Knobs, knob
 from workbench.scaling import tables
@@ -37,19 +39,15 @@ from workbench.scaling.fitting import (
     fit,
     prediction,
 )
-from workbench.scaling.laws import NAMED, law
+from workbench.scaling.laws import NAMED
 from workbench.threads import one_numba_thread
-from workbench.watch import steps
 
 # Nodes of the grid that a sketch polishes; a fit has these and many more.
 FEW = 4
+# Knobs that leave a fit near where it is, or do not enter it.
+NEARBY = ("delta", "resamples", "seed", "backend")
 
 HESTNESS = "Hestness et al. (2017)"
-NO_FLOOR = law(
-    "A / parameters**alpha + B / tokens**beta", ("parameters", "tokens"), name="no_constant"
-)
-ONE, TWO = ("power", "power_constant", "bnsl1"), (NO_FLOOR, "tied", "chinchilla", "outer")
-
 FALLS = Statement(HESTNESS, "eq. 1", "Error falls as a power of size: the exponent is above zero")
 RANGE = Statement(HESTNESS, "section 1", "On real tasks the exponent lies between 0.07 and 0.35")
 FLOOR = Statement(
@@ -127,7 +125,7 @@ def run(params: Params) -> Result:
         compared = compare(rivals, params.size_column, params.held)
     size, observed = table[params.size_column], table[params.loss_column]
     cut = float(np.quantile(size, 1 - params.held))
-    foreseen = _foreseen([f.law for f in rivals], table, size <= cut, {**how, "columns": None})
+    foreseen = foreseen_by([f.law for f in rivals], table, size <= cut, {**how, "columns": None})
     order = np.argsort(size, kind="stable")
     said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w)))
     said = said or ("nothing to warn of",)
@@ -144,18 +142,33 @@ def run(params: Params) -> Result:
 def first_look(params: Params) -> Result:
     """The held-out runs alone, which the main figure shows; no errors and no comparison.
 
-    The laws are fitted as in the run, but each from the few best nodes of its grid, so that a law
-    of several minima may end in another one, a per cent off.
+    The laws are fitted as in the run, but each from the few best nodes of its grid under the usual
+    `delta`, and then from there, so that a law of several minima may end in another one, a per
+    cent off.
     """
     table, left_out = runs(params)
     how, one = _how(params)
     size, observed = table[params.size_column], table[params.loss_column]
     cut = float(np.quantile(size, 1 - params.held))
     order = np.argsort(size, kind="stable")
+    state = Path(params.table_file).stat().st_mtime_ns if params.table_file else 0
+    usual = Params(**{**params.values(), **{k: Params().values()[k] for k in NEARBY}})
     with one_numba_thread():
-        foreseen = _foreseen(ONE if one else TWO, table, size <= cut, {**how, "nodes": FEW})
+        starts = _near(usual, state)
+        foreseen = foreseen_by(ONE if one else TWO, table, size <= cut, how, starts=starts)
     shown = {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()}
     return Result(None, None, None, None, None, size[order], shown, cut, (), left_out)
+
+
+@functools.lru_cache(maxsize=16)
+def _near(params: Params, state: int) -> dict[str, list[dict[str, float]]]:
+    """Where each law's fit to the smaller runs ends; kept until a file's `state` changes."""
+    table, _ = runs(params)
+    how, one = _how(params)
+    size = table[params.size_column]
+    kept = size <= float(np.quantile(size, 1 - params.held))
+    found = foreseen_by(ONE if one else TWO, table, kept, {**how, "nodes": FEW})
+    return {n: [dict(f.parameters)] for n, f in found.items()}
 
 
 def _how(params: Params) -> tuple[dict[str, Any], bool]:
@@ -166,16 +179,6 @@ def _how(params: Params) -> tuple[dict[str, Any], bool]:
     }  # fmt: skip
     columns["loss"] = params.loss_column
     return {"loss": params.loss, "delta": params.delta, "columns": columns}, one
-
-
-def _foreseen(laws: Any, table: dict[str, np.ndarray], kept: np.ndarray, how: dict) -> dict:
-    """Each law fitted to the rows that are kept."""
-    rows = {k: v[kept] for k, v in table.items()}
-    with warnings.catch_warnings():
-        # Said of the whole table.
-        warnings.simplefilter("ignore")
-        found = [fit(law, rows, **how) for law in steps(laws)]
-    return {f.law.name: f for f in found}
 
 
 def _picture(

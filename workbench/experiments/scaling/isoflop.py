@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.checks import refuse
-from workbench.claims import Claims, Statement, Summary
+from workbench.claims import Claims, Statement, Summary, Values
 from workbench.knobs import Knobs, knob
 from workbench.scaling.fitting import fit
 from workbench.scaling.frontier import IsoFlop, bias, isoflop
@@ -148,6 +148,18 @@ def summary(params: Params, result: Result) -> Summary:
         told[f"exponent, {name}"] = found.exponent
         told[f"bias of its grid, {name}"] = found.bias
     return Summary(told)
+
+
+def read(result: Result) -> Values:
+    """What was read off the real runs, and what was left out."""
+    if not result.tables:
+        return Values({"real runs": "none were given"})
+    told: dict[str, float | str] = {}
+    for name, found in result.tables.items():
+        told[f"{name}: exponent"] = found.exponent
+        told[f"{name}: its standard error"] = found.exponent_error
+        told[f"{name}: bias"] = found.bias
+    return Values({**told, "left out": "; ".join(result.left_out) or "nothing"})
 
 
 def claims(params: Params, result: Result) -> Claims:

@@ -13,7 +13,9 @@ Source:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -88,13 +90,20 @@ def first_look(params: Params) -> Result:
     curves = curves_of(params.curves_file)
     drawn = np.random.default_rng(params.seed).permutation(len(curves.every))[: params.curves]
     long = (i for i in drawn.tolist() if _rows_to_fit(params, curves, i) >= LEAST)
-    some = np.array([*itertools.islice(long, FEW)], int)
-    with one_numba_thread():
-        result = _fitted(params, curves, some, LAWS[:2])
+    state = Path(params.curves_file).stat().st_mtime_ns if params.curves_file else 0
+    alike = Params(curves_file=params.curves_file, reach=params.reach)
+    result = _plain(alike, state, tuple(itertools.islice(long, FEW)))
     none = np.zeros(0)
     waiting = Scored(NAMED[LAWS[2]], none, none, none, none)
     scores = {**result.found.scores, LAWS[2]: waiting}
     return result._replace(found=dataclasses.replace(result.found, scores=scores))
+
+
+@functools.lru_cache(maxsize=16)
+def _plain(params: Params, state: int, some: tuple[int, ...]) -> Result:
+    """The two plain laws on some curves; kept until a file's `state` changes."""
+    with one_numba_thread():
+        return _fitted(params, curves_of(params.curves_file), np.array(some, int), LAWS[:2])
 
 
 def _marked(params: Params, curves: CurveTable, rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,130 @@
+"""Tasks in several threads, their pieces in order: what a search hands to the other cores.
+
+Two threads share a search of two thousandths of a second, of which a pool of the standard library
+would take a twentieth to hand over one task. Here a task is one object in a queue, and whoever
+claims it first works on it: a thread that waits, or the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from queue import SimpleQueue
+
+PAIRS_HELD = 1 << 20
+
+
+def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
+    """What the tasks yield, task after task, while threads are ahead at the next ones.
+
+    The caller's thread is one of them: while the first task is another thread's, it works on one
+    that nobody has begun. A thread holds at most about PAIRS_HELD pairs that nobody has asked for
+    yet. Whoever stops asking, also by an interrupt, stops the threads.
+    """
+    if threads == 1:
+        for task in tasks:
+            yield from task
+        return
+    queue, tasks, waiting = _served(threads - 1), iter(tasks), deque()
+    try:
+        while True:
+            while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
+                ahead = _Ahead(task)
+                # The first is the caller's own: nobody else need wake up for it.
+                if waiting:
+                    queue.put(ahead)
+                waiting.append(ahead)
+            if not waiting:
+                return
+            for ahead in waiting:
+                if waiting[0].is_done:
+                    break
+                ahead.make()
+            first = waiting.popleft()
+            pieces, more = first.result()
+            yield from pieces
+            if more:
+                waiting.appendleft(_Ahead(first.task))
+                queue.put(waiting[0])
+    finally:
+        for ahead in waiting:
+            ahead.drop()
+
+
+class _Ahead:
+    """A task whose next pieces are made once, by whoever claims it first."""
+
+    __slots__ = ("_claim", "_done", "_error", "_told", "task")
+
+    def __init__(self, task: Iterator) -> None:
+        self.task = task
+        self._claim, self._done = threading.Lock(), threading.Lock()
+        self._done.acquire()
+        self._told: tuple[list, bool] = ([], False)
+        self._error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the pieces are there, or what went wrong is known."""
+        return not self._done.locked()
+
+    def make(self) -> None:
+        """Makes the next pieces, unless somebody has begun to; an interrupt is raised at once."""
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._told = _some(self.task)
+        except BaseException as error:
+            self._error = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._done.release()
+
+    def drop(self) -> None:
+        """Nobody begins it any more."""
+        self._claim.acquire(blocking=False)
+
+    def result(self) -> tuple[list, bool]:
+        """The pieces and whether there may be more, as soon as whoever began it has made them."""
+        self._done.acquire()
+        self._done.release()
+        if self._error is not None:
+            raise self._error
+        return self._told
+
+
+def _some(task: Iterator) -> tuple[list, bool]:
+    """The task's next pieces, and whether there may be more."""
+    pieces, held = [], 0
+    for piece in task:
+        pieces.append(piece)
+        held += len(piece[0]) if isinstance(piece, tuple) else 0
+        if held > PAIRS_HELD:
+            return pieces, True
+    return pieces, False
+
+
+@cache
+def _served(threads: int) -> SimpleQueue:
+    """A queue of tasks that so many threads wait at; they end with the program."""
+    queue: SimpleQueue = SimpleQueue()
+    for number in range(threads):
+        name = f"detector {number}"
+        threading.Thread(target=_serve, args=(queue,), name=name, daemon=True).start()
+    return queue
+
+
+def _serve(queue: SimpleQueue) -> None:
+    while True:
+        # What it raises is raised where the pieces are asked for.
+        with suppress(BaseException):
+            queue.get().make()
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has the queue but none of its threads
+    os.register_at_fork(after_in_child=_served.cache_clear)
