@@ -22,6 +22,8 @@ MEMORY, CACHE = 1 << 27, 1 << 18
 MOST_PAIRS = 80_000_000
 # A method leaves the race at the batch that would take it longer than this, in seconds.
 PATIENCE = 0.25
+# Rows packed between two places to stop.
+ROWS = 4096
 COMPARED = 16
 
 
@@ -83,19 +85,21 @@ def _bit_scan(params: Parameters, segments: np.ndarray) -> Callable[[np.ndarray]
     """What one writes by hand in NumPy: AND of packed rows, count of bits, comparison."""
     width = 8 * -(-params.cells // 64)
     stored = np.zeros((len(segments), width), dtype=np.uint8)
-    packed = codes.pack(segments, params.cells)
-    stored[:, : packed.shape[1]] = packed
+    used = -(-params.cells // 8)
+    for first in range(0, len(segments), ROWS):
+        step()
+        some = slice(first, first + ROWS)
+        stored[some, :used] = codes.pack(segments[some], params.cells)
     words = stored.view(np.uint64)
 
     def scan(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = np.zeros((len(patterns), width), dtype=np.uint8)
-        rows[:, : packed.shape[1]] = codes.pack(patterns, params.cells)
-        found = [
-            np.flatnonzero(
-                np.bitwise_count(words & row).sum(axis=1, dtype=np.int64) >= params.threshold
-            )
-            for row in rows.view(np.uint64)
-        ]
+        rows[:, :used] = codes.pack(patterns, params.cells)
+        found = []
+        for row in rows.view(np.uint64):
+            step()
+            count = np.bitwise_count(words & row).sum(axis=1, dtype=np.int64)
+            found.append(np.flatnonzero(count >= params.threshold))
         pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in found])
         return pattern, np.concatenate(found)
 
@@ -104,6 +108,7 @@ def _bit_scan(params: Parameters, segments: np.ndarray) -> Callable[[np.ndarray]
 
 def _sparse_product(params: Parameters, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
     """SciPy's product of sparse matrices, then a filter by the threshold."""
+    step()
     from scipy import sparse
 
     def matrix(rows: np.ndarray) -> Any:
@@ -167,6 +172,7 @@ def copy_rates(rounds: int) -> Float[np.ndarray, 2]:
         np.copyto(target, source)
         times = []
         for _ in range(rounds):
+            step()
             start = time.perf_counter_ns()
             for _ in range(repeats):
                 np.copyto(target, source)

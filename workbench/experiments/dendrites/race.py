@@ -23,6 +23,7 @@ from workbench.dendrites import codes
 from workbench.dendrites.detector import Detector
 from workbench.experiments.dendrites import _race_methods
 from workbench.knobs import Knobs, knob
+from workbench.watch import step, steps
 
 PAPER = "Ahmad & Hawkins (2016)"
 RARE, EVENTS = 1e-9, 100
@@ -94,7 +95,9 @@ class Sizes(NamedTuple):
 def run(params: Params) -> Result:
     """The race: every method on every batch, after all have given the identical list."""
     segments, shown = _drawn(params)
+    step()
     detectors = _race_methods.detectors(params, segments)
+    step()
     methods = _race_methods.methods(params, segments, detectors)
     matches = _race_methods.compared(methods, shown)
     batches = _batches(params)
@@ -102,7 +105,7 @@ def run(params: Params) -> Result:
     histogram = Detector(segments, params.cells, params.threshold).overlap_histogram
     rate = [
         len(shown) * params.segments / _race_methods.seconds(histogram, shown)
-        for _ in range(params.rounds + 1)
+        for _ in steps(range(params.rounds + 1))
     ]
     moved = {}
     for name in methods:
