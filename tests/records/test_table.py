@@ -168,6 +168,8 @@ def test_csv_keeps_numbers_to_the_last_digit():
 def test_a_terminal_is_not_commanded():
     text = as_text(rows([record(knobs={"x": "\x1b[2J\x07\u202e"})]), ["x", "seconds"])
     assert text == "x       seconds\n?[2J??  1.5"
+    foreign = rows([record(knobs={"a\x1b[2J\nb": 1})])
+    assert as_text(foreign, ["a\x1b[2J\nb", "seconds"]) == "a?[2J?b  seconds\n1        1.5"
 
 
 def test_a_number_named_like_a_knob_is_told_apart():

@@ -140,7 +140,8 @@ def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
 
 def as_text(table: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     """The columns side by side for a terminal; what could command one is left out."""
-    cells = [list(names), *([_shown(row.get(name)) for name in names] for row in table)]
+    head = [_shown(name) for name in names]
+    cells = [head, *([_shown(row.get(name)) for name in names] for row in table)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
