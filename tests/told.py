@@ -12,6 +12,9 @@ from widgets.written import text
 
 def plain(value):
     """Arrays as lists, numbers that are none as null: what a browser draws."""
+    if isinstance(value, np.ndarray):
+        # Empty ones plotly leaves as they are.
+        value = value.tolist()
     if isinstance(value, dict):
         if "bdata" in value:
             array = np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"])

@@ -43,7 +43,14 @@ def gap():
     return fig
 
 
-@pytest.mark.parametrize("draw", [lines, cells, bars, gap])
+def nothing():
+    fig = figure("x", "y", alt="No points yet.")
+    curve(fig, np.zeros(0), np.zeros(0), "law", band=(np.zeros(0), np.zeros(0)))
+    marks(fig, np.zeros(0), np.zeros(0), "measured", error=(np.zeros(0), np.zeros(0)))
+    return fig
+
+
+@pytest.mark.parametrize("draw", [lines, cells, bars, gap, nothing])
 def test_a_panel_is_told_what_plotly_would_tell(draw):
     assert_told_as_plotly_would(draw())
 
