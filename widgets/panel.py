@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -169,11 +168,7 @@ class Panel(ipywidgets.VBox):
             return False
         self._history.leave(self.params, turned)
         self.params = turned
-        if is_person():
-            # What the browser has to do for these the figure would wait for.
-            asyncio.get_running_loop().call_later(SOON, self._mark)
-        else:
-            self._mark()
+        self._mark()
         return True
 
     def _turned(self) -> Parameters:
@@ -234,7 +229,6 @@ class Panel(ipywidgets.VBox):
         self._show()
         self._status.value = announced(self._note.removesuffix(";"))
         self._pinning.disabled = False
-        self._mark()
 
     def _show(self) -> None:
         of = {"knobs": self._shown.values(), "full": self._is_full}
