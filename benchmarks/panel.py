@@ -6,7 +6,7 @@ from the key to the first frame after plotly has drawn a figure of the new knobs
 where there is one, or the full run. On a busy machine the load stretches every number; what the
 page's process spent on a turn is told beside them.
 
-    python benchmarks/panel.py [NAME ...] [--turns 30]
+    python benchmarks/panel.py [NAME ...] [--turns 60]
 """
 
 import argparse
@@ -49,7 +49,7 @@ FULL = "place => JSON.parse(place.dataset.of ?? '{}').full === true"
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--turns", type=int, default=30)
+    parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--rest", type=float, default=0.4, help="seconds between two turns")
     asked = parser.parse_args()
     about = machine(("jupyterlab", "ipywidgets", "anywidget", "plotly", "numpy"))
