@@ -26,7 +26,13 @@ class Figure(go.Figure):
         parts = vars(self).pop("_written", None)
         if parts is None:
             raise AttributeError(name)
-        super().__init__(parts)
+        try:
+            super().__init__(parts)
+        except Exception:
+            # Whoever asks again is told the same.
+            vars(self).clear()
+            vars(self)["_written"] = parts
+            raise
         return getattr(self, name)
 
 

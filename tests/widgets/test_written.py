@@ -99,8 +99,10 @@ def test_it_is_a_figure_of_plotly_s_for_everybody():
 def test_what_plotly_refuses_is_refused_when_it_is_asked():
     fig = figure("x", "y", alt="Too small.", height=3)
     assert '"height":3' in text(fig)
-    with pytest.raises(ValueError, match="height"):
-        _ = fig.data
+    for _ in range(2):
+        with pytest.raises(ValueError, match="height"):
+            fig.to_json()
+    assert '"height":3' in text(fig)
 
 
 def test_what_was_drawn_stays_as_it_was():
