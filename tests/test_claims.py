@@ -189,6 +189,8 @@ def test_a_narrow_range_and_what_was_found_are_told_in_digits_that_differ():
     said = Statement("Somebody (2020)", "eq. 3", "It is critical at 1.98305826")
     claim = said.agrees(expected=(1.983058255, 1.983058265), measured=1.98305826131)
     assert (claim.expected, claim.found) == ("1.983058255 to 1.983058265", "1.983058261")
+    below = said.agrees(expected=(-1.983058265, -1.983058255), measured=-1.98305826131)
+    assert (below.expected, below.found) == ("-1.983058265 to -1.983058255", "-1.983058261")
     wide = said.agrees(expected=(0.5, 2), measured=1.98305826131)
     assert (wide.expected, wide.found) == ("0.5 to 2", "1.983")
     small = said.agrees(expected=(1.25e-9, 2e-9), measured=1.23456789e-9)

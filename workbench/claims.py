@@ -25,7 +25,7 @@ Verdict = Literal["reproduced", "not reproduced", "outside this run's range"]
 Interval = tuple[float, float]
 
 # The digits of each number in a text, without those of its power of ten.
-_DIGITS = re.compile(r"(?<![\d.e+-])\d+\.\d+").findall
+_DIGITS = re.compile(r"\d+\.\d+").findall
 
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "outside this run's range": "–"}
 
