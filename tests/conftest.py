@@ -120,3 +120,12 @@ def trial(monkeypatch):
     yield trial
     for name in names:
         sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The distribution's Chromium, headless."""
+    from browser import chromium  # only these tests pay for the import
+
+    with chromium() as found:
+        yield found

@@ -12,7 +12,6 @@ import nbformat
 import numpy as np
 import pytest
 import toy
-from browser import chromium
 from click.testing import CliRunner
 from hostile import BREAKING, LEADING, LINKING, PAYLOADS, RUNNING
 from hypothesis import example, given, settings
@@ -78,12 +77,6 @@ def outputs(text):
     cells[0].metadata["alt"] = text
     raw = new_raw_cell(text, metadata={"raw_mimetype": "text/html"})
     return [new_markdown_cell(f"## {text}\n\n{text}\n\n- {text}"), raw, *cells]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def harmed(seen, root):

@@ -2,7 +2,6 @@
 
 import pytest
 from accessible import flaws, violations
-from browser import chromium
 from nbformat.v4 import new_markdown_cell, new_notebook
 from opened import opened
 from page_parts import PNG, record, shown
@@ -14,12 +13,6 @@ pytestmark = pytest.mark.browser
 WORD = "word " * 40
 WIDE = "<table><tr>" + "<td>a_wide_cell_of_a_table</td>" * 40 + "</tr></table>"
 FORMULA = "$$" + " + ".join(f"x_{{{i}}}^2" for i in range(16)) + "$$"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 class Params(Knobs):

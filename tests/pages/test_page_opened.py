@@ -7,7 +7,6 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import toy
-from browser import chromium
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from opened import opened
 from page_parts import ATTACKS, EVIL, PNG, record, shown
@@ -20,12 +19,6 @@ pytestmark = pytest.mark.browser
 
 PLOTLY = "application/vnd.plotly.v1+json"
 INK = "#1a1a1a"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def figure(made):

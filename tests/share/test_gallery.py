@@ -6,7 +6,6 @@ from urllib.parse import unquote
 
 import pytest
 import toy
-from browser import chromium
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from made import claims, put, record, study
@@ -147,12 +146,6 @@ def test_parts_of_another_form_do_no_harm(tmp_path, part):
     path, cards = gallery(tmp_path)
     assert cards == 1
     assert "toys/toy" in path.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.mark.browser

@@ -6,7 +6,6 @@ import re
 import threading
 
 import pytest
-from browser import chromium
 from made import put, record
 from opened import opened
 
@@ -79,12 +78,6 @@ def test_pages_that_could_not_load_it_are_left_alone(made, change):
     assert not share(page, root)
     assert page.read_text() == text
     assert not list(root.glob("*.js"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.mark.browser

@@ -5,7 +5,6 @@ import io
 import json
 
 import pytest
-from browser import chromium
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from made import claims, put, record, study
@@ -125,12 +124,6 @@ def test_a_folder_of_runs_will_do_and_an_empty_one_is_refused(tmp_path):
     assert "`study` must be a folder with the runs of a study; got" in ran.stderr
     ran = CliRunner().invoke(main, ["report", str(tmp_path)])
     assert ran.stdout == f"2 runs: {tmp_path / 'report.html'}\n"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
