@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from widgets.written import axis_of, layout, traces, update_axis
+from widgets.written_figure import axis_of, layout, traces, update_axis
 
 PAD = 0.05
 # Ticks of a log axis: 1-2-5 within two decades, or few powers of ten.

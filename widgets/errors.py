@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from widgets.axes import is_log, words
 from widgets.look import DIGITS, Series, hover, paled
-from widgets.written import add_trace
+from widgets.written_figure import add_trace
 from workbench.checks import refuse
 
 

@@ -14,7 +14,7 @@ from widgets.axes import POWERS, is_log, log_ticks, tick
 from widgets.errors import add_at_most, add_band, bars, numbers
 from widgets.look import DIGITS, HOUSE, MUTED, SCALE, hover, legend, paled, wrapped
 from widgets.look import series as series_of
-from widgets.written import add_shape, add_trace, begun
+from widgets.written_figure import add_shape, add_trace, begun
 from workbench.array import host
 from workbench.checks import refuse
 

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from plotly.colors import get_colorscale
 
 from widgets.axes import words
-from widgets.written import traces
+from widgets.written_figure import traces
 
 INK = "#1a1a1a"
 MUTED = "#767676"

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from widgets.written import add_trace, begun, layout, traces
+from widgets.written_figure import add_trace, begun, layout, traces
 
 PALE = 0.45
 

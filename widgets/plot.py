@@ -17,7 +17,7 @@ import traitlets
 from plotly.offline import get_plotlyjs
 
 from widgets.pins import pinned
-from widgets.written import alternative, text
+from widgets.written_figure import alternative, text
 
 
 class Plot(anywidget.AnyWidget):

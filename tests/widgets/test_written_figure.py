@@ -10,7 +10,7 @@ import pytest
 from told import assert_told_as_plotly_would
 
 from widgets.figure import curve, figure, heat, histogram, level, marks
-from widgets.written import alternative, axis_of, layout, text, traces
+from widgets.written_figure import alternative, axis_of, layout, text, traces
 
 X = np.arange(1, 6)
 Y = 10.0**-X
