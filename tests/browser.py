@@ -230,7 +230,14 @@ def _copied(page, board, wanted):
     """Presses the button that copies the command; without leave its text is at least selected."""
     button = board.get_by_label("Copy the command as a run of its own")
     line = button.locator("xpath=..")
-    assert wanted in line.locator("code").inner_text()
+    code = line.locator("code")
+    # It comes by a message of its own, after the one that took the refusal back.
+    _until(
+        page,
+        lambda: wanted in code.inner_text(),
+        lambda: f"the command is {code.inner_text()!r} and should hold {wanted!r}",
+        patience=1000,
+    )
     button.click()
     said = line.get_by_role("status")
     _until(page, lambda: said.inner_text() != "", lambda: "the button said nothing")
