@@ -21,6 +21,7 @@ from widgets.plot import Plot
 from widgets.preview import Preview
 from widgets.recompute import Latest, Stage, alone
 from widgets.record import Record
+from widgets.sample import sample
 from workbench.checks import refuse
 from workbench.knobs import KnobError, Parameters
 from workbench.watch import step
@@ -107,7 +108,7 @@ class Panel(ipywidgets.VBox):
         self._undo.disabled = self._reset.disabled = self._pinning.disabled = True
         row = [self._button, self._undo, self._reset, self._pinning]
         self._status, self._alert = ipywidgets.HTML(), ipywidgets.HTML()
-        self._plot = Plot()
+        self._plot = Plot(self._rehearse)
         knobs = ipywidgets.Box(list(self.controls.values()), layout={"flex_flow": "row wrap"})
         buttons = ipywidgets.Box(row, layout={"flex_flow": "row wrap"})
         parts = [knobs, buttons, self._status, self._alert, Manners(), self._plot, self.record]
@@ -209,6 +210,20 @@ class Panel(ipywidgets.VBox):
         result, what = look()
         self._preview.took(time.perf_counter() - start, True)
         return result, self._draw(params, result), what
+
+    def _rehearse(self) -> None:
+        """Has a look computed and drawn unseen, so that no first touch waits for what loads once.
+
+        Only where a look is cheap: nobody asked for a full run.
+        """
+        look = self._preview.of(self.params)
+        if self._latest.busy_since is not None or self.figure is not None:
+            return
+        if look is None:
+            self._plot.rehearse(sample())
+        else:
+            params = self.params
+            self._latest.rehearse(lambda: self._draw(params, look()[0]), self._plot.rehearse)
 
     def _deliver(self, params: Parameters, stage: Stage, answer: Any, seconds: float) -> None:
         result, figure, what = answer

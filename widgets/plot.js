@@ -1,6 +1,8 @@
 // Draws the figure that Python sends, in place: plotly finds what differs, and what the reader zoomed
 // or switched in the legend stays. The library is asked for once a page.
 let library;
+// Drawings before the first one that is seen.
+const REHEARSALS = 6;
 
 const plotly = (model) => {
   if (window.Plotly) return Promise.resolve(window.Plotly);
@@ -22,6 +24,48 @@ const plotly = (model) => {
   return library;
 };
 
+// Leave for work that nobody waits for.
+const idle = () =>
+  new Promise((ready) => (window.requestIdleCallback ?? ((f) => setTimeout(f, 50)))(ready));
+
+// Draws a figure some times where nobody sees it: the first drawings on a page take many times as
+// long as later ones, until the browser has compiled what plotly does.
+const rehearse = async (Plotly, text, width, done) => {
+  const room = document.createElement("div");
+  room.style.cssText = `position:fixed;left:-9999px;top:0;width:${width}px;visibility:hidden`;
+  room.setAttribute("aria-hidden", "true");
+  const place = document.createElement("div");
+  // Nothing that looks for figures on the page finds this one.
+  room.attachShadow({ mode: "closed" }).append(place);
+  document.body.append(room);
+  try {
+    for (let turn = 0; turn < REHEARSALS; turn += 1) {
+      await idle();
+      if (done()) return;
+      const { data, layout } = JSON.parse(text);
+      await Plotly.react(place, data, { ...layout, width }, CONFIG);
+    }
+  } finally {
+    Plotly.purge(place);
+    room.remove();
+  }
+};
+
+// The room beside the axes only grows while figures of one kind follow each other: to find that it
+// must change has plotly draw twice, and the axes would jump to and fro.
+const steady = (place, data, layout, width) => {
+  const axes = [layout.xaxis, layout.yaxis].map((axis) => [axis?.title?.text, axis?.type]);
+  const kind = JSON.stringify([width, layout.height, data.map(({ name }) => name), axes]);
+  const taken = (place.workbenchKind === kind && place._fullLayout?._size) || {};
+  place.workbenchKind = kind;
+  const least = { ...layout.template?.layout?.margin, ...layout.margin };
+  const margin = { ...least };
+  for (const side of ["l", "r", "t", "b"]) {
+    if (side in taken) margin[side] = Math.max(taken[side], least[side] ?? 0);
+  }
+  return { ...layout, margin };
+};
+
 // plotly has a button that uploads the figure to its makers.
 const CONFIG = {
   displaylogo: false,
@@ -41,6 +85,7 @@ export default {
     const Plotly = await plotly(model);
     let drawing = Promise.resolve();
     let wanted = false;
+    const drawn = () => Boolean(model.get("text")) || !place.isConnected;
     const draw = () => {
       wanted = false;
       const text = model.get("text");
@@ -51,7 +96,10 @@ export default {
       // The ink is dark: on a dark page a transparent figure would be unreadable.
       const look = { paper_bgcolor: "white", plot_bgcolor: "white", uirevision: "kept", width };
       place.setAttribute("aria-label", model.get("alt"));
-      drawing = drawing.then(() => Plotly.react(place, data, { ...layout, ...look }, CONFIG));
+      drawing = drawing.then(() => {
+        const room = steady(place, data, layout, width);
+        return Plotly.react(place, data, { ...room, ...look }, CONFIG);
+      });
       drawing = drawing.then(() => {
         place.dataset.of = of;
         place.dispatchEvent(new CustomEvent("workbench-drawn", { bubbles: true }));
@@ -66,10 +114,17 @@ export default {
       if (place.clientWidth !== place._fullLayout?.width) redraw();
     });
     watch.observe(place);
+    const take = ({ rehearsal }) => {
+      if (!rehearsal || drawn()) return;
+      rehearse(Plotly, rehearsal, place.clientWidth || 700, drawn);
+    };
+    model.on("msg:custom", take);
     model.on("change:text change:of", redraw);
     redraw();
+    model.send("shown");
     return () => {
       watch.disconnect();
+      model.off("msg:custom", take);
       model.off("change:text change:of", redraw);
       Plotly.purge(place);
     };

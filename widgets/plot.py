@@ -7,6 +7,7 @@ once, to a page that asks for it, and never stored in the notebook.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ class Plot(anywidget.AnyWidget):
     alt = traitlets.Unicode().tag(sync=True)
     of = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Callable[[], None] = lambda: None) -> None:
+        """Takes what is called whenever a browser has made room for the figures."""
         self.figure: go.Figure | None = None
+        self._shown = shown
         super().__init__()
         self.on_msg(self._asked)
 
@@ -58,9 +61,15 @@ class Plot(anywidget.AnyWidget):
             self.of = json.dumps(of)
             self.text = text(shown)
 
+    def rehearse(self, figure: go.Figure) -> None:
+        """Has the browser draw the figure unseen, so that it draws the first one seen sooner."""
+        self.send({"rehearsal": text(figure)})
+
     def _asked(self, _: Any, content: Any, buffers: Any) -> None:
         if content == "library":
             self.send("library", [_library()])
+        elif content == "shown":
+            self._shown()
 
 
 @cache

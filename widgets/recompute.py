@@ -68,6 +68,7 @@ class Latest:
         self._stages, self._deliver, self._fail, self._tell = stages, deliver, fail, tell
         self._question: Any = None
         self._news, self._task, self._preview = asyncio.Event(), None, False
+        self._rehearsal: asyncio.Task | None = None
         self._began = 0.0
         self.watch, self.busy_since = Watch(), None
 
@@ -79,6 +80,19 @@ class Latest:
             self.watch.stop()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._serve())
+
+    def rehearse(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Does at rest what nobody waits for; a question ends it, and what it raises is let go."""
+
+        async def rehearsed(watch: Watch) -> None:
+            with suppress(Exception, Stopped):
+                answer = await _in_thread(watch, work)
+                if not watch.stopped:
+                    then(answer)
+
+        if self._task is None:
+            self.watch = Watch()
+            self._rehearsal = asyncio.get_running_loop().create_task(rehearsed(self.watch))
 
     def stop(self) -> None:
         """Drops every question; what runs ends at its next step and is not delivered."""

@@ -166,6 +166,49 @@ def test_zoom_and_legend_stay_while_knobs_turn_and_a_pin_stands_beside(visit):
 
 
 @pytest.mark.browser
+def test_a_figure_is_rehearsed_where_nobody_sees_or_hears_it(visit):
+    visit.page.add_init_script("""
+        window.rooms = [];
+        new MutationObserver((changes) => changes.forEach(({ addedNodes, removedNodes }) => {
+          const hidden = (e) => e.style?.left === '-9999px';
+          for (const e of addedNodes) if (hidden(e)) window.rooms.push(['came', e.ariaHidden]);
+          for (const e of removedNodes) if (hidden(e)) window.rooms.push(['went', e.ariaHidden]);
+        })).observe(document, { childList: true, subtree: true });
+        window.draws = 0;
+        let own;
+        Object.defineProperty(window, 'Plotly', { configurable: true, get: () => own, set: (P) => {
+          const { react } = P;
+          P.react = (...words) => { window.draws += 1; return react(...words); };
+          own = P;
+        }});""")
+    visit.open("toy.ipynb")
+    board = visit.page.locator(".workbench-panel")
+    wait(visit.page, "() => window.rooms.length === 2")
+    assert visit.page.evaluate("() => window.rooms") == [["came", "true"], ["went", "true"]]
+    assert visit.page.evaluate("() => window.draws") > 1
+    assert board.locator(PLOT).count() == 0
+    assert board.get_by_role("figure").get_attribute("aria-label") is None
+
+
+@pytest.mark.browser
+def test_the_axes_keep_their_place_while_a_knob_turns(visit):
+    """Wider numbers on an axis make room once, and narrower ones give none back."""
+    visit.open("toy.ipynb")
+    page, board = visit.page, visit.page.locator(".workbench-panel")
+    place = board.locator(".workbench-plot")
+    lefts = []
+    for cells in (64, 65536, 64, 65536, 64):
+        box = board.get_by_label("cells", exact=True)
+        box.fill(str(cells))
+        box.press("Enter")
+        wait(page, "() => { const of = document.querySelector('.workbench-plot').dataset.of;"
+                   f" return of && JSON.parse(of).knobs.cells === {cells}; }}")  # fmt: skip
+        lefts.append(place.evaluate("p => p._fullLayout._size.l"))
+    assert lefts[1] > lefts[0]
+    assert len(set(lefts[1:])) == 1
+
+
+@pytest.mark.browser
 def test_every_control_is_reached_by_the_tab_key_and_has_a_name(visit):
     visit.open("toy.ipynb")
     page, board = visit.page, visit.page.locator(".workbench-panel")

@@ -1,6 +1,7 @@
 """Work for the newest question only: what is dropped, cancelled, delivered and told."""
 
 import asyncio
+import json
 import threading
 import time
 from functools import partial
@@ -350,3 +351,82 @@ def test_a_preview_that_fails_leaves_the_word_to_the_full_run(kind):
 
     asyncio.run(explore())
     assert (board.error, shown(board)) == (None, "up to 400")
+
+
+def rehearsed(board, meanwhile=None):
+    """What a browser that has made room for the figure is sent, once all has come to rest."""
+    sent = []
+    board._plot.send = lambda content, buffers=None: sent.append(content)
+
+    async def explore():
+        board._plot._asked(None, "shown", [])
+        if meanwhile is not None:
+            await meanwhile()
+        while board._latest._rehearsal is not None and not board._latest._rehearsal.done():
+            await asyncio.sleep(0.01)
+        await board.settled()
+
+    asyncio.run(explore())
+    return [json.loads(content["rehearsal"]) for content in sent]
+
+
+def test_a_look_is_rehearsed_unseen_before_the_first_touch():
+    lab = Slow()
+    board = panel(Params, lab.run, lab.draw)
+    [sent] = rehearsed(board)
+    assert sent["layout"]["meta"]["alt"] == "up to 200"
+    assert [p.trials for p in lab.ended] == [100]
+    assert threading.main_thread() not in lab.threads
+    assert (board.figure, board.result, board.error, board._plot.text) == (None, None, None, "")
+    assert board._status.value == ""
+
+
+def test_without_a_look_nothing_runs_that_nobody_asked_for():
+    class Exact(Knobs):
+        cells: int = knob(100, "cells", span=(1, 1000))
+
+    lab = Slow()
+    board = panel(Exact, lab.run, lab.draw)
+    [sent] = rehearsed(board)
+    assert {trace["name"] for trace in sent["data"]} == {"truth", "measured", "0, at most"}
+    assert (lab.began, board.figure) == ([], None)
+
+
+def test_a_touch_ends_the_rehearsal_which_is_not_sent():
+    lab = Slow(pause=0.01, count=1000)
+
+    def look(params):
+        """A look that takes ten seconds the first time."""
+        count = lab.count if not lab.began else 1
+        lab.began.append(params)
+        for _ in steps(range(count)):
+            time.sleep(lab.pause)
+        return np.arange(3.0)
+
+    board = panel(Params, lambda params: np.arange(3.0) * params.cells, lab.draw, quick=look)
+    start = time.perf_counter()
+
+    async def touch():
+        while not lab.began:
+            await asyncio.sleep(0.001)
+        board.controls["cells"].value = 200
+
+    assert rehearsed(board, touch) == []
+    assert time.perf_counter() - start < 5
+    assert shown(board) == "up to 400"
+
+
+def test_a_rehearsal_that_fails_is_nobody_s_error():
+    lab = Slow()
+    lab.failure = ZeroDivisionError("no such luck")
+    board = panel(Params, lab.run, lab.draw)
+    assert rehearsed(board) == []
+    assert (len(lab.began), board.error, board._alert.value) == (1, None, "")
+
+
+def test_a_panel_in_use_is_not_rehearsed_again():
+    lab = Slow()
+    board = panel(Params, lab.run, lab.draw)
+    board.refresh()
+    assert rehearsed(board) == []
+    assert lab.began == [Params()]
