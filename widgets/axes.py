@@ -14,6 +14,8 @@ PAD = 0.05
 # Ticks of a log axis: 1-2-5 within two decades, or few powers of ten.
 FEW = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
 POWERS = {"tickmode": "auto", "nticks": 7, "tickformat": ""}
+# Where 1-2-5 goes into the tens of thousands, as 10k; past a billion few would know the letter.
+THOUSANDS = {**FEW, "tickformat": "~s"}
 
 
 def drawn(fig: go.Figure, axis: str) -> np.ndarray:
@@ -43,21 +45,39 @@ def words(fig: go.Figure, axis: str) -> str:
     return axis_of(fig, axis).get("title", {}).get("text", "")
 
 
-def tick(fig: go.Figure) -> None:
+def tick(fig: go.Figure, figures: Iterable[go.Figure] | None = None) -> None:
     """Sets the ticks of log axes by what is drawn: few powers of ten, or 1-2-5 within two decades.
 
     Between them plotly chooses, so that a reader who zooms in still finds numbers.
+
+    Args:
+        fig: the figure whose ticks are set.
+        figures: those whose values count, where others follow it in its place; itself alone if not
+            given.
     """
     for axis in "xy":
-        values = drawn(fig, axis) if is_log(fig, axis) else ()
+        if not is_log(fig, axis):
+            continue
+        values = np.concatenate([drawn(f, axis) for f in ([fig] if figures is None else figures)])
         if len(values) == 0:
             continue
-        decades = np.log10(values.max() / values.min()) if values.min() > 1e-300 else np.inf
-        ticks = FEW if 0.5 <= decades < 2 else POWERS
+        ticks = _ticks(max(values.min(), _begin(fig, axis)), values.max())
         now = axis_of(fig, axis)
         # To set them in plotly's own figure costs a millisecond, and every trace asks for it.
         if any(now.get(key) != value for key, value in ticks.items()):
             update_axis(fig, axis, ticks)
+
+
+def _ticks(low: float, high: float) -> dict[str, Any]:
+    decades = np.log10(high / low) if low > 1e-300 else np.inf
+    if not 0.5 <= decades < 2:
+        return POWERS
+    return THOUSANDS if 1e4 <= high < 1e9 else FEW
+
+
+def _begin(fig: go.Figure, axis: str) -> float:
+    """Where the axis begins at the least, whatever is drawn."""
+    return axis_of(fig, axis).get("autorangeoptions", {}).get("clipmin", 0.0)
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:
@@ -84,7 +104,8 @@ def cover(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
     values = np.concatenate([drawn(f, axis) for f in figures])
     if len(values) == 0:
         return None
-    values = np.log10(values) if log else values
+    if log:
+        values = np.log10(values[values >= _begin(figures[0], axis)])
     low, high = float(values.min()), float(values.max())
     room = PAD * (high - low) or 0.5
     kinds = {t["type"] for f in figures for t in traces(f)}

@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 
 from widgets.axes import is_log, words
 from widgets.look import DIGITS, Series, hover, paled
-from widgets.written_figure import add_trace
+from widgets.written_figure import add_trace, traces
 from workbench.checks import refuse
+
+AT_MOST = "0, at most"
 
 
 def numbers(
@@ -51,9 +53,11 @@ def add_at_most(fig: go.Figure, x: np.ndarray, top: np.ndarray, drawn: Series) -
     if (top <= 0).any():
         refuse("error", "above 0 at the upper end of a 0 on a log axis", 0)
     where = f"{words(fig, 'x')} %{{x:{DIGITS}}}<br>0, at most %{{y:{DIGITS}}}"
-    points = {"x": x, "y": top, "name": "0, at most", "hovertemplate": where}
+    points = {"x": x, "y": top, "name": AT_MOST, "hovertemplate": where}
     open_ = {"color": drawn.colour, "symbol": "triangle-down-open", "size": 10}
-    legend = {"showlegend": bool(len(x)), **_repeating(drawn)}
+    # Once is enough: their shape says what they are, and their colour of which series.
+    told = any(t.get("name") == AT_MOST and t.get("showlegend") for t in traces(fig))
+    legend = {"showlegend": bool(len(x)) and not told, **_repeating(drawn)}
     look = {"marker": open_, **points, **legend}
     add_trace(fig, {"type": "scatter", "mode": "markers", **look})
 

@@ -26,6 +26,7 @@ def figure(
     alt: str,
     log_x: bool = False,
     log_y: bool = False,
+    from_x: float | None = None,
     title: str | None = None,
     height: int = 420,
 ) -> go.Figure:
@@ -38,6 +39,8 @@ def figure(
             `layout.meta["alt"]` for the page to read out.
         log_x: whether the horizontal axis is logarithmic.
         log_y: whether the vertical axis is logarithmic.
+        from_x: where a logarithmic horizontal axis begins though something lies below, which a
+            reader finds by zooming out; above 0.
         title: a heading inside the figure; a notebook's own heading is mostly enough.
         height: in pixels; the width is the page's.
     """
@@ -47,6 +50,10 @@ def figure(
     for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
         kind = {"type": "log", **POWERS} if log else {}
         layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
+    if from_x is not None:
+        if not (log_x and from_x > 0):
+            refuse("from_x", "above 0, and of a log axis", from_x)
+        layout["xaxis"]["autorangeoptions"] = {"clipmin": from_x}
     if title:
         layout["title"] = {"text": title}
     return begun(layout)

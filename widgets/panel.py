@@ -21,7 +21,7 @@ from widgets.plot import Plot
 from widgets.preview import Preview
 from widgets.recompute import Latest, Stage, alone
 from widgets.record import Record
-from widgets.sample import sample
+from widgets.rehearsal import rehearse
 from workbench.checks import refuse
 from workbench.knobs import KnobError, Parameters
 from workbench.watch import step
@@ -93,7 +93,7 @@ class Panel(ipywidgets.VBox):
         self.params, self._shown, self._is_full = params, None, False
         self.result = self.figure = self.error = None
         self._preview = Preview(run, quick)
-        self._latest = Latest(self._stages, self._deliver, self._fail, self._beat)
+        self._latest = Latest(self._stages, self._deliver, self._complain, self._beat)
         self.controls = {k.name: Control(k, getattr(params, k.name)) for k in model.knobs()}
         self.record = Record(params)
         self._lay_out()
@@ -212,18 +212,8 @@ class Panel(ipywidgets.VBox):
         return result, self._draw(params, result), what
 
     def _rehearse(self) -> None:
-        """Has a look computed and drawn unseen, so that no first touch waits for what loads once.
-
-        Only where a look is cheap: nobody asked for a full run.
-        """
-        look = self._preview.of(self.params)
-        if self._latest.busy_since is not None or self.figure is not None:
-            return
-        if look is None:
-            self._plot.rehearse(sample())
-        else:
-            params = self.params
-            self._latest.rehearse(lambda: self._draw(params, look()[0]), self._plot.rehearse)
+        if self._latest.busy_since is None and self.figure is None:
+            rehearse(self._latest, self._preview, self._draw, self._plot, self.params)
 
     def _deliver(self, params: Parameters, stage: Stage, answer: Any, seconds: float) -> None:
         result, figure, what = answer
@@ -252,9 +242,6 @@ class Panel(ipywidgets.VBox):
             return
         params, figure = self._pin
         self._plot.show(self.figure, of, figure, named(params.values(), self._shown.values()))
-
-    def _fail(self, params: Parameters, error: Exception) -> None:
-        self._complain(error)
 
     def _complain(self, error: Exception) -> None:
         """A refusal as its sentence, at the knob it names; anything else with its traceback."""

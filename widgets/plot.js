@@ -3,6 +3,8 @@
 let library;
 // Drawings before the first one that is seen.
 const REHEARSALS = 6;
+// Of a figure's height, what its axes have at least.
+const AXES = 0.7;
 
 const plotly = (model) => {
   if (window.Plotly) return Promise.resolve(window.Plotly);
@@ -56,14 +58,20 @@ const rehearse = async (Plotly, text, width, done) => {
 const steady = (place, data, layout, width) => {
   const axes = [layout.xaxis, layout.yaxis].map((axis) => [axis?.title?.text, axis?.type]);
   const kind = JSON.stringify([width, layout.height, data.map(({ name }) => name), axes]);
-  const taken = (place.workbenchKind === kind && place._fullLayout?._size) || {};
+  const same = place.workbenchKind === kind && place._fullLayout?._size;
   place.workbenchKind = kind;
   const least = { ...layout.template?.layout?.margin, ...layout.margin };
+  if (!same) return { ...layout, margin: least };
   const margin = { ...least };
-  for (const side of ["l", "r", "t", "b"]) {
-    if (side in taken) margin[side] = Math.max(taken[side], least[side] ?? 0);
-  }
-  return { ...layout, margin };
+  for (const side of ["l", "r", "t", "b"]) margin[side] = Math.max(same[side], least[side] ?? 0);
+  return { ...layout, margin, height: place._fullLayout.height };
+};
+
+// Many names above the axes would leave them no height: the figure grows by what they take.
+const roomy = (Plotly, place, layout) => {
+  const { height, _size } = place._fullLayout;
+  const missing = Math.ceil(AXES * (layout.height ?? 450) - _size.h);
+  return missing > 0 ? Plotly.relayout(place, { height: height + missing }) : null;
 };
 
 // plotly has a button that uploads the figure to its makers.
@@ -97,9 +105,10 @@ export default {
       const look = { paper_bgcolor: "white", plot_bgcolor: "white", uirevision: "kept", width };
       place.setAttribute("aria-label", model.get("alt"));
       drawing = drawing.then(() => {
-        const room = steady(place, data, layout, width);
-        return Plotly.react(place, data, { ...room, ...look }, CONFIG);
+        const kept = steady(place, data, layout, width);
+        return Plotly.react(place, data, { ...kept, ...look }, CONFIG);
       });
+      drawing = drawing.then(() => roomy(Plotly, place, layout));
       drawing = drawing.then(() => {
         place.dataset.of = of;
         place.dispatchEvent(new CustomEvent("workbench-drawn", { bubbles: true }));

@@ -54,7 +54,7 @@ class Latest:
         self,
         stages: Callable[[Any], Iterable[Stage]],
         deliver: Callable[[Any, Stage, Any, float], None],
-        fail: Callable[[Any, Exception], None],
+        fail: Callable[[Exception], None],
         tell: Callable[[], None],
     ):
         """Takes what decides and what hears.
@@ -62,7 +62,7 @@ class Latest:
         Args:
             stages: the pieces of work for a question, in order; the last gives the full answer.
             deliver: takes the question, the stage, its answer, and the seconds it took.
-            fail: takes the question and what its work raised.
+            fail: takes what the work on a question raised.
             tell: called every `BEAT` seconds while work is under way, and once after it.
         """
         self._stages, self._deliver, self._fail, self._tell = stages, deliver, fail, tell
@@ -136,7 +136,7 @@ class Latest:
                 # What an older question met is no news: its knobs are gone. Where too small a
                 # sample fails, the full one may not.
                 if not self.watch.stopped and not stage.is_preview:
-                    self._fail(question, error)
+                    self._fail(error)
             if self._question is not None:
                 return
 

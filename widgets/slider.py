@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.io.json import to_json_plotly
 
-from widgets.axes import cover, log_ticks
+from widgets.axes import cover, log_ticks, tick
 from workbench.checks import refuse
 from workbench.knobs import KnobError, Parameters, nearest
 
@@ -58,6 +58,7 @@ def slide(
         span = cover(figures, axis)
         if span is not None:
             fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
+    tick(fig, figures)
     kept = _fitting(figures, active)
     labels = _labels([getattr(admitted[i], name) for i in kept])
     listed, left_out = _listed(labels), len(figures) - len(kept)

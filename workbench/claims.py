@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from workbench.checks import refuse
+from workbench.rows import number, unbroken
 
 MIME = "application/vnd.workbench.claims+json"
 SUMMARY_MIME = "application/vnd.workbench.summary+json"
@@ -245,23 +246,12 @@ def table(claims: Iterable[Claim]) -> str:
         f'<td class="verdict"><span aria-hidden="true">{MARKS[c.verdict]}</span> {c.verdict}</td>'
         f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
         f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"
-        f"<td>{html.escape(c.expected)}</td>"
-        f"<td>{html.escape(c.found)}{html.escape(_spelled(c.interval))}</td></tr>"
+        f"<td>{unbroken(c.expected)}</td>"
+        f"<td>{unbroken(c.found + _spelled(c.interval))}</td></tr>"
         for c in claims
     )
     head = "<tr><th>verdict</th><th>claim</th><th>paper says</th><th>measured</th></tr>"
     return f'<table class="claims"><thead>{head}</thead><tbody>{rows}</tbody></table>'
-
-
-def number(value: Any, digits: int = 4) -> str:
-    """A value for people: few significant digits for a fraction, all digits for a whole number."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.{digits}g}"
 
 
 def _finite(measured: float, interval: Interval | None) -> Interval:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticUndefined
 
 from workbench.checks import refuse, spell
+from workbench.rows import unbroken
 
 MIME = "application/vnd.workbench.knobs+json"
 
@@ -190,7 +191,7 @@ class Parameters(BaseModel):
         values, changed = self.values(), self.changed()
         rows = []
         for k in self.knobs():
-            value = html.escape(spell(values[k.name]))
+            value = unbroken(spell(values[k.name]))
             mark = html.escape(f"changed; default {spell(k.default)}") if k.name in changed else ""
             # A column that would be empty takes the room of a phone's words.
             note = f"<td>{mark}</td>" if changed else ""

@@ -273,7 +273,7 @@ def test_stale_full_answers_are_not_delivered():
     latest = Latest(
         lambda q: [Stage(lambda: gate.wait(5) and q)],
         lambda q, stage, answer, seconds: delivered.append(answer),
-        lambda q, error: delivered.append(error),
+        delivered.append,
         lambda: None,
     )
 

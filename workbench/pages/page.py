@@ -23,12 +23,13 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 
 from widgets.download import link
-from workbench.claims import MARKS, Claim, number
+from workbench.claims import MARKS, Claim
 from workbench.pages.figure import figure_html, script_json
 from workbench.pages.head import policy, style
 from workbench.pages.plotly_library import plotly_library
 from workbench.pages.prose import IDS, clean, markdown
 from workbench.pages.versions import SHOWN
+from workbench.rows import number, unbroken
 
 # nbconvert looks in the user's own folders as well for a template of this name: one that few give.
 TEMPLATE = Path(__file__).parent / "page_template"
@@ -78,6 +79,7 @@ def page(
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
         found=lambda claim: Claim.model_validate(claim).found,
+        unbroken=lambda text: Markup(unbroken(text)),
         figures=bool(figures),
         policy=policy(scripts.values()),
         style=Markup(style()),

@@ -42,7 +42,9 @@ class _Renderer(IPythonRenderer):
     """Markdown's renderer with formulas as MathML, which needs no script and speaks to readers."""
 
     def block_math(self, body: str) -> str:
-        return mathml(body, "block")
+        # Formulas side by side stand below each other where the screen is narrow.
+        parts = [mathml(part, "block") for part in side_by_side(body)]
+        return parts[0] if len(parts) == 1 else f'<div class="formulas">{"".join(parts)}</div>'
 
     def inline_math(self, body: str) -> str:
         return mathml(body, "inline")
@@ -70,6 +72,17 @@ def mathml(formula: str, display: str) -> str:
         return convert(known, display=display)
     except Exception:  # the converter raises whatever its parser stumbles on
         return f"<code>{html.escape(formula)}</code>"
+
+
+def side_by_side(formula: str) -> list[str]:
+    r"""The formulas that `\qquad` sets apart; one, if it stands within braces or an environment."""
+    parts = [part.strip() for part in formula.split(r"\qquad")]
+    return [part for part in parts if part] if all(map(_is_whole, parts)) else [formula]
+
+
+def _is_whole(part: str) -> bool:
+    begun, ended = (re.findall(rf"\\(?:{w})\b", part) for w in ("left|begin", "right|end"))
+    return part.count("{") == part.count("}") and len(begun) == len(ended)
 
 
 def _known(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.array import Array
 from workbench.checks import refuse
+from workbench.rows import Rows
 from workbench.scaling import losses
 from workbench.scaling.holdout import Extrapolation, cuts, extrapolation, least
 from workbench.scaling.solver import minima
@@ -49,21 +50,26 @@ class Comparison:
     holdout: str | None
     share: float
 
+    @property
+    def fitted(self) -> Rows:
+        """The criteria of each law under each likelihood, a pair a row."""
+        told = [
+            (name, likelihood, c.aic, c.aicc, c.bic)
+            for name, found in self.criteria.items()
+            for likelihood, c in found.items()
+        ]
+        return Rows(("law", "likelihood", "AIC", "AICc", "BIC"), told, digits=5)
+
+    @property
+    def foreseen(self) -> Rows:
+        """The errors of each law on the rows held out, a law a row."""
+        told = [(n, e.rmsle, e.bias, e.coverage, e.rows) for n, e in self.extrapolations.items()]
+        return Rows(("law", "RMSLE", "bias", "coverage", "rows"), told)
+
     def __str__(self) -> str:
         """Both tables as text, the criteria of each law under each likelihood, then the errors."""
-        rows = [f"{'law':18}{'likelihood':12}{'AIC':>10}{'AICc':>10}{'BIC':>10}"]
-        for name, found in self.criteria.items():
-            rows += [
-                f"{name[:17]:18}{k:12}{c.aic:10.1f}{c.aicc:10.1f}{c.bic:10.1f}"
-                for k, c in found.items()
-            ]
-        if self.extrapolations:
-            rows += ["", f"held out by {self.holdout}"]
-            rows += [f"{'law':18}{'RMSLE':>12}{'bias':>10}{'coverage':>10}{'rows':>10}"]
-        for name, e in self.extrapolations.items():
-            told = f"{name[:17]:18}{e.rmsle:12.5f}{e.bias:10.4f}{e.coverage:10.0%}{e.rows:10}"
-            rows.append(told.replace("nan%", "   -"))
-        return "\n".join(rows)
+        held = [f"\nheld out by {self.holdout}", str(self.foreseen)] if self.extrapolations else []
+        return "\n".join([str(self.fitted), *held])
 
     @property
     def best(self) -> dict[str, str]:

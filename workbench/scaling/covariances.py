@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.array import Array
+from workbench.rows import Rows
 from workbench.scaling import losses
 from workbench.scaling.profiles import CHI2, profile, scale
 from workbench.scaling.resampling import Bootstrap, bootstrap
@@ -42,14 +43,16 @@ class Errors:
     condition: float
     disagreement: dict[str, float]
 
-    def __str__(self) -> str:
+    @property
+    def rows(self) -> Rows:
         """The three side by side, a parameter a row."""
-        head = ("parameter", "curvature", "profile", "bootstrap", "largest ratio")
-        rows = [f"{head[0]:14}" + "".join(f"{h:>14}" for h in head[1:])]
-        for p in self.parameters:
-            four = (self.curvature[p], self.profile[p], self.bootstrap[p], self.disagreement[p])
-            rows.append(f"{p:14}" + "".join(f"{v:14.4g}" for v in four))
-        return "\n".join(rows)
+        names = ("parameter", "curvature", "profile", "bootstrap", "largest ratio")
+        routes = (self.curvature, self.profile, self.bootstrap, self.disagreement)
+        return Rows(names, [(p, *(route[p] for route in routes)) for p in self.parameters])
+
+    def __str__(self) -> str:
+        """The rows as text."""
+        return str(self.rows)
 
 
 def covariance(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Errors:

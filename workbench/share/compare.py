@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from workbench.checks import spell
-from workbench.claims import number
 from workbench.records.table import as_text
+from workbench.rows import number
 from workbench.share.document import document
 
 _MACHINE = ("python", "platform", "processor", "cores", "memory_gib", "backend", "device")

@@ -11,9 +11,10 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from workbench.claims import MARKS, number
+from workbench.claims import MARKS
 from workbench.pages.figure import script_json
 from workbench.pages.head import policy, style
+from workbench.rows import number
 
 TEMPLATES = Path(__file__).parent / "template"
 

@@ -12,11 +12,12 @@ from typing import Any
 from markupsafe import Markup
 
 from workbench.checks import refuse
-from workbench.claims import MARKS, number
+from workbench.claims import MARKS
 from workbench.pages.figure import figure_html
 from workbench.pages.page import TEMPLATE
 from workbench.pages.plotly_library import plotly_library
 from workbench.records.records import normal, placed_points
+from workbench.rows import number
 from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
 from workbench.share.document import address, data, document, script

@@ -19,7 +19,7 @@ from scipy.stats import t as student
 
 from widgets.figure import curve, figure, marks
 from widgets.look import SCALE
-from workbench.claims import number
+from workbench.rows import number
 
 SURE = 0.95
 _WIDE_X, _WIDE_Y = 100, 1000

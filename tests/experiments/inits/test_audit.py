@@ -47,8 +47,9 @@ def test_the_table_holds_every_row(file):
     read = list(csv.reader(io.StringIO(audit.text(result))))
     assert len(read) == 6
     assert float(read[1][4]) == result.rows[0].fan_in_variance
-    assert audit.table(result).count("<tr>") == 6
-    assert f'data-value="{result.rows[0].fan_in_variance}"' in audit.table(result)
+    shown = audit.table(result)._repr_mimebundle_()["text/html"]
+    assert shown.count("<tr>") == 6
+    assert f'data-value="{result.rows[0].fan_in_variance}"' in shown
 
 
 def test_a_name_in_a_file_is_no_formula(tmp_path):

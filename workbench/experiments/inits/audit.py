@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import html
 import io
 from typing import Any, Literal, NamedTuple
 
@@ -22,7 +21,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.checks import refuse
-from workbench.claims import Claims, Statement, Summary, number
+from workbench.claims import Claims, Statement, Summary
 from workbench.experiments.inits._trained_weights import Origin, origin, weights
 from workbench.inits.matrix_report import Row, Spectrum, fitted_tail, spectrum, wanting
 from workbench.inits.moments import gain
@@ -30,6 +29,7 @@ from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices
 from workbench.inits.weight_files import SUFFIXES
 from workbench.knobs import Knobs, knob
+from workbench.rows import Rows
 from workbench.spreadsheet import harmless
 from workbench.watch import step
 
@@ -222,16 +222,9 @@ def claims(params: Params, result: Result) -> Claims:
     )
 
 
-def table(result: Result) -> str:
-    """The rows as an HTML table."""
-    head = "".join(f"<th>{html.escape(f.replace('_', ' '))}</th>" for f in Row._fields)
-    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in result.rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: Any) -> str:
-    """A cell that shows a few digits and keeps all of them for the page's download."""
-    return f'<td data-value="{html.escape(str(value))}">{html.escape(number(value))}</td>'
+def table(result: Result) -> Rows:
+    """The rows as a table."""
+    return Rows([name.replace("_", " ") for name in Row._fields], result.rows)
 
 
 def text(result: Result) -> str:

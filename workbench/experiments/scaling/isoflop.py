@@ -87,8 +87,8 @@ def run(params: Params) -> Result:
 
 
 def first_look(params: Params) -> Result:
-    """What the main figure shows, at every tenth width."""
-    return _over(params, np.append(WIDTHS[:-1:10], WIDTHS[-1]))
+    """What the main figure shows, at every third width."""
+    return _over(params, np.append(WIDTHS[:-1:3], WIDTHS[-1]))
 
 
 def _over(params: Params, widths: Float[np.ndarray, " widths"]) -> Result:

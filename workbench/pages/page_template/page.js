@@ -10,6 +10,8 @@ const PAPER = 680;
 const NIGHT = { ink: "#f0f0f0", pale: "rgba(240,240,240,", text: "#dfe3e6", quiet: "#3a3f44", active: "#7aa7d8", label: "#23272b", muted: "#a3adb5" };
 const DAY = { ink: INK, pale: PALE, text: "#24292e", quiet: "#dcdfe2", active: "#2f6fb0", label: "#ffffff", muted: "#5a636b" };
 const MUTED = "#767676";
+// Of a figure's height, what its axes have at least, however many names stand above them.
+const AXES = 0.7;
 // Plotly has a button that uploads the figure to its makers; nothing leaves this page.
 const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"] };
 // One frame at once: without it plotly queues them and a quick hand outruns the figure.
@@ -49,13 +51,7 @@ function dress(figure, look) {
 // A legend that stands above the plot takes a line a name where the screen is narrow.
 function room(figure, width) {
   const names = figure.data.filter((trace) => trace.name && trace.showlegend !== false).length;
-  return (figure.layout.height || 450) + (width < 500 ? 20 * Math.max(0, names - 2) : 0);
-}
-
-// The numbers of a log axis that has several a decade would run into each other there.
-function slant(figure, width) {
-  for (const [name, axis] of Object.entries(figure.layout))
-    if (width < 500 && /^xaxis\d*$/.test(name) && axis.dtick === "D2") axis.tickangle = -45;
+  return figure.layout.height + (width < 500 ? 20 * Math.max(0, names - 2) : 0);
 }
 
 // A title becomes words above the plot, which break into lines where plotly would cut them; one with
@@ -97,9 +93,10 @@ async function draw(data, look, width) {
     if (range.value !== range.defaultValue) turn(figure, range.value);
   }
   const wide = width || target.clientWidth;
-  figure.layout.height = room(figure, wide);
-  slant(figure, wide);
+  figure.layout.height ||= 450;
   const titles = entitle(figure, target);
+  const least = AXES * figure.layout.height;
+  figure.layout.height = room(figure, wide);
   target.style.height = `${figure.layout.height}px`;
   const plot = await Plotly.newPlot(target, {
     data: figure.data,
@@ -107,6 +104,11 @@ async function draw(data, look, width) {
     frames: figure.frames || [],
     config: CONFIG,
   });
+  const missing = Math.ceil(least - plot._fullLayout._size.h);
+  if (missing > 0) {
+    target.style.height = `${figure.layout.height + missing}px`;
+    await Plotly.relayout(plot, { height: figure.layout.height + missing });
+  }
   // The words beside a drawing tell it better than its ticks, one after the other, would.
   plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
   if (range) {
