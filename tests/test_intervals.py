@@ -1,4 +1,6 @@
+import decimal
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.intervals import binomial_interval
+from workbench.intervals import binomial_interval, chernoff_interval
 
 NAN, INF = math.nan, math.inf
 
@@ -46,11 +48,62 @@ def test_wilson_covers_by_the_exact_sum(p):
     assert coverage(2.4) < promised - 2e-3
 
 
-def test_wilson_takes_numpy_counts_too_large_to_square(unchecked):
+@pytest.mark.parametrize("interval", [binomial_interval, chernoff_interval])
+def test_numpy_counts_too_large_to_square_are_taken(interval, unchecked):
     large = np.int64(4 * 10**9)
-    assert binomial_interval(large // 2, large) == binomial_interval(2 * 10**9, 4 * 10**9)
+    assert interval(large // 2, large) == interval(2 * 10**9, 4 * 10**9)
 
 
+@given(st.integers(1, 10**13), st.data(), st.floats(0.5, 8))
+def test_chernoff_solves_its_equation(trials, data, z):
+    """At each end the logarithm of the likelihood, in forty digits, has fallen by z²/2."""
+    count = data.draw(st.integers(0, trials))
+    ends = chernoff_interval(count, trials, z)
+    assert 0 <= ends[0] <= count / trials <= ends[1] <= 1
+    assert (ends[0] == 0) == (count == 0)
+    for p in set(ends) - {0.0, 1.0}:
+        with decimal.localcontext(prec=40):
+            pairs = [(count, Decimal(p)), (trials - count, 1 - Decimal(p))]
+            fall = sum(k * (Decimal(k) / trials / q).ln() for k, q in pairs if k)
+        # By so much the sum changes from a float near p to the next.
+        step = trials * abs(p - count / trials) / (p * (1 - p)) * math.ulp(p)
+        assert float(fall) == pytest.approx(z * z / 2, rel=1e-6, abs=4 * step)
+
+
+@given(st.integers(1, 10**13), st.data(), st.floats(0.5, 8))
+def test_chernoff_mirrors(trials, data, z):
+    count = data.draw(st.integers(0, trials))
+    low, high = chernoff_interval(count, trials, z)
+    other = chernoff_interval(trials - count, trials, z)
+    assert (1 - high, 1 - low) == pytest.approx(other, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("count", [40_000, 5 * 10**7])
+def test_chernoff_is_wilson_s_where_many_are_expected(count):
+    wilson, found = binomial_interval(count, 10**8, 5.0), chernoff_interval(count, 10**8, 5.0)
+    half = (wilson[1] - wilson[0]) / 2
+    assert np.abs(np.subtract(wilson, found)).max() < 0.01 * half
+
+
+@pytest.mark.parametrize("trials", [1, 4, 20, 400])
+def test_chernoff_holds_for_few_events_by_the_exact_sum(trials):
+    """A negative control: Wilson's interval misses some rare rates thousands of times as often."""
+    counts = np.arange(trials + 1)
+
+    def worst(interval):
+        low, high = np.array([interval(int(k), trials, 5.0) for k in counts]).T
+        # Coverage jumps at the ends, so both sides of each are looked at.
+        ends = np.concatenate([low, high])
+        rates = np.concatenate([ends * (1 - 1e-9), ends * (1 + 1e-9), np.geomspace(1e-9, 0.5, 200)])
+        rates = rates[(rates > 0) & (rates < 1)][:, None]
+        outside = (rates < low) | (rates > high)
+        return (stats.binom.pmf(counts, trials, rates) * outside).sum(axis=1).max()
+
+    assert worst(chernoff_interval) <= 2 * math.exp(-12.5)
+    assert worst(binomial_interval) > 0.02
+
+
+@pytest.mark.parametrize("interval", [binomial_interval, chernoff_interval])
 @pytest.mark.parametrize(
     ("count", "trials", "sentence"),
     [
@@ -61,12 +114,13 @@ def test_wilson_takes_numpy_counts_too_large_to_square(unchecked):
         (NAN, 5, "`count` must be a whole number"),
     ],
 )
-def test_wilson_refuses_impossible_counts(count, trials, sentence, unchecked):
+def test_impossible_counts_are_refused(interval, count, trials, sentence, unchecked):
     with pytest.raises(ValueError, match=sentence):
-        binomial_interval(count, trials)
+        interval(count, trials)
 
 
+@pytest.mark.parametrize("interval", [binomial_interval, chernoff_interval])
 @pytest.mark.parametrize("deviations", [0.0, -1.0, NAN, INF])
-def test_wilson_refuses_impossible_deviations(deviations):
+def test_impossible_deviations_are_refused(interval, deviations):
     with pytest.raises(ValueError, match="`deviations` must be a positive number"):
-        binomial_interval(1, 5, deviations)
+        interval(1, 5, deviations)

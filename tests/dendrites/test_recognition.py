@@ -3,7 +3,7 @@ import pytest
 
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.recognition import Tally, fired, fired_at_each, rates, shares, vote
-from workbench.intervals import binomial_interval
+from workbench.intervals import chernoff_interval
 
 DEVIATIONS = 5.0
 
@@ -109,5 +109,7 @@ def test_rates_are_those_of_the_tallies():
 
 def test_shares_are_those_of_independent_trials():
     found = shares(np.array([0, 3, 10]), 10, DEVIATIONS)
-    assert found.at(2) == (0.3, binomial_interval(3, 10, DEVIATIONS))
+    assert found.at(2) == (0.3, chernoff_interval(3, 10, DEVIATIONS))
+    # Two events where a twentieth of one is due happen in one of a thousand runs.
+    assert shares(np.array([2]), 100, DEVIATIONS).low[0] < 1 / 2000
     assert found.at(3)[0] == 1.0

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from workbench.array import Array, host
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.overlap_table import overlap_table
-from workbench.intervals import binomial_interval
+from workbench.intervals import chernoff_interval
 from workbench.watch import steps
 
 # Shown patterns a pass; bounds the matches held at once to this many times the segments.
@@ -217,6 +217,6 @@ def rates(tallies: list[Tally], deviations: float) -> Rate:
 
 
 def shares(counts: Int[np.ndarray, " thresholds"], trials: int, deviations: float) -> Rate:
-    """Counts, one a threshold, as shares of independent trials with Wilson's intervals."""
-    low, high = np.array([binomial_interval(int(k), trials, deviations) for k in counts]).T
+    """Counts, one a threshold, as shares of independent trials with Chernoff's intervals."""
+    low, high = np.array([chernoff_interval(int(k), trials, deviations) for k in counts]).T
     return Rate(np.asarray(counts) / trials, low, high)

@@ -137,6 +137,29 @@ def test_the_run_touches_no_device_array_by_numpy(monkeypatch):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize(
+    ("knobs", "law", "count"),
+    [
+        ((1786, 16, 4, 4, 4, 4, 4), 0, 2),
+        ((945, 2, 1, 1, 0, 1, 16), 0, 1),
+        ((245, 71, 1, 1, 1, 18, 1), 1, 1),
+        ((652, 72, 1, 1, 1, 200, 1), 1, 1),
+    ],
+)
+def test_a_single_rare_event_contradicts_no_law(knobs, law, count):
+    """Settings that the test below has drawn: one or two events where few hundredths are due."""
+    names = ("cells", "active", "synapses", "threshold", "moved", "pairs", "segments")
+    params = Params(**dict(zip(names, knobs, strict=True)))
+    result = detection.run(params)
+    assert [result.false_counts, result.missed_counts][law][0] == count
+    assert detection.claims(params, result)[law].verdict == "outside this run's range"
+    counted = 2 * len(result.thresholds)
+    assert f"; {counted} of {counted} measured intervals" in detection.alternative(result)
+    # Were all that could be counted seen, no rare law would bear it.
+    all_seen = result._replace(false_counts=np.full(params.synapses, 16), pairs=16)
+    assert detection.claims(params, all_seen)[0].verdict == "not reproduced"
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_every_admitted_setting_ends_in_verdicts(data):

@@ -32,7 +32,7 @@ from workbench.experiments.dendrites._printed_numbers import (
     contradicted,
 )
 from workbench.experiments.dendrites._printed_numbers import PRINTED as PRINTED
-from workbench.intervals import binomial_interval
+from workbench.intervals import chernoff_interval
 from workbench.knobs import Knobs, knob
 from workbench.watch import is_watched, step, steps
 
@@ -201,9 +201,12 @@ def interval(counts: Array, trials: int) -> tuple[np.ndarray, np.ndarray]:
 
     In an all-pairs design the matches of a pattern with all segments are pairwise uncorrelated,
     since every pattern meets a random segment with the same chance; so the count has the variance
-    N p (1 - p) of N independent trials.
+    N p (1 - p) of N independent trials. Its tails are no binomial's, but hardly longer.
+
+    Rare events call for Chernoff's interval: where fewer than 1/27 are expected, one alone puts the
+    law outside Wilson's, which happens in up to one run of thirty.
     """
-    ends = [binomial_interval(int(k), trials, DEVIATIONS) for k in counts]
+    ends = [chernoff_interval(int(k), trials, DEVIATIONS) for k in counts]
     low, high = np.array(ends).T
     return low, high
 
@@ -259,7 +262,7 @@ def _law(statement: Statement, counts: Array, law: Array, trials: int, at: int) 
     return statement.agrees(
         expected=float(law[at]),
         measured=count / trials,
-        interval=binomial_interval(count, trials, DEVIATIONS),
+        interval=chernoff_interval(count, trials, DEVIATIONS),
         note=f"at threshold {at + 1}: {count:,} of {trials:,}",
     )
 
