@@ -70,8 +70,9 @@ const steady = (place, data, layout, width) => {
 // Many names above the axes would leave them no height: the figure grows by what they take.
 const roomy = (Plotly, place, layout) => {
   const { height, _size } = place._fullLayout;
-  const missing = Math.ceil(AXES * (layout.height ?? 450) - _size.h);
-  return missing > 0 ? Plotly.relayout(place, { height: height + missing }) : null;
+  const missing = AXES * (layout.height ?? 450) - _size.h;
+  // A little more, for the distance to the names grows as well.
+  return missing > 0 ? Plotly.relayout(place, { height: Math.ceil(height + 1.1 * missing) }) : null;
 };
 
 // plotly has a button that uploads the figure to its makers.

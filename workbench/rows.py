@@ -14,7 +14,7 @@ from workbench.checks import refuse
 
 MISSING = "–"
 # With an exponent, at whose sign a browser would end a line, or of many digits.
-NUMBER = re.compile(r"(?<![\w.])-?\d[\d.,]*(?:e[-+]?\d+|\d{5,})(?!\w)")
+NUMBER = re.compile(r"(?<![\w.])-?\d(?:[\d.,]{4,}\d|[\d.,]*e[-+]?\d+)(?!\w)")
 
 
 class Rows(tuple):

@@ -106,6 +106,20 @@ def test_lines_of_a_formula_stand_below_each_other(environment):
     assert "&" not in made.text
 
 
+def test_formulas_side_by_side_may_stand_below_each_other():
+    made = BeautifulSoup(markdown(r"$$a = \frac{b}{c}, \qquad d = e$$"), "html.parser")
+    assert [m["display"] for m in made.select(".formulas > math")] == ["block", "block"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [r"{a \qquad b}", r"\left( a \qquad b \right)", r"\begin{aligned}a \qquad b\end{aligned}"],
+)
+def test_a_formula_is_not_cut_within(body):
+    made = BeautifulSoup(markdown(f"$${body}$$"), "html.parser")
+    assert (len(made.select("math")), made.select(".formulas")) == (1, [])
+
+
 def test_a_formula_beyond_the_converter_shows_its_source(monkeypatch):
     from workbench.pages import prose
 

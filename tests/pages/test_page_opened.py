@@ -248,6 +248,24 @@ def test_a_long_title_is_whole_on_a_phone_and_follows_the_slider(browser, tmp_pa
         clean_of_trouble(seen)
 
 
+@pytest.mark.parametrize("width", [1280, 800, 390])
+@pytest.mark.parametrize("count", [1, 2, 5, 14])
+@pytest.mark.parametrize("name", ["line", "a line of a name that is broken into two, or"])
+def test_many_names_leave_the_axes_their_height(browser, tmp_path, width, count, name):
+    fig = house.figure("place", "value", alt="Lines, 14 at most.")
+    for place in range(count):
+        house.curve(fig, [1, 2], [1, place], f"{name} {place}")
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    with opened(browser, path, width=width) as seen:
+        plot = seen.page.locator(".plot")
+        height, axes = plot.evaluate("p => [p._fullLayout.height, p._fullLayout._size.h]")
+        # As with two names side by side, give or take; plotly lets a very long legend scroll.
+        assert 290 <= axes <= (350 if count < 14 else 400)
+        assert plot.bounding_box()["height"] == pytest.approx(height)
+        clean_of_trouble(seen)
+
+
 def test_a_title_with_raised_letters_stays_plotly_s(browser, tmp_path):
     fig = house.figure(alt="A title.", title="10<sup>3</sup>")
     path = tmp_path / "page.html"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from widgets.axes import cover
 from widgets.figure import curve, figure, heat, histogram, level, marks
 from widgets.look import COLOURS, INK
 from widgets.slider import slide
@@ -91,6 +92,15 @@ def test_a_zero_on_a_log_axis_is_shown_as_at_most():
         marks(fig, [1], [0.0], "measured", error=([0.0], [0.0]))
 
 
+def test_zeros_of_several_series_are_told_once():
+    fig = empty(log_y=True)
+    zeros, none = np.array([0.5, 0.0]), np.array([0.5, 0.4])
+    for name, y in (("first", none), ("second", zeros), ("third", zeros)):
+        marks(fig, [1, 2], y, name, error=(y / 2, y + 0.01))
+    told = [(t.marker.color, t.showlegend) for t in fig.data if t.name == "0, at most"]
+    assert told == [(COLOURS[0], False), (COLOURS[1], True), (COLOURS[2], False)]
+
+
 def test_a_band_on_a_log_axis_closes_where_its_end_is_zero():
     fig = empty(log_y=True)
     curve(fig, [1, 2], [0.5, 0.2], "fit", band=([0.1, 0.0], [0.9, 0.8]))
@@ -155,6 +165,39 @@ def test_log_ticks_follow_the_decades(low, dtick):
     fig = empty(log_y=True)
     curve(fig, [1, 2], [low, 1.0], "law")
     assert fig.layout.yaxis.dtick == dtick
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "format"), [(1e3, 65536, "~s"), (1e3, 9e3, ".6~g"), (1e9, 5e10, ".6~g")]
+)
+def test_ticks_of_tens_of_thousands_are_short(low, high, format):
+    fig = empty(log_x=True)
+    curve(fig, [low, high], [1, 2], "law")
+    assert (fig.layout.xaxis.dtick, fig.layout.xaxis.tickformat) == ("D2", format)
+
+
+def test_an_axis_begins_where_it_is_told_and_keeps_what_lies_below():
+    fig = empty(log_x=True, from_x=0.1)
+    curve(fig, [1e-12, 0.2, 1.0], [1, 2, 3], "law")
+    assert list(fig.data[0].x) == [1e-12, 0.2, 1.0]
+    assert fig.layout.xaxis.autorangeoptions.clipmin == 0.1
+    assert fig.layout.xaxis.dtick == "D2"
+    low, high = cover([fig], "x")
+    assert (low, high) == pytest.approx((np.log10(0.2) - 0.05 * np.log10(5), 0.05 * np.log10(5)))
+    for options in ({"log_x": True, "from_x": 0.0}, {"from_x": 1.0}):
+        with pytest.raises(ValueError, match="`from_x` must be above 0, and of a log axis; got"):
+            empty(**options)
+
+
+def test_ticks_under_a_slider_follow_all_of_its_frames():
+    def falling(params, result):
+        fig = empty(log_y=True)
+        curve(fig, X, 10.0 ** -(params.moved * X / X.max() + 1), "law")
+        return fig
+
+    alone = falling(Params(moved=1), None)
+    assert alone.layout.yaxis.tickmode == "linear"
+    assert slide(falling, run, Params(moved=1), moved=[1, 9]).layout.yaxis.tickmode == "auto"
 
 
 def test_a_figure_is_json_without_loss():

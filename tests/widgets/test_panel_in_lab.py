@@ -67,7 +67,14 @@ board = panel(chinchilla.Params, chinchilla.run, draw, chinchilla.Params(compute
 board.record.reports = Path("reports")
 board
 """
+NAMED = TOY.replace(
+    "    level(fig",
+    "    for place in range(14):\n"
+    "        curve(fig, hits, law, f'a line of a rather long name, {place}')\n"
+    "    level(fig",
+)
 NOTEBOOKS = {
+    "named": [NAMED, "panel(Params, run, draw)"],
     "toy": [TOY, "panel(Params, run, draw)"],
     "broken": [BROKEN, "board"],
     "batch": [BATCH],
@@ -206,6 +213,24 @@ def test_the_axes_keep_their_place_while_a_knob_turns(visit):
         lefts.append(place.evaluate("p => p._fullLayout._size.l"))
     assert lefts[1] > lefts[0]
     assert len(set(lefts[1:])) == 1
+
+
+@pytest.mark.browser
+def test_many_names_leave_the_axes_their_height(visit):
+    visit.open("named.ipynb")
+    page, board = visit.page, visit.page.locator(".workbench-panel")
+    board.get_by_role("button", name="Run", exact=True).click()
+    wait(page, "() => document.querySelector('.workbench-plot').dataset.of")
+    place = board.locator(".workbench-plot")
+    tell = "p => [p._fullLayout.height, p._fullLayout._size.h]"
+    height, axes = place.evaluate(tell)
+    assert axes >= 0.7 * 420 - 1
+    box = board.get_by_label("active", exact=True)
+    box.fill("80")
+    box.press("Enter")
+    wait(page, "() => JSON.parse(document.querySelector('.workbench-plot').dataset.of)"
+               ".knobs.active === 80")  # fmt: skip
+    assert place.evaluate(tell) == [height, axes]
 
 
 @pytest.mark.browser

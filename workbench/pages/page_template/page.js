@@ -10,8 +10,8 @@ const PAPER = 680;
 const NIGHT = { ink: "#f0f0f0", pale: "rgba(240,240,240,", text: "#dfe3e6", quiet: "#3a3f44", active: "#7aa7d8", label: "#23272b", muted: "#a3adb5" };
 const DAY = { ink: INK, pale: PALE, text: "#24292e", quiet: "#dcdfe2", active: "#2f6fb0", label: "#ffffff", muted: "#5a636b" };
 const MUTED = "#767676";
-// Of a figure's height, what its axes have at least, however many names stand above them.
-const AXES = 0.7;
+// Of plotly's legend, in pixels: its letters, a line, the sign before a name, what is beside it all.
+const LEGEND = { size: 13, line: 19, sign: 45, beside: 100 };
 // Plotly has a button that uploads the figure to its makers; nothing leaves this page.
 const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"] };
 // One frame at once: without it plotly queues them and a quick hand outruns the figure.
@@ -48,10 +48,24 @@ function dress(figure, look) {
   layout.hoverlabel = { ...layout.hoverlabel, bgcolor: look.label, font: { color: look.text } };
 }
 
-// A legend that stands above the plot takes a line a name where the screen is narrow.
+const pen = document.createElement("canvas").getContext("2d");
+const long = (words) => pen.measureText(words.replace(/<[^>]*>/g, "")).width;
+
+// The height that leaves the axes theirs: a legend that stands above them takes a line for as many
+// names as fit side by side, each in a column as wide as the longest.
 function room(figure, width) {
-  const names = figure.data.filter((trace) => trace.name && trace.showlegend !== false).length;
-  return figure.layout.height + (width < 500 ? 20 * Math.max(0, names - 2) : 0);
+  const named = figure.data.filter((trace) => trace.name && trace.showlegend !== false);
+  const names = named.map((trace) => String(trace.name).split("<br>"));
+  pen.font = `${LEGEND.size}px ${figure.layout.template?.layout?.font?.family ?? "sans-serif"}`;
+  const wide = names.map((lines) => LEGEND.sign + Math.max(...lines.map(long)));
+  const all = wide.reduce((sum, one) => sum + one, 0);
+  const free = width - LEGEND.beside;
+  const columns = all <= free ? names.length : Math.max(1, Math.floor(free / Math.max(...wide)));
+  let lines = 0;
+  for (let i = 0; i < names.length; i += columns)
+    lines += Math.max(...names.slice(i, i + columns).map((one) => one.length));
+  // Of one name plotly makes no legend.
+  return figure.layout.height + (names.length > 1 ? LEGEND.line * (lines - 1) : 0);
 }
 
 // A title becomes words above the plot, which break into lines where plotly would cut them; one with
@@ -95,7 +109,6 @@ async function draw(data, look, width) {
   const wide = width || target.clientWidth;
   figure.layout.height ||= 450;
   const titles = entitle(figure, target);
-  const least = AXES * figure.layout.height;
   figure.layout.height = room(figure, wide);
   target.style.height = `${figure.layout.height}px`;
   const plot = await Plotly.newPlot(target, {
@@ -104,11 +117,6 @@ async function draw(data, look, width) {
     frames: figure.frames || [],
     config: CONFIG,
   });
-  const missing = Math.ceil(least - plot._fullLayout._size.h);
-  if (missing > 0) {
-    target.style.height = `${figure.layout.height + missing}px`;
-    await Plotly.relayout(plot, { height: figure.layout.height + missing });
-  }
   // The words beside a drawing tell it better than its ticks, one after the other, would.
   plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
   if (range) {
