@@ -51,6 +51,10 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--rest", type=float, default=0.4, help="seconds between two turns")
+    parser.add_argument("--looks-for", type=float, default=2, help="seconds before the first touch")
+    parser.add_argument(
+        "--slower", type=float, default=1, help="factor that the page is held up by"
+    )
     asked = parser.parse_args()
     about = machine(("jupyterlab", "ipywidgets", "anywidget", "plotly", "numpy"))
     names = asked.names or [e.name for e in experiments()]
@@ -67,7 +71,8 @@ def main():
                     panels[name] = measured(browser, server, name, asked)
         finally:
             record = {"machine": about, "settings": vars(asked), "goal [s]": GOAL}
-            kept("panel", {**record, "panels": panels})
+            name = "panel" if asked.slower == 1 else f"panel-{asked.slower:g}-times-slower"
+            kept(name, {**record, "panels": panels})
 
 
 def measured(browser, server, name, asked):
@@ -78,7 +83,11 @@ def measured(browser, server, name, asked):
         board = page.locator(".workbench-panel")
         handle = board.locator("[role=slider][aria-label]").first
         knob = handle.get_attribute("aria-label").removesuffix(" slider")
-        # The first brings plotly's library, and teaches the panel what a first look costs.
+        if asked.slower > 1:
+            slow = page.context.new_cdp_session(page)
+            slow.send("Emulation.setCPUThrottlingRate", {"rate": asked.slower})
+        # A person looks before the first touch; plotly's library comes meanwhile.
+        page.wait_for_timeout(int(1000 * asked.looks_for))
         first = turn(page, handle, "ArrowRight")[0]
         place = board.locator(".workbench-plot").element_handle()
         start = time.perf_counter()
