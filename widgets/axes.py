@@ -61,11 +61,14 @@ def tick(fig: go.Figure, figures: Iterable[go.Figure] | None = None) -> None:
         values = np.concatenate([drawn(f, axis) for f in ([fig] if figures is None else figures)])
         if len(values) == 0:
             continue
-        ticks = _ticks(max(values.min(), _begin(fig, axis)), values.max())
+        begin = _begin(fig, axis, values)
+        wanted = _ticks(max(values.min(), begin), values.max())
+        if begin > 0:
+            wanted = {**wanted, "autorangeoptions": {"clipmin": begin}}
         now = axis_of(fig, axis)
         # To set them in plotly's own figure costs a millisecond, and every trace asks for it.
-        if any(now.get(key) != value for key, value in ticks.items()):
-            update_axis(fig, axis, ticks)
+        if any(now.get(key) != value for key, value in wanted.items()):
+            update_axis(fig, axis, wanted)
 
 
 def _ticks(low: float, high: float) -> dict[str, Any]:
@@ -75,9 +78,10 @@ def _ticks(low: float, high: float) -> dict[str, Any]:
     return THOUSANDS if 1e4 <= high < 1e9 else FEW
 
 
-def _begin(fig: go.Figure, axis: str) -> float:
-    """Where the axis begins at the least, whatever is drawn."""
-    return axis_of(fig, axis).get("autorangeoptions", {}).get("clipmin", 0.0)
+def _begin(fig: go.Figure, axis: str, values: np.ndarray) -> float:
+    """Where the axis is to begin at the earliest; 0 if wherever its values do."""
+    asked = (layout(fig).get("meta") or {}).get(f"from_{axis}", 0.0)
+    return min(asked, values.max() / 10)
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:
@@ -105,7 +109,7 @@ def cover(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
     if len(values) == 0:
         return None
     if log:
-        values = np.log10(values[values >= _begin(figures[0], axis)])
+        values = np.log10(values[values >= _begin(figures[0], axis, values)])
     low, high = float(values.min()), float(values.max())
     room = PAD * (high - low) or 0.5
     kinds = {t["type"] for f in figures for t in traces(f)}

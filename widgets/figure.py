@@ -39,8 +39,9 @@ def figure(
             `layout.meta["alt"]` for the page to read out.
         log_x: whether the horizontal axis is logarithmic.
         log_y: whether the vertical axis is logarithmic.
-        from_x: where a logarithmic horizontal axis begins though something lies below, which a
-            reader finds by zooming out; above 0.
+        from_x: where a logarithmic horizontal axis begins at the earliest, though something lies
+            below, which a reader finds by zooming out; above 0. Where all lies below, the axis has
+            its last decade.
         title: a heading inside the figure; a notebook's own heading is mostly enough.
         height: in pixels; the width is the page's.
     """
@@ -53,7 +54,7 @@ def figure(
     if from_x is not None:
         if not (log_x and from_x > 0):
             refuse("from_x", "above 0, and of a log axis", from_x)
-        layout["xaxis"]["autorangeoptions"] = {"clipmin": from_x}
+        layout["meta"]["from_x"] = from_x
     if title:
         layout["title"] = {"text": title}
     return begun(layout)

@@ -266,6 +266,15 @@ def test_many_names_leave_the_axes_their_height(browser, tmp_path, width, count,
         clean_of_trouble(seen)
 
 
+def test_names_beside_the_axes_leave_a_figure_as_it_is(browser, tmp_path):
+    fig = go.Figure([go.Scatter(x=[1, 2], y=[1, i], name=f"line {i}") for i in range(14)])
+    fig.update_layout(height=420)
+    path = tmp_path / "page.html"
+    path.write_text(page(new_notebook(cells=[figure(fig)]), record()), encoding="utf-8")
+    with opened(browser, path) as seen:
+        assert seen.page.locator(".plot").evaluate("p => p._fullLayout.height") == 420
+
+
 def test_a_title_with_raised_letters_stays_plotly_s(browser, tmp_path):
     fig = house.figure(alt="A title.", title="10<sup>3</sup>")
     path = tmp_path / "page.html"

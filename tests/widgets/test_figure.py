@@ -189,6 +189,15 @@ def test_an_axis_begins_where_it_is_told_and_keeps_what_lies_below():
             empty(**options)
 
 
+def test_where_all_lies_below_the_axis_has_its_last_decade():
+    fig = empty(log_x=True, from_x=0.1)
+    curve(fig, [1e-12, 1e-4], [1, 2], "law")
+    assert fig.layout.xaxis.autorangeoptions.clipmin == pytest.approx(1e-5)
+    assert cover([fig], "x") == pytest.approx([-4.5, -3.5])
+    curve(fig, [1e-4, 1.0], [1, 2], "another")
+    assert fig.layout.xaxis.autorangeoptions.clipmin == 0.1
+
+
 def test_ticks_under_a_slider_follow_all_of_its_frames():
     def falling(params, result):
         fig = empty(log_y=True)

@@ -64,8 +64,10 @@ function room(figure, width) {
   let lines = 0;
   for (let i = 0; i < names.length; i += columns)
     lines += Math.max(...names.slice(i, i + columns).map((one) => one.length));
+  const { legend, template } = figure.layout;
+  const above = (legend?.orientation ?? template?.layout?.legend?.orientation) === "h";
   // Of one name plotly makes no legend.
-  return figure.layout.height + (names.length > 1 ? LEGEND.line * (lines - 1) : 0);
+  return figure.layout.height + (above && names.length > 1 ? LEGEND.line * (lines - 1) : 0);
 }
 
 // A title becomes words above the plot, which break into lines where plotly would cut them; one with
