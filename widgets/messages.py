@@ -29,8 +29,12 @@ def busy(seconds: float, share: float, note: str = "") -> str:
 
 
 def traced(error: BaseException) -> str:
-    """The traceback of an error as plain text."""
-    return "".join(traceback.format_exception(error))
+    """The traceback of an error as plain text, without the panel's own steps to the experiment."""
+    begin = error.__traceback__
+    while begin is not None and begin.tb_frame.f_globals.get("__name__", "").startswith("widgets."):
+        begin = begin.tb_next
+    # An error of the panel itself is told whole.
+    return "".join(traceback.format_exception(type(error), error, begin or error.__traceback__))
 
 
 def folded(lines: str, *, opened: bool, label: str = "where it happened") -> str:

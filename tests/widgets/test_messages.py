@@ -1,0 +1,41 @@
+"""What a panel says: an error from where the experiment begins."""
+
+from widgets.messages import traced
+
+
+def calling(module, work):
+    """A function of that module which calls the work."""
+    names = {"__name__": module, "work": work}
+    exec(compile("def call():\n    work()", f"{module}.py", "exec"), names)
+    return names["call"]
+
+
+def fault():
+    raise ZeroDivisionError("no such luck")
+
+
+def caught(work):
+    """The error as the panel meets it: the first step is the panel's own."""
+    try:
+        work()
+    except ZeroDivisionError as error:
+        return error.with_traceback(error.__traceback__.tb_next)
+    raise AssertionError("nothing was raised")
+
+
+def test_a_traceback_begins_where_the_experiment_does():
+    drawn = calling("widgets.figure", fault)
+    error = caught(calling("widgets.recompute", calling("widgets.panel", calling("mine", drawn))))
+    told = traced(error)
+    assert told.splitlines()[0] == "Traceback (most recent call last):"
+    assert 'File "mine.py"' in told.splitlines()[1]
+    assert told.splitlines()[-1] == "ZeroDivisionError: no such luck"
+    assert [name in told for name in ("recompute", "panel", "figure")] == [False, False, True]
+    assert error.__traceback__.tb_frame.f_globals["__name__"] == "widgets.recompute"
+
+
+def test_an_error_of_the_panel_itself_is_told_whole():
+    broken = {"__name__": "widgets.panel"}
+    exec(compile("def call():\n    1 / 0", "widgets.panel.py", "exec"), broken)
+    told = traced(caught(calling("widgets.recompute", broken["call"])))
+    assert [name in told for name in ("recompute", "panel")] == [True, True]
