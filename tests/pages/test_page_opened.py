@@ -191,22 +191,29 @@ def ink(seen):
     return seen.page.evaluate("document.querySelector('.js-plotly-plot')._fullData[0].line.color")
 
 
+def drawn_in(seen, colour):
+    """Waits until the first line has that colour, which on a busy machine takes a while."""
+    seen.page.wait_for_function(
+        "colour => document.querySelector('.js-plotly-plot')._fullData[0].line.color === colour",
+        arg=colour,
+    )
+
+
 def test_figures_follow_light_and_dark_and_print_as_by_day(browser, story):
     paper = "getComputedStyle(document.body).backgroundColor"
     with opened(browser, story, color_scheme="dark") as seen:
         assert ink(seen) == "#f0f0f0"
         assert seen.page.evaluate(paper) == "rgb(22, 25, 28)"
         seen.page.emulate_media(color_scheme="light")
-        seen.page.wait_for_timeout(200)
-        assert ink(seen) == INK
+        drawn_in(seen, INK)
         assert seen.page.evaluate(paper) == "rgb(255, 255, 255)"
         seen.page.emulate_media(color_scheme="dark")
-        seen.page.wait_for_timeout(200)
+        drawn_in(seen, "#f0f0f0")
         seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert ink(seen) == INK
         assert seen.page.locator(".main-svg").first.bounding_box()["width"] == 680
         seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
-        assert ink(seen) == "#f0f0f0"
+        drawn_in(seen, "#f0f0f0")
         clean_of_trouble(seen)
 
 
