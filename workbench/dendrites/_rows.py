@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.array import Array, namespace
 from workbench.checks import refuse
-from workbench.watch import steps
+from workbench.watch import step, steps
 
 CHUNK = 2**18  # elements drawn, sorted or packed at a time
 
@@ -32,9 +32,12 @@ def sorted_rows(patterns: Array, cells: int | None = None) -> Array:
     if low < 0 or (cells is not None and high >= cells):
         span = "at least 0" if cells is None else f"in [0, cells={cells})"
         refuse("patterns", f"indices {span}", low if low < 0 else high)
+    step()
     rows = xp.astype(patterns, xp.int64)
+    step()
     if not bool(xp.all(rows[:, 1:] > rows[:, :-1])):
         rows = xp.sort(rows, axis=1)
+        step()
         twice = rows[:, 1:] == rows[:, :-1]
         if bool(xp.any(twice)):
             repeated = int(xp.max(xp.where(twice, rows[:, 1:], -1)))
@@ -82,7 +85,9 @@ def _distinct(rng: Any, count: int, cells: int, active: int) -> Array:
         return pending
     done = []
     while True:
+        step()
         pending = xp.sort(pending, axis=1)
+        step()
         twice = pending[:, 1:] == pending[:, :-1]
         unfinished = xp.any(twice, axis=1)
         if not bool(xp.any(unfinished)):

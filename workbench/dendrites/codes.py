@@ -216,7 +216,9 @@ def _packed(rows: Array, width: int) -> Array:
     byte = xp.reshape(rows // 8 + first, (-1,))
     bit = xp.reshape(xp.bitwise_left_shift(xp.ones_like(rows), rows % 8), (-1,))
     every = xp.arange(count * width, dtype=xp.int64, device=rows.device)
+    step()
     ends = xp.searchsorted(byte, every, side="right")
+    step()
     running = xp.take(xp.cumulative_sum(bit, include_initial=True), ends)
     none = xp.zeros((1,), dtype=xp.int64, device=rows.device)
     values = xp.diff(running, prepend=none)
@@ -226,6 +228,7 @@ def _packed(rows: Array, width: int) -> Array:
 def _kept(rng: Any, rows: Array, wanted: int) -> Array:
     """A random subset of each row, in rising order."""
     places = sets(rng, rows.shape[0], rows.shape[1], wanted)
+    step()
     return namespace(rows, places).take_along_axis(rows, places, axis=1)
 
 
