@@ -10,7 +10,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from page_parts import record as page_record
 from page_parts import shown
 
-from workbench.claims import Statement
+from workbench.experiment.decisions import Statement
 from workbench.pages.page import page
 
 SAID = Statement("Somebody (2020)", "eq. 1", "It is so")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.claims import (
+from workbench.experiment.decisions import (
     MIME,
     SUMMARY_MIME,
     Claim,
@@ -19,7 +19,7 @@ from workbench.claims import (
 from workbench.runs.atomic import write_json
 
 SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
-YES, NO, OPEN = "reproduced", "not reproduced", "outside this run's range"
+YES, NO, UNDECIDED = "reproduced", "not reproduced", "undecided"
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ YES, NO, OPEN = "reproduced", "not reproduced", "outside this run's range"
         (1.0, 1.1, (0.9, 1.3), YES),
         (1.0, 1.1, (1.0, 1.2), YES),
         (1.0, 1.1, (1.01, 1.2), NO),
-        (1.0, 1.0, (0.49, 1.51), OPEN),
+        (1.0, 1.0, (0.49, 1.51), UNDECIDED),
         (1.0, 1.0, (0.5, 1.5), YES),
-        (1.0, 2.0, (0.0, 9.0), OPEN),
+        (1.0, 2.0, (0.0, 9.0), UNDECIDED),
         ((0.0, 10.0), 2.0, (0.0, 9.0), YES),
         (-2.0, -2.1, (-2.5, -1.7), YES),
         (0.0, 0.0, None, YES),
-        (0.0, 0.0, (-1e-9, 1e-9), OPEN),
+        (0.0, 0.0, (-1e-9, 1e-9), UNDECIDED),
         (0.0, 1.0, (0.5, 1.5), NO),
     ],
 )
@@ -65,12 +65,12 @@ def test_agrees_says_no_exactly_where_the_ranges_are_apart(middle, half, expecte
         (2.0, None, {"above": 2.0}, NO),
         (3.0, None, {"above": 2.0}, YES),
         (1.0, (0.5, 1.999), {"below": 2.0}, YES),
-        (1.0, (0.5, 2.0), {"below": 2.0}, OPEN),
+        (1.0, (0.5, 2.0), {"below": 2.0}, UNDECIDED),
         (3.0, (2.0, 4.0), {"below": 2.0}, NO),
-        (3.0, (1.9, 4.0), {"below": 2.0}, OPEN),
-        (3.0, (1.9, 4.0), {"above": 2.0}, OPEN),
+        (3.0, (1.9, 4.0), {"below": 2.0}, UNDECIDED),
+        (3.0, (1.9, 4.0), {"above": 2.0}, UNDECIDED),
         (1.5, (1.1, 1.9), {"above": 1.0, "below": 2.0}, YES),
-        (1.5, (0.9, 1.9), {"above": 1.0, "below": 2.0}, OPEN),
+        (1.5, (0.9, 1.9), {"above": 1.0, "below": 2.0}, UNDECIDED),
         (0.5, (0.1, 1.0), {"above": 1.0, "below": 2.0}, NO),
     ],
 )
@@ -91,9 +91,10 @@ def test_exact(expected, measured, verdict):
     assert SAID.exact(expected=expected, measured=measured).verdict == verdict
 
 
-def test_beyond_is_open_and_says_why():
+def test_beyond_is_not_measured_and_says_why():
     claim = SAID.beyond(expected="1e-40", note="a longer run")
-    assert (claim.verdict, claim.measured, claim.note) == (OPEN, "not measured", "a longer run")
+    assert claim.verdict == claim.measured == "not measured"
+    assert claim.note == "a longer run"
 
 
 NAN, INF = float("nan"), float("inf")

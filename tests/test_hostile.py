@@ -23,7 +23,7 @@ from page_parts import shown
 from playwright.sync_api import Error
 
 from workbench.cli import main
-from workbench.knobs import Parameters, knob
+from workbench.experiment.params import Parameters, knob
 from workbench.pages.page import page
 from workbench.records.records import find_records, given_record, normal, read_points, read_record
 from workbench.runs.find import experiment

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 
-from workbench.claims import declared
+from workbench.experiment.decisions import declared
 from workbench.runs.find import experiments
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def test_the_parameters_cell_is_the_model_s(experiment):
 @each_experiment
 def test_an_experiment_offers_what_runs_need(experiment):
     module = experiment.module()
-    assert all(hasattr(module, name) for name in ("Params", "Result", "run", "summary", "claims"))
+    assert all(hasattr(module, name) for name in ("Params", "run"))
     assert declared(module)
 
 
@@ -117,7 +117,9 @@ def test_primitives_import_light(path):
     assert loaded_by(dotted(path), LIGHT) == []
 
 
-@pytest.mark.parametrize("module", ["workbench.knobs", "workbench.claims", "workbench.array"])
+@pytest.mark.parametrize(
+    "module", ["workbench.experiment.params", "workbench.experiment.decisions", "workbench.array"]
+)
 def test_the_ground_floor_imports_light(module):
     heavy = [n for n in LIGHT if n != "pydantic"] + ["scipy", "numba"]
     assert loaded_by(module, heavy) == []

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 EXPERIMENT = '''"""Is a toy a toy?"""
 
-from workbench.claims import Claims, Statement, Summary
-from workbench.knobs import Knobs, knob
+from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 
 SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
 

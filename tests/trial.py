@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.claims import Claims, Statement, Summary
-from workbench.knobs import Knobs, knob
+from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 
 SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
 HERE = Path(__file__).parents[2]

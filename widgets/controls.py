@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from workbench.knobs import Knob
+from workbench.experiment.params import Knob
 
 SLIDES = 10**6
 STEPS = 100

@@ -14,16 +14,18 @@ from widgets.axes import POWERS, is_log, log_ticks, tick
 from widgets.errors import add_at_most, add_band, bars, numbers
 from widgets.look import DIGITS, HOUSE, MUTED, SCALE, hover, legend, paled, wrapped
 from widgets.look import series as series_of
-from widgets.written_figure import add_shape, add_trace, begun
+from widgets.written_figure import add_shape, add_trace, begun, set_alternative, traces
+from widgets.written_figure import layout as layout_of
 from workbench.array import host
 from workbench.checks import refuse
+from workbench.experiment.alt_text import alt_text
 
 
 def figure(
     x: str = "",
     y: str = "",
     *,
-    alt: str,
+    alt: str = "",
     log_x: bool = False,
     log_y: bool = False,
     from_x: float | None = None,
@@ -35,8 +37,8 @@ def figure(
     Args:
         x: what the horizontal axis shows, with its unit.
         y: what the vertical axis shows, with its unit.
-        alt: the text alternative: a sentence that states what the figure shows, kept in
-            `layout.meta["alt"]` for the page to read out.
+        alt: the text alternative: a sentence that states what the figure shows, in
+            `layout.meta["alt"]` for the page to read out; by default one made from its traces.
         log_x: whether the horizontal axis is logarithmic.
         log_y: whether the vertical axis is logarithmic.
         from_x: where a logarithmic horizontal axis begins at the earliest, though something lies
@@ -45,9 +47,8 @@ def figure(
         title: a heading inside the figure; a notebook's own heading is mostly enough.
         height: in pixels; the width is the page's.
     """
-    if not alt.strip():
-        refuse("alt", "a sentence that states what the figure shows", alt)
-    layout = {"template": HOUSE, "height": height, "meta": {"alt": alt}}
+    meta = {"alt": alt} if alt.strip() else {"alt": "", "automatic": True}
+    layout = {"template": HOUSE, "height": height, "meta": meta}
     for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
         kind = {"type": "log", **POWERS} if log else {}
         layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
@@ -97,7 +98,7 @@ def curve(
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
     points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
     add_trace(fig, {"type": "scatter", "mode": "lines", "line": line, **points, **drawn.shared})
-    tick(fig)
+    _finish(fig)
 
 
 def marks(
@@ -144,7 +145,7 @@ def marks(
     add_trace(fig, {"type": "scatter", "mode": "markers", **look})
     if error is not None and is_log(fig, "y"):
         add_at_most(fig, x[zero], high[zero], drawn)
-    tick(fig)
+    _finish(fig)
 
 
 def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = False) -> None:
@@ -176,7 +177,7 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
     told = where + "<extra></extra>"
     look = {"colorbar": bar, "colorscale": SCALE, "hovertemplate": told}
     add_trace(fig, {"type": "heatmap", **look, **cells})
-    tick(fig)
+    _finish(fig)
 
 
 def histogram(fig: go.Figure, edges: Any, counts: Any, name: str) -> None:
@@ -203,7 +204,7 @@ def histogram(fig: go.Figure, edges: Any, counts: Any, name: str) -> None:
     bins = {"x": ends.mean(axis=1), "y": counts, "width": np.diff(edges), "customdata": ends}
     look = {"name": wrapped(name), "marker": fill, "hovertemplate": where, "showlegend": True}
     add_trace(fig, {"type": "bar", **bins, **look, **drawn.shared})
-    tick(fig)
+    _finish(fig)
 
 
 def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
@@ -227,7 +228,14 @@ def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
         label |= {"xanchor": "right", "yanchor": "bottom"}
     line = {"color": MUTED, "dash": "dot", "width": 1.5}
     add_shape(fig, {"type": "line", "line": line, "label": label, **ends})
+    _finish(fig)
+
+
+def _finish(fig: go.Figure) -> None:
+    """Sets the ticks and, where the author gave none, the text alternative by what is drawn."""
     tick(fig)
+    if layout_of(fig).get("meta", {}).get("automatic"):
+        set_alternative(fig, alt_text(layout_of(fig), traces(fig)))
 
 
 def _column(name: str, values: Any, like: np.ndarray | None = None) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from workbench.knobs import Parameters
+from workbench.experiment.params import Parameters
 
 # Seconds within which turns of the same knobs are one change, as in the drag of a slider.
 DRAG = 1.0

@@ -23,7 +23,7 @@ from widgets.recompute import Latest, Stage, alone
 from widgets.record import Record
 from widgets.rehearsal import rehearse
 from workbench.checks import refuse
-from workbench.knobs import KnobError, Parameters
+from workbench.experiment.params import KnobError, Parameters
 from workbench.watch import step
 
 # Seconds of work after which the panel says that it is busy.

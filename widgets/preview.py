@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from workbench.knobs import KnobError, Parameters
+from workbench.experiment.params import KnobError, Parameters
 
 # Seconds a first look may take; drawing and the browser need the rest of a tenth of a second.
 GOAL = 0.02

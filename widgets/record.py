@@ -14,7 +14,7 @@ import anywidget
 import traitlets
 
 import workbench
-from workbench.knobs import Parameters
+from workbench.experiment.params import Parameters
 
 HOME = "workbench.experiments."
 ROOT = Path(workbench.__file__).parents[1]

@@ -16,7 +16,7 @@ from widgets.figure import curve, figure, level, marks
 from widgets.plot import Plot
 from widgets.preview import Preview
 from widgets.recompute import Latest
-from workbench.knobs import Parameters
+from workbench.experiment.params import Parameters
 
 
 def rehearse(

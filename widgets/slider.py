@@ -12,7 +12,7 @@ from plotly.io.json import to_json_plotly
 
 from widgets.axes import cover, log_ticks, tick
 from workbench.checks import refuse
-from workbench.knobs import KnobError, Parameters, nearest
+from workbench.experiment.params import KnobError, Parameters, nearest
 
 DATA = {"x", "y", "z", "customdata", "error_y", "name", "showlegend", "text", "width"}
 LAYOUT = ("annotations", "shapes", "title")

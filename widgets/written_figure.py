@@ -65,6 +65,15 @@ def alternative(fig: go.Figure) -> str:
     return layout(fig).get("meta", {}).get("alt", "")
 
 
+def set_alternative(fig: go.Figure, sentence: str) -> None:
+    """Sets what the figure shows, in words."""
+    parts = _written(fig)
+    if parts is None:
+        fig.update_layout(meta={**(fig.layout.meta or {}), "alt": sentence})
+    else:
+        parts["layout"].setdefault("meta", {})["alt"] = sentence
+
+
 def add_trace(fig: go.Figure, trace: dict[str, Any]) -> None:
     """Adds a trace, as plotly's method does."""
     parts = _written(fig)

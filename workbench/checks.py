@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from workbench.array import Array, host
 
 
-def refuse(name: str, what: str, got: Any, kind: type[Exception] = ValueError) -> None:
+def refuse(name: str, what: str, got: Any, kind: type[Exception] = ValueError) -> NoReturn:
     """Raises the sentence "`name` must be what; got value".
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from workbench.array import Array
 from workbench.checks import refuse, whole
 
 
@@ -85,3 +86,27 @@ def _end(rate: float, count: int, trials: int, most: float) -> float:
             break
         rate = nearer
     return rate
+
+
+def student_interval(
+    mean: Array, error: Array, replicas: int, deviations: float = 3.0
+) -> tuple[Array, Array]:
+    """The ends of a mean's interval, given few independent replicas (Student's t).
+
+    mean ± t(replicas - 1) · error, with t's chance beyond each end that of a normal law's
+    deviations: 16 replicas need 8.3 standard errors where a thousand need 5.0.
+
+    Args:
+        mean: mean over the replicas.
+        error: its standard error, by the replicas' own scatter.
+        replicas: how many there are, at least 2.
+        deviations: standard deviations on each side, were the error known.
+
+    Source:
+        Student (1908), Biometrika 6, 1.
+    """
+    from scipy.special import ndtr, stdtrit  # a fifth of a second, for samples alone
+
+    replicas = int(whole("replicas", replicas, 2))
+    half = -stdtrit(replicas - 1, ndtr(-deviations)) * error
+    return mean - half, mean + half

@@ -14,7 +14,7 @@ import toy
 from browser import chromium
 
 from workbench.checks import refuse
-from workbench.knobs import KnobError
+from workbench.experiment.params import KnobError
 from workbench.live import live
 from workbench.runs.atomic import write_json
 from workbench.runs.find import experiment, experiments

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output, new_raw_cell
 from page_parts import ATTACKS, EVIL, PNG, record, shown
 
-from workbench.claims import Statement
+from workbench.experiment.decisions import Statement
 from workbench.pages.page import page, warm
 from workbench.pages.prose import clean, markdown
 from workbench.runs.job import job

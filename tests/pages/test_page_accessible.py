@@ -6,7 +6,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from opened import opened
 from page_parts import PNG, record, shown
 
-from workbench.knobs import Knobs, knob
+from workbench.experiment.params import Knobs, knob
 from workbench.pages.page import page
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ class Params(Knobs):
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """A page with verdicts of every kind and all that overflows."""
-    verdicts = ("reproduced", "not reproduced", "outside this run's range")
+    verdicts = ("reproduced", "not reproduced", "undecided")
     claim = {"statement": WORD, "paper": "P", "where": "w", "expected": "1", "measured": 1.5}
     claims = [{**claim, "verdict": v, "interval": None, "note": "n"} for v in verdicts]
     cells = [

@@ -14,8 +14,8 @@ from page_parts import record, shown
 
 from widgets.figure import curve, figure, heat, histogram, level, marks
 from widgets.slider import slide
-from workbench.claims import Claims, Statement, Summary
-from workbench.knobs import Knobs, knob
+from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.pages.page import page
 
 pytestmark = pytest.mark.browser

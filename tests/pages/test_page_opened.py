@@ -352,7 +352,7 @@ def attacked(tmp_path_factory):
 
 
 def toy_table():
-    from workbench.knobs import Parameters, knob
+    from workbench.experiment.params import Parameters, knob
 
     class Own(Parameters):
         word: str = knob("<img src=x onerror=alert(1)>", "<script>alert(1)</script>")

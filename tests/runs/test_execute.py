@@ -10,8 +10,8 @@ import pytest
 import toy
 from nbformat.v4 import new_output
 
-from workbench.claims import MIME, SUMMARY_MIME, Claims, Statement
-from workbench.knobs import KnobError
+from workbench.experiment.decisions import MIME, SUMMARY_MIME, Claims, Statement
+from workbench.experiment.params import KnobError
 from workbench.runs import execute as executing
 from workbench.runs import outcome
 from workbench.runs.atomic import PARTIAL, owned

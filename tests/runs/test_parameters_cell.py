@@ -9,7 +9,7 @@ import toy
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workbench.knobs import KnobError
+from workbench.experiment.params import KnobError
 from workbench.runs.job import _text, spelled
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from workbench.knobs import Knobs, Parameters, knob
+from workbench.experiment.params import Knobs, Parameters, knob
 from workbench.runs import provenance
 from workbench.runs.atomic import write_json
 

@@ -232,7 +232,7 @@ def test_tolerances_are_checked(called, words):
 @pytest.mark.notebook
 def test_a_notebook_s_run_is_made_by_the_notebook_the_user_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cell = "from workbench.claims import Summary\nSummary({'double': 2 * x})"
+    cell = "from workbench.experiment.decisions import Summary\nSummary({'double': 2 * x})"
     path = toy.notebook(tmp_path / "own.ipynb", cell)
     told = execute(job(path.name, {"x": 4}), tmp_path / "reports")
     assert told["summary"] == {"double": 8}

@@ -20,7 +20,7 @@ from hypothesis import strategies as st  # noqa: E402
 
 from workbench import cli  # noqa: E402
 from workbench.commands import sweep as sweep_command  # noqa: E402
-from workbench.knobs import KnobError  # noqa: E402
+from workbench.experiment.params import KnobError  # noqa: E402
 from workbench.records import table  # noqa: E402
 from workbench.records.records import read_points, read_record, read_records  # noqa: E402
 from workbench.runs.provenance import around  # noqa: E402

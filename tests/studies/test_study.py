@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.checks import refuse
-from workbench.knobs import Knobs, Parameters, knob
+from workbench.experiment.params import Knobs, Parameters, knob
 from workbench.studies.study import sweep
 
 

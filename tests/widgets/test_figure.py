@@ -11,7 +11,7 @@ from widgets.figure import curve, figure, heat, histogram, level, marks
 from widgets.look import COLOURS, INK
 from widgets.slider import slide
 from workbench.checks import refuse
-from workbench.knobs import Knobs, knob
+from workbench.experiment.params import Knobs, knob
 
 X = np.arange(1, 6)
 Y = 10.0**-X

@@ -14,7 +14,7 @@ from widgets.controls import Control
 from widgets.figure import curve, figure
 from widgets.panel import panel
 from workbench.checks import refuse
-from workbench.knobs import KnobError, Knobs, knob
+from workbench.experiment.params import KnobError, Knobs, knob
 
 
 class Params(Knobs):

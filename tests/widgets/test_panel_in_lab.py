@@ -13,7 +13,7 @@ from widgets.figure import curve, figure, level, marks
 from widgets.panel import panel
 from workbench.checks import refuse
 from workbench.intervals import binomial_interval
-from workbench.knobs import Knobs, knob
+from workbench.experiment.params import Knobs, knob
 from typing import Literal
 
 class Params(Knobs):

@@ -14,7 +14,7 @@ from widgets.figure import curve, figure
 from widgets.panel import panel
 from widgets.preview import Preview, cheaper
 from widgets.recompute import Latest, Stage
-from workbench.knobs import Knobs, knob
+from workbench.experiment.params import Knobs, knob
 from workbench.watch import steps
 
 

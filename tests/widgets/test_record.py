@@ -5,8 +5,8 @@ import json
 import sys
 
 from widgets.record import Record
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling import chinchilla
-from workbench.knobs import Knobs, knob
 
 
 class Own(Knobs):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checks import refuse
-from workbench.knobs import KnobError, nearest
+from workbench.experiment.params import KnobError, nearest
 from workbench.runs.job import model_of
 from workbench.runs.memory import bytes_of
 from workbench.studies.axis import written

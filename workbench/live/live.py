@@ -24,7 +24,7 @@ from typing import Any
 import nbformat
 
 from workbench.checks import refuse
-from workbench.knobs import Parameters
+from workbench.experiment.params import Parameters
 from workbench.live.voila_server import TOKEN
 from workbench.records.records import read_record
 from workbench.runs.ending import kill_children

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 
 from widgets.download import link
-from workbench.claims import MARKS, Claim
+from workbench.experiment.decisions import MARKS, Claim
 from workbench.pages.figure import figure_html, script_json
 from workbench.pages.head import policy, style
 from workbench.pages.plotly_library import plotly_library

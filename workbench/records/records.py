@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from workbench.checks import refuse
-from workbench.claims import Claim
+from workbench.experiment.decisions import Claim
 from workbench.runs.record import PAGE, RECORD, is_alive
 
 LARGEST = 50_000_000

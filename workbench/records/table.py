@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.checks import spell
-from workbench.knobs import nearest
+from workbench.experiment.params import nearest
 from workbench.spreadsheet import harmless
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")

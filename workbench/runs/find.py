@@ -66,7 +66,7 @@ def experiment(name: str) -> Experiment:
     names = [e.name for e in experiments()]
     if name not in names:
         # Only a refusal needs them; a listing stays quick without NumPy and pydantic.
-        from workbench.knobs import nearest
+        from workbench.experiment.params import nearest
 
         raise ValueError(f"`{name}` must be the name of an experiment; {nearest(name, names)}")
     return Experiment(name)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from workbench.knobs import Parameters
+from workbench.experiment.claims import decide, summarised
+from workbench.experiment.params import Parameters
 from workbench.runs.find import Experiment
 from workbench.runs.job import identity, options, plain, run_name
 from workbench.runs.memory import forget_peak, peak_memory_mib
@@ -79,8 +80,8 @@ def _numbers(name: str, values: dict[str, Any]) -> dict[str, Any]:
     module = Experiment(name).module()
     params = module.Params(**values)
     result = module.run(params)
-    claims = [c.model_dump(mode="json") for c in module.claims(params, result)]
-    summary = dict(module.summary(params, result))
+    claims = [c.model_dump(mode="json") for c in decide(module, params, result)]
+    summary = dict(summarised(module, params, result))
     # What JSON cannot hold must not reach the record.
     json.dumps([claims, summary], allow_nan=False)
     return {"claims": claims, "summary": summary}

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import nbformat
 
 from workbench.checks import refuse
-from workbench.knobs import Knob, Parameters
+from workbench.experiment.params import Knob, Parameters
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook

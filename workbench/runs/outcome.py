@@ -14,8 +14,8 @@ from typing import Any
 import nbformat
 from pydantic import ValidationError
 
-from workbench import claims
-from workbench.knobs import is_plain
+from workbench.experiment import decisions
+from workbench.experiment.params import is_plain
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -60,8 +60,8 @@ def shown(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             bundle = output.get("data", {})
-            found["claims"] += _claims(bundle.get(claims.MIME))
-            summary = bundle.get(claims.SUMMARY_MIME)
+            found["claims"] += _claims(bundle.get(decisions.MIME))
+            summary = bundle.get(decisions.SUMMARY_MIME)
             if isinstance(summary, dict) and is_plain(summary):
                 found["summary"] |= summary
     return found
@@ -103,6 +103,6 @@ def _claims(data: Any) -> list[dict[str, Any]]:
     if not isinstance(data, list):
         return []
     try:
-        return [claims.Claim.model_validate(one).model_dump(mode="json") for one in data]
+        return [decisions.Claim.model_validate(one).model_dump(mode="json") for one in data]
     except ValidationError:
         return []

@@ -18,7 +18,7 @@ import nbformat
 from pydantic import Field, create_model
 
 from workbench.checks import refuse
-from workbench.knobs import Knob, Parameters
+from workbench.experiment.params import Knob, Parameters
 
 _KINDS = {"int": int, "float": float, "bool": bool, "str": str, "list": list, "dict": dict}
 

@@ -17,7 +17,7 @@ import psutil
 
 from workbench.array import device_name
 from workbench.checks import refuse
-from workbench.knobs import Knobs, Parameters
+from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from workbench.claims import MARKS
+from workbench.experiment.decisions import MARKS
 from workbench.pages.figure import script_json
 from workbench.pages.head import policy, style
 from workbench.rows import number

@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from workbench.checks import refuse, spell
-from workbench.claims import MARKS
+from workbench.experiment.decisions import MARKS
 from workbench.records.records import find_records, find_studies, normal
 from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from workbench.checks import refuse
-from workbench.claims import MARKS
+from workbench.experiment.decisions import MARKS
 from workbench.pages.figure import figure_html
 from workbench.pages.page import TEMPLATE
 from workbench.pages.plotly_library import plotly_library

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.checks import refuse
-from workbench.knobs import Knob, KnobError
+from workbench.experiment.params import Knob, KnobError
 from workbench.runs.job import spelled
 
 MOST = 100_000

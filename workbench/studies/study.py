@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from workbench.array import generator
 from workbench.checks import refuse, spell, whole
-from workbench.knobs import Knob, KnobError, Parameters, nearest
+from workbench.experiment.params import Knob, KnobError, Parameters, nearest
 from workbench.runs.job import plain
 from workbench.studies.axis import MOST, Span, axis
 

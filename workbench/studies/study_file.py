@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.checks import refuse, spell
-from workbench.knobs import is_plain, nearest
+from workbench.experiment.params import is_plain, nearest
 
 SUFFIXES = (".toml", ".yaml", ".yml")
 LARGEST = 1_000_000

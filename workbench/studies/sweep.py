@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checks import refuse
-from workbench.knobs import Parameters
+from workbench.experiment.params import Parameters
 from workbench.records.records import STUDY, read_record
 from workbench.runs.atomic import owned, write_json, write_text
 from workbench.runs.function_run import FunctionJob

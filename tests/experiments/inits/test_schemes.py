@@ -18,7 +18,7 @@ def default():
 def test_default_run_has_its_verdicts(default):
     verdicts = [c.verdict for c in schemes.claims(*default)]
     assert verdicts[:5] == ["reproduced"] * 4 + ["not reproduced"]
-    assert set(verdicts[5:7]) <= {"reproduced", "outside this run's range"}
+    assert set(verdicts[5:7]) <= {"reproduced", "undecided"}
     assert verdicts[7:] == ["reproduced"] * 3
 
 
@@ -108,7 +108,7 @@ def test_other_activations_run(which):
 def test_libraries_that_are_missing_are_said_to_be(default):
     params, result = default
     made = schemes.claims(params, result._replace(libraries={}))
-    assert [c.verdict for c in made[5:]] == ["outside this run's range"] * 2 + ["reproduced"] * 3
+    assert [c.verdict for c in made[5:]] == ["undecided"] * 2 + ["reproduced"] * 3
     assert made[5].note == "torch.nn.Linear is not installed here"
 
 

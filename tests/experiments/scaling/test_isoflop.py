@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from scaling.chinchilla_points import shared
 from strategies import params
 
-from workbench.claims import MARKS, declared
+from workbench.experiment.decisions import MARKS, declared
 from workbench.experiments.scaling import isoflop
 from workbench.experiments.scaling.isoflop import Params
 

@@ -8,7 +8,7 @@ from scaling.chinchilla_points import shared
 from scipy.optimize import least_squares
 from strategies import params
 
-from workbench.claims import MARKS, declared
+from workbench.experiment.decisions import MARKS, declared
 from workbench.experiments.scaling import learning_curves
 from workbench.experiments.scaling.learning_curves import Params
 from workbench.scaling import curves
@@ -145,7 +145,7 @@ def test_laws_that_coincide_both_win(default):
     same = {**scores, "bnsl1": replace(scores["bnsl1"], held=scores["power_constant"].held)}
     even = default._replace(found=replace(default.found, scores=same))
     assert even.found.wins["bnsl1"] == even.found.wins["power_constant"]
-    assert learning_curves.claims(Params(), even)[0].verdict == "outside this run's range"
+    assert learning_curves.claims(Params(), even)[0].verdict == "undecided"
 
 
 def test_one_data_set_s_curves_are_not_many_trials(default):

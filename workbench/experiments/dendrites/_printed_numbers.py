@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from workbench.claims import Claim, Statement
 from workbench.dendrites import landscape, laws
+from workbench.experiment.decisions import Claim, Statement
 from workbench.intervals import binomial_interval
 
 PAPER = "Ahmad & Hawkins (2016)"

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.detector_plan import Plan, Problem, pairs, plans
-from workbench.knobs import Parameters
+from workbench.experiment.params import Parameters
 from workbench.watch import step, steps
 
 PLANNED = {"gather": "gather", "inverted index": "index", "pair index": "pairs"}

@@ -21,10 +21,11 @@ from jaxtyping import Float, Int
 
 from workbench.array import Array, generator, host, seeds
 from workbench.checks import refuse
-from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.overlap_table import overlap_table
+from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.dendrites._printed_numbers import (
     DEVIATIONS,
     PAPER,
@@ -33,7 +34,6 @@ from workbench.experiments.dendrites._printed_numbers import (
 )
 from workbench.experiments.dendrites._printed_numbers import PRINTED as PRINTED
 from workbench.intervals import chernoff_interval
-from workbench.knobs import Knobs, knob
 from workbench.watch import is_watched, step, steps
 
 # Active indices that a run holds at once: a few copies of 8 bytes each stay below 3 GB.

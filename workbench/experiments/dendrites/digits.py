@@ -20,13 +20,13 @@ from jaxtyping import Float, Int
 
 from workbench.array import Array, generator, host
 from workbench.checks import refuse
-from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
 from workbench.dendrites.recognition import Fired, Rate, fired_at_each, rates, shares, vote
+from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.dendrites._digit_patterns import Patterns, of_digits, of_file
-from workbench.knobs import Knobs, knob
 from workbench.threads import one_blas_thread
 from workbench.watch import steps
 

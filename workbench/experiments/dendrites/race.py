@@ -18,11 +18,11 @@ from jaxtyping import Float, Int
 
 from workbench.array import generator, seeds
 from workbench.checks import refuse
-from workbench.claims import Claims, Statement, Summary
 from workbench.dendrites import codes
 from workbench.dendrites.detector import Detector
+from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.dendrites import _race_methods
-from workbench.knobs import Knobs, knob
 from workbench.watch import step, steps
 
 PAPER = "Ahmad & Hawkins (2016)"

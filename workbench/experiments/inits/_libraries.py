@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import generator
-from workbench.claims import Interval
+from workbench.experiment.decisions import Interval
 from workbench.inits import schemes as family
 
 DEVIATIONS = 5.0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.claims import Claim, Statement
+from workbench.experiment.decisions import Claim, Statement
 from workbench.inits.residual_stream import factors, growth, residual_stream
 from workbench.watch import steps
 

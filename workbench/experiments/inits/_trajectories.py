@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.claims import Interval
+from workbench.experiment.decisions import Interval
 from workbench.inits import schemes
 from workbench.inits.moments import variance_map
 from workbench.inits.one_input import one_input

@@ -21,14 +21,14 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.checks import refuse
-from workbench.claims import Claims, Statement, Summary
+from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.inits._trained_weights import Origin, origin, weights
 from workbench.inits.matrix_report import Row, Spectrum, fitted_tail, spectrum, wanting
 from workbench.inits.moments import gain
 from workbench.inits.random_spectrum import largest_random
 from workbench.inits.trained import matrices
 from workbench.inits.weight_files import SUFFIXES
-from workbench.knobs import Knobs, knob
 from workbench.rows import Rows
 from workbench.spreadsheet import harmless
 from workbench.watch import step

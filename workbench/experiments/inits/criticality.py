@@ -22,7 +22,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from workbench.array import generator
-from workbench.claims import Claim, Claims, Interval, Statement, Summary
+from workbench.experiment.decisions import Claim, Claims, Interval, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.inits._trajectories import DEVIATIONS, Trajectory, glimpse, trajectory
 from workbench.inits import schemes
 from workbench.inits.criticality import Critical, critical, fixed_point
@@ -30,7 +31,6 @@ from workbench.inits.fluctuations import Fluctuations, fluctuations
 from workbench.inits.moments import chi, depth_scale, gain, variance_map
 from workbench.inits.phases import Phases, phases
 from workbench.inits.propagation import propagate
-from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
 BOOK = "Roberts, Yaida & Hanin (2022)"

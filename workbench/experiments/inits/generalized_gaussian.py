@@ -20,12 +20,12 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import generator
-from workbench.claims import Claims, Interval, Statement, Summary
+from workbench.experiment.decisions import Claims, Interval, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.inits._weight_fits import Histogram, Row, all_fits, few_fits
 from workbench.inits import generalized_gaussian as law
 from workbench.inits.propagation import propagate
 from workbench.inits.weight_files import SUFFIXES
-from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
 PAPER = "Wu et al. (2025)"

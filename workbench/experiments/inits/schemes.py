@@ -21,7 +21,8 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import generator
-from workbench.claims import Claim, Claims, Statement, Summary
+from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.inits import _residual_streams
 from workbench.experiments.inits._compared_schemes import named, variances
 from workbench.experiments.inits._libraries import Ratio, libraries
@@ -31,7 +32,6 @@ from workbench.inits.one_input import one_input
 from workbench.inits.orthogonal import orthogonal
 from workbench.inits.propagation import Propagation, propagate
 from workbench.inits.verdict import Verdict, scatter, verdict
-from workbench.knobs import Knobs, knob
 from workbench.watch import steps
 
 # Networks whose Jacobian is decomposed, and networks of a sketch.

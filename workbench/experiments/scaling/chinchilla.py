@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.checks import refuse
-from workbench.claims import Claim, Claims, Statement, Summary
-from workbench.knobs import Knobs, knob
+from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.scaling import laws
 from workbench.scaling.fitting import Bootstrap, Fit, bootstrap, fit
 from workbench.scaling.frontier import Split, bands, optimal_split

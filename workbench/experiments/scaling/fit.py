@@ -21,10 +21,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from workbench.claims import Claims, Statement, Summary
+from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by
 from workbench.experiments.scaling._run_tables import only_rows, read_table
-from workbench.knobs import Knobs, knob
 from workbench.scaling import tables
 from workbench.scaling.bundled import lcdb
 from workbench.scaling.fitting import (

@@ -12,48 +12,18 @@ Source:
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
-from jaxtyping import Float
 
-from workbench.checks import refuse
-from workbench.claims import Claims, Statement, Summary, Values
-from workbench.knobs import Knobs, knob
-from workbench.scaling.fitting import fit
-from workbench.scaling.frontier import IsoFlop, bias, isoflop
+from workbench.experiment.claims import Claim, Paper, between, equals
+from workbench.experiment.measurement import stage
+from workbench.experiment.params import Knobs, knob
+from workbench.scaling.frontier import IsoFlop, bias
+from workbench.scaling.isoflop_tables import read_isoflops
 from workbench.watch import steps
 
-PAPER = "Czech et al. (2026)"
+PAPER = Paper("Czech et al.", 2026, "arXiv:2603.22339")
 COEFFICIENTS = {"A": 406.4, "B": 410.7, "E": 1.69}
-ZETTA = 1e21
-BUDGETS = np.logspace(17, 21, 5)
-WIDTHS = np.geomspace(1.5, 64, 24)
-
-CHINCHILLA = Statement(
-    PAPER,
-    "section 3, Chinchilla surface",
-    "At exponents 0.34 and 0.28 and grids of 16 times either way, tokens at 1e24 FLOP come out "
-    "5.10 % too small without noise",
-)
-STRONG = Statement(
-    PAPER,
-    "section 3, asymmetric surface",
-    "At exponents 0.465 and 0.155 they come out 23.1 % too small",
-)
-SYMMETRIC = Statement(
-    PAPER, "section 3, symmetric surface", "At equal exponents a centred grid has no bias at all"
-)
-NARROW = Statement(
-    PAPER, "section 3, grid width", "The bias shrinks with the grid: at 2 times it is under 0.5 %"
-)
-OFF_CENTRE = Statement(
-    PAPER,
-    "section 4, centring",
-    "Off-centre grids bias even a surface of equal exponents",
-)
+BUDGETS, WIDTHS = np.logspace(17, 21, 5), np.geomspace(1.5, 64, 24)
 
 
 class Params(Knobs):
@@ -68,121 +38,83 @@ class Params(Knobs):
     runs_file: str = knob("", "real runs: budget, params, loss", suffixes=(".csv",))
 
 
-class Result(NamedTuple):
-    """Relative errors of the extrapolated tokens, and what the real runs say."""
-
-    widths: Float[np.ndarray, " widths"]
-    parabola: Float[np.ndarray, " widths"]
-    akima: Float[np.ndarray, " widths"]
-    here: float
-    published: dict[str, float]
-    tables: dict[str, IsoFlop]
-    left_out: tuple[str, ...]
-
-
-def run(params: Params) -> Result:
-    """The bias over grid widths at the knobs, at the paper's settings, and on the real runs."""
-    tables, left_out = _tables(params.runs_file) if params.runs_file else ({}, ())
-    return _over(params, WIDTHS)._replace(published=_published(), tables=tables, left_out=left_out)
-
-
-def first_look(params: Params) -> Result:
-    """What the main figure shows, at every third width."""
-    return _over(params, np.append(WIDTHS[:-1:3], WIDTHS[-1]))
-
-
-def _over(params: Params, widths: Float[np.ndarray, " widths"]) -> Result:
-    """The bias at the knobs, on its own and over widths of the grid."""
-    law = surface(params.alpha, params.beta)
-    how = {"points": params.points, "offset": params.centre}
-    wide = [
-        [bias(law, BUDGETS, params.target * ZETTA, width=w, method=m, **how) for w in steps(widths)]
-        for m in ("parabola", "akima")
-    ]
-    here = bias(law, BUDGETS, params.target * ZETTA, width=params.width, **how)
-    return Result(widths, np.array(wide[0]), np.array(wide[1]), here, {}, {}, ())
-
-
 def surface(alpha: float, beta: float) -> dict[str, float]:
     """A law with the paper's coefficients and these exponents."""
     return {**COEFFICIENTS, "alpha": alpha, "beta": beta}
 
 
-def _published() -> dict[str, float]:
-    """The paper's settings: five budgets from 1e17 to 1e21, 15 runs each, target 1e24."""
-    at = {
-        "chinchilla": (0.34, 0.28, {}),
-        "strong": (0.465, 0.155, {}),
-        "symmetric": (0.31, 0.31, {}),
-        "narrow": (0.34, 0.28, {"width": 2.0}),
-        "off centre": (0.31, 0.31, {"offset": 3.0}),
+@stage
+def over_widths(alpha, beta, centre, points, target):
+    """The relative error of the extrapolated tokens by each method, over widths of the grid."""
+    how = {"points": points, "offset": centre}
+    return {
+        m: np.array(
+            [
+                bias(surface(alpha, beta), BUDGETS, target * 1e21, width=w, method=m, **how)
+                for w in steps(WIDTHS)
+            ]
+        )
+        for m in ("parabola", "akima")
     }
-    return {k: bias(surface(a, b), BUDGETS, 1e24, **how) for k, (a, b, how) in at.items()}
 
 
-def _tables(path: str) -> tuple[dict[str, IsoFlop], tuple[str, ...]]:
-    """One isoFLOP reading for each experiment in the file; rows marked as outliers are counted."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for name in ("budget", "params", "loss"):
-        if not rows or name not in rows[0]:
-            refuse("runs_file", "a table with columns budget, params, loss", path)
-    kept = [r for r in rows if r.get("outlier", "False") != "True"]
-    found = {}
-    for name in dict.fromkeys(r.get("experiment", "all runs") for r in kept):
-        mine = [r for r in kept if r.get("experiment", "all runs") == name]
-        c, n, y = (np.array([float(r[k]) for r in mine]) for k in ("budget", "params", "loss"))
-        joint = fit("chinchilla", {"parameters": n, "tokens": c / 6 / n, "loss": y}, delta=1e-2)
-        runs = {"compute": c, "parameters": n, "loss": y}
-        found[name] = isoflop(runs, law=joint.parameters)
-    dropped = len(rows) - len(kept)
-    said = (f"{dropped} rows that the file marks as outliers",) if dropped else ()
-    return found, said
+@stage
+def real_runs(runs_file) -> tuple[dict[str, IsoFlop], int]:
+    """One isoFLOP reading for each experiment in the file, and how many outliers were left out."""
+    return read_isoflops(runs_file) if runs_file else ({}, 0)
 
 
-def summary(params: Params, result: Result) -> Summary:
-    """The numbers the run is remembered by."""
-    told = {"bias at the knobs": result.here}
-    told |= {f"bias, {k}": v for k, v in result.published.items()}
-    for name, found in result.tables.items():
-        told[f"exponent, {name}"] = found.exponent
-        told[f"bias of its grid, {name}"] = found.bias
-    return Summary(told)
+def published(alpha: float, beta: float, **grid: float) -> float:
+    """The bias at the paper's setting: budgets from 1e17 to 1e21, 15 runs each, target 1e24."""
+    return bias(surface(alpha, beta), BUDGETS, 1e24, **grid)
 
 
-def read(result: Result) -> Values:
-    """What was read off the real runs, and what was left out."""
-    if not result.tables:
-        return Values({"real runs": "none were given"})
-    told: dict[str, float | str] = {}
-    for name, found in result.tables.items():
-        told[f"{name}: exponent"] = found.exponent
-        told[f"{name}: its standard error"] = found.exponent_error
-        told[f"{name}: bias"] = found.bias
-    return Values({**told, "left out": "; ".join(result.left_out) or "nothing"})
+def run(p: Params) -> dict:
+    """The bias over grid widths at the knobs, at the paper's settings, and on the real runs."""
+    readings, outliers = real_runs(p)
+    how = {"width": p.width, "points": p.points, "offset": p.centre}
+    return {
+        "widths": WIDTHS,
+        **over_widths(p),
+        "bias at the knobs": bias(surface(p.alpha, p.beta), BUDGETS, p.target * 1e21, **how),
+        "bias, chinchilla": published(0.34, 0.28),
+        "bias, strong": published(0.465, 0.155),
+        "bias, symmetric": published(0.31, 0.31),
+        "bias, narrow": published(0.34, 0.28, width=2.0),
+        "bias, off centre": published(0.31, 0.31, offset=3.0),
+        "readings": readings,
+        "outliers": outliers,
+        **{f"exponent, {name}": reading.exponent for name, reading in readings.items()},
+        **{f"bias of its grid, {name}": reading.bias for name, reading in readings.items()},
+    }
 
 
-def claims(params: Params, result: Result) -> Claims:
-    """The paper's claims at its own settings, the same in every run."""
-    found = result.published
-    return Claims(
-        [
-            CHINCHILLA.agrees(expected=(-0.05105, -0.05095), measured=found["chinchilla"]),
-            STRONG.agrees(expected=(-0.2315, -0.2305), measured=found["strong"]),
-            SYMMETRIC.bounded(above=-1e-12, below=1e-12, measured=found["symmetric"]),
-            NARROW.bounded(above=-0.005, below=0.005, measured=found["narrow"]),
-            OFF_CENTRE.bounded(
-                above=1e-3, measured=abs(found["off centre"]), note="centre at 3 times the optimum"
-            ),
-        ]
-    )
-
-
-def alternative(result: Result) -> str:
-    """What the main figure shows, in words."""
-    ends = result.parabola[0], result.parabola[-1]
-    return (
-        "Relative error of extrapolated tokens against the width of the grid: by parabolas "
-        f"{ends[0]:.3g} at a factor {result.widths[0]:.3g} and {ends[1]:.3g} at "
-        f"{result.widths[-1]:.3g}; by Akima's interpolant {result.akima[-1]:.3g} there."
-    )
+CLAIMS = [
+    Claim(
+        "section 3, Chinchilla surface",
+        "At exponents 0.34 and 0.28 and grids of 16 times either way, tokens at 1e24 FLOP come out "
+        "5.10 % too small without noise",
+        equals("bias, chinchilla", "-0.0510"),
+    ),
+    Claim(
+        "section 3, asymmetric surface",
+        "At exponents 0.465 and 0.155 they come out 23.1 % too small",
+        equals("bias, strong", "-0.231"),
+    ),
+    Claim(
+        "section 3, symmetric surface",
+        "At equal exponents a centred grid has no bias at all",
+        between("bias, symmetric", above=-1e-12, below=1e-12),
+    ),
+    Claim(
+        "section 3, grid width",
+        "The bias shrinks with the grid: at 2 times it is under 0.5 %",
+        between("bias, narrow", above=-0.005, below=0.005),
+    ),
+    Claim(
+        "section 4, centring",
+        "Off-centre grids bias even a surface of equal exponents",
+        between(lambda result: abs(result["bias, off centre"]), above=1e-3),
+        note="centre at 3 times the optimum",
+    ),
+]

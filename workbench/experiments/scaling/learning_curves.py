@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workbench.claims import Claim, Claims, Statement, Summary
+from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling._curve_tables import CurveTable, curves_of
 from workbench.intervals import binomial_interval
-from workbench.knobs import Knobs, knob
 from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
 from workbench.scaling.laws import NAMED
 from workbench.threads import one_numba_thread

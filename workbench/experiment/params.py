@@ -21,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticUndefined
 
 from workbench.checks import refuse, spell
+from workbench.experiment.relations import bound
 from workbench.rows import unbroken
 
-MIME = "application/vnd.workbench.knobs+json"
+MIME = "application/vnd.workbench.experiment.params+json"
 
 _WORDS = {
     int: "a whole number",
@@ -124,6 +125,8 @@ class Parameters(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
     )
     _last: ClassVar[tuple[str, ...]] = ()
+    # By knob, the largest value it may have, as arithmetic over the other knobs.
+    at_most: ClassVar[dict[str, str]] = {}
 
     def __init__(self, **values: Any):
         """Checks every value and every relation.
@@ -152,7 +155,19 @@ class Parameters(BaseModel):
         return self
 
     def relations(self) -> None:
-        """Checks what single knobs cannot say; an experiment overrides it and calls `refuse`."""
+        """Checks what single knobs cannot say: `at_most`, and whatever an experiment adds.
+
+        Raises:
+            KnobError: if a knob is above its bound.
+        """
+        values = self.values()
+        for name, expression in self.at_most.items():
+            most = bound(expression, values)
+            if values[name] > most:
+                low = next((k.span[0] for k in self.knobs() if k.name == name and k.span), None)
+                what = "at most" if low is None else f"in [{low},"
+                end = "" if low is None else "]"
+                refuse(name, f"{what} {expression}={most:.12g}{end}", values[name], KnobError)
 
     @classmethod
     def of(cls, names: Mapping[str, Any]) -> Parameters:

@@ -19,16 +19,16 @@ from pydantic import BaseModel, ConfigDict
 from workbench.checks import refuse
 from workbench.rows import number, unbroken
 
-MIME = "application/vnd.workbench.claims+json"
+MIME = "application/vnd.workbench.experiment.decisions+json"
 SUMMARY_MIME = "application/vnd.workbench.summary+json"
 
-Verdict = Literal["reproduced", "not reproduced", "outside this run's range"]
+Verdict = Literal["reproduced", "not reproduced", "undecided", "not measured"]
 Interval = tuple[float, float]
 
 # The digits of each number in a text, without those of its power of ten.
 _DIGITS = re.compile(r"\d+\.\d+").findall
 
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "outside this run's range": "–"}
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not measured": "–"}
 
 
 class Claim(BaseModel):
@@ -41,8 +41,10 @@ class Claim(BaseModel):
         expected: the value or bound that the statement stands for.
         measured: what this run found, a number at full precision or words.
         interval: the range the measured value may have by chance; None for an exact value.
-        verdict: reproduced, not reproduced, or outside this run's range.
+        verdict: reproduced or not; undecided where the interval is too wide to tell; not measured
+            where a file, a library or a device is missing.
         note: what a reader should know beside the numbers.
+        paper_id: DOI or arXiv number of the paper, for programs; empty where none is known.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -55,6 +57,7 @@ class Claim(BaseModel):
     interval: Interval | None
     verdict: Verdict
     note: str = ""
+    paper_id: str = ""
 
     @property
     def found(self) -> str:
@@ -72,6 +75,7 @@ class Statement(NamedTuple):
     paper: str
     where: str
     text: str
+    paper_id: str = ""
 
     def agrees(
         self,
@@ -85,8 +89,8 @@ class Statement(NamedTuple):
         """A claim that a quantity has a value, or a value within a range.
 
         Reproduced when the interval lies within the expected range, or when it overlaps it and is
-        narrow enough to have refuted a wrong value; not reproduced when the two are apart; outside
-        this run's range otherwise. Nothing but 0 itself is narrow beside an expected value of 0.
+        narrow enough to have refuted a wrong value; not reproduced when the two are apart;
+        undecided otherwise. Nothing but 0 itself is narrow beside an expected value of 0.
 
         Args:
             expected: the value, or the range that a rounded number stands for.
@@ -106,7 +110,7 @@ class Statement(NamedTuple):
         elif within or sharp:
             verdict = "reproduced"
         else:
-            verdict = "outside this run's range"
+            verdict = "undecided"
         spelled = number(low) if low == high else " to ".join(_apart(low, high))
         return self._claim(spelled, measured, interval, verdict, note)
 
@@ -121,8 +125,8 @@ class Statement(NamedTuple):
     ) -> Claim:
         """A claim that a quantity lies below a bound, above one, or between two.
 
-        Reproduced when the whole interval does, not reproduced when none of it does, outside this
-        run's range when the interval holds a bound.
+        Reproduced when the whole interval does, not reproduced when none of it does, undecided
+        when the interval holds a bound.
 
         Args:
             measured: the run's value.
@@ -142,10 +146,25 @@ class Statement(NamedTuple):
         elif bottom >= high or top <= low:
             verdict = "not reproduced"
         else:
-            verdict = "outside this run's range"
+            verdict = "undecided"
         words = [f"above {number(above)}"] if above is not None else []
         words += [f"below {number(below)}"] if below is not None else []
         return self._claim(" and ".join(words), measured, interval, verdict, note)
+
+    def apart(
+        self, *, measured: float, unlike: float, interval: Interval | None = None, note: str = ""
+    ) -> Claim:
+        """A claim that a quantity does not have a value.
+
+        Reproduced when the value lies outside the interval; undecided when it lies within, unless
+        the interval is that value alone.
+        """
+        bottom, top = _ends("interval", *_finite(measured, interval))
+        if not bottom <= unlike <= top:
+            verdict: Verdict = "reproduced"
+        else:
+            verdict = "not reproduced" if bottom == top else "undecided"
+        return self._claim(f"other than {number(unlike)}", measured, interval, verdict, note)
 
     def exact(self, *, expected: Any, measured: Any, note: str = "") -> Claim:
         """A claim decided by equality: a count, a name, a digit string."""
@@ -157,7 +176,7 @@ class Statement(NamedTuple):
 
     def beyond(self, *, expected: str, note: str) -> Claim:
         """A claim that this run cannot decide; the note says what would."""
-        return self._claim(expected, "not measured", None, "outside this run's range", note)
+        return self._claim(expected, "not measured", None, "not measured", note)
 
     def _claim(
         self, expected: str, measured: Any, interval: Interval | None, verdict: Verdict, note: str
@@ -171,6 +190,7 @@ class Statement(NamedTuple):
             interval=interval,
             verdict=verdict,
             note=note,
+            paper_id=self.paper_id,
         )
 
 
@@ -230,6 +250,10 @@ class Summary(Values):
 
 def declared(module: ModuleType) -> list[Statement]:
     """The statements that an experiment declares, one by one or in a tuple, in their order."""
+    if hasattr(module, "CLAIMS"):
+        from workbench.experiment.claims import statement
+
+        return [statement(module, claim) for claim in module.CLAIMS]
     found: list[Statement] = []
     for value in vars(module).values():
         if isinstance(value, Statement):
@@ -242,7 +266,7 @@ def declared(module: ModuleType) -> list[Statement]:
 def table(claims: Iterable[Claim]) -> str:
     """The claims as an HTML table; a verdict is words and a mark, never colour alone."""
     rows = "".join(
-        f'<tr class="{c.verdict.split()[0]}">'
+        f'<tr class="{c.verdict.replace(" ", "-")}">'
         f'<td class="verdict"><span aria-hidden="true">{MARKS[c.verdict]}</span> {c.verdict}</td>'
         f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
         f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"

@@ -1,0 +1,252 @@
+"""A paper's claims as rows: where it says what, how a run decides it, and the finding on file."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench.checks import refuse
+from workbench.experiment.decisions import Claim as Decision
+from workbench.experiment.decisions import Claims as Decisions
+from workbench.experiment.decisions import Interval, Statement, Summary, Verdict
+from workbench.experiment.measurement import Counts, Samples
+from workbench.experiment.params import Parameters
+
+# Largest half-width of an interval, relative to what is expected, that tells right from wrong.
+RESOLUTION = 0.5
+
+
+class Paper(NamedTuple):
+    """A source by its machine-readable name: `Paper("He et al.", 2015, "arXiv:1502.01852")`."""
+
+    authors: str
+    year: int
+    id: str
+    title: str = ""
+
+    def __str__(self) -> str:
+        """Authors and year, as a text cites it."""
+        return f"{self.authors} ({self.year})"
+
+
+class Measured(NamedTuple):
+    """A value of this run with its interval; None for a value that was not measured, and why.
+
+    Attributes:
+        value: a number, or what is compared for equality.
+        interval: the range of the value by chance; None for an exact value.
+        expected: what a law of the same run says, where the claim names no number of its own.
+        note: what a reader should know beside the numbers.
+        enough: by resolution, how many trials would decide; None where more would not help.
+    """
+
+    value: Any
+    interval: Interval | None = None
+    expected: float | None = None
+    note: str = ""
+    enough: Callable[[float], int] | None = None
+
+
+class Rule(NamedTuple):
+    """How a claim is decided: what is measured of a run, and how that is judged.
+
+    Attributes:
+        measure: of parameters and result.
+        judge: of the sentence, the measured value and the note.
+        is_law: whether the expected value is this run's own law, which must hold at every knob.
+    """
+
+    measure: Callable[[Parameters, Any], Measured]
+    judge: Callable[[Statement, Measured, str], Decision]
+    is_law: bool = False
+
+
+class Claim(NamedTuple):
+    """One sentence of a paper.
+
+    Attributes:
+        where: section, figure or equation in the paper.
+        text: what it says, in our words.
+        rule: how a run decides it, by `follows`, `equals`, `between`, `exactly` or `differs`.
+        finding: the verdict of the default run.
+        paper: where it stands; None for the experiment's `PAPER`.
+        note: what a reader should know beside the numbers, or a function of parameters and result.
+    """
+
+    where: str
+    text: str
+    rule: Rule
+    finding: Verdict = "reproduced"
+    paper: Paper | None = None
+    note: str | Callable[..., str] = ""
+
+
+def missing(reason: str) -> Measured:
+    """What a measurement returns that needs a file, a library or a device that is not here."""
+    return Measured(None, note=reason)
+
+
+def follows(measure: Any, *, resolution: float = RESOLUTION) -> Rule:
+    """Counts or samples lie where their own law says.
+
+    Counts are compared at the rarest event that the run can count, `Counts.decisive`.
+    """
+
+    def judge(said: Statement, m: Measured, note: str) -> Decision:
+        if m.expected is None:
+            refuse("measure", "counts or samples with a law", m.value)
+        return _agrees(said, m, m.expected, resolution, note)
+
+    return Rule(_measure(measure), judge, is_law=True)
+
+
+def equals(measure: Any, expected: Any, *, resolution: float = RESOLUTION) -> Rule:
+    """A quantity has a value: a number, two ends, or printed digits.
+
+    Digits are given as text: "7.167e-3" stands for all numbers that round to it.
+    """
+    target = printed(expected) if isinstance(expected, str) else expected
+
+    def judge(said: Statement, m: Measured, note: str) -> Decision:
+        return _agrees(said, m, target, resolution, note)
+
+    return Rule(_measure(measure), judge)
+
+
+def between(measure: Any, *, above: float | None = None, below: float | None = None) -> Rule:
+    """A quantity lies above a bound, below one, or between two."""
+
+    def judge(said: Statement, m: Measured, note: str) -> Decision:
+        if m.value is None:
+            ends = [f"above {above:g}"] if above is not None else []
+            ends += [f"below {below:g}"] if below is not None else []
+            return said.beyond(expected=" and ".join(ends), note=note)
+        return said.bounded(
+            measured=m.value, interval=m.interval, above=above, below=below, note=note
+        )
+
+    return Rule(_measure(measure), judge)
+
+
+def exactly(measure: Any, expected: Any) -> Rule:
+    """A count, a name or a digit string is equal to what the paper prints."""
+
+    def judge(said: Statement, m: Measured, note: str) -> Decision:
+        if m.value is None:
+            return said.beyond(expected=str(expected), note=note)
+        return said.exact(expected=expected, measured=m.value, note=note)
+
+    return Rule(_measure(measure), judge)
+
+
+def differs(measure: Any, unlike: float) -> Rule:
+    """A quantity does not have a value: its whole interval lies on one side of it."""
+
+    def judge(said: Statement, m: Measured, note: str) -> Decision:
+        if m.value is None:
+            return said.beyond(expected=f"other than {unlike:g}", note=note)
+        return said.apart(measured=m.value, interval=m.interval, unlike=unlike, note=note)
+
+    return Rule(_measure(measure), judge)
+
+
+def printed(digits: str) -> Interval:
+    """The numbers that round to printed digits: "5.10e-2" gives 0.05095 to 0.05105.
+
+    Raises:
+        ValueError: if the text is no decimal number.
+    """
+    match = re.fullmatch(r"([+-]?\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", digits.strip())
+    if match is None:
+        refuse("expected", "a number or the digits of one", digits)
+    half = 0.5 * 10.0 ** (int(match[3] or 0) - len(match[2] or ""))
+    return float(digits) - half, float(digits) + half
+
+
+def decide(module: ModuleType, params: Parameters, result: Any) -> Decisions:
+    """Every claim of an experiment, decided by one of its runs."""
+    if not hasattr(module, "CLAIMS"):
+        return module.claims(params, result)
+    return Decisions(_decided(module, claim, params, result) for claim in module.CLAIMS)
+
+
+def _decided(module: ModuleType, claim: Claim, params: Parameters, result: Any) -> Decision:
+    measured = claim.rule.measure(params, result)
+    own = claim.note if isinstance(claim.note, str) else _call(claim.note, params, result)
+    note = "; ".join(filter(None, [own, measured.note]))
+    return claim.rule.judge(statement(module, claim), measured, note)
+
+
+def statement(module: ModuleType, claim: Claim) -> Statement:
+    """The sentence of a claim with its paper."""
+    paper = claim.paper or module.PAPER
+    return Statement(str(paper), claim.where, claim.text, paper.id)
+
+
+def summarised(module: ModuleType, params: Parameters, result: Any) -> Summary:
+    """The summary of a run, also of an experiment that writes its own."""
+    return module.summary(params, result) if hasattr(module, "summary") else summary(result)
+
+
+def summary(result: Mapping[str, Any]) -> Summary:
+    """The numbers a run is remembered by: every scalar of its result."""
+    scalars = (str, bool, int, float, np.generic)
+    return Summary({k: v for k, v in result.items() if isinstance(v, scalars)})
+
+
+def _agrees(said: Statement, m: Measured, expected: Any, resolution: float, note: str) -> Decision:
+    if m.value is None:
+        text = " to ".join(f"{e:.4g}" for e in np.atleast_1d(expected))
+        return said.beyond(expected=text, note=note)
+    how = {"expected": expected, "measured": m.value, "interval": m.interval}
+    decision = said.agrees(**how, resolution=resolution, note=note)
+    if decision.verdict == "undecided" and m.enough is not None:
+        more = f"about {m.enough(resolution):,} trials would decide"
+        return said.agrees(**how, resolution=resolution, note="; ".join(filter(None, [note, more])))
+    return decision
+
+
+def _measure(source: Any) -> Callable[[Parameters, Any], Measured]:
+    """What a rule measures: an entry of the result by name, or what a function returns."""
+
+    def measure(params: Parameters, result: Any) -> Measured:
+        value = result[source] if isinstance(source, str) else _call(source, params, result)
+        if isinstance(value, Measured):
+            return value
+        if isinstance(value, Counts):
+            return _counted(value)
+        if isinstance(value, Samples):
+            return _sampled(value)
+        return Measured(value.item() if isinstance(value, np.generic) else value)
+
+    return measure
+
+
+def _counted(counts: Counts) -> Measured:
+    at = counts.decisive
+    low, high = (float(end[at]) for end in counts.interval)
+    place = f"at {at + 1}: " if len(counts.hits) > 1 else ""
+    note = f"{place}{int(counts.hits[at]):,} of {counts.trials:,}"
+    law = float(counts.law[at])
+    return Measured(float(counts.rate[at]), (low, high), law, note, counts.trials_for)
+
+
+def _sampled(samples: Samples) -> Measured:
+    if np.ndim(samples.mean):
+        refuse("measure", "samples of a single number", np.shape(samples.mean))
+    low, high = (float(end) for end in samples.interval)
+    law = None if samples.law is None else float(samples.law)
+    enough = samples.trials_for if law else None
+    note = f"{len(samples.values):,} independent replicas"
+    return Measured(float(samples.mean), (low, high), law, note, enough)
+
+
+def _call(function: Callable[..., Any], params: Parameters, result: Any) -> Any:
+    """A function of parameters and result, of the result alone, or of neither."""
+    taken = len(inspect.signature(function).parameters)
+    return function(*(params, result)[2 - taken :])

@@ -1,0 +1,266 @@
+"""What an experiment measures, computed once for each value of the knobs that enter it.
+
+`@stage` turns a function of knobs into a measurement with a random stream of its own. Turning a
+knob then recomputes only the measurements it enters, in a panel and along a slider. `Counts` and
+`Samples` are measured values that know their intervals.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import os
+import sys
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from workbench.array import generator
+from workbench.checks import real, refuse, whole
+from workbench.experiment.params import Parameters
+from workbench.intervals import chernoff_interval, student_interval
+from workbench.watch import step
+
+# Standard deviations on each side of an interval: a true law is contradicted once in millions.
+DEVIATIONS = 5.0
+# Events of each kind that make a rate worth comparing with its law.
+COUNTABLE = 100
+# What is remembered of all measurements of this process.
+MOST_BYTES, MOST_RESULTS = 2**28, 256
+
+
+def stage(measure: Callable[..., Any]) -> Stage:
+    """A measurement whose arguments are the names of knobs, remembered by their values.
+
+    A first argument `rng` is a generator that belongs to this stage alone: its seed follows from
+    the run's seed and the function's name, so that another stage, or a change of what another
+    draws, leaves it as it is. Without `rng`, neither seed nor backend enter.
+
+        @stage
+        def misses(rng, cells, active, moved) -> Counts: ...
+
+        misses(params)           # at the run's knobs
+        misses(params, moved=3)  # with one of them replaced
+    """
+    return Stage(measure)
+
+
+class Stage:
+    """What `stage` returns.
+
+    Attributes:
+        measure: the function as it is written, which remembers nothing.
+        knobs: the names of the knobs that enter it.
+        is_random: whether it draws from a generator.
+    """
+
+    def __init__(self, measure: Callable[..., Any]):
+        functools.update_wrapper(self, measure)
+        names = list(inspect.signature(measure).parameters)
+        self.measure, self.is_random = measure, names[:1] == ["rng"]
+        self.knobs = tuple(names[self.is_random :])
+
+    def __call__(self, params: Parameters, **replaced: Any) -> Any:
+        """The measurement at these knobs, a copy that the caller may change."""
+        step()
+        unknown = sorted(set(replaced) - set(self.knobs))
+        if unknown:
+            refuse("replaced", f"knobs that enter {self.__name__}: {self.knobs}", unknown)
+        values = [replaced[k] if k in replaced else getattr(params, k) for k in self.knobs]
+        origin = (params.seed, params.backend) if self.is_random else ()
+        key = (self.measure, *origin, *values, *_files(params, self.knobs))
+        return _MEMORY.get(key, lambda: self._compute(values, origin))
+
+    def _compute(self, values: list[Any], origin: tuple[Any, ...]) -> Any:
+        rng = [stream(self.__name__, *origin)] if origin else []
+        return self.measure(*rng, *values)
+
+
+def stream(name: str, seed: int, backend: str = "numpy") -> Any:
+    """The random generator of a stage, independent of those of other names.
+
+    NumPy's SeedSequence of the seed, spawned by the CRC-32 of the name, which every process and
+    every version of Python agrees on.
+    """
+    child = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))
+    return generator(int(child.generate_state(1, np.uint64)[0]), backend)
+
+
+def forget() -> None:
+    """Empties the memory of all measurements."""
+    _MEMORY.clear()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Events among independent trials, beside the law that gives their chance.
+
+    Attributes:
+        hits: how often each event came.
+        trials: how often each could have come.
+        law: the chance of each under the law.
+        deviations: half-width of the intervals in standard deviations of a normal law.
+
+    Raises:
+        ValueError: if a count is not in [0, trials] or a chance not in [0, 1].
+    """
+
+    hits: Int[np.ndarray, " events"]
+    trials: int
+    law: Float[np.ndarray, " events"]
+    deviations: float = DEVIATIONS
+
+    def __post_init__(self) -> None:
+        """Checks the counts and their law."""
+        trials = int(whole("trials", self.trials, 1))
+        hits = np.atleast_1d(whole("hits", self.hits, 0, trials))
+        law = np.atleast_1d(real("law", self.law, 0.0, 1.0))
+        if hits.shape != law.shape:
+            refuse("law", f"of the shape of hits={hits.shape}", law.shape)
+        for name, value in (("hits", hits), ("trials", trials), ("law", law)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def rate(self) -> Float[np.ndarray, " events"]:
+        """The measured chance of each event."""
+        return self.hits / self.trials
+
+    @functools.cached_property
+    def interval(self) -> tuple[Float[np.ndarray, " events"], Float[np.ndarray, " events"]]:
+        """Lower and upper ends of the chances that make the counts no surprise."""
+        ends = [chernoff_interval(int(k), self.trials, self.deviations) for k in self.hits]
+        low, high = np.array(ends).T
+        return low, high
+
+    @property
+    def decisive(self) -> int:
+        """The place of the rarest event that the trials can still count, by the law alone.
+
+        That is the one of the smallest chance of which `COUNTABLE` events of each kind are
+        expected; where there is none, the one nearest to one half.
+        """
+        countable = np.minimum(self.law, 1 - self.law) * self.trials >= COUNTABLE
+        if not countable.any():
+            return int(np.argmax(self.law * (1 - self.law)))
+        return int(np.argmin(np.where(countable, self.law, np.inf)))
+
+    def trials_for(self, resolution: float) -> int:
+        """Trials that would narrow the decisive rate's interval to this share of its law.
+
+        n = z² (1 - p) / (p r²)
+        """
+        chance = float(self.law[self.decisive])
+        if not 0 < chance < 1:
+            return self.trials
+        return int(np.ceil(self.deviations**2 * (1 - chance) / chance / resolution**2))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Values of independent replicas, whose mean is what was measured.
+
+    Attributes:
+        values: one row a replica, further axes as they come.
+        law: what the mean is under the law; None where there is none.
+        deviations: half-width of the intervals in standard deviations of a normal law.
+
+    Raises:
+        ValueError: if there are fewer than two replicas or a value is not finite.
+    """
+
+    values: Float[np.ndarray, "replicas ..."]
+    law: Any = None
+    deviations: float = DEVIATIONS
+
+    def __post_init__(self) -> None:
+        """Checks the replicas."""
+        values = np.asarray(self.values, dtype=float)
+        if values.ndim == 0 or len(values) < 2:
+            refuse("values", "of at least 2 independent replicas", values.shape)
+        if not np.isfinite(values).all():
+            refuse("values", "finite", values[~np.isfinite(values)][0])
+        object.__setattr__(self, "values", values)
+
+    @property
+    def mean(self) -> Any:
+        """The mean over the replicas."""
+        return self.values.mean(axis=0)
+
+    @property
+    def error(self) -> Any:
+        """The standard error of the mean."""
+        return self.values.std(axis=0, ddof=1) / np.sqrt(len(self.values))
+
+    @functools.cached_property
+    def interval(self) -> tuple[Any, Any]:
+        """Lower and upper ends of the mean's interval, by Student's law of the replicas' number."""
+        return student_interval(self.mean, self.error, len(self.values), self.deviations)
+
+    def trials_for(self, resolution: float) -> int:
+        """Replicas that would narrow the interval to this share of the law."""
+        low, high = self.interval
+        wide = (high - low) / 2 / (resolution * np.abs(self.law))
+        return int(np.ceil(len(self.values) * float(np.max(wide)) ** 2))
+
+
+class _Memory:
+    """Results by key, the least recently used forgotten first; copies go in and come out."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._lock, self._bytes = threading.Lock(), 0
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        with self._lock:
+            found = self._results.get(key)
+            if found is not None:
+                self._results.move_to_end(key)
+        if found is None:
+            # Outside the lock: another panel's measurement may take minutes.
+            found = self._put(key, compute())
+        return copy.deepcopy(found[0])
+
+    def clear(self) -> None:
+        with self._lock:
+            self._results.clear()
+            self._bytes = 0
+
+    def _put(self, key: Hashable, result: Any) -> tuple[Any, int]:
+        entry = copy.deepcopy(result), _bytes(result)
+        if entry[1] > MOST_BYTES:
+            return entry
+        with self._lock:
+            self._bytes += entry[1] - self._results.pop(key, (None, 0))[1]
+            self._results[key] = entry
+            while self._bytes > MOST_BYTES or len(self._results) > MOST_RESULTS:
+                self._bytes -= self._results.popitem(last=False)[1][1]
+        return entry
+
+
+_MEMORY = _Memory()
+
+
+def _bytes(value: Any) -> int:
+    """The bytes of the arrays in a result, whatever holds them."""
+    if hasattr(value, "nbytes"):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(map(_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_bytes, value))
+    parts = getattr(value, "__dict__", {})
+    return sys.getsizeof(value) + sum(map(_bytes, parts.values()))
+
+
+def _files(params: Parameters, names: tuple[str, ...]) -> list[tuple[int, ...] | None]:
+    """What tells whether the files that knobs name are still the same."""
+    paths = [getattr(params, k.name) for k in params.knobs() if k.suffixes and k.name in names]
+    states = (os.stat(p) if p else None for p in paths)
+    return [s and (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states]

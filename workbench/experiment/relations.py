@@ -1,0 +1,56 @@
+"""Relations between knobs as data: bounds written as arithmetic over the names of other knobs."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+
+_BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {"min": min, "max": max}
+
+
+def bound(expression: str, values: Mapping[str, float]) -> float:
+    """The number that an expression over knobs stands for, such as `cells // 2`.
+
+    Numbers, names, + - * / // **, and min and max of several are read.
+
+    Args:
+        expression: the text.
+        values: the number of every name in it.
+
+    Raises:
+        ValueError: if the text holds anything else, or a name that no knob has.
+    """
+    return _value(ast.parse(expression, mode="eval").body, values, expression)
+
+
+def names(expression: str) -> set[str]:
+    """The knobs that enter an expression."""
+    nodes = ast.walk(ast.parse(expression, mode="eval"))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} - set(_FUNCTIONS)
+
+
+def _value(node: ast.expr, values: Mapping[str, float], expression: str) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return number
+        case ast.Name(id=name) if name in values:
+            return values[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, values, expression)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            sides = _value(left, values, expression), _value(right, values, expression)
+            return _BINARY[type(op)](*sides)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+            return _FUNCTIONS[name](*(_value(a, values, expression) for a in args))
+    raise ValueError(
+        f"`relation` must be arithmetic over the knobs {', '.join(values)}; got {expression!r}"
+    )
