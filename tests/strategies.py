@@ -2,6 +2,8 @@
 
 from hypothesis import strategies as st
 
+from workbench.experiment.relations import bound, names
+
 
 def value(knob):
     """Values within the knob's span or among its choices."""
@@ -20,6 +22,41 @@ def value(knob):
 def params(model):
     """Settings of every knob; the relations between knobs may still refuse some."""
     return st.fixed_dictionaries({k.name: value(k) for k in model.knobs()})
+
+
+def units(model):
+    """A number in [0, 1] for every knob, which `setting` turns into a value."""
+    return st.fixed_dictionaries({k.name: st.floats(0, 1) for k in model.knobs()})
+
+
+def setting(model, units):
+    """Values of every knob, each as far into what the model's `at_most` leaves as its unit says.
+
+    No strategy of hypothesis, for beartype checks arguments at random, which those must not.
+    """
+    values, waiting = {}, list(model.knobs())
+    while waiting:
+        knob = next(k for k in waiting if names(model.at_most.get(k.name, "0")) <= set(values))
+        waiting.remove(knob)
+        most = model.at_most.get(knob.name)
+        values[knob.name] = _at(knob, units[knob.name], most and bound(most, values))
+    return values
+
+
+def _at(knob, unit, most):
+    if knob.choices:
+        return knob.choices[min(int(unit * len(knob.choices)), len(knob.choices) - 1)]
+    if knob.kind is bool:
+        return unit >= 0.5
+    if knob.span is None:
+        return knob.default
+    low, high = knob.span
+    high = high if most is None else max(low, min(high, most))
+    if knob.is_budget:
+        high = min(high, max(low, knob.default / 50))
+    if knob.log and low > 0:
+        return knob.kind(min(max(low * (high / low) ** unit, low), high))
+    return knob.kind(low + (high - low) * unit)
 
 
 def bad(knob):

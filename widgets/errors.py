@@ -11,8 +11,7 @@ from widgets.axes import is_log, words
 from widgets.look import DIGITS, Series, hover, paled
 from widgets.written_figure import add_trace, traces
 from workbench.checks import refuse
-
-AT_MOST = "0, at most"
+from workbench.experiment.alt_text import AT_MOST
 
 
 def numbers(

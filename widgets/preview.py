@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from workbench.experiment.params import KnobError, Parameters
+from workbench.experiment.params import Parameters, lowered
 
 # Seconds a first look may take; drawing and the browser need the rest of a tenth of a second.
 GOAL = 0.02
@@ -37,7 +37,7 @@ class Preview:
         """What computes a first look and says what it is; None where the full run is as quick."""
         if 0 < self._full < QUICK:
             return None
-        less = cheaper(params, self.share)
+        less = lowered(params, self.share)
         if self._quick is None and (less is None or self._look > self._full / 2 > 0):
             return None
 
@@ -62,20 +62,6 @@ class Preview:
         self._look = seconds
         # By a factor of four at most, for one that a busy machine held up.
         self.share = min(1.0, self.share * min(4.0, max(0.25, GOAL / max(seconds, 1e-4))))
-
-
-def cheaper(params: Parameters, share: float) -> Parameters | None:
-    """The parameters with that share of every budget; None if that changes or means nothing."""
-    values = params.values()
-    for k in params.knobs():
-        if k.is_budget:
-            low = k.span[0] if k.span else 1
-            values[k.name] = max(low, min(values[k.name], round(values[k.name] * share)))
-    try:
-        less = type(params)(**values)
-    except KnobError:
-        return None
-    return None if less == params else less
 
 
 def _lowered(params: Parameters, less: Parameters) -> list[str]:

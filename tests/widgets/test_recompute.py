@@ -12,9 +12,9 @@ import pytest
 from widgets import recompute
 from widgets.figure import curve, figure
 from widgets.panel import panel
-from widgets.preview import Preview, cheaper
+from widgets.preview import Preview
 from widgets.recompute import Latest, Stage
-from workbench.experiment.params import Knobs, knob
+from workbench.experiment.params import Knobs, knob, lowered
 from workbench.watch import steps
 
 
@@ -289,8 +289,8 @@ def test_stale_full_answers_are_not_delivered():
 
 
 def test_a_preview_takes_its_share_of_every_budget_and_no_more_than_a_moment():
-    assert cheaper(Params(), 1 / 64) == Params(trials=100)
-    assert cheaper(Params(trials=10), 1 / 64) is None
+    assert lowered(Params(), 1 / 64) == Params(trials=100)
+    assert lowered(Params(trials=10), 1 / 64) is None
     look = Preview(lambda params: params)
     assert look.of(Params())()[0] == Params(trials=100)
     look.took(1.0, True)
@@ -310,7 +310,7 @@ def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
             if self.trials < 1000:
                 raise ValueError("`trials` must be many; got few")
 
-    assert cheaper(Bound(), 1 / 64) is None
+    assert lowered(Bound(), 1 / 64) is None
 
 
 def test_a_sketch_comes_before_budgets_and_may_pass():

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+# What figures call the upper limit of a value that was not seen at all.
+AT_MOST = "0, at most"
+
 
 def alt_text(layout: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> str:
     """One sentence: what the axes show, and where each line, set of marks or map begins and ends.
@@ -31,7 +34,7 @@ def _part(trace: Mapping[str, Any]) -> str:
     if trace.get("type") == "heatmap":
         # The colours may show logarithms; what a reader hovers over are the values themselves.
         return f"{name} {_span(trace.get('customdata', trace.get('z')))}"
-    if trace.get("showlegend") is False or not name:
+    if trace.get("showlegend") is False or not name or name == AT_MOST:
         return ""
     x, y = (_numbers(trace.get(axis)) for axis in "xy")
     size = min(len(x), len(y))

@@ -58,11 +58,14 @@ class Rule(NamedTuple):
     Attributes:
         measure: of parameters and result.
         judge: of the sentence, the measured value and the note.
+        wrong: of a measured value, the like of it that the claim must not survive: by as much as
+            twice the half-width of its interval outside what is expected.
         is_law: whether the expected value is this run's own law, which must hold at every knob.
     """
 
     measure: Callable[[Parameters, Any], Measured]
     judge: Callable[[Statement, Measured, str], Decision]
+    wrong: Callable[[Measured], Measured]
     is_law: bool = False
 
 
@@ -102,7 +105,7 @@ def follows(measure: Any, *, resolution: float = RESOLUTION) -> Rule:
             refuse("measure", "counts or samples with a law", m.value)
         return _agrees(said, m, m.expected, resolution, note)
 
-    return Rule(_measure(measure), judge, is_law=True)
+    return Rule(_measure(measure), judge, lambda m: _beyond(m, m.expected or 0.0), is_law=True)
 
 
 def equals(measure: Any, expected: Any, *, resolution: float = RESOLUTION) -> Rule:
@@ -115,7 +118,7 @@ def equals(measure: Any, expected: Any, *, resolution: float = RESOLUTION) -> Ru
     def judge(said: Statement, m: Measured, note: str) -> Decision:
         return _agrees(said, m, target, resolution, note)
 
-    return Rule(_measure(measure), judge)
+    return Rule(_measure(measure), judge, lambda m: _beyond(m, float(np.max(target))))
 
 
 def between(measure: Any, *, above: float | None = None, below: float | None = None) -> Rule:
@@ -130,7 +133,10 @@ def between(measure: Any, *, above: float | None = None, below: float | None = N
             measured=m.value, interval=m.interval, above=above, below=below, note=note
         )
 
-    return Rule(_measure(measure), judge)
+    def wrong(m: Measured) -> Measured:
+        return _beyond(m, below) if below is not None else _beyond(m, above or 0.0, -1)
+
+    return Rule(_measure(measure), judge, wrong)
 
 
 def exactly(measure: Any, expected: Any) -> Rule:
@@ -141,7 +147,10 @@ def exactly(measure: Any, expected: Any) -> Rule:
             return said.beyond(expected=str(expected), note=note)
         return said.exact(expected=expected, measured=m.value, note=note)
 
-    return Rule(_measure(measure), judge)
+    def wrong(m: Measured) -> Measured:
+        return m._replace(value=f"{expected}?" if isinstance(expected, str) else expected + 1)
+
+    return Rule(_measure(measure), judge, wrong)
 
 
 def differs(measure: Any, unlike: float) -> Rule:
@@ -152,7 +161,7 @@ def differs(measure: Any, unlike: float) -> Rule:
             return said.beyond(expected=f"other than {unlike:g}", note=note)
         return said.apart(measured=m.value, interval=m.interval, unlike=unlike, note=note)
 
-    return Rule(_measure(measure), judge)
+    return Rule(_measure(measure), judge, lambda m: m._replace(value=unlike, interval=None))
 
 
 def printed(digits: str) -> Interval:
@@ -209,6 +218,16 @@ def _agrees(said: Statement, m: Measured, expected: Any, resolution: float, note
         more = f"about {m.enough(resolution):,} trials would decide"
         return said.agrees(**how, resolution=resolution, note="; ".join(filter(None, [note, more])))
     return decision
+
+
+def _beyond(m: Measured, end: float, side: int = 1) -> Measured:
+    """The measured value moved outside an end by twice its half-width, with its interval."""
+    low, high = m.interval or (m.value, m.value)
+    half = max((high - low) / 2, 1e-9 * max(abs(end), 1e-9))
+    value = end + side * 2 * half
+    return m._replace(
+        value=value, interval=None if m.interval is None else (value - half, value + half)
+    )
 
 
 def _measure(source: Any) -> Callable[[Parameters, Any], Measured]:

@@ -230,6 +230,20 @@ class Knobs(Parameters):
     backend: Literal["numpy", "cupy"] = knob("numpy", "array library that simulates")
 
 
+def lowered(params: Parameters, share: float) -> Parameters | None:
+    """The parameters with that share of every budget; None if that changes or means nothing."""
+    values = params.values()
+    for k in params.knobs():
+        if k.is_budget:
+            low = k.span[0] if k.span else 1
+            values[k.name] = max(low, min(values[k.name], round(values[k.name] * share)))
+    try:
+        less = type(params)(**values)
+    except KnobError:
+        return None
+    return None if less == params else less
+
+
 def nearest(name: str, names: list[str]) -> str:
     """The end of a refusal: the nearest legal name, or all of them where none is near."""
     near = difflib.get_close_matches(name, names, n=1)

@@ -1,0 +1,80 @@
+"""The contract of `workbench.experiment.contract`, over every experiment found by globbing."""
+
+import pytest
+import wrong
+from conftest import StrictGenerator
+from hypothesis import assume, given, settings
+from strategies import setting, units
+
+from workbench.experiment import contract, measurement
+from workbench.runs.find import experiments
+
+DECLARED = [e for e in experiments() if hasattr(e.module(), "CLAIMS")]
+LAWS = ("findings_on_file", "repeatable", "seeds_agree", "wrong_values_flip")
+# Processor seconds are not wall seconds: a setting that takes longer is passed over, not failed.
+SECONDS = 3.0
+
+each_experiment = pytest.mark.parametrize("experiment", DECLARED, ids=lambda e: e.name)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@each_experiment
+def test_every_experiment_keeps_the(law, experiment):
+    assert list(getattr(contract, law)(experiment.module())) == []
+
+
+@each_experiment
+def test_every_admitted_setting_ends_in_verdicts(experiment):
+    module, ended = experiment.module(), []
+
+    @settings(max_examples=12, database=None)
+    @given(units(module.Params))
+    def check(drawn):
+        try:
+            params = module.Params(**setting(module.Params, drawn) | {"backend": "numpy"})
+        except ValueError:
+            assume(False)
+        ended.append(contract.ends_in_verdicts(module, params, SECONDS))
+
+    check()
+    assert sum(ended) >= len(ended) / 2
+
+
+@each_experiment
+def test_the_strict_device_agrees_with_numpy(experiment, monkeypatch):
+    module = experiment.module()
+    params = contract.small(module)
+    on_host = module.run(params)
+    measurement.forget()
+    monkeypatch.setattr(measurement, "generator", lambda seed, backend: StrictGenerator(seed))
+    on_device = module.run(params)
+    measurement.forget()
+    assert list(contract.differences(on_host, on_device)) == []
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_right_experiment_breaks_no_law(law):
+    assert list(getattr(contract, law)(wrong.RIGHT)) == []
+
+
+@pytest.mark.parametrize(
+    ("law", "module"), [(law, m) for law, modules in wrong.WRONG.items() for m in modules]
+)
+def test_a_wrong_experiment_is_caught(law, module):
+    assert list(getattr(contract, law)(module)) != []
+
+
+def test_a_setting_without_a_verdict_is_caught():
+    broken = wrong.but(run=lambda p: wrong.run(p) | {"thrown": 1 / (p.sides - 2)})
+    with pytest.raises(ZeroDivisionError):
+        contract.ends_in_verdicts(broken, wrong.Params(sides=2, hits=1), 9.0)
+
+
+def test_a_run_that_takes_long_is_ended():
+    def slow(p):
+        from workbench.watch import steps
+
+        for _ in steps(range(10**9)):
+            pass
+
+    assert not contract.ends_in_verdicts(wrong.but(run=slow), wrong.Params(), 0.05)

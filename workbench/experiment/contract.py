@@ -1,0 +1,144 @@
+"""What holds for every experiment that declares its claims; each law yields what breaks it.
+
+The contract suite of the tests runs these over all experiments, and over wrong ones, which every
+law must catch. A package of experiments from elsewhere may run them over its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from workbench.array import host
+from workbench.experiment import measurement
+from workbench.experiment.claims import decide, statement, summarised
+from workbench.experiment.params import Parameters, lowered
+from workbench.watch import Stopped, Watch, watched
+
+# Of every budget, what a law of the contract runs with unless it is about the default run.
+SHARE = 1 / 50
+
+
+def small(module: ModuleType, **values: Any) -> Parameters:
+    """The default parameters with little of every budget."""
+    params = module.Params(**values)
+    return lowered(params, SHARE) or params
+
+
+def findings_on_file(module: ModuleType) -> Iterator[str]:
+    """The default run ends in the verdicts on file; what needs a missing library may be open."""
+    params = module.Params()
+    result = module.run(params)
+    for claim, decision in zip(module.CLAIMS, decide(module, params, result), strict=True):
+        if decision.verdict not in (claim.finding, "not measured"):
+            yield (
+                f"{claim.text!r} is {claim.finding} on file; got {decision.verdict} with "
+                f"{decision.measured!r} in {decision.interval}"
+            )
+    if not summarised(module, params, result):
+        yield "the summary must hold at least one number; got none"
+
+
+def repeatable(module: ModuleType) -> Iterator[str]:
+    """The same knobs give the same result in the same process, remembered or not."""
+    params = small(module)
+    measurement.forget()
+    first = module.run(params)
+    remembered = module.run(params)
+    measurement.forget()
+    for again in (remembered, module.run(params)):
+        yield from differences(first, again)
+
+
+def seeds_agree(module: ModuleType) -> Iterator[str]:
+    """No law is contradicted under two other seeds, where it is not refuted on file."""
+    for seed in (1, 2):
+        params = small(module, seed=seed)
+        decisions = decide(module, params, module.run(params))
+        for claim, decision in zip(module.CLAIMS, decisions, strict=True):
+            refuted = "not reproduced" in (decision.verdict, claim.finding)
+            if claim.rule.is_law and refuted and decision.verdict != claim.finding:
+                yield f"{claim.text!r} is not reproduced under seed {seed}: {decision.note}"
+
+
+def wrong_values_flip(module: ModuleType) -> Iterator[str]:
+    """A value outside what a claim expects, by twice its half-width, is not reproduced."""
+    params = module.Params()
+    result = module.run(params)
+    for claim in module.CLAIMS:
+        measured = claim.rule.measure(params, result)
+        if measured.value is None:
+            continue
+        moved = claim.rule.wrong(measured)
+        verdict = claim.rule.judge(statement(module, claim), moved, "").verdict
+        if verdict != "not reproduced":
+            yield f"{claim.text!r} must not survive {moved.value!r}; it is {verdict}"
+
+
+def ends_in_verdicts(module: ModuleType, params: Parameters, seconds: float) -> bool:
+    """Whether a run at these knobs ended within the seconds; its claims are then all decided.
+
+    Raises:
+        Exception: whatever the run or its claims raise.
+    """
+    try:
+        with _limited(seconds):
+            result = module.run(params)
+    except Stopped:
+        return False
+    decide(module, params, result)
+    summarised(module, params, result)
+    return True
+
+
+def differences(one: Any, two: Any, where: str = "result") -> Iterator[str]:
+    """Where two results differ, bit for bit, and of what kind each is."""
+    if type(one) is not type(two):
+        yield f"{where} is {type(one).__name__} once and {type(two).__name__} once"
+    elif isinstance(one, Mapping):
+        yield from differences(list(one), list(two), f"names of {where}")
+        for key in [k for k in one if k in two]:
+            yield from differences(one[key], two[key], f"{where}[{key!r}]")
+    elif is_dataclass(one) and not isinstance(one, type):
+        for part in fields(one):
+            pair = getattr(one, part.name), getattr(two, part.name)
+            yield from differences(*pair, f"{where}.{part.name}")
+    elif isinstance(one, list | tuple):
+        if len(one) != len(two):
+            yield f"{where} has {len(one)} entries once and {len(two)} once"
+        for place, pair in enumerate(zip(one, two, strict=False)):
+            yield from differences(*pair, f"{where}[{place}]")
+    elif hasattr(one, "__dict__") and not callable(one):
+        yield from differences(vars(one), vars(two), where)
+    elif not _equal(one, two):
+        yield f"{where} is {one!r} once and {two!r} once"
+
+
+def _equal(one: Any, two: Any) -> bool:
+    if callable(one):
+        return True
+    if hasattr(one, "shape"):
+        first, second = host(one), host(two)
+        same_kind = first.dtype == second.dtype
+        return same_kind and np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+    return one == two or (one != one and two != two)
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Ends the work inside at its first step after the seconds."""
+    watch = Watch()
+    timer = threading.Timer(seconds, watch.stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        with watched(watch):
+            yield
+    finally:
+        timer.cancel()
