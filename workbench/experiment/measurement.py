@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from workbench.array import generator
+from workbench.array import Array, generator, host
 from workbench.checks import real, refuse, whole
 from workbench.experiment.params import Parameters
 from workbench.intervals import chernoff_interval, student_interval
@@ -103,7 +103,7 @@ class Counts:
     """Events among independent trials, beside the law that gives their chance.
 
     Attributes:
-        hits: how often each event came.
+        hits: how often each event came, one number or a row; becomes an array of the host.
         trials: how often each could have come.
         law: the chance of each under the law.
         deviations: half-width of the intervals in standard deviations of a normal law.
@@ -112,9 +112,9 @@ class Counts:
         ValueError: if a count is not in [0, trials] or a chance not in [0, 1].
     """
 
-    hits: Int[np.ndarray, " events"]
+    hits: Array
     trials: int
-    law: Float[np.ndarray, " events"]
+    law: Array
     deviations: float = DEVIATIONS
 
     def __post_init__(self) -> None:
@@ -175,13 +175,13 @@ class Samples:
         ValueError: if there are fewer than two replicas or a value is not finite.
     """
 
-    values: Float[np.ndarray, "replicas ..."]
+    values: Array
     law: Any = None
     deviations: float = DEVIATIONS
 
     def __post_init__(self) -> None:
         """Checks the replicas."""
-        values = np.asarray(self.values, dtype=float)
+        values = np.asarray(host(self.values), dtype=float)
         if values.ndim == 0 or len(values) < 2:
             refuse("values", "of at least 2 independent replicas", values.shape)
         if not np.isfinite(values).all():

@@ -1,0 +1,229 @@
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.experiment import measurement
+from workbench.experiment.measurement import Counts, Samples, stage, stream
+from workbench.experiment.params import Knobs, knob
+from workbench.intervals import chernoff_interval, student_interval
+
+
+class Params(Knobs):
+    cells: int = knob(10, "cells", span=(1, 1000))
+    other: int = knob(5, "does not enter", span=(1, 1000))
+    path: str = knob("", "a file", suffixes=(".txt",))
+
+
+CALLS = []
+
+
+@stage
+def drawn(rng, cells):
+    CALLS.append(cells)
+    return rng.random(cells)
+
+
+@stage
+def exact(cells):
+    CALLS.append(cells)
+    return {"rows": [np.arange(cells)]}
+
+
+@stage
+def lines(path):
+    CALLS.append(path)
+    return Path(path).read_text() if path else ""
+
+
+@pytest.fixture(autouse=True)
+def empty():
+    measurement.forget()
+    CALLS.clear()
+
+
+def test_a_stage_is_computed_again_only_for_knobs_that_enter_it():
+    first = drawn(Params())
+    np.testing.assert_array_equal(first, drawn(Params(other=7)))
+    assert CALLS == [10]
+    assert len(drawn(Params(cells=11))) == 11
+    assert len(drawn(Params(), cells=11)) == 11
+    assert CALLS == [10, 11]
+    assert (drawn(Params(seed=1)) != first).any()
+    assert CALLS == [10, 11, 10]
+
+
+def test_without_a_generator_the_seed_does_not_enter():
+    exact(Params()), exact(Params(seed=9))
+    assert CALLS == [10]
+    assert not exact.is_random
+    assert exact.knobs == ("cells",)
+
+
+def test_a_caller_s_changes_do_not_come_back():
+    for _ in range(2):
+        result = exact(Params())
+        assert result["rows"][0][0] == 0
+        result["rows"][0][0] = 99
+        result["rows"].append(None)
+
+
+def test_a_file_that_changes_is_read_again(tmp_path):
+    path = tmp_path / "a.txt"
+    for text in ("one", "two"):
+        path.write_text(text)
+        assert lines(Params(path=str(path))) == text
+        assert lines(Params(path=str(path))) == text
+    assert len(CALLS) == 2
+    # Of the same size and time, but another file.
+    times = path.stat()
+    (tmp_path / "b.txt").write_text("six")
+    os.utime(tmp_path / "b.txt", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (tmp_path / "b.txt").replace(path)
+    assert lines(Params(path=str(path))) == "six"
+
+
+def test_an_unknown_replacement_is_refused():
+    with pytest.raises(ValueError, match=r"`replaced` must be knobs that enter drawn"):
+        drawn(Params(), other=3)
+
+
+def test_what_fails_or_is_stopped_is_not_remembered():
+    calls = []
+
+    @stage
+    def fails_once(cells):
+        calls.append(cells)
+        if len(calls) == 1:
+            raise LookupError
+        return cells
+
+    with pytest.raises(LookupError):
+        fails_once(Params())
+    assert fails_once(Params()) == 10
+
+
+def test_the_memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(measurement, "MOST_BYTES", 3 * 8 * 100)
+    for cells in (100, 101, 102):
+        drawn(Params(cells=cells))
+    assert CALLS == [100, 101, 102]
+    drawn(Params(cells=102)), drawn(Params(cells=101))
+    assert CALLS == [100, 101, 102]
+    # Three of them and a little more do not fit: the one used least recently was forgotten.
+    drawn(Params(cells=100))
+    assert CALLS == [100, 101, 102, 100]
+    # What is larger than all memory is computed every time.
+    drawn(Params(cells=400)), drawn(Params(cells=400))
+    assert CALLS == [100, 101, 102, 100, 400, 400]
+    monkeypatch.setattr(measurement, "MOST_RESULTS", 1)
+    drawn(Params(cells=7))
+    drawn(Params(cells=100))
+    assert CALLS[-2:] == [7, 100]
+
+
+def test_streams_differ_by_name_and_seed_and_agree_between_processes():
+    numbers = {(n, s): stream(n, s).random() for n in ("misses", "matches") for s in (0, 1)}
+    assert len(set(numbers.values())) == 4
+    code = (
+        "from workbench.experiment.measurement import stream; print(stream('misses', 0).random())"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert float(ran.stdout) == numbers["misses", 0]
+
+
+def test_two_streams_are_not_correlated():
+    one, two = (stream(name, 0).standard_normal(100_000) for name in ("a", "b"))
+    assert abs(np.corrcoef(one, two)[0, 1]) < 5 / math.sqrt(100_000)
+    assert np.corrcoef(one, stream("a", 0).standard_normal(100_000))[0, 1] > 0.999
+
+
+def test_counts_have_chernoff_s_intervals():
+    counts = Counts([0, 7, 100], 100, [0.01, 0.1, 0.99])
+    assert counts.rate.tolist() == [0.0, 0.07, 1.0]
+    for place, hits in enumerate((0, 7, 100)):
+        low, high = (end[place] for end in counts.interval)
+        assert (low, high) == chernoff_interval(hits, 100, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("law", "trials", "place"),
+    [
+        ([0.5, 0.1, 0.001], 10_000, 1),  # of the last ten events are expected, too few
+        ([0.5, 0.1, 0.01], 10_000, 2),
+        ([0.5, 0.999, 0.1], 10_000, 2),  # ten events of the other kind
+        ([1e-9, 0.3, 0.4], 10, 2),  # nothing can be counted: the one nearest to one half
+    ],
+)
+def test_the_decisive_event_is_the_rarest_that_can_be_counted(law, trials, place):
+    assert Counts(np.zeros(3, int), trials, law).decisive == place
+
+
+def test_as_many_trials_as_are_named_narrow_the_interval_to_the_resolution():
+    few = Counts([10], 1000, [0.01])
+    trials = few.trials_for(0.5)
+    assert trials == math.ceil(25 * 0.99 / 0.01 / 0.25)
+    many = Counts([round(0.01 * trials)], trials, [0.01])
+    low, high = (float(end[0]) for end in many.interval)
+    assert (high - low) / 2 == pytest.approx(0.5 * 0.01, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "law", "says"),
+    [
+        ([11], 10, [0.5], "`hits` must be a whole number in \\[0, 10\\]; got 11"),
+        ([1], 0, [0.5], "`trials` must be a whole number of at least 1; got 0"),
+        ([1], 10, [1.5], "`law` must be in \\[0, 1\\]; got 1.5"),
+        ([1], 10, [math.nan], "`law` must be in"),
+        ([1, 2], 10, [0.5], "`law` must be of the shape of hits"),
+    ],
+)
+def test_impossible_counts_are_refused(hits, trials, law, says):
+    with pytest.raises(ValueError, match=says):
+        Counts(hits, trials, law)
+
+
+def test_samples_have_student_s_intervals():
+    values = np.random.default_rng(0).standard_normal((16, 3))
+    samples = Samples(values)
+    np.testing.assert_allclose(samples.mean, values.mean(axis=0))
+    np.testing.assert_allclose(samples.error, values.std(axis=0, ddof=1) / 4)
+    low, high = samples.interval
+    # The quantile by SciPy's distribution, another code than the special function.
+    from scipy.stats import norm, t
+
+    half = -t.ppf(norm.cdf(-5), 15) * samples.error
+    np.testing.assert_allclose(high - samples.mean, half, rtol=1e-9)
+    np.testing.assert_allclose(samples.mean - low, half, rtol=1e-9)
+
+
+def test_student_s_interval_covers_as_often_as_it_says_and_the_normal_one_does_not():
+    rng, runs, replicas = np.random.default_rng(1), 40_000, 4
+    values = rng.standard_normal((replicas, runs))
+    mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / 2
+    low, high = student_interval(mean, error, replicas, 2.0)
+    chance = math.erfc(2 / math.sqrt(2))
+    allowed = 5 * math.sqrt(chance * (1 - chance) / runs)
+    missed = ((low > 0) | (high < 0)).mean()
+    assert abs(missed - chance) < allowed
+    assert abs((np.abs(mean) > 2 * error).mean() - chance) > allowed
+
+
+@pytest.mark.parametrize("values", [[1.0], 3.0, []])
+def test_one_replica_is_no_sample(values):
+    with pytest.raises(ValueError, match="`values` must be of at least 2 independent replicas"):
+        Samples(values)
+    with pytest.raises(ValueError, match="`values` must be finite; got nan"):
+        Samples([1.0, math.nan])
