@@ -40,7 +40,6 @@ def test_there_are_experiments():
 @each_experiment
 def test_the_triple_is_complete(experiment):
     assert experiment.notebook.is_file()
-    assert experiment.test.is_file()
     assert experiment.title.endswith("?")
 
 

@@ -12,11 +12,9 @@ from workbench.runs.find import experiments
 from workbench.runs.parameters_cell import read_notebook
 
 SMALL = {
-    "dendrites/detection": {"segments": 2000, "pairs": 10**6},
     "dendrites/digits": {"training": 300},
     "scaling/learning_curves": {"curves": 10},
     "dendrites/race": {"segments": 500, "patterns": 40, "rounds": 3},
-    "scaling/isoflop": {"points": 5},
     "inits/audit": {"sample": 1000},
     "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
     "inits/criticality": {"width": 32, "depth": 6, "networks": 8, "narrow": 64, "many": 400},
@@ -38,7 +36,7 @@ def quick(found):
 
 
 # Of these a sketch has a part of the points: fewer widths, curves, or pairs to leave one unseen.
-PARTS = {"scaling/isoflop", "scaling/learning_curves", "dendrites/detection", "dendrites/digits"}
+PARTS = {"scaling/learning_curves", "dendrites/digits"}
 # Traces that a sketch leaves to the run.
 LATER = {
     "scaling/learning_curves": lambda trace: trace.name == "bnsl1",
@@ -79,12 +77,8 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
 
 def test_exact_sketches_give_the_full_run_s_digits():
     from workbench.experiments.inits import generalized_gaussian as gg
-    from workbench.experiments.scaling import fit, isoflop
+    from workbench.experiments.scaling import fit
 
-    params = isoflop.Params(points=5)
-    full, sketch = isoflop.run(params), isoflop.first_look(params)
-    places = np.searchsorted(full.widths, sketch.widths)
-    np.testing.assert_array_equal(full.parabola[places], sketch.parabola)
     params = fit.Params(resamples=100)
     full, sketch = fit.run(params), fit.first_look(params)
     for name, ratio in full.foreseen.items():

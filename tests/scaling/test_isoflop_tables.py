@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from workbench.scaling.frontier import optimal_split
+from workbench.scaling.isoflop_tables import read_isoflops
+
+LAW = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Noise-free runs of a known law in two experiments, beside rows marked as outliers."""
+    lines = ["experiment,budget,params,loss,outlier"]
+    for name, budgets in (("one", (1e18, 1e19, 1e20)), ("two", (1e19, 1e20, 1e21))):
+        for budget in budgets:
+            best = float(optimal_split(LAW, budget).parameters)
+            for n in best * np.geomspace(0.5, 2, 9):
+                d = budget / 6 / n
+                loss = LAW["E"] + LAW["A"] / n ** LAW["alpha"] + LAW["B"] / d ** LAW["beta"]
+                loss = float(loss)
+                lines.append(f"{name},{budget!r},{float(n)!r},{loss!r},False")
+            lines.append(f"{name},{budget!r},{1.5 * best!r},{loss + 0.1!r},True")
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_each_experiment_is_read_and_outliers_are_left_out(table):
+    readings, outliers = read_isoflops(table)
+    assert list(readings) == ["one", "two"]
+    assert outliers == 6
+    for reading in readings.values():
+        # N grows as C^(beta / (alpha + beta)); narrow grids are hardly biased.
+        assert reading.exponent == pytest.approx(0.28 / 0.62, abs=2e-3)
+        assert abs(reading.bias) < 0.01
+    kept = table.read_text().replace(",True", ",False")
+    table.write_text(kept)
+    assert read_isoflops(table)[1] == 0
+    assert (read_isoflops(table)[0]["one"].rows == 10).all()
+
+
+def test_a_table_without_the_columns_is_refused(tmp_path):
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="`runs_file` must be a table with columns budget"):
+        read_isoflops(wrong)
