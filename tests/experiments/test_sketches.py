@@ -17,7 +17,6 @@ SMALL = {
     "dendrites/race": {"segments": 500, "patterns": 40, "rounds": 3},
     "inits/audit": {"sample": 1000},
     "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
-    "inits/criticality": {"width": 32, "depth": 6, "networks": 8, "narrow": 64, "many": 400},
     "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
     "scaling/fit": {"resamples": 100},
 }

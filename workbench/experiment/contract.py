@@ -81,6 +81,17 @@ def wrong_values_flip(module: ModuleType) -> Iterator[str]:
             yield f"{claim.text!r} must not survive {moved.value!r}; it is {verdict}"
 
 
+def another_device_agrees(
+    module: ModuleType, params: Parameters, one: Any, two: Any
+) -> Iterator[str]:
+    """Two devices give results of one shape and no opposite verdicts; their streams may differ."""
+    yield from differences(_shape(one), _shape(two))
+    pairs = zip(decide(module, params, one), decide(module, params, two), strict=True)
+    for first, second in pairs:
+        if {first.verdict, second.verdict} == {"reproduced", "not reproduced"}:
+            yield f"{first.statement!r} is {first.verdict} once and {second.verdict} once"
+
+
 def ends_in_verdicts(module: ModuleType, params: Parameters, seconds: float) -> bool:
     """Whether a run at these knobs ended within the seconds; its claims are then all decided.
 
@@ -118,6 +129,19 @@ def differences(one: Any, two: Any, where: str = "result") -> Iterator[str]:
         yield from differences(vars(one), vars(two), where)
     elif not _equal(one, two):
         yield f"{where} is {one!r} once and {two!r} once"
+
+
+def _shape(value: Any) -> Any:
+    """What a result is made of: kinds, names, shapes and types of arrays, without their values."""
+    if isinstance(value, Mapping):
+        return {k: _shape(v) for k, v in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {part.name: _shape(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, list | tuple):
+        return [_shape(v) for v in value]
+    if hasattr(value, "shape"):
+        return type(value).__module__, value.shape, str(value.dtype)
+    return type(value).__name__
 
 
 def _equal(one: Any, two: Any) -> bool:

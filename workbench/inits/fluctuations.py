@@ -17,8 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.inits import schemes
-from workbench.inits.propagation import propagate
+from workbench.inits.one_input import one_input
 from workbench.inits.verdict import scatter
 
 BATCHES = 20
@@ -32,7 +31,8 @@ class Fluctuations(NamedTuple):
         law: (1 + c/n)^L.
         moment: E g²/(E g)², with E g = 1 by the scheme.
         error: its standard error over batches of networks.
-        logarithm: the variance of ln g.
+        logarithm: the variance of ln g over the networks whose signal is alive; in narrow layers
+            all units of a relu may be off.
     """
 
     ratio: Float[np.ndarray, " layers"]
@@ -47,6 +47,9 @@ def fluctuations(
 ) -> Fluctuations:
     """The scatter of networks that keep their variance on average, one input each.
 
+    Weights are normal and need not be drawn for a single input (`one_input`), so that a network
+    costs as many random numbers as it has units.
+
     Args:
         rng: a generator of any backend.
         which: an activation whose preserving weights keep every variance.
@@ -54,10 +57,10 @@ def fluctuations(
         depth: layers, at least 1.
         networks: independent ones, at least 40 so that batches have an error.
     """
-    scheme = schemes.he if which == "relu" else schemes.lecun
-    found = propagate(rng, [width] * (depth + 1), which, scheme, networks=networks, inputs=1)
+    weight = 2.0 if which == "relu" else 1.0
+    seen = one_input(rng, width, depth, which, weight, networks=networks)
     # A layer's output is normal given the layer below, and adds 1 + 2/n of its own.
-    squares = found.before[1:] ** 2 / (1 + 2 / width)
+    squares = seen.before[0, 1:] ** 2 / (1 + 2 / width)
     parts = np.array_split(squares, BATCHES, axis=1)
     batches = np.stack([part.mean(axis=1) for part in parts])
     layers = np.arange(1, depth + 1)
@@ -66,5 +69,12 @@ def fluctuations(
         (1 + scatter(which) / width) ** layers,
         batches.mean(axis=0),
         batches.std(axis=0, ddof=1) / math.sqrt(BATCHES),
-        np.log(found.after[:-1]).var(axis=1, ddof=1),
+        _variance_of_logarithm(seen.after[0, :-1]),
     )
+
+
+def _variance_of_logarithm(
+    moments: Float[np.ndarray, "layers networks"],
+) -> Float[np.ndarray, " layers"]:
+    logs = np.log(moments, out=np.full_like(moments, np.nan), where=moments > 0)
+    return np.nanvar(logs, axis=1, ddof=1)

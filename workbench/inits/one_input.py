@@ -11,7 +11,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -25,6 +25,18 @@ from workbench.watch import step
 Numbers = float | np.ndarray
 
 
+class Squares(NamedTuple):
+    """Mean squares over the units of each layer, from the input (layer 0) to the output.
+
+    Attributes:
+        before: of the pre-activations z.
+        after: of the activations f(z).
+    """
+
+    before: Float[np.ndarray, "settings layers networks"]
+    after: Float[np.ndarray, "settings layers networks"]
+
+
 def one_input(
     rng: Any,
     width: int,
@@ -36,8 +48,8 @@ def one_input(
     input_variance: Numbers = 1.0,
     is_orthogonal: bool | np.ndarray = False,
     networks: int = 16,
-) -> Float[np.ndarray, "settings layers networks"]:
-    """Mean z² over the units of each layer, from the input (layer 0) to the output.
+) -> Squares:
+    """Mean squares by layer of one input through networks of normal or orthogonal weights.
 
     z' = √(C_W q + C_b) x,  q = mean f(z)²,  x independent standard normal numbers
     z' = √(C_W q) x/√(mean x²)  under orthogonal weights
@@ -77,14 +89,19 @@ def one_input(
     weight, bias, begin, fixed = column
     xp = namespace(z)
     z *= xp.sqrt(begin)[:, :, None]
-    rows = [_square(z)]
+    before, after = [_square(z)], [_square(f.function(z))]
     for _ in range(depth):
         step()
-        variance = weight * _square(f.function(z)) + bias
+        variance = weight * after[-1] + bias
         z = _normal(rng, shape)
         variance = variance / (fixed * _square(z) + (1 - fixed))
         z *= xp.sqrt(variance)[:, :, None]
-        rows.append(_square(z))
+        before.append(_square(z))
+        after.append(_square(f.function(z)))
+    return Squares(*map(_layers, (before, after)))
+
+
+def _layers(rows: list[Array]) -> np.ndarray:
     return np.stack([host(row) for row in rows], axis=1).astype(np.float64)
 
 
