@@ -55,7 +55,8 @@ def _at(knob, unit, most):
     if knob.is_budget:
         high = min(high, max(low, knob.default / 50))
     if knob.log and low > 0:
-        return knob.kind(min(max(low * (high / low) ** unit, low), high))
+        # What goes by factors is a size, and small ones leave time for more settings.
+        return knob.kind(min(max(low * (high / low) ** unit**2, low), high))
     return knob.kind(low + (high - low) * unit)
 
 

@@ -6,9 +6,8 @@ law must catch. A package of experiments from elsewhere may run them over its ow
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import Any
@@ -93,13 +92,13 @@ def another_device_agrees(
 
 
 def ends_in_verdicts(module: ModuleType, params: Parameters, seconds: float) -> bool:
-    """Whether a run at these knobs ended within the seconds; its claims are then all decided.
+    """Whether a run at these knobs ended within the processor's seconds; its claims are then all decided.
 
     Raises:
         Exception: whatever the run or its claims raise.
     """
     try:
-        with _limited(seconds):
+        with watched(_Limited(seconds)):
             result = module.run(params)
     except Stopped:
         return False
@@ -154,15 +153,14 @@ def _equal(one: Any, two: Any) -> bool:
     return one == two or (one != one and two != two)
 
 
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Ends the work inside at its first step after the seconds."""
-    watch = Watch()
-    timer = threading.Timer(seconds, watch.stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        with watched(watch):
-            yield
-    finally:
-        timer.cancel()
+class _Limited(Watch):
+    """Ends the work at its first step after so many seconds of the processor."""
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self._end = time.process_time() + seconds
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the time is over; a busy machine does not make it shorter."""
+        return time.process_time() > self._end
