@@ -16,7 +16,6 @@ SMALL = {
     "scaling/learning_curves": {"curves": 10},
     "dendrites/race": {"segments": 500, "patterns": 40, "rounds": 3},
     "inits/audit": {"sample": 1000},
-    "inits/schemes": {"width": 32, "depth": 4, "networks": 8},
     "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
     "scaling/fit": {"resamples": 100},
 }

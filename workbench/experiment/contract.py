@@ -92,7 +92,7 @@ def another_device_agrees(
 
 
 def ends_in_verdicts(module: ModuleType, params: Parameters, seconds: float) -> bool:
-    """Whether a run at these knobs ended within the processor's seconds; its claims are then all decided.
+    """Whether a run ended within the seconds of the processor; its claims are then all decided.
 
     Raises:
         Exception: whatever the run or its claims raise.

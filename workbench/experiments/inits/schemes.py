@@ -13,57 +13,47 @@ Source:
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from workbench.array import generator
-from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.experiment.claims import (
+    Claim,
+    Measured,
+    Paper,
+    between,
+    equals,
+    exactly,
+    follows,
+    missing,
+)
+from workbench.experiment.measurement import Samples, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.inits import _residual_streams
-from workbench.experiments.inits._compared_schemes import named, variances
-from workbench.experiments.inits._libraries import Ratio, libraries
-from workbench.experiments.inits._residual_streams import Stream
 from workbench.inits import schemes as family
-from workbench.inits.one_input import one_input
+from workbench.inits.catalogue import named
+from workbench.inits.external import Product, libraries
 from workbench.inits.orthogonal import orthogonal
 from workbench.inits.propagation import Propagation, propagate
+from workbench.inits.residual_stream import factors, growth, residual_stream
 from workbench.inits.verdict import Verdict, scatter, verdict
 from workbench.watch import steps
 
-# Networks whose Jacobian is decomposed, and networks of a sketch.
-FEW, FEWEST = 16, 8
-# Random numbers of a first look, which take a hundredth of a second.
-NUMBERS = 300_000
+PAPER = Paper("He et al.", 2015, "arXiv:1502.01852")
+GLOROT = Paper("Glorot & Bengio", 2010, "PMLR 9:249")
+SAXE = Paper("Saxe et al.", 2014, "arXiv:1312.6120")
+TORCH = Paper("PyTorch", 2026, "https://docs.pytorch.org")
+JAX = Paper("JAX", 2026, "https://docs.jax.dev")
+FIXUP = Paper("Zhang, Dauphin & Ma", 2019, "arXiv:1901.09321")
+GPT2 = Paper("Radford et al.", 2019, "Language models are unsupervised multitask learners")
+REZERO = Paper("Bachlechner et al.", 2020, "arXiv:2003.04887")
+# Networks whose Jacobian is decomposed.
+FEW = 16
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # On the line of the orthogonal scheme or beside it, and left to the table.
-TOLD = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
-
-HE_FORWARD = Statement(
-    "He et al. (2015)", "forward case", "Variance 2/fan_in keeps a relu's signal"
-)
-HE_BACKWARD = Statement(
-    "He et al. (2015)", "backward case", "Variance 2/fan_out keeps its gradient"
-)
-GLOROT = Statement(
-    "Glorot & Bengio (2010)", "normalised initialisation", "At equal widths a linear signal is kept"
-)
-ISOMETRY = Statement(
-    "Saxe et al. (2014)",
-    "orthogonal weights",
-    "An orthogonal linear network has singular values of one",
-)
-TANH_GAIN = Statement(
-    "torch.nn.init", "calculate_gain", "The gain 5/3 keeps the gradient of a tanh network"
-)
-LINEAR = Statement("torch.nn.Linear", "reset_parameters", "Fan-in times variance is one third")
-TRUNCATED = Statement(
-    "jax.nn.initializers", "variance_scaling", "Its truncated normal has the deviation asked for"
-)
+NOT_DRAWN = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
 
 
 class Params(Knobs):
@@ -75,89 +65,82 @@ class Params(Knobs):
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
     mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
     depth: int = knob(20, "layers", span=(2, 100), log=True)
-    networks: int = knob(64, "independent networks", span=(4, 256), log=True, is_budget=True)
+    networks: int = knob(32, "independent networks", span=(4, 256), log=True, is_budget=True)
 
 
 class Row(NamedTuple):
-    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values.
-
-    A first look has the signal alone: `backward` is None, `gradient` empty, and the values are NaN.
-    """
+    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values."""
 
     forward: Verdict
-    backward: Verdict | None
+    backward: Verdict
     signal: Float[np.ndarray, " layers"]
     gradient: Float[np.ndarray, " layers"]
     largest: float
     smallest: float
 
 
-class Result(NamedTuple):
-    """The schemes at the chosen activation, and what decides the claims at the papers' own."""
-
-    rows: dict[str, Row]
-    checked: dict[str, Ratio]
-    libraries: dict[str, Ratio]
-    streams: dict[str, Stream]
-
-
-def run(params: Params) -> Result:
-    """Every scheme through the verifier."""
-    rng = generator(params.seed, params.backend)
-    measure = functools.partial(_measure, rng, params)
-    rows = _rows(rng, params, params.networks, FEW)
-    relu = measure("relu", family.he, 4 * params.networks)
-    linear = measure("linear", family.glorot, params.networks)
-    tanh = measure("tanh", named("tanh")["torch's tanh gain"], params.networks)
-    straight = measure("linear", orthogonal, FEW, FEW, "float64")
-    checked = {
-        "He forward": _mean(relu.signal_ratio),
-        "He backward": _mean(relu.gradient_ratio),
-        "Glorot linear": _mean(linear.signal_ratio),
-        "tanh gain": _mean(tanh.gradient_ratio ** (1 / params.depth)),
-        "isometry": Ratio(float(np.abs(straight.singular - 1).max()), 0.0),
-    }
-    flows = _residual_streams.streams(rng, params.width, params.depth, params.networks)
-    return Result(rows, checked, libraries(params.seed), flows)
-
-
-def sketched(params: Params, result: Result, other: Params) -> Result:
-    """The signals at other knobs by a few networks; at the run's own knobs its own result."""
-    if other == params:
-        return result
-    rng = generator(other.seed, other.backend)
-    return result._replace(rows=_rows(rng, other, min(FEWEST, other.networks), 1))
-
-
-def first_look(params: Params) -> Result:
-    """What the main figure shows, by one input to each of few networks, whose weights none draws.
-
-    Torch's uniform weights are taken as normal ones of their variance, which a sum over a layer
-    tells apart by one over its width alone.
-    """
-    rng, wanted = generator(params.seed, params.backend), variances(params.activation)
-    each = len(wanted) * params.width * params.depth
-    networks = max(2, min(params.networks, NUMBERS // each))
-    factors = np.array([*wanted.values()]) * (1 + params.mistuned) ** 2
-    found = one_input(
-        *(rng, params.width, params.depth, params.activation, factors),
-        is_orthogonal=np.array([name.startswith("orthogonal") for name in wanted]),
-        networks=networks,
-    )
-    c = _scatter(params.activation, "forward")
+@stage
+def compared(rng, activation, mistuned, width, depth, networks) -> dict[str, Row]:
+    """Every scheme through the verifier, its gain off by the error."""
+    verify = functools.partial(_verified, activation, width, depth)
     rows = {}
-    for name, moments in zip(wanted, found, strict=True):
-        told = verdict(moments[-1] / moments[0], params.width, params.depth, c)
-        rows[name] = Row(told, None, moments.mean(axis=1), np.empty(0), math.nan, math.nan)
-    return Result(rows, {}, {}, {})
-
-
-def _rows(rng, params: Params, networks: int, jacobian: int) -> dict[str, Row]:
-    rows, which = {}, params.activation
-    for name, scheme in steps(named(which).items()):
-        off = functools.partial(_mistuned, scheme, 1 + params.mistuned)
-        rows[name] = _row(params, _measure(rng, params, which, off, networks, jacobian))
+    for name, scheme in steps(named(activation).items()):
+        off = functools.partial(_mistuned, scheme, 1 + mistuned)
+        rows[name] = verify(_measure(rng, width, depth, activation, off, networks, FEW))
     return rows
+
+
+@stage
+def relu_he(rng, width, depth, networks) -> tuple[Samples, Samples]:
+    """Ratios of last to first layer of relu networks under He's rule: signal and gradient."""
+    found = _measure(rng, width, depth, "relu", family.he, 8 * networks)
+    return Samples(found.signal_ratio, law=1.0), Samples(found.gradient_ratio, law=1.0)
+
+
+@stage
+def linear_glorot(rng, width, depth, networks) -> Samples:
+    """The signal's ratio in linear networks under Glorot's rule."""
+    found = _measure(rng, width, depth, "linear", family.glorot, 2 * networks)
+    return Samples(found.signal_ratio, law=1.0)
+
+
+@stage
+def tanh_torch(rng, width, depth, networks) -> Samples:
+    """The gradient's factor a layer in tanh networks under torch's gain."""
+    scheme = named("tanh")["torch's tanh gain"]
+    found = _measure(rng, width, depth, "tanh", scheme, 2 * networks)
+    return Samples(found.gradient_ratio ** (1 / depth))
+
+
+@stage
+def isometry(rng, width, depth) -> float:
+    """The largest deviation from 1 among singular values of orthogonal linear networks."""
+    found = _measure(rng, width, depth, "linear", orthogonal, FEW, FEW, "float64")
+    return float(np.abs(found.singular - 1).max())
+
+
+@stage
+def drawn_by_libraries(seed) -> dict[str, Product]:
+    """Fan-in times variance of what installed libraries draw."""
+    return libraries(seed)
+
+
+class Stream(NamedTuple):
+    """E x² of a residual stream by block, and its growth over all blocks with the law's."""
+
+    moments: Float[np.ndarray, " blocks_1"]
+    growth: Samples
+
+
+@stage
+def streams(rng, width, depth, networks) -> dict[str, Stream]:
+    """Every residual scheme, with as many blocks as the plain networks have layers."""
+    found = {}
+    for name, scheme in steps(factors(depth).items()):
+        moments = residual_stream(rng, width, depth, **scheme, networks=2 * networks)
+        law = 1.0 if scheme.get("normalised") else growth(depth, **scheme)
+        found[name] = Stream(moments.mean(axis=1), Samples(moments[-1] / moments[0], law=law))
+    return found
 
 
 def _mistuned(scheme: Callable, factor: float, rng, shape: tuple[int, ...], **axes) -> Any:
@@ -167,91 +150,140 @@ def _mistuned(scheme: Callable, factor: float, rng, shape: tuple[int, ...], **ax
 
 
 def _measure(
-    rng,
-    params: Params,
-    which: str,
-    scheme: Callable,
-    networks: int,
-    jacobian: int = 0,
-    dtype: str = "float32",
+    rng, width, depth, which, scheme, networks, jacobian=0, dtype="float32"
 ) -> Propagation:
-    widths = [params.width] * (params.depth + 1)
-    options = {"networks": networks, "inputs": 16, "jacobian": jacobian, "dtype": dtype}
-    return propagate(rng, widths, which, scheme, **options)
+    how = {"networks": networks, "inputs": 16, "jacobian": min(jacobian, networks), "dtype": dtype}
+    return propagate(rng, [width] * (depth + 1), which, scheme, **how)
 
 
-def _row(params: Params, found: Propagation) -> Row:
-    ends = np.median(found.singular[:, [0, -1]], axis=0)
-    decide = functools.partial(verdict, width=params.width, depth=params.depth)
-    c = [_scatter(params.activation, kind) for kind in ("forward", "backward")]
+def _verified(which: str, width: int, depth: int, found: Propagation) -> Row:
+    largest, smallest = np.median(found.singular[:, [0, -1]], axis=0)
+    c = {kind: max(5.0, scatter(which, 1.0, kind)) for kind in ("forward", "backward")}
     return Row(
-        decide(found.signal_ratio, scatter=c[0]),
-        decide(found.gradient_ratio, scatter=c[1]),
+        verdict(found.signal_ratio, width, depth, c["forward"]),
+        verdict(found.gradient_ratio, width, depth, c["backward"]),
         found.before.mean(axis=1),
         found.gradient.mean(axis=1),
-        float(ends[0]),
-        float(ends[1]),
+        float(largest),
+        float(smallest),
     )
 
 
-def _scatter(which: str, kind: str) -> float:
-    return max(5.0, scatter(which, 1.0, kind))
-
-
-def _mean(values: Float[np.ndarray, " networks"]) -> Ratio:
-    return Ratio(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
-
-
-def summary(params: Params, result: Result) -> Summary:
-    """Every scheme's ratio over depth, forward and backward."""
-    numbers: dict[str, float | str] = {}
-    for name, row in result.rows.items():
+def run(p: Params) -> dict:
+    """Every scheme at the knobs' activation, and what decides the claims at the papers' own."""
+    rows, products, (signal, gradient) = compared(p), drawn_by_libraries(p), relu_he(p)
+    numbers: dict[str, Any] = {}
+    for name, row in rows.items():
         numbers[f"{name}, signal"] = f"{row.forward.decision} ({row.forward.ratio:.3g})"
         numbers[f"{name}, gradient"] = f"{row.backward.decision} ({row.backward.ratio:.3g})"
         numbers[f"{name}, Jacobian"] = f"{row.smallest:.2g} to {row.largest:.2g}"
-    return Summary({**numbers, **{n: r.value for n, r in result.libraries.items()}})
+    return {
+        **numbers,
+        **{name: product.value for name, product in products.items()},
+        "rows": rows,
+        "libraries": products,
+        "He forward": signal,
+        "He backward": gradient,
+        "Glorot linear": linear_glorot(p),
+        "tanh gain": tanh_torch(p),
+        "isometry": isometry(p),
+        "streams": streams(p),
+    }
 
 
-def claims(params: Params, result: Result) -> Claims:
-    """The papers' statements at their own activation, and the libraries' where installed."""
-    seen, size = result.checked, f"width {params.width}, depth {params.depth}"
-    return Claims(
-        [
-            _one(HE_FORWARD, seen["He forward"], 1.0, size),
-            _one(HE_BACKWARD, seen["He backward"], 1.0, size),
-            _one(GLOROT, seen["Glorot linear"], 1.0, size),
-            ISOMETRY.bounded(measured=seen["isometry"].value, below=1e-10),
-            _one(TANH_GAIN, seen["tanh gain"], (0.99, 1.01), "factor per layer on E g²"),
-            _library(LINEAR, result, "torch.nn.Linear", 1 / 3),
-            _library(TRUNCATED, result, "jax variance_scaling", 1.0),
-            *_residual_streams.claims(result.streams, params.depth),
-        ]
-    )
-
-
-def _one(statement: Statement, ratio: Ratio, expected, note: str) -> Claim:
-    return statement.agrees(
-        expected=expected, measured=ratio.value, interval=ratio.interval, note=note
-    )
-
-
-def _library(statement: Statement, result: Result, name: str, expected: float) -> Claim:
-    if name not in result.libraries:
-        return statement.beyond(expected=f"{expected:.4g}", note=f"{name} is not installed here")
-    return _one(statement, result.libraries[name], expected, "fan-in times variance")
-
-
-def drawn(result: Result) -> dict[str, Row]:
+def drawn(result: dict) -> dict[str, Row]:
     """The schemes that the figures show."""
-    return {name: row for name, row in result.rows.items() if name not in TOLD}
+    return {name: row for name, row in result["rows"].items() if name not in NOT_DRAWN}
 
 
-def told(result: Result) -> str:
-    """What the main figure shows, in words."""
-    parts = ", ".join(f"{name} {row.forward.decision}" for name, row in drawn(result).items())
-    return f"Second moment of the signal against the layer for each scheme, log scale: {parts}."
+def _product(name: str) -> Callable[[dict], Measured]:
+    def measure(result: dict) -> Measured:
+        if name not in result["libraries"]:
+            return missing(f"{name} is not installed here")
+        return Measured(*result["libraries"][name], note="fan-in times variance")
+
+    return measure
 
 
-def streams_told(result: Result) -> str:
-    """What the figure of residual streams shows, in words."""
-    return _residual_streams.told(result.streams)
+def _block(name: str) -> Callable[[Params, dict], Measured]:
+    """The growth of a single block, beside the law's."""
+
+    def measure(p: Params, result: dict) -> Measured:
+        seen = result["streams"][name].growth
+        low, high = (max(float(end), 0.0) ** (1 / p.depth) for end in seen.interval)
+        mean, law = (float(v) ** (1 / p.depth) for v in (seen.mean, seen.law))
+        return Measured(mean, (low, high), law, f"growth of a block, over {p.depth} blocks")
+
+    return measure
+
+
+def _size(p: Params, result: dict) -> str:
+    return f"width {p.width}, depth {p.depth}"
+
+
+CLAIMS = [
+    Claim(
+        "forward case",
+        "Variance 2/fan_in keeps a relu's signal",
+        follows("He forward"),
+        note=_size,
+    ),
+    Claim(
+        "backward case",
+        "Variance 2/fan_out keeps its gradient",
+        follows("He backward"),
+        note=_size,
+    ),
+    Claim(
+        "normalised initialisation",
+        "At equal widths a linear signal is kept",
+        follows("Glorot linear"),
+        paper=GLOROT,
+        note=_size,
+    ),
+    Claim(
+        "orthogonal weights",
+        "An orthogonal linear network has singular values of one",
+        between("isometry", below=1e-10),
+        paper=SAXE,
+    ),
+    Claim(
+        "torch.nn.init, calculate_gain",
+        "The gain 5/3 keeps the gradient of a tanh network",
+        equals("tanh gain", (0.99, 1.01)),
+        finding="not reproduced",
+        paper=TORCH,
+        note="factor per layer on E g²",
+    ),
+    Claim(
+        "torch.nn.Linear, reset_parameters",
+        "Fan-in times variance is one third",
+        equals(_product("torch.nn.Linear"), 1 / 3),
+        paper=TORCH,
+    ),
+    Claim(
+        "jax.nn.initializers, variance_scaling",
+        "Its truncated normal has the deviation asked for",
+        equals(_product("jax variance_scaling"), 1.0),
+        paper=JAX,
+    ),
+    Claim(
+        "residual networks at initialisation",
+        "Branches that keep the variance double that of the stream in every block",
+        follows(_block("unscaled")),
+        paper=FIXUP,
+    ),
+    Claim(
+        "model, modified initialisation",
+        "The factor 1/√N on N branches accounts for their accumulation: (1 + 1/N)^N, below e",
+        follows(_block("depth_scaled")),
+        paper=GPT2,
+    ),
+    Claim(
+        "ReZero",
+        "A branch factor of zero starts as the identity",
+        exactly(lambda result: float(np.ptp(result["streams"]["rezero"].moments)), 0.0),
+        paper=REZERO,
+        note="change of E x² over all blocks",
+    ),
+]

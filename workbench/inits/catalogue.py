@@ -1,12 +1,12 @@
-"""The schemes that are compared, by name: how each draws, and what variance it draws with."""
+"""The schemes that are compared with each other, by name."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 
-from workbench.experiments.inits._single_matrices import on_a_ring, one_by_one
 from workbench.inits import schemes as family
+from workbench.inits.batching import on_a_ring, one_by_one
 from workbench.inits.draws import truncated_deviation
 from workbench.inits.moments import gain
 from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
@@ -36,20 +36,4 @@ def named(which: str) -> dict[str, Callable]:
         "He, cut at two deviations, uncorrected": functools.partial(scaled, scale=2 * cut),
         "torch's default": family.torch_default,
         "torch's tanh gain": functools.partial(scaled, scale=TORCH_TANH**2),
-    }
-
-
-def variances(which: str) -> dict[str, float]:
-    """Variance times fan-in under each scheme that the figures show, between equal layers."""
-    forward, backward = (gain(which, kind) ** 2 for kind in ("forward", "backward"))
-    return {
-        "LeCun": 1.0,
-        "Glorot": 1.0,
-        "He": 2.0,
-        "forward gain": forward,
-        "backward gain": backward,
-        "orthogonal, forward gain": forward,
-        "He, cut at two deviations, uncorrected": 2 * truncated_deviation() ** 2,
-        "torch's default": 1 / 3,
-        "torch's tanh gain": TORCH_TANH**2,
     }

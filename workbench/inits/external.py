@@ -10,25 +10,19 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.array import generator
-from workbench.experiment.decisions import Interval
 from workbench.inits import schemes as family
 
 DEVIATIONS = 5.0
 
 
-class Ratio(NamedTuple):
-    """A measured value with its standard error."""
+class Product(NamedTuple):
+    """Fan-in times variance of one matrix, with its interval."""
 
     value: float
-    error: float
-
-    @property
-    def interval(self) -> Interval:
-        """Five standard errors on each side."""
-        return self.value - DEVIATIONS * self.error, self.value + DEVIATIONS * self.error
+    interval: tuple[float, float]
 
 
-def libraries(seed: int) -> dict[str, Ratio]:
+def libraries(seed: int) -> dict[str, Product]:
     """Fan-in times variance of a thousand units, ours and those of installed libraries."""
     square, cut = (1000, 1000), {"distribution": "truncated_normal"}
     ours = family.lecun(generator(seed), square, **cut)
@@ -55,6 +49,8 @@ def libraries(seed: int) -> dict[str, Ratio]:
     return found
 
 
-def _product(weights: Float[np.ndarray, "a b"], kurtosis: float) -> Ratio:
+def _product(weights: Float[np.ndarray, "a b"], kurtosis: float) -> Product:
+    """By the weights' second moment, whose error follows from their fourth."""
     value = 1000 * float((weights.astype(np.float64) ** 2).mean())
-    return Ratio(value, value * math.sqrt((kurtosis - 1) / weights.size))
+    half = DEVIATIONS * value * math.sqrt((kurtosis - 1) / weights.size)
+    return Product(value, (value - half, value + half))
