@@ -10,7 +10,6 @@ def test_experiments_are_found_by_their_files(house):
     found = find.experiment("toys/toy")
     assert found.title == "Is a toy a toy?"
     assert found.notebook == house / "notebooks" / "toys" / "toy.ipynb"
-    assert found.test == house / "tests" / "experiments" / "toys" / "test_toy.py"
     assert found.module().Params().draws == 10
 
 

@@ -39,19 +39,20 @@ def ran(copy, *words):
 def test_a_new_experiment_runs_and_passes_the_house(copy):
     wrote = ran(copy, "workbench", "new", "toys/mean_of_draws")
     assert wrote.returncode == 0, wrote.stderr
-    assert wrote.stdout.count("wrote ") == 4
+    assert wrote.stdout.count("wrote ") == 3
     assert "toys/mean_of_draws" in ran(copy, "workbench", "list").stdout
     run = ran(copy, "workbench", "run", "toys/mean_of_draws", "--draws", "5000")
     assert run.returncode == 0, run.stderr
     assert list((copy / "reports" / "toys" / "mean_of_draws").glob("draws-5000-*/page.html"))
-    own = "tests/experiments/toys/test_mean_of_draws.py"
-    house = ran(copy, "pytest", "-q", own, "tests/test_house.py", "-k", "mean_of_draws or toys")
+    suites = ["tests/contract", "tests/test_house.py"]
+    house = ran(copy, "pytest", "-q", *suites, "-k", "mean_of_draws or toys")
     assert house.returncode == 0, house.stdout
     tests = int(house.stdout.split(" passed")[0].split()[-1])
-    assert tests >= 10
-    lint = ran(copy, "ruff", "check", "--select", "E,F,I,UP,B", "workbench/experiments/toys", own)
+    assert tests >= 14
+    package = "workbench/experiments/toys"
+    lint = ran(copy, "ruff", "check", "--select", "E,F,I,UP,B", package)
     assert lint.returncode == 0, lint.stdout
-    shape = ran(copy, "ruff", "format", "--check", "workbench/experiments/toys", own)
+    shape = ran(copy, "ruff", "format", "--check", package)
     assert shape.returncode == 0, shape.stdout
 
 

@@ -1,4 +1,4 @@
-"""Where experiments, their notebooks and their tests stand; names are found, never registered."""
+"""Where experiments and their notebooks stand; names are found, never registered."""
 
 from __future__ import annotations
 
@@ -17,25 +17,19 @@ EXPERIMENTS = PACKAGE / "experiments"
 
 
 class Experiment(NamedTuple):
-    """An experiment by its name FAMILY/SUBJECT, the join of its code, notebook, test and page."""
+    """An experiment by its name FAMILY/SUBJECT, the join of its code, notebook and page."""
 
     name: str
 
     @property
     def source(self) -> Path:
-        """The file that holds its `Params`, `Result`, `run` and `claims`."""
+        """The file that holds its `Params`, `run` and `CLAIMS`."""
         return EXPERIMENTS / f"{self.name}.py"
 
     @property
     def notebook(self) -> Path:
         """The notebook that tells it."""
         return NOTEBOOKS / f"{self.name}.ipynb"
-
-    @property
-    def test(self) -> Path:
-        """Its test in the checkout."""
-        family, subject = self.name.split("/")
-        return ROOT / "tests" / "experiments" / family / f"test_{subject}.py"
 
     @property
     def title(self) -> str:

@@ -1,4 +1,4 @@
-"""A new experiment: its code, notebook and test, ready to run and to be rewritten."""
+"""A new experiment: its code and notebook, ready to run and to be rewritten."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ def write(name: str) -> list[Path]:
     family, subject = name.split("/")
     package = experiment.source.parent / "__init__.py"
     texts = {experiment.source: _template("experiment.py.txt", family, subject)}
-    texts[experiment.test] = _template("test.py.txt", family, subject)
     if not package.exists():
         texts[package] = f'"""Experiments of the family {family}."""\n'
     for path in [*texts, experiment.notebook]:
