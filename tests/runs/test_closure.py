@@ -12,7 +12,7 @@ FILES = {
     "pkg/b/__init__.py": "",
     "pkg/b/middle.py": "def f():\n    from pkg.c.low import g\n    return g\n",
     "pkg/b/beside.py": "",
-    "pkg/c/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pkg.types\n",
+    "pkg/c/__init__.py": "import typing\nif typing.TYPE_CHECKING:\n    import pkg.types\n",
     "pkg/c/low.py": "import pkg.a.top\n",
     "pkg/c/kernel.cu": '#include "kernel.h"\n',
     "pkg/c/kernel.h": "",
