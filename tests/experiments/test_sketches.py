@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from told import assert_told_as_plotly_would
 
-from workbench.experiments.dendrites._race_methods import OTHERS
 from workbench.runs.find import experiments
 from workbench.runs.parameters_cell import read_notebook
 
 SMALL = {
     "dendrites/digits": {"training": 300},
     "scaling/learning_curves": {"curves": 10},
-    "dendrites/race": {"segments": 500, "patterns": 40, "rounds": 3},
     "inits/audit": {"sample": 1000},
     "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
     "scaling/fit": {"resamples": 100},
@@ -38,7 +36,6 @@ PARTS = {"scaling/learning_curves", "dendrites/digits"}
 # Traces that a sketch leaves to the run.
 LATER = {
     "scaling/learning_curves": lambda trace: trace.name == "bnsl1",
-    "dendrites/race": lambda trace: trace.mode == "markers" or trace.name in OTHERS,
 }
 
 SKETCHED = [e for e in experiments() if quick(e)]

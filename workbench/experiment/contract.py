@@ -45,7 +45,12 @@ def findings_on_file(module: ModuleType) -> Iterator[str]:
 
 
 def repeatable(module: ModuleType) -> Iterator[str]:
-    """The same knobs give the same result in the same process, remembered or not."""
+    """The same knobs give the same result in the same process, remembered or not.
+
+    An experiment that says `MEASURES_TIME = True` is left out.
+    """
+    if getattr(module, "MEASURES_TIME", False):
+        return
     params = small(module)
     measurement.forget()
     first = module.run(params)

@@ -11,8 +11,7 @@ from jaxtyping import Float, Int
 
 from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_plan import Plan, Problem, pairs, plans
-from workbench.experiment.params import Parameters
+from workbench.dendrites.detector_plan import Plan, Problem, pairs
 from workbench.watch import step, steps
 
 PLANNED = {"gather": "gather", "inverted index": "index", "pair index": "pairs"}
@@ -28,85 +27,61 @@ COMPARED = 16
 
 
 def methods(
-    params: Parameters, segments: np.ndarray, detectors: dict[str, Detector]
+    problem: Problem, segments: np.ndarray, detectors: dict[str, Detector]
 ) -> dict[str, Callable[[np.ndarray], Any]]:
     """Each method as a function from patterns to the sorted list; what it prepares is ready."""
     return {
         **{name: each.matches for name, each in detectors.items()},
-        "packed bits": _bit_scan(params, segments),
-        "sparse product": _sparse_product(params, segments),
+        "packed bits": _bit_scan(problem, segments),
+        "sparse product": _sparse_product(problem, segments),
     }
 
 
-def expected(
-    params: Parameters, batches: Int[np.ndarray, " batches"]
-) -> dict[str, Float[np.ndarray, "batches 1"]]:
-    """Nanoseconds a pair by the cost model of the detector's methods, on this machine.
-
-    A method is NaN from the batch on that the race would not give it, and where there is no model.
-    """
-    # Numba takes longer to import than all primitives together.
-    from workbench.dendrites.detector_rates import rates
-
-    names = [n for n in FAST if n != "pair index" or has_pairs(params)]
-    found = {n: np.full((len(batches), 1), np.nan) for n in (*names, *OTHERS)}
-    each = dict.fromkeys(names, 0.0)
-    for place, batch in enumerate(batches.tolist()):
-        sizes = (params.cells, params.active, params.synapses, params.threshold)
-        problem = Problem(*sizes, params.segments, batch)
-        best = {plan.method: plan.seconds for plan in plans(problem, rates())}
-        for name in names:
-            if each[name] * batch <= PATIENCE and PLANNED[name] in best:
-                each[name] = best[PLANNED[name]] / batch
-                found[name][place] = 1e9 * each[name] / params.segments
-    return found
-
-
-def has_pairs(params: Parameters) -> bool:
+def has_pairs(problem: Problem) -> bool:
     """Whether the index of pairs races: for a threshold of two or more, and below a gigabyte."""
-    size = params.segments * pairs(params.synapses, params.threshold)
-    return params.threshold >= 2 and size <= MOST_PAIRS
+    size = problem.segments * pairs(problem.synapses, problem.threshold)
+    return problem.threshold >= 2 and size <= MOST_PAIRS
 
 
-def detectors(params: Parameters, segments: np.ndarray) -> dict[str, Detector]:
+def detectors(problem: Problem, segments: np.ndarray) -> dict[str, Detector]:
     """A detector for each of its methods, that of pairs if its index stays within a gigabyte.
 
     They use one thread, as the other methods do.
     """
-    arguments = segments, params.cells, params.threshold
+    arguments = segments, problem.cells, problem.threshold
     return {
         name: Detector(*arguments, PLANNED[name], threads=1)
         for name in FAST
-        if name != "pair index" or has_pairs(params)
+        if name != "pair index" or has_pairs(problem)
     }
 
 
-def _bit_scan(params: Parameters, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
+def _bit_scan(problem: Problem, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
     """What one writes by hand in NumPy: AND of packed rows, count of bits, comparison."""
-    width = 8 * -(-params.cells // 64)
+    width = 8 * -(-problem.cells // 64)
     stored = np.zeros((len(segments), width), dtype=np.uint8)
-    used = -(-params.cells // 8)
+    used = -(-problem.cells // 8)
     for first in range(0, len(segments), ROWS):
         step()
         some = slice(first, first + ROWS)
-        stored[some, :used] = codes.pack(segments[some], params.cells)
+        stored[some, :used] = codes.pack(segments[some], problem.cells)
     words = stored.view(np.uint64)
 
     def scan(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = np.zeros((len(patterns), width), dtype=np.uint8)
-        rows[:, :used] = codes.pack(patterns, params.cells)
+        rows[:, :used] = codes.pack(patterns, problem.cells)
         found = []
         for row in rows.view(np.uint64):
             step()
             count = np.bitwise_count(words & row).sum(axis=1, dtype=np.int64)
-            found.append(np.flatnonzero(count >= params.threshold))
+            found.append(np.flatnonzero(count >= problem.threshold))
         pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in found])
         return pattern, np.concatenate(found)
 
     return scan
 
 
-def _sparse_product(params: Parameters, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
+def _sparse_product(problem: Problem, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
     """SciPy's product of sparse matrices, then a filter by the threshold."""
     step()
     from scipy import sparse
@@ -114,13 +89,13 @@ def _sparse_product(params: Parameters, segments: np.ndarray) -> Callable[[np.nd
     def matrix(rows: np.ndarray) -> Any:
         ends = np.arange(len(rows) + 1) * rows.shape[1]
         ones = np.ones(rows.size, dtype=np.int32)
-        return sparse.csr_array((ones, rows.ravel(), ends), (len(rows), params.cells))
+        return sparse.csr_array((ones, rows.ravel(), ends), (len(rows), problem.cells))
 
     stored = matrix(segments).T.tocsr()
 
     def multiply(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         product = (matrix(patterns) @ stored).tocoo()
-        kept = product.data >= params.threshold
+        kept = product.data >= problem.threshold
         pattern, segment = product.row[kept].astype(np.int64), product.col[kept].astype(np.int64)
         order = np.lexsort((segment, pattern))
         return pattern[order], segment[order]
@@ -129,7 +104,7 @@ def _sparse_product(params: Parameters, segments: np.ndarray) -> Callable[[np.nd
 
 
 def bytes_moved(
-    params: Parameters, name: str, batch: int, plan: Plan | None = None
+    problem: Problem, name: str, batch: int, plan: Plan | None = None
 ) -> tuple[float, float]:
     """Bytes of memory and of the caches that a method must move for one pair.
 
@@ -144,23 +119,23 @@ def bytes_moved(
         sparse product: 8 s a/n, an index and a value for each hit, and 8 for each pair not zero
 
     Args:
-        params: the run's knobs.
+        problem: the sizes that decide.
         name: as in the result.
         batch: patterns at a time.
         plan: what the detector does for such a batch, where the method is the detector's.
     """
-    share = params.active / params.cells
+    share = problem.active / problem.cells
     if name == "gather":
         tables = -(-batch // (64 * plan.words * plan.group))
-        return 2 * params.synapses / batch, plan.tested * 8 * plan.words * tables / batch
+        return 2 * problem.synapses / batch, plan.tested * 8 * plan.words * tables / batch
     if name == "inverted index":
         return 2 * plan.tested * share, 2 * plan.tested * share + 2
     if name == "pair index":
-        return 4 * plan.stored * share**2 + 4 * params.active**2 / params.segments, 0.0
+        return 4 * plan.stored * share**2 + 4 * problem.active**2 / problem.segments, 0.0
     if name == "packed bits":
-        return params.cells / 8, 0.0
-    sharing = float(laws.false_match(params.cells, params.active, params.synapses, 1))
-    return 8 * params.synapses * share + 8 * sharing, 0.0
+        return problem.cells / 8, 0.0
+    sharing = float(laws.false_match(problem.cells, problem.active, problem.synapses, 1))
+    return 8 * problem.synapses * share + 8 * sharing, 0.0
 
 
 def copy_rates(rounds: int) -> Float[np.ndarray, 2]:
@@ -217,6 +192,7 @@ def times(
 
 
 def seconds(method: Callable[[np.ndarray], Any], patterns: np.ndarray) -> float:
+    """Seconds that one call takes."""
     start = time.perf_counter()
     method(patterns)
     return time.perf_counter() - start
