@@ -42,7 +42,18 @@ def test_every_admitted_setting_ends_in_verdicts(experiment):
     assert sum(ended) >= len(ended) / 4
 
 
-@each_experiment
+def runs_on_devices(module):
+    try:
+        module.Params(backend="cupy")
+    except ValueError:
+        return False
+    return True
+
+
+on_devices = [e for e in DECLARED if runs_on_devices(e.module())]
+
+
+@pytest.mark.parametrize("experiment", on_devices, ids=lambda e: e.name)
 def test_the_strict_device_agrees_with_numpy(experiment, monkeypatch):
     module = experiment.module()
     params = contract.small(module)
