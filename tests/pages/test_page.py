@@ -33,7 +33,7 @@ def test_claims_stand_first_with_verdict_and_numbers():
     claims = [said.exact(expected=1, measured=1), said.exact(expected=1, measured=2)]
     claims = [c.model_dump(mode="json") for c in [*claims, said.beyond(expected="x", note="y")]]
     made = soup(new_markdown_cell("# T\n\nlead"), new_markdown_cell("## Story"), claims=claims)
-    assert "1 reproduced, 1 not reproduced, 1 outside" in made.select_one(".tally").text
+    assert "1 reproduced, 1 not reproduced, 1 not measured" in made.select_one(".tally").text
     items = [li.text for li in made.select(".verdicts li")]
     assert "not reproduced: It is <script>" in items[1]
     assert made.select_one("h1").find_next("section")["class"] == ["verdicts"]

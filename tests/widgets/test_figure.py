@@ -45,8 +45,10 @@ def test_a_figure_tells_its_text_alternative_and_its_axes():
     fig = empty(log_y=True)
     assert fig.layout.meta["alt"] == "The law holds."
     assert (fig.layout.xaxis.title.text, fig.layout.yaxis.type) == ("threshold", "log")
-    with pytest.raises(ValueError, match="`alt` must be a sentence"):
-        figure("x", "y", alt=" ")
+    # An empty sentence is none, and gives way to one made of the traces.
+    fig = figure("x", "y", alt=" ")
+    curve(fig, X, Y, "law")
+    assert fig.layout.meta["alt"].startswith("Y against x: law from ")
 
 
 def test_every_series_differs_by_more_than_colour():
