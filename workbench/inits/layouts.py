@@ -36,7 +36,7 @@ FIELD = 15
 
 
 class Guess(NamedTuple):
-    """A layout, and what speaks for it."""
+    """A layout, and what speaks for it, in words that follow "guessed"."""
 
     layout: Layout
     why: str
@@ -50,24 +50,24 @@ def guess(shapes: Shapes, ending: str = "") -> Guess:
         ending: of the file's name; Keras alone writes `.keras` and `.h5`.
     """
     if ending in (".keras", ".h5", ".hdf5"):
-        return Guess("keras", f"a file ending in {ending}")
+        return Guess("keras", f"by the ending {ending}")
     kernels = [n for n in shapes if KERNELS.search(n)]
     if kernels:
         flax = any(FLAX.search(n) for n in shapes)
-        return Guess("flax" if flax else "keras", f"names such as {kernels[0]}")
+        return Guess("flax" if flax else "keras", f"by names such as {kernels[0]}")
     conv1d = {n: s[-2:] for n, s in shapes.items() if CONV1D.search(n) and len(s) in (2, 3)}
     wide = [n for n, (a, b) in conv1d.items() if re.search("c_attn|c_fc", n) and b > a]
     if wide:
-        return Guess("gpt2", f"{wide[0]} of shape {tuple(shapes[wide[0]])}")
+        return Guess("gpt2", f"by {wide[0]} of shape {tuple(shapes[wide[0]])}")
     named = next((n for n, s in shapes.items() if len(s) > 1 and TORCH.search(n)), None)
     if named:
-        return Guess("torch", f"names such as {named}")
+        return Guess("torch", f"by names such as {named}")
     votes = list(_votes(shapes))
     for layout in ("torch", "keras"):
         mine = [why for kind, why in votes if kind == layout]
         if len(mine) > len(votes) / 2:
             return Guess(layout, mine[0])
-    return Guess("torch", "nothing speaks for another")
+    return Guess("torch", "as nothing speaks for another")
 
 
 def _votes(shapes: Shapes) -> Iterator[tuple[Layout, str]]:
@@ -77,17 +77,17 @@ def _votes(shapes: Shapes) -> Iterator[tuple[Layout, str]]:
         beside = len(shape) >= 2 and len(after) == 1 and _folder(name) == _folder(other)
         if beside and (after[0] == shape[0]) != (after[0] == shape[-1]):
             is_torch = after[0] == shape[0]
-            yield ("torch" if is_torch else "keras"), f"{other} beside {name} of {shape}"
+            yield ("torch" if is_torch else "keras"), f"by {other} beside {name} of {shape}"
     for name, shape in items:
         if len(shape) in (4, 5):
             field = len(shape) - 2
             first, last = (_is_field(s) for s in (shape[:field], shape[-field:]))
             if first != last:
-                yield ("keras" if first else "torch"), f"{name} of shape {shape}"
+                yield ("keras" if first else "torch"), f"by {name} of shape {shape}"
     matrices = [(n, s) for n, s in items if len(s) == 2 and s[0] != s[1]]
     for (name, (a, b)), (other, (c, d)) in zip(matrices, matrices[1:], strict=False):
         if (a == d) != (b == c):
-            yield ("torch" if a == d else "keras"), f"{other} behind {name} of {(a, b)}"
+            yield ("torch" if a == d else "keras"), f"by {other} behind {name} of {(a, b)}"
 
 
 def _folder(name: str) -> str:

@@ -20,7 +20,9 @@ NAMED = re.compile(
     r"|shared|positions?|\w+_tokens?|relative_attention_bias"
 )
 # Parts of a name that multiply, though it may say "embed" as well.
-MULTIPLIES = re.compile(r"proj|dense|linear|kernel|conv|patch|mlp|head|logit|classif|decoder|output")
+MULTIPLIES = re.compile(
+    r"proj|dense|linear|kernel|conv|patch|mlp|head|logit|classif|decoder|output"
+)
 # What the weights of a layer are called, behind the layer's own name.
 OWN = re.compile(r"[./](weight|embeddings?|vars[./]\d+)$")
 

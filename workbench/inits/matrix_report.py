@@ -53,7 +53,8 @@ class Row(NamedTuple):
         mean: of its weights.
         activation: that its outputs feed, by which `wanted` is told.
         flag: what a reader should look at, several between semicolons: "lookup", "vanishes",
-            "explodes", "rank one", "as drawn: law", or the `fault` of a matrix without numbers.
+            "explodes", "rank one", "initial distribution: law", or the `fault` of a matrix without
+            numbers.
     """
 
     name: str
@@ -119,18 +120,24 @@ def fault(matrix: Float[np.ndarray, "outputs inputs"]) -> str:
 def fitted_tail(
     rng: Any, matrix: Float[np.ndarray, "outputs inputs"], sample: int = 50_000
 ) -> generalized_gaussian.Fit:
-    """The shape of a matrix's tail; NaN where all that were chosen of it are zero.
+    """The shape of a matrix's tail about its mean; NaN where all that were chosen are one number.
 
     Args:
         rng: a generator on the host, which chooses the weights that the shape is fitted on.
-        matrix: of outputs by inputs, at least 8 numbers that are not all zero.
+        matrix: of outputs by inputs, without a `fault`.
         sample: most weights that are chosen.
     """
     flat = matrix.reshape(-1)
     chosen = flat[rng.integers(0, flat.size, sample)] if flat.size > sample else flat
-    if not chosen.any():
+    if chosen.min() == chosen.max():
         return generalized_gaussian.Fit(NONE, NONE, NONE)
-    return generalized_gaussian.fit(chosen.astype(np.float64))
+    return generalized_gaussian.fit(centred(chosen))
+
+
+def centred(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """The values less their mean, in float64."""
+    wide = values.astype(np.float64)
+    return wide - wide.mean()
 
 
 def spectrum(
@@ -153,7 +160,7 @@ def spectrum(
     mean, deviation = _moments(matrix)
     edge = largest_random(*matrix.shape, deviation)
     drawn = as_drawn(matrix, laws, values, bias) if laws else ""
-    flags = [f"as drawn: {drawn}"] if drawn else []
+    flags = [f"initial distribution: {drawn}"] if drawn else []
     flags += ["rank one"] if len(values) > 1 and values[1] < ONE * values[0] else []
     row = Row(
         name,
@@ -197,6 +204,4 @@ def wanting(row: Row, wanted: float, activation: str = "") -> Row:
     flags = list(row.flags)
     if not VANISHES <= factor <= EXPLODES:
         flags.append("vanishes" if factor < VANISHES else "explodes")
-    return row._replace(
-        wanted=wanted, factor=factor, activation=activation, flag="; ".join(flags)
-    )
+    return row._replace(wanted=wanted, factor=factor, activation=activation, flag="; ".join(flags))

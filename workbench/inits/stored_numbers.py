@@ -57,7 +57,7 @@ class Stored(NamedTuple):
 
 
 def decoded(kind: str, raw: np.ndarray) -> np.ndarray:
-    """float32 of bfloat16, given as 16-bit integers, or of a float of eight bits, given as bytes."""
+    """float32 of bfloat16, given as 16-bit integers, or of an eight-bit float, given as bytes."""
     if kind == "bfloat16":  # the upper half of a float32
         return (raw.astype(np.uint32) << 16).view(np.float32)
     return _table(kind)[raw]

@@ -1,15 +1,16 @@
 """Whether a matrix still is a draw from one of the distributions that frameworks start with.
 
 Each law is put to six tests: up to 50,000 entries against its distribution function (Kolmogorov
-and Smirnov), the mean square of all against its variance, the sums of all, of rows and of columns
-against zero, and the largest singular value against that of independent entries. A matrix that
-passes all six under one law is called as drawn. A fresh one fails in 1 of 10,000; of n entries a
-relative change of their deviation by more than about 3/√n is seen, and so is a direction that was
-added with a singular value of σ(√outputs + √inputs). What training changed less may pass.
+and Smirnov) and against where it ends, the mean square of all against its variance, the sums of
+all, of rows and of columns against zero, and the largest singular value against that of independent
+entries. A matrix that passes under one law cannot be told from a draw of it. A fresh one fails in
+1 of 10,000. Of n entries a relative change of their deviation by more than about 3/√n is seen, and
+so is a direction that was added with a singular value of σ(√outputs + √inputs); what training
+changed less may pass.
 
 Source:
     Johnstone (2001), Ann. Statist. 29, 295, for the largest singular value; the laws are the
-    defaults of torch 2, Keras 3, Flax, BERT and GPT-2, and the schemes of `workbench.inits.schemes`.
+    defaults of torch 2, Keras 3, Flax, BERT and GPT-2, and the schemes of He, Glorot and LeCun.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from workbench.inits.layouts import CONV1D, Layout
 LEVEL = 1e-4
 TESTS = 6
 # Entries below which too much passes for a draw: of laws that end somewhere, and of normal ones.
-NEEDED = {"uniform": 250, "truncated normal": 250, "normal": 1000}
+NEEDED = {"uniform": 100, "truncated normal": 250, "normal": 1000}
 # Entries that are sorted, at most, and singular values for which there is a law of the largest.
 SORTED, SPECTRAL = 50_000, 4
 # Tracy and Widom's first law lies above it in about 1 of 40,000.
@@ -92,7 +93,7 @@ def initial_laws(
     if units:
         fixed.append(Law("torch's recurrent layers", "uniform", 1 / math.sqrt(3 * units)))
     first = Law("torch's Linear and Conv", "uniform", 1 / math.sqrt(3 * both.fan_in))
-    return [first, *_schemes(both), *fixed]
+    return [first, *_schemes(both, layout), *fixed]
 
 
 def stored_fans(name: str, shape: tuple[int, ...], layout: Layout) -> Fans:
@@ -102,14 +103,16 @@ def stored_fans(name: str, shape: tuple[int, ...], layout: Layout) -> Fans:
     return fans(shape, in_axis=-2, out_axis=-1)
 
 
-def _schemes(both: Fans) -> list[Law]:
+def _schemes(both: Fans, layout: Layout) -> list[Law]:
+    """Those of Keras and Flax cut their normals at two deviations, those of torch do not."""
     variances = {
         "Glorot": 2 / (both.fan_in + both.fan_out),
         "LeCun": 1 / both.fan_in,
         "He": 2 / both.fan_in,
         "He by fan-out": 2 / both.fan_out,
     }
-    families: tuple[Family, ...] = ("uniform", "truncated normal", "normal")
+    families: tuple[Family, ...] = ("uniform", "normal")
+    families += ("truncated normal",) if layout in ("keras", "flax") else ()
     return [
         Law(f"{name} {family}", family, math.sqrt(v))
         for name, v in variances.items()
@@ -131,12 +134,11 @@ def as_drawn(
         values: its singular values, largest first.
         bias: what is added to its outputs, if anything is; one that moved tells of training.
     """
-    if bias is not None and not _is_first(bias, matrix.shape[1]):
-        return ""
-    if len(values) > SPECTRAL and np.abs(values - 1).max() < 1e-4:
+    laws = _by_bias(laws, bias, matrix.shape[1])
+    if laws and len(values) > SPECTRAL and np.abs(values - 1).max() < 1e-4:
         return "orthogonal"
     some = matrix.reshape(-1)[:: -(-matrix.size // SORTED)]
-    part = np.sort(some.astype(np.float64))
+    part, slack = np.sort(some.astype(np.float64)), _rounding(some)
     sums = [matrix.sum(axis=axis, dtype=np.float64) for axis in (0, 1)]
     square, largest = float((values**2).sum()) / matrix.size, float(values[0])
     chances = {}
@@ -147,15 +149,22 @@ def as_drawn(
         if matrix.size < NEEDED[law.family] or chance < LEVEL / TESTS:
             continue
         if _excess(matrix.shape, largest / size) < LARGEST:
-            others = _chance_of_sums(sums, size), _chance_of_shape(part / size, law.family)
+            others = _chance_of_sums(sums, size), _chance_of_shape(part / size, law.family, slack)
             chances[law.name] = min(chance, *others)
     best = max(chances, key=chances.get, default="")
     return best if chances.get(best, 0.0) > LEVEL / TESTS else ""
 
 
-def _is_first(bias: np.ndarray, fan_in: int) -> bool:
-    """Whether a bias is still zero, or one as of forget gates, or within torch's ±1/√fan-in."""
-    return bool(np.isin(bias, (0, 1)).all() or np.abs(bias).max() <= (1 + 2**-7) / math.sqrt(fan_in))
+def _by_bias(laws: Sequence[Law], bias: np.ndarray | None, fan_in: int) -> Sequence[Law]:
+    """The laws that a bias leaves: it starts at zero, or at one for forget gates, but in torch.
+
+    There layers draw it from ±1/√fan-in, recurrent ones from the range of their weights.
+    """
+    if bias is None or np.isin(bias, (0, 1)).all():
+        return laws
+    torch = [law for law in laws if law.name.startswith("torch's")]
+    largest = float(np.abs(bias).max()) / (1 + 2**-7)
+    return [law for law in torch if largest <= max(math.sqrt(3) * law.deviation, fan_in**-0.5)]
 
 
 def _chance_of_sums(sums: list[np.ndarray], deviation: float) -> float:
@@ -184,13 +193,13 @@ def _excess(shape: tuple[int, int], largest: float) -> float:
     return (largest**2 - (a + b) ** 2) / scale
 
 
-def _chance_of_shape(ordered: Float[np.ndarray, " n"], family: Family) -> float:
+def _chance_of_shape(ordered: Float[np.ndarray, " n"], family: Family, slack: float) -> float:
     """Kolmogorov and Smirnov's: how often a draw's distribution lies as far from the law's."""
     count = len(ordered)
     below = _below(ordered, family)
     steps = np.arange(count + 1) / count
     gap = max(float((steps[1:] - below).max()), float((below - steps[:-1]).max()))
-    if family != "normal" and not _within(ordered, family):
+    if family != "normal" and not _within(ordered, family, slack):
         return 0.0
     root = math.sqrt(count)
     return float(special.kolmogorov((root + 0.12 + 0.11 / root) * gap))
@@ -201,9 +210,17 @@ def _end(family: Family) -> float:
     return math.sqrt(3) if family == "uniform" else 2 / truncated_deviation()
 
 
-def _within(ordered: np.ndarray, family: Family) -> bool:
-    """Whether no entry lies outside the law, but for rounding to eight bits."""
-    return max(-ordered[0], ordered[-1]) <= _end(family) * (1 + 2**-7)
+def _rounding(values: np.ndarray) -> float:
+    """The relative error that the numbers have by how they were stored: in 32 bits, or in 16."""
+    bits = values.astype(np.float32).view(np.uint32)
+    return 1e-6 if (bits & 0x1FFF).any() else 2**-8
+
+
+def _within(ordered: np.ndarray, family: Family, slack: float) -> bool:
+    """Whether no entry lies outside the law, and a uniform one's largest is near its end."""
+    reached = max(-ordered[0], ordered[-1]) / _end(family)
+    least = (LEVEL / TESTS) ** (1 / len(ordered)) if family == "uniform" else 0.0
+    return least * (1 - slack) <= reached <= 1 + slack
 
 
 def _below(x: np.ndarray, family: Family) -> np.ndarray:

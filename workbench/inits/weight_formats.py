@@ -48,7 +48,10 @@ def safetensors(file: Path) -> Named:
         kind = KINDS.get(about["dtype"]) or _numpy_kind(about["dtype"])
         begin, end = about["data_offsets"]
         shape = tuple(about["shape"])
-        yield name, Stored(kind, shape, partial(_raw, file, kind, shape, 8 + length + begin, end - begin))
+        yield (
+            name,
+            Stored(kind, shape, partial(_raw, file, kind, shape, 8 + length + begin, end - begin)),
+        )
 
 
 def _numpy_kind(kind: str) -> str:
