@@ -66,7 +66,7 @@ class Params(Knobs):
         """A pattern fits its population, a segment its pattern; a file is read before any run."""
         if self.patterns_file:
             count, active = read_patterns(self.patterns_file, self.cells).patterns.shape
-            name = "active cells of the shortest pattern in the file"
+            name = "active cells in the file"
             if count < 2:
                 refuse("patterns_file", "at least two patterns", f"{count}")
         else:
