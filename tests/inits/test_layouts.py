@@ -102,5 +102,3 @@ def test_recurrent_matrices_are_cut_into_gates():
 def test_bad_input():
     with pytest.raises(ValueError, match="`value` must be of rank 2 or more"):
         as_matrix("w", np.zeros(3), "torch")
-    with pytest.raises(ValueError, match="`layout` must be one of torch, keras"):
-        as_matrix("w", np.zeros((3, 3)), "caffe")

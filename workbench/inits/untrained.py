@@ -220,7 +220,7 @@ def _within(ordered: np.ndarray, family: Family, slack: float) -> bool:
     """Whether no entry lies outside the law, and a uniform one's largest is near its end."""
     reached = max(-ordered[0], ordered[-1]) / _end(family)
     least = (LEVEL / TESTS) ** (1 / len(ordered)) if family == "uniform" else 0.0
-    return least * (1 - slack) <= reached <= 1 + slack
+    return bool(least * (1 - slack) <= reached <= 1 + slack)
 
 
 def _below(x: np.ndarray, family: Family) -> np.ndarray:
