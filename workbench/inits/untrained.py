@@ -90,9 +90,9 @@ def initial_laws(
             *fixed,
         ]
     both = stored_fans(name, shape, layout)
-    if units:
-        fixed.append(Law("torch's recurrent layers", "uniform", 1 / math.sqrt(3 * units)))
     first = Law("torch's Linear and Conv", "uniform", 1 / math.sqrt(3 * both.fan_in))
+    if units:  # whose range is that of their units, whatever the fan-in
+        first = Law("torch's recurrent layers", "uniform", 1 / math.sqrt(3 * units))
     return [first, *_schemes(both, layout), *fixed]
 
 

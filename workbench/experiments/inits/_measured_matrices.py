@@ -10,7 +10,17 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.experiments.inits._trained_weights import Origin, weights
-from workbench.inits.matrix_report import BLANK, Row, Spectrum, fault, fitted_tail, spectrum
+from workbench.inits.effective_rank import singular
+from workbench.inits.matrix_report import (
+    BLANK,
+    Row,
+    Spectrum,
+    fault,
+    fitted_tail,
+    initial,
+    spectrum,
+)
+from workbench.inits.untrained import Law
 from workbench.inits.weight_files import read
 from workbench.inits.weight_survey import Survey, Weight, left_out
 from workbench.watch import step
@@ -50,14 +60,14 @@ def measured(where: Origin, sample: int, seed: int) -> Measured:
     """What a file holds whatever activation follows; cached, so that a slider reads no file."""
     rng, network = weights(where, seed)
     known, rows, spectra, tails = KNOWN.get(where), [], [], []
-    for name, matrix, weight, words in _parts(network.survey):
-        words = words or fault(matrix)
-        tails.append(None if words else fitted_tail(rng, matrix, sample))
+    for part in _parts(network.survey):
+        words = part.fault or fault(part.matrix)
+        tails.append(None if words else fitted_tail(rng, part.matrix, sample))
         if known is None:
-            row, seen = Row(name, *matrix.shape, flag=words), BLANK
+            row, seen = Row(part.name, *part.matrix.shape, flag=words), BLANK
             if not words:
-                row, seen = spectrum(name, matrix, weight.laws, _bias(weight))
-            rows.append(_marked(row) if weight.is_table else row)
+                row, seen = spectrum(part.name, part.matrix, part.laws, part.bias)
+            rows.append(row._replace(flag="; ".join([*part.marks, *row.flags])))
             spectra.append(seen)
     if known is None:
         KNOWN.clear()
@@ -76,12 +86,19 @@ def _whole(source: str, survey: Survey, rows: list[Row], spectra: list[Spectrum]
     return Measured(source, count, rows, spectra, layout, survey.vectors, left_out(survey.unread))
 
 
-def _marked(row: Row) -> Row:
-    return row._replace(flag="; ".join(["lookup", *row.flags]))
+class _Part(NamedTuple):
+    """A matrix, or what of it feeds one gate, and what is known of it before it is measured."""
+
+    name: str
+    matrix: np.ndarray
+    fault: str = ""
+    marks: list[str] = []
+    laws: list[Law] = []
+    bias: np.ndarray | None = None
 
 
-def _parts(survey: Survey) -> Iterator[tuple[str, np.ndarray, Weight, str]]:
-    """Name, numbers and fault of each matrix, gate by gate; each moves the progress bar."""
+def _parts(survey: Survey) -> Iterator[_Part]:
+    """All matrices, those of recurrent layers gate by gate; each moves the progress bar."""
     bar = {"unit": "B", "unit_scale": True, "desc": "audit", "delay": PATIENCE, "leave": False}
     total = sum(w.stored.size for w in survey.weights)
     # Nothing is drawn where standard error is no terminal and there is no notebook.
@@ -89,14 +106,24 @@ def _parts(survey: Survey) -> Iterator[tuple[str, np.ndarray, Weight, str]]:
         for weight in survey.weights:
             step()
             try:
-                matrix, words = weight.matrix(), ""
+                matrix = weight.matrix()
             except ValueError as error:
-                matrix, words = np.empty((0, 0)), f"unreadable ({error})"
-            for gate in weight.gates if not words else ():
-                yield f"{weight.name} [{gate.name}]", matrix[gate.rows], weight, ""
-            if words or not weight.gates:
-                yield weight.name, matrix, weight, words
+                said = str(error).partition("; got ")[2]
+                yield _Part(weight.name, np.empty((0, 0)), f"unreadable: {said}")
+            else:
+                yield from _gates(weight, matrix)
             shown.update(round(survey.size * weight.stored.size / max(total, 1)))
+
+
+def _gates(weight: Weight, matrix: np.ndarray) -> Iterator[_Part]:
+    """The matrix, or its gates, which were drawn together if they were."""
+    if not weight.gates or fault(matrix):
+        marks = ["lookup"] if weight.is_table else []
+        yield _Part(weight.name, matrix, "", marks, weight.laws, _bias(weight))
+        return
+    marks = initial(matrix, weight.laws, singular(matrix), _bias(weight))
+    for gate in weight.gates:
+        yield _Part(f"{weight.name} [{gate.name}]", matrix[gate.rows], "", marks)
 
 
 def _bias(weight: Weight) -> Any:
