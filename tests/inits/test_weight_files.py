@@ -311,6 +311,43 @@ def test_empty_and_foreign_files_end_in_a_sentence(tmp_path, suffix):
         assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors", ".pt", ".bin", ".h5"])
+def test_files_with_wrong_bytes_are_read_or_refused_in_a_sentence(tmp_path, suffix):
+    parts = {"a": np.random.default_rng(1).random((8, 9), dtype=np.float32), "b": np.ones((4, 4))}
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".npz":
+        np.savez_compressed(path, **parts)
+    elif suffix == ".npy":
+        np.save(path, parts["a"])
+    elif suffix == ".safetensors":
+        pytest.importorskip("safetensors.numpy").save_file(parts, path)
+    elif suffix == ".h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["a"] = parts["a"]
+    else:
+        torch = pytest.importorskip("torch")
+        tensors = {n: torch.tensor(p) for n, p in parts.items()}
+        torch.save(tensors, path, _use_new_zipfile_serialization=suffix == ".pt")
+    rng, whole = np.random.default_rng(2), path.read_bytes()
+    for kind in range(60):
+        at, other = rng.integers(0, len(whole), 2)
+        changes = (
+            whole[:at],
+            whole[:at] + bytes([whole[at] ^ (1 + other % 255)]) + whole[at + 1 :],
+            whole[: min(at, other)] + whole[max(at, other) :],
+        )
+        path.write_bytes(changes[kind % 3])
+        try:
+            for name, array in contents(str(path)).arrays.items():
+                read(name, array)
+        except ValueError as error:
+            words = str(error)
+        else:
+            continue
+        assert words.startswith("`weights_file` must be ")
+        assert len(words) < 300
+
+
 def test_one_damaged_member_leaves_the_others(tmp_path):
     np.savez(tmp_path / "w.npz", a=np.zeros((40, 50)), b=np.ones((3, 3)))
     whole = bytearray((tmp_path / "w.npz").read_bytes())

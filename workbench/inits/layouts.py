@@ -31,7 +31,7 @@ INTO_HEADS = re.compile(r"(^|[./])(query|key|value)(_dense)?[./](kernel(:\d+)?|v
 DEPTHWISE = re.compile(r"depthwise_?(kernel|conv)", re.I)
 TRANSPOSED = re.compile(r"conv\dd_?transpose", re.I)
 BIAS = re.compile(r"(^|[./_])bias(es)?(:\d+)?$")
-# Largest side of a convolution's field that its shape alone is told by.
+# Largest side of a convolution's field that a shape alone can show.
 FIELD = 15
 
 
@@ -110,7 +110,7 @@ def as_matrix(name: str, value: np.ndarray, layout: Layout) -> np.ndarray:
     A depthwise kernel of Keras has an output for each of its channels, which sums the field alone.
 
     Args:
-        name: by which GPT-2's layers, heads and depthwise kernels are told.
+        name: which shows GPT-2's layers, heads and depthwise kernels.
         value: of rank 2 or more.
         layout: the convention.
 

@@ -51,7 +51,7 @@ class Row(NamedTuple):
         nuclear: rank by (Σs)²/Σs².
         stable: rank by Σs²/max s².
         mean: of its weights.
-        activation: that its outputs feed, by which `wanted` is told.
+        activation: that its outputs feed, by which `wanted` is computed.
         flag: what a reader should look at, several between semicolons: "lookup", "vanishes",
             "explodes", "rank one", "initial distribution: law", or the `fault` of a matrix without
             numbers.
@@ -102,8 +102,8 @@ class Spectrum(NamedTuple):
 BLANK = Spectrum(np.ones(1), np.full(1, NONE), np.full(1, NONE))
 
 
-def fault(matrix: Float[np.ndarray, "outputs inputs"]) -> str:
-    """Why a matrix has no row of numbers, in words; empty where it has."""
+def fault(matrix: Float[np.ndarray, "..."]) -> str:
+    """Why a matrix, or a sample of it, gives no numbers, in words; empty where it does."""
     if not matrix.size:
         return "empty"
     finite = int(np.isfinite(matrix).sum())

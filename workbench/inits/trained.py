@@ -40,12 +40,12 @@ def trained(rng: Any, path: str = "", layout: str = "auto", lookup: str = "auto"
     if file:
         source = Path(file).name if path else "all-MiniLM-L6-v2"
         return Trained(source, survey(contents(file), layout, lookup, Path(file).suffix))
-    found, right = trained_digits(rng)
-    last = found["last"]
+    network, right = trained_digits(rng)
+    last = network["last"]
     words = f"a network trained here on digits, {100 * right:.0f} % of unseen ones right"
     arrays = {n: Stored(w.dtype.name, w.shape, lambda w=w: w) for n, w in last.items()}
-    held = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
-    return Trained(words, survey(held, "torch", lookup))
+    whole = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
+    return Trained(words, survey(whole, "torch", lookup))
 
 
 def matrices(found: Survey) -> Iterator[tuple[str, np.ndarray]]:

@@ -3,7 +3,7 @@
 Each law is put to six tests: up to 50,000 entries against its distribution function (Kolmogorov
 and Smirnov) and against where it ends, the mean square of all against its variance, the sums of
 all, of rows and of columns against zero, and the largest singular value against that of independent
-entries. A matrix that passes under one law cannot be told from a draw of it. A fresh one fails in
+entries. A matrix that passes under one law cannot be distinguished from a draw of it. A fresh one fails in
 1 of 10,000. Of n entries a relative change of their deviation by more than about 3/√n is seen, and
 so is a direction that was added with a singular value of σ(√outputs + √inputs); what training
 changed less may pass.
@@ -68,7 +68,7 @@ def initial_laws(
     """The laws that an array may have been drawn from.
 
     Args:
-        name: by which GPT-2's layers are told.
+        name: which shows GPT-2's layers.
         shape: as stored.
         layout: of the file.
         is_table: whether it is looked up by row.

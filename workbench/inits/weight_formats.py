@@ -67,7 +67,7 @@ def _raw(file: Path, kind: str, shape: tuple[int, ...], start: int, size: int) -
 
 
 def npz(file: Path) -> Named:
-    """Of NumPy's archive; a member that is damaged or holds objects has its fault told."""
+    """Of NumPy's archive; a damaged member, or one of objects, has its fault."""
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
@@ -135,15 +135,13 @@ def _native(value: np.ndarray) -> np.ndarray:
 
 def torch(file: Path) -> Named:
     """Of a file of torch's, wherever in its nested containers they lie."""
-    import pickle
-
     package = _package("torch")
     # Mapped, so that a tensor is in memory only while it is looked at; files older than torch 1.6
     # are no archives and have to be read whole.
-    options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(file)}
     try:
+        options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(file)}
         loaded = package.load(file, **options)
-    except (pickle.UnpicklingError, RuntimeError, *BROKEN) as error:
+    except Exception as error:  # torch checks little: its unpickler raises what it stumbles on
         words = f"readable by torch's weights-only loader ({short(error)})"
         refuse("weights_file", words, file.name)
     found = list(_tensors(package, "", loaded))

@@ -191,3 +191,17 @@ def test_a_first_look_refuses_what_the_run_refuses(tmp_path):
     for work in (gg.run, gg.first_look):
         with pytest.raises(ValueError, match=r"`weights_file` must be one with a matrix; got '/"):
             work(gg.Params(weights_file=str(path)))
+
+
+def test_matrices_without_a_fit_end_no_survey(tmp_path):
+    rng = np.random.default_rng(1)
+    spoiled = rng.standard_normal((30, 20))
+    spoiled[3, 4] = np.nan
+    parts = {"a": rng.standard_normal((30, 20)), "nan": spoiled, "zero": np.zeros((30, 20))}
+    sparse = np.zeros((900, 900))
+    sparse[5, 5] = 1
+    parts |= {"one": np.ones((9, 9)), "tiny": np.ones((1, 2)), "sparse": sparse}
+    np.savez(tmp_path / "w.npz", **parts)
+    params = gg.Params(weights_file=str(tmp_path / "w.npz"), **SMALL)
+    assert [r.name for r in gg.first_look(params).rows] == ["a"]
+    assert [r.name for r in gg.run(params).rows] == ["a"]
