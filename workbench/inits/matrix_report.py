@@ -102,7 +102,7 @@ class Spectrum(NamedTuple):
 BLANK = Spectrum(np.ones(1), np.full(1, NONE), np.full(1, NONE))
 
 
-def fault(matrix: Float[np.ndarray, "..."]) -> str:
+def fault(matrix: Float[np.ndarray, ...]) -> str:
     """Why a matrix, or a sample of it, gives no numbers, in words; empty where it does."""
     if not matrix.size:
         return "empty"

@@ -3,10 +3,10 @@
 Each law is put to six tests: up to 50,000 entries against its distribution function (Kolmogorov
 and Smirnov) and against where it ends, the mean square of all against its variance, the sums of
 all, of rows and of columns against zero, and the largest singular value against that of independent
-entries. A matrix that passes under one law cannot be distinguished from a draw of it. A fresh one fails in
-1 of 10,000. Of n entries a relative change of their deviation by more than about 3/√n is seen, and
-so is a direction that was added with a singular value of σ(√outputs + √inputs); what training
-changed less may pass.
+entries. A matrix that passes under one law cannot be distinguished from a draw of it. A fresh one
+fails in 1 of 10,000. Of n entries a relative change of their deviation by more than about 3/√n is
+seen, and so is a direction that was added with a singular value of σ(√outputs + √inputs); what
+training changed less may pass.
 
 Source:
     Johnstone (2001), Ann. Statist. 29, 295, for the largest singular value; the laws are the

@@ -144,8 +144,8 @@ def _read(where: Origin) -> _Some:
 
 def _need(found: list, where: Origin) -> None:
     if not found:
-        words = "one with a matrix of finite numbers that are not all zero"
-        raise ValueError(f"`weights_file` must be {words}; got {where.path!r}")
+        beside = "without one of finite numbers that differ"
+        raise ValueError(f"`weights_file` must be one with a matrix; got {where.path!r} {beside}")
 
 
 def _sample(rng, sample: int, flat: Float[np.ndarray, " weights"]) -> np.ndarray:
