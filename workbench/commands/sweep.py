@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,15 +22,14 @@ from workbench.studies.sweep import plan, run_study, study_jobs
 
 
 def declared(
-    target: str, words: Mapping[str, str], how: Mapping[str, Any], options: set[str]
+    target: str, words: Mapping[str, str], how: Mapping[str, Any]
 ) -> tuple[str, Sequence[Any]]:
-    """The experiment's name and the jobs of all points, checked; nothing has started.
+    """A name for the study and the jobs of all points, checked; nothing has started.
 
     Args:
         target: an experiment's name, a notebook's path, or a study file's.
         words: by knob, the text of its values.
         how: the command's options.
-        options: names that no knob may have.
 
     Raises:
         ValueError: if anything of it is refused.
@@ -48,8 +48,6 @@ def declared(
     model, _ = model_of(target)
     knobs = {k.name: k for k in model.knobs()}
     if not from_file:
-        for name in set(options) & set(knobs):
-            raise ValueError(f"`{target}` must have no knob named like an option; got {name}")
         for name in words:
             if name not in knobs:
                 raise KnobError(
@@ -58,7 +56,22 @@ def declared(
         values = {name: written(knobs[name], text) for name, text in words.items()}
     points = sweep(model, values, zipped=zipped, **combined)
     jobs = study_jobs(target, points, function=how["function"])
-    return jobs[0].name, jobs
+    return _study_name(jobs[0]), jobs
+
+
+def knob_names(target: str) -> set[str]:
+    """The knobs that words of the command may name; of a study file none.
+
+    Raises:
+        ValueError: if the target is unknown.
+    """
+    return set() if target.endswith(SUFFIXES) else {k.name for k in model_of(target)[0].knobs()}
+
+
+def _study_name(job: Any) -> str:
+    """The name of a study's folder: two notebooks of one name in two places have two."""
+    name, place = job.name.replace("/", "-"), getattr(job, "place", ())
+    return f"{name}-{hashlib.sha256(place[0].encode()).hexdigest()[:8]}" if place else name
 
 
 def told(jobs: Sequence[Any], out: Path, slots: int) -> str:

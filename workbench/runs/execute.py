@@ -84,6 +84,9 @@ def _fill(
         end = run_cells(job, output, **how)
         notebook = _partly(output, job)
     _judge(record, end.state, end.error, notebook, job.claims)
+    if end.readback is not None:
+        record["knobs"] = end.readback.over(record["knobs"])
+        record["notes"] = end.readback.notes
     record["timings"] |= {
         "cells": outcome.seconds(notebook),
         "peak_memory_mib": end.peak_memory_mib,
@@ -92,7 +95,8 @@ def _fill(
     outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
-        text = renderer.result()(notebook, record, job.params.table(), str(job.folder))
+        table = job.params.table(record["knobs"])
+        text = renderer.result()(notebook, record, table, str(job.folder))
         write_text(folder / PAGE, text)
 
 

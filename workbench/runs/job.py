@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
+import os
 import re
 import shlex
-import warnings
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +17,17 @@ from typing import Any, ClassVar
 import nbformat
 
 from workbench.checks import refuse
-from workbench.knobs import Knob, Parameters
+from workbench.kinds import as_json
+from workbench.knobs import Parameters
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
+from workbench.runs.injection import injected, without_injected
+from workbench.runs.language import Language, installed, language_of
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
-from workbench.runs.provenance import provenance
+from workbench.runs.provenance import code_of, provenance
+from workbench.runs.spelling import options
+
+_LONGEST_NAME = 120
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,13 @@ class Job:
         name: FAMILY/SUBJECT; `own/STEM` for a notebook of the user's.
         target: what the command line was given: the name or the path.
         title: one line that says what it is about.
-        notebook: the notebook as it stands on disk.
+        notebook: the notebook as it stands on disk, without what earlier runs injected.
         params: the checked parameters.
         claims: whether the run must end in claims, as the workbench's own experiments must.
         folder: where the notebook lies, for the pictures beside it.
         provenance: what the run stands on, read once.
+        language: of the notebook, and the kernel that runs it.
+        place: for a notebook of the user's, where it is and where it runs; its identity holds both.
     """
 
     name: str
@@ -47,13 +55,16 @@ class Job:
     claims: bool
     folder: Path
     provenance: dict[str, Any]
+    language: Language = Language()
+    place: tuple[str, ...] = ()
     depth: ClassVar[str] = "notebook"
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 over the notebook's sources, the parameters, the code, the data and versions."""
         cells = [(c.cell_type, c.source) for c in self.notebook.cells]
-        return identity({"cells": cells}, self.params, self.provenance)
+        where = {"place": self.place} if self.place else {}
+        return identity({"cells": cells, **where}, self.params, self.provenance)
 
     @property
     def run(self) -> str:
@@ -85,12 +96,6 @@ def run_name(params: Parameters, identity: str) -> str:
     return f"{words or ('changed' if changed else 'default')}-{identity[:8]}"
 
 
-def options(params: Parameters) -> list[str]:
-    """The words of a command line that set the parameters which are not at their default."""
-    knobs = {k.name: k for k in params.knobs()}
-    return [w for n, v in params.changed().items() for w in (f"--{n}", _text(v, knobs[n]))]
-
-
 def job(
     target: str, values: Mapping[str, Any], surroundings: Mapping[str, Any] | None = None
 ) -> Job:
@@ -108,13 +113,31 @@ def job(
     params = model(**values)
     known = provenance(params, surroundings)
     path = found.notebook if found else Path(target)
-    notebook = read_notebook(path)
+    notebook = without_injected(read_notebook(path))
+    parts = {"folder": path.parent.resolve(), "language": installed(language_of(notebook))}
+    if not parts["language"].is_python:
+        injected(notebook, params, parts["language"])  # refuses what has no form in the language
     if found:
-        name, title = found.name, found.title
-    else:
-        word = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "notebook"
-        name, title = f"own/{word}", _title(notebook) or path.stem
-    return Job(name, target, title, notebook, params, bool(found), path.parent.resolve(), known)
+        return Job(
+            found.name, target, found.title, notebook, params, True, provenance=known, **parts
+        )
+    known = known | {"code": known["code"] | code_of(path.resolve())}
+    parts["place"] = str(path.resolve()), os.getcwd()
+    title = _title(notebook) or path.stem
+    return Job(own_name(path), target, title, notebook, params, False, provenance=known, **parts)
+
+
+def own_name(path: Path) -> str:
+    """The name of a notebook of the user's: `own/` and its file's name, in any script.
+
+    Punctuation becomes `_`; a long name is cut to what every file system takes.
+    """
+    stem = unicodedata.normalize("NFC", path.stem)
+    # Marks such as vowel signs belong to the letters of their scripts.
+    is_part = [c in "_-" or unicodedata.category(c)[0] in "LMN" for c in stem]
+    safe = "".join(c if part else "_" for c, part in zip(stem, is_part, strict=True))
+    word = re.sub(r"_+", "_", safe).strip("_-").encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return f"own/{word or 'notebook'}"
 
 
 def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
@@ -128,35 +151,9 @@ def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
     return found.module().Params, found
 
 
-def parsed(model: type[Parameters], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The words of a command line as the values they spell; what they spell is checked later."""
-    knobs = {k.name: k for k in model.knobs()}
-    return {n: spelled(text, knobs[n]) if n in knobs else text for n, text in texts.items()}
-
-
 def plain(params: Parameters) -> dict[str, Any]:
     """The values of all knobs as JSON has them, without those only the notebook can compute."""
-    return {k: v for k, v in params.values().items() if v is not UNREAD}
-
-
-def spelled(text: str, knob: Knob) -> Any:
-    """The value that the text spells; the text itself where it spells none that the knob admits."""
-    words = {"true": True, "false": False, "none": None}
-    if str in knob.kinds:
-        return None if text.lower() == "none" and knob.admits(None) else text
-    try:
-        with warnings.catch_warnings():
-            # Whatever is odd about the text is told by the refusal.
-            warnings.simplefilter("ignore")
-            value = words[text.lower()] if text.lower() in words else ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return text
-    return value if knob.admits(value) else text
-
-
-def _text(value: Any, knob: Knob) -> str:
-    """The text that spells the value, as `spelled` reads it."""
-    return value if isinstance(value, str) and str in knob.kinds else repr(value)
+    return {k: as_json(v) for k, v in params.values().items() if v is not UNREAD}
 
 
 def _title(notebook: nbformat.NotebookNode) -> str:

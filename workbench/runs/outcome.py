@@ -15,7 +15,7 @@ import nbformat
 from pydantic import ValidationError
 
 from workbench import claims
-from workbench.knobs import is_plain
+from workbench.kinds import is_plain
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 

@@ -67,6 +67,20 @@ def code() -> dict[str, Any]:
     return known
 
 
+def code_of(notebook: Path) -> dict[str, Any]:
+    """Commit and state of the user's repository in which a notebook lies; both None without one.
+
+    It counts as changed where a file that git knows differs from the commit, or the notebook is
+    none of those files.
+    """
+    status = _git("status", "--porcelain", "--untracked-files=no", place=notebook.parent)
+    commit = _git("rev-parse", "HEAD", place=notebook.parent)
+    if commit is None:
+        return {"commit": None, "changed": None}
+    is_known = _git("ls-files", "--error-unmatch", "--", notebook.name, place=notebook.parent)
+    return {"commit": commit, "changed": is_known is None or bool(status)}
+
+
 def source_hash() -> str:
     """SHA-256 over every Python and CUDA source of the package and the widgets."""
     files = [
@@ -135,11 +149,15 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git(*words: str) -> str | None:
-    """What git says of the checkout; None where git is missing or refuses."""
+def _git(*words: str, place: Path | None = None) -> str | None:
+    """What git says of the checkout, or of another folder; None where it is missing or refuses."""
     try:
         ran = subprocess.run(
-            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", str(place or ROOT), *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

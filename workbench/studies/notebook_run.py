@@ -15,7 +15,7 @@ class NotebookTask(NamedTuple):
 
     Attributes:
         target: the experiment's name or the notebook's path.
-        values: by knob, what differs from its default.
+        values: by knob, what was given.
         identity: of the run that was asked for.
         reports: the folder of all runs.
         cell_timeout: seconds that one cell may take; None for no limit.

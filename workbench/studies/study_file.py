@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.checks import refuse, spell
-from workbench.knobs import is_plain, nearest
+from workbench.kinds import is_plain
+from workbench.knobs import nearest
 
 SUFFIXES = (".toml", ".yaml", ".yml")
 LARGEST = 1_000_000

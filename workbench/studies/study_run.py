@@ -89,7 +89,7 @@ class StudyRun:
                 task: Any = job.task
             else:
                 how = str(self._out.resolve()), self._limits.cell_timeout, attempt
-                task = NotebookTask(job.target, job.params.changed(), job.identity, *how)
+                task = NotebookTask(job.target, job.params.given(), job.identity, *how)
             if shown := slots.begin(job.run, task):
                 environment = {**job.provenance["environment"], **shown}
                 record["provenance"] = {**job.provenance, "environment": environment}

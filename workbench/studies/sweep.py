@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checks import refuse
+from workbench.kinds import as_json
 from workbench.knobs import Parameters
 from workbench.records.records import STUDY, read_record
 from workbench.runs.atomic import owned, write_json, write_text
 from workbench.runs.function_run import FunctionJob
+from workbench.runs.injection import injected
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job, job, model_of
 from workbench.runs.lock import LOCK, lock
@@ -61,8 +63,13 @@ def study_jobs(
     if function:
         title = found.title
         return [FunctionJob(found.name, title, p, provenance(p, known)) for p in points]
-    first = job(target, points[0].changed(), known)
-    return [replace(first, params=p, provenance=provenance(p, known)) for p in points]
+    first = job(target, points[0].given(), known)
+    # A notebook of the user's has a repository of its own.
+    known = known | {"code": first.provenance["code"]}
+    jobs = [replace(first, params=p, provenance=provenance(p, known)) for p in points]
+    for one in jobs if not first.language.is_python else ():
+        injected(one.notebook, one.params, one.language)  # refuses what has no form there
+    return jobs
 
 
 def plan(jobs: Sequence[Job | FunctionJob], out: Path) -> Plan:
@@ -125,7 +132,12 @@ def run_study(
 def _declared(jobs: Sequence[Job | FunctionJob]) -> dict[str, Any]:
     return {
         "points": [
-            {"name": j.name, "run": j.run, "identity": j.identity, "changed": j.params.changed()}
+            {
+                "name": j.name,
+                "run": j.run,
+                "identity": j.identity,
+                "changed": as_json(j.params.changed()),
+            }
             for j in jobs
         ]
     }
