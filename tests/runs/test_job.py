@@ -7,11 +7,12 @@ import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.cli import _options
+from workbench.commands.words import options_of
 from workbench.pages import versions
 from workbench.runs import job as jobs
 from workbench.runs import provenance
 from workbench.runs.job import job
+from workbench.runs.spelling import parsed
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
@@ -111,7 +112,7 @@ def test_run_names_are_safe_file_names(tmp_path_factory, word, value):
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*-[0-9a-f]{8}", made.run)
     assert len(made.run) <= 90
     words = shlex.split(made.command)
-    again = job(words[2], jobs.parsed(type(made.params), _options(words[3:])))
+    again = job(words[2], parsed(type(made.params), options_of(words[3:])))
     assert again.params.values() == made.params.values()
     assert again.identity == made.identity
 
@@ -137,7 +138,7 @@ def test_run_names_are_safe_file_names(tmp_path_factory, word, value):
 )
 def test_words_are_read_as_the_knob_needs_them(tmp_path, kind, text, value):
     path = toy.notebook(tmp_path / "a.ipynb", parameters_cell=f"x: {kind}")
-    got = jobs.parsed(jobs.model_of(str(path))[0], {"x": text, "y": "3"})
+    got = parsed(jobs.model_of(str(path))[0], {"x": text, "y": "3"})
     assert got == {"x": value, "y": "3"}
     assert type(got["x"]) is type(value)
 

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench.knobs import KnobError
-from workbench.runs.job import _text, spelled
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
+from workbench.runs.spelling import spelled, text_of
 
 
 def model(source):
@@ -210,7 +210,7 @@ def test_what_the_command_spells_is_read_back(value):
     """The words of the command that a page prints stand for the values of its run."""
     found = model(f"x = {value!r}")
     (k,) = found.knobs()
-    got = spelled(_text(value, k), k)
+    got = spelled(text_of(value, k), k)
     assert got == value
     assert type(got) is type(value)
     assert ast.literal_eval(repr(found(x=value).values()["x"])) == value

@@ -79,8 +79,9 @@ def _subscripted(name: str, slice: ast.expr) -> Any | None:
         return joined(kinds)
     if name in _LISTS:
         return list[kinds[0]]
-    if name in _MAPPINGS and len(kinds) == 2 and kinds[0] is str:
-        return dict[str, kinds[1]]
+    if name in _MAPPINGS and len(kinds) == 2:
+        # JSON has no other keys than texts.
+        return dict[str, kinds[1]] if kinds[0] is str else None
     if name in _TUPLES:
         return tuple[kinds[0], ...] if is_open else tuple[tuple(kinds)]
     return None

@@ -15,7 +15,7 @@ from typing import Literal
 # Cell magics whose body runs as Python among the notebook's own names.
 _TRANSPARENT = {"time", "capture", "prun", "memit", "mprun"}
 # Commands that IPython runs without a mark before them.
-_AUTOMAGIC = re.compile(r"(?m)^(?:pip|conda|mamba|uv|cd|ls|cat|mkdir|cp|mv|rm)[ \t]+[^=\s(.,].*$")
+_AUTOMAGIC = re.compile(r"(?m)^(?:pip|conda|mamba|uv|cd|ls|cat|mkdir|cp|mv|rm)[ \t]+[^=\s(,].*$")
 # What may set any name: another file's code, or a store of variables.
 _RUNNING = {"run", "store", "pylab", "load_ext", "autoreload", "reset"}
 _REFLECTING = {"exec", "eval", "globals", "locals", "vars"}

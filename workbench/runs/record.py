@@ -38,6 +38,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "folder": f"{job.name}/{job.run}",
         "identity": job.identity,
         "command": job.command,
+        "directory": os.getcwd(),
         "process": os.getpid(),
         "process_start": _process_start(os.getpid()),
         "attempt": attempt,

@@ -110,14 +110,17 @@ def written(knob: Knob, text: str) -> list[Any] | Span:
 
 
 def _literals(knob: Knob, text: str) -> list[Any]:
-    """Values with an inner structure: `[1, 2], [3]` are two; none if one is not admitted."""
+    """Values with an inner structure: `[1, 2], [3]` are two; none if they are none of the knob's.
+
+    Where one is and another is not, the model refuses that one.
+    """
     try:
         found = ast.literal_eval(f"[{text}]")
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return []
     # A bracket closed too early would make the text something else than one list.
-    is_admitted = isinstance(found, list) and all(map(knob.admits, found))
-    return found if is_admitted and len(found) <= MOST else []
+    is_values = isinstance(found, list) and any(map(knob.admits, found))
+    return found if is_values and len(found) <= MOST else []
 
 
 def _is_range(knob: Knob, word: str) -> bool:
