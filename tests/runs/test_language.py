@@ -44,11 +44,17 @@ def bash(tmp_path, monkeypatch):
     [
         ({}, Language()),
         ({"kernelspec": {"name": "my-env", "display_name": "x"}}, Language()),
-        ({"kernelspec": {"name": "conda-env-x-py", "display_name": "x", "language": "python"}}, Language()),
+        (
+            {"kernelspec": {"name": "conda-env-x-py", "display_name": "x", "language": "python"}},
+            Language(),
+        ),
         ({"language_info": {"name": "ipython"}}, Language()),
         ({"kernelspec": R}, Language("R", "ir")),
         ({"kernelspec": {"name": "ir", "display_name": "R"}}, Language("R", "ir")),
-        ({"kernelspec": {"name": "julia-1.10", "display_name": "x"}}, Language("julia", "julia-1.10")),
+        (
+            {"kernelspec": {"name": "julia-1.10", "display_name": "x"}},
+            Language("julia", "julia-1.10"),
+        ),
         ({"language_info": {"name": "R"}}, Language("R", "R")),
     ],
 )
@@ -106,9 +112,9 @@ def test_a_kernel_that_is_not_installed_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.notebook
 def test_a_notebook_runs_in_its_own_kernel(tmp_path, bash):
-    cells = ["echo n is $n, $word, ${list[1]}, $flag", "nothing-of-the-kind"]
+    cells = ["echo n is $n, $word, ${list[1]}, $flag"]
     cell = 'n=3\nword="a b"\nlist=(1 2)\nflag=true'
-    path = foreign(tmp_path / "b.ipynb", BASH, cells[0], parameters_cell=cell)
+    path = foreign(tmp_path / "b.ipynb", BASH, *cells, parameters_cell=cell)
     values = {"n": 5, "word": 'x "y" $n', "list": [7, 8], "flag": False}
     record = execute(job(str(path), values), tmp_path / "r")
     assert record["state"] == "done", record["error"]
@@ -119,8 +125,9 @@ def test_a_notebook_runs_in_its_own_kernel(tmp_path, bash):
     folder = tmp_path / "r" / record["folder"]
     assert 'n is 5, x "y" $n, 8, false' in (folder / "notebook.ipynb").read_text().replace("\\", "")
     assert "n is 5" in (folder / "page.html").read_text()
-    path = foreign(tmp_path / "c.ipynb", BASH, *cells, parameters_cell=cell)
-    assert execute(job(str(path), {}), tmp_path / "r")["state"] in ("done", "failed")
+    path = foreign(tmp_path / "c.ipynb", BASH, "no-such-command", parameters_cell=cell)
+    failed = execute(job(str(path), {}), tmp_path / "r")
+    assert (failed["state"], failed["cell"]) == ("failed", "cell-0")
 
 
 def test_a_value_that_the_language_has_no_form_for(tmp_path, bash):

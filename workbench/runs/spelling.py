@@ -80,5 +80,5 @@ def _listed(value: Any, text: str, knob: Knob) -> Any:
     tried = [list(value)] if isinstance(value, tuple) else []
     tried += [[value]] if not isinstance(value, tuple | str) else []
     if all(words) and not _BRACKETS & set(text):
-        tried += [words, [_literal(word, knob) for word in words]]
+        tried += [[_literal(word, knob) for word in words], words]
     return next((one for one in tried if knob.admits(one)), text)
