@@ -73,7 +73,7 @@ class Listed(Parameters):
     pair: tuple[int, int] = knob((1, 2), "two")
     maybe: list[int] | None = knob(None, "a list or none")
     either: int | list[int] = knob(1, "one or many")
-    table: dict[str, float] = knob({}, "by name")
+    rates: dict[str, float] = knob({}, "by name")
     anything: Any = knob(None, "of any kind")
     grid: list[list[int]] = knob([], "rows")
 
@@ -93,7 +93,7 @@ class Listed(Parameters):
         ("maybe", "1,2", [[1, 2]]),
         ("either", "1,[2,3]", [1, [2, 3]]),
         ("either", "1:3:3", [1, 2, 3]),
-        ("table", "{'a': 1}, {}", [{"a": 1.0}, {}]),
+        ("rates", "{'a': 1}, {}", [{"a": 1.0}, {}]),
         ("anything", "1,2.5", [1, 2.5]),
         ("anything", "10:20:3", [10, 15, 20]),
         ("anything", "0:1:3", [0, 1]),

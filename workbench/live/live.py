@@ -62,9 +62,10 @@ def write_copy(record: Path) -> Path:
     if left:
         made = _with_panel(read_notebook(left[0]), _source(held))
     else:
-        model, _ = model_of(_target(held))
+        target, place = _target(held), _path(held)
+        model, _ = model_of(str(place) if target.endswith(".ipynb") else target)
         given = held["given"] if isinstance(held.get("given"), dict) else held["knobs"]
-        source = without_injected(read_notebook(_path(held)))
+        source = without_injected(read_notebook(place))
         made = injected(source, model(**given), language_of(source))
     written = path.with_name(COPY)
     nbformat.write(_to_explore(made, held.get("directory")), written)

@@ -17,7 +17,7 @@ _TRANSPARENT = {"time", "capture", "prun", "memit", "mprun"}
 # Commands that IPython runs without a mark before them.
 _AUTOMAGIC = re.compile(r"(?m)^(?:pip|conda|mamba|uv|cd|ls|cat|mkdir|cp|mv|rm)[ \t]+[^=\s(,].*$")
 # What may set any name: another file's code, or a store of variables.
-_RUNNING = {"run", "store", "pylab", "load_ext", "autoreload", "reset"}
+_RUNNING = {"run", "store", "pylab", "reset"}
 _REFLECTING = {"exec", "eval", "globals", "locals", "vars"}
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
