@@ -53,8 +53,8 @@ def run(
     """Run an experiment, or any notebook of yours, into a record and a page.
 
     NAME is FAMILY/SUBJECT as `workbench list` prints it, or the path of a notebook with a cell
-    tagged `parameters`. `workbench run NAME --help` lists its knobs. It runs in the current
-    directory, where its relative paths start.
+    tagged `parameters`. `workbench run NAME --help` lists its knobs; one named like an option is
+    given as --set NAME=VALUE. It runs in the current directory, where its relative paths start.
     """
     # Declared as an option, the letter would be picked out of values such as `-high`.
     help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
@@ -113,8 +113,8 @@ def sweep(
 ) -> None:
     """Run every point of a study: all combinations of the values given to knobs.
 
-    VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]. A TOML or YAML file
-    may declare the study instead. Nothing starts before every point was checked. The same command
+    VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]; of a knob of lists
+    1,2 is one list, and [1,2],[3] are two. A TOML or YAML file may declare the study instead. Nothing starts before every point was checked. The same command
     again makes only the runs that are missing, failed or changed.
     """
     help_wanted = help_wanted or target == "-h" or context.args == ["-h"]

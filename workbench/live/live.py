@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from papermill.execute import remove_error_markers
 
 from workbench.checks import refuse
 from workbench.live.voila_server import TOKEN
 from workbench.records.records import read_record
 from workbench.runs.ending import kill_children
 from workbench.runs.find import ROOT, experiment
-from workbench.runs.injection import injected, without_injected
+from workbench.runs.injection import injected, without_error_marks, without_injected
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import model_of
 from workbench.runs.language import language_of
@@ -110,7 +109,7 @@ def _with_panel(
 
 def _to_explore(notebook: nbformat.NotebookNode, directory: Any) -> nbformat.NotebookNode:
     """The notebook without outputs and marks of a run, which begins where the run began."""
-    made = remove_error_markers(copy.deepcopy(notebook))
+    made = without_error_marks(notebook)
     code = [c for c in made.cells if c.cell_type == "code"]
     for cell in code:
         cell.outputs, cell.execution_count = [], None

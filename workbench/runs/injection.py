@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import nbformat
@@ -54,7 +54,15 @@ def without_injected(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return made
 
 
-def _ids() -> Any:
+def without_error_marks(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A copy without the cells by which papermill marks the one that failed."""
+    from papermill.execute import remove_error_markers
+
+    return remove_error_markers(copy.deepcopy(notebook))
+
+
+def _ids() -> Iterator[str]:
+    """Names for the cells that are put in."""
     yield INJECTED
     count = 2
     while True:
