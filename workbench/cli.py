@@ -114,7 +114,8 @@ def sweep(
     """Run every point of a study: all combinations of the values given to knobs.
 
     VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]; of a knob of lists
-    1,2 is one list, and [1,2],[3] are two. A TOML or YAML file may declare the study instead. Nothing starts before every point was checked. The same command
+    1,2 is one list, and [1,2],[3] are two. A TOML or YAML file may declare the study instead.
+    Nothing starts before every point was checked. The same command
     again makes only the runs that are missing, failed or changed.
     """
     help_wanted = help_wanted or target == "-h" or context.args == ["-h"]

@@ -82,7 +82,10 @@ def test_the_very_run_opens_and_gives_its_numbers_again(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     (tmp_path / "here" / "data.txt").write_text("seven")
-    cell = "import random\na = 1; b = 2; total = 10 * a\nfiles = !ls *.txt\n%load_ext autoreload\nr = a"
+    cell = (
+        "import random\na = 1; b = 2; total = 10 * a\nfiles = !ls *.txt\n"
+        "%load_ext autoreload\nr = a"
+    )
     panel = toy.code("raise SystemExit('panel')", "panel", "panel")
     told = "print(a, b, total, files, open('data.txt').read())"
     path = toy.notebook(tmp_path / "here" / "own.ipynb", panel, told, parameters_cell=cell)

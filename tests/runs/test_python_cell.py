@@ -33,7 +33,9 @@ def test_what_is_no_python(source):
 )
 def test_code_that_may_set_anything(source):
     assert is_opaque(python_of(source)[1])
-    assert not is_opaque(python_of("import a\n%matplotlib inline\n!ls\nf(x)")[1])
+    assert not is_opaque(
+        python_of("from typing import *\nimport a\n%matplotlib inline\n!ls\nf(x)")[1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from workbench.runs.injection import injected, without_injected
 from workbench.runs.language import Language, installed, language_of
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
 from workbench.runs.provenance import code_of, provenance
+from workbench.runs.python_cell import parse_all
 from workbench.runs.spelling import options
 
 _LONGEST_NAME = 120
@@ -115,7 +116,9 @@ def job(
     path = found.notebook if found else Path(target)
     notebook = without_injected(read_notebook(path))
     parts = {"folder": path.parent.resolve(), "language": installed(language_of(notebook))}
-    if not parts["language"].is_python:
+    if parts["language"].is_python:
+        parse_all(c.source for c in notebook.cells if c.cell_type == "code")
+    else:
         injected(notebook, params, parts["language"])  # refuses what has no form in the language
     if found:
         return Job(

@@ -6,10 +6,13 @@ Nothing is run. What cannot be known without running is said to be unknown, neve
 from __future__ import annotations
 
 import ast
+import contextlib
+import functools
 import re
 import tokenize
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
 # Cell magics whose body runs as Python among the notebook's own names.
@@ -22,6 +25,7 @@ _REFLECTING = {"exec", "eval", "globals", "locals", "vars"}
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
 
+@functools.lru_cache(1024)
 def python_of(source: str) -> tuple[str, ast.Module]:
     """The cell as plain Python and its tree; magics are calls, as IPython has them.
 
@@ -47,6 +51,13 @@ def python_of(source: str) -> tuple[str, ast.Module]:
         raise SyntaxError(str(error)) from None
 
 
+def parse_all(sources: Iterable[str]) -> None:
+    """Parses cells before other threads work: Python's filters of warnings are common to all."""
+    for source in sources:
+        with contextlib.suppress(SyntaxError):
+            python_of(source)
+
+
 def _parsed(text: str) -> ast.Module:
     with warnings.catch_warnings():
         # Odd escapes and comparisons are the notebook's own matter.
@@ -58,7 +69,8 @@ def is_opaque(tree: ast.AST) -> bool:
     """Whether the code may set or read names that it does not spell."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            return True
+            if node.module not in ("typing", "typing_extensions"):
+                return True
         if isinstance(node, ast.Name) and node.id in _REFLECTING:
             return True
         magic = _magic(node)
