@@ -68,9 +68,9 @@ def _parsed(text: str) -> ast.Module:
 def is_opaque(tree: ast.AST) -> bool:
     """Whether the code may set or read names that it does not spell."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            if node.module not in ("typing", "typing_extensions"):
-                return True
+        is_star = isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+        if is_star and node.module not in ("typing", "typing_extensions"):
+            return True
         if isinstance(node, ast.Name) and node.id in _REFLECTING:
             return True
         magic = _magic(node)
