@@ -28,6 +28,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
     return {
         "state": "running",
         "error": None,
+        "note": None,
         "cell": None,
         "traceback": None,
         "name": job.name,
