@@ -42,15 +42,15 @@ _TRIES = 5
 
 
 class Client(PapermillNotebookClient):
-    """Runs the cells in order, and writes into `notes` how they ended.
+    """Runs the cells in order, and writes into `marks` how they ended.
 
     Attributes:
-        notes: a mapping of the caller's, filled with `failure` (the error's name and text) where a
+        marks: a mapping of the caller's, filled with `failure` (the error's name and text) where a
             cell failed, `exit` (the cell and what it called) where one ended the run with status
             0, and `modules` (as `loaded.local` gives them) where the kernel could tell.
     """
 
-    notes = AnyTrait()
+    marks = AnyTrait()
 
     def papermill_execute_cells(self) -> None:
         """All cells, up to one that fails or that ends the run."""
@@ -63,15 +63,13 @@ class Client(PapermillNotebookClient):
         super().papermill_execute_cells()
         with contextlib.suppress(ValueError, SyntaxError, KeyError):
             told = self._silently("", found=_expression(began))["found"]["data"]["text/plain"]
-            self.notes["modules"] = json.loads(ast.literal_eval(told))
+            self.marks["modules"] = json.loads(ast.literal_eval(told))
 
     def set_widgets_metadata(self) -> None:
-        """Keeps the state of Jupyter's own widgets; others bring their code, which is megabytes."""
-        self.widget_state = {
-            name: state
-            for name, state in self.widget_state.items()
-            if str(state.get("_model_module", "")).startswith("@jupyter-widgets/")
-        }
+        """Keeps the state of the widgets, without the code that some bring, which is megabytes."""
+        for state in self.widget_state.values():
+            for code in ("_esm", "_css"):
+                state.pop(code, None)
         super().set_widgets_metadata()
 
     def _silently(self, source: str, **expressions: str) -> dict[str, Any]:
@@ -96,9 +94,9 @@ class Client(PapermillNotebookClient):
         if content.get("status") != "error":
             return
         if content["ename"] == "SystemExit" and content["evalue"] in _CLEAN:
-            self.notes["exit"] = cell.id, content.get("call", f"sys.exit({content['evalue']})")
+            self.marks["exit"] = cell.id, content.get("call", f"sys.exit({content['evalue']})")
         else:
-            self.notes["failure"] = content["ename"], content["evalue"]
+            self.marks["failure"] = content["ename"], content["evalue"]
             if not any(o.output_type == "error" for o in cell.outputs):
                 # A magic that refuses writes a line and no traceback.
                 words = {n: content[n] for n in ("ename", "evalue", "traceback")}

@@ -135,10 +135,10 @@ def _judge(
 
     Of a run that a cell ended with status 0, every one up to that cell.
     """
-    state, error, note = end.state, end.error, None
+    state, error = end.state, end.error
     if state == "done":
         if end.exit:
-            note = outcome.leave(notebook, *end.exit)
+            record["notes"] = [*record["notes"], outcome.leave(notebook, *end.exit)]
         error = outcome.flaw(notebook, claims_wanted, end.exit and end.exit[0])
         state = "done" if error is None else "failed"
     cell = None if state == "done" else outcome.stopped(notebook)
@@ -147,7 +147,6 @@ def _judge(
     record |= {
         "state": state,
         "error": error,
-        "note": note,
         "cell": cell and cell.id,
         "traceback": outcome.traceback(cell),
         **outcome.shown(notebook),

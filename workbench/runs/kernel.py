@@ -61,7 +61,7 @@ def run_cells(
     # It warns of parameters, which were checked more strictly, and tells what the record will tell.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     kernel = type("Kernel", (_ThisPython,), {"template": template})
-    notes: dict[str, Any] = {}
+    marks: dict[str, Any] = {}
     try:
         papermill.execute_notebook(
             _to_run(job.notebook),
@@ -71,7 +71,7 @@ def run_cells(
             kernel_name="python3",
             language="python",
             engine_name=ENGINE,
-            notes=notes,
+            marks=marks,
             progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
             iopub_timeout=_OUTPUT_SECONDS,
@@ -81,7 +81,7 @@ def run_cells(
         )
     except papermill.PapermillExecutionError:
         # It also takes errors for one that a tag expects, and a call of `exit`.
-        failure = notes.get("failure")
+        failure = marks.get("failure")
         end = ("failed", "{}: {}".format(*failure)) if failure else ("done", None)
     except CellTimeoutError as error:
         end = "timed out", f"it took longer than {cell_timeout} s"
@@ -97,7 +97,7 @@ def run_cells(
         end = "failed", f"{type(error).__name__}: {error}"
     else:
         end = "done", None
-    return End(*end, kernel.peak_memory_mib, notes.get("exit"), notes.get("modules"))
+    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"))
 
 
 class _Client(AsyncKernelClient):
