@@ -7,7 +7,7 @@ replied to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from workbench import claims
 from workbench.knobs import is_plain
+from workbench.results import MOST, SUMMARY_MIME, flat
 
+_SCRAP, _RECORD = "application/scrapbook.scrap.", "application/papermill.record+json"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -95,9 +97,30 @@ def shown(notebook: nbformat.NotebookNode) -> dict[str, Any]:
         for output in cell.get("outputs", []):
             bundle = output.get("data", {})
             found["claims"] += _claims(bundle.get(claims.MIME))
-            summary = bundle.get(claims.SUMMARY_MIME)
+            summary = bundle.get(SUMMARY_MIME)
             if isinstance(summary, dict) and is_plain(summary):
                 found["summary"] |= summary
+            found["summary"] |= _glued(bundle)
+    return found
+
+
+def _glued(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """What scrapbook's `glue`, or papermill's former `record`, left in an output."""
+    found = {}
+    for kind, payload in bundle.items():
+        if not isinstance(payload, dict):
+            continue
+        if kind.startswith(_SCRAP) and payload.get("encoder") in ("json", "text"):
+            values = {str(payload.get("name")): payload.get("data")}
+        elif kind == _RECORD:
+            values = payload
+        else:
+            continue
+        for name, value in values.items():
+            try:
+                found |= dict(flat(name, value))
+            except (TypeError, ValueError):
+                found[name] = f"more than {MOST} values"
     return found
 
 
