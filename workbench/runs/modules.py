@@ -9,7 +9,7 @@ from typing import Any
 from workbench.runs.inputs import digest
 
 UNWATCHED = (
-    "not watched: files that cells open or run, unless `inputs` declares them; imported modules are"
+    "files that cells open or run are watched where `inputs` declares them, and not otherwise"
 )
 
 
