@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,8 @@ from workbench.knobs import Parameters
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
 from workbench.runs.injection import injected, without_injected
+from workbench.runs.inputs import declared
+from workbench.runs.inputs import inputs as inputs_of
 from workbench.runs.language import Language, installed, language_of
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
 from workbench.runs.provenance import code_of, provenance
@@ -46,6 +48,7 @@ class Job:
         provenance: what the run stands on, read once.
         language: of the notebook, and the kernel that runs it.
         place: for a notebook of the user's, where it is and where it runs; its identity holds both.
+        inputs: paths that the caller declares as inputs, beside those of the notebook.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Job:
     claims: bool
     folder: Path
     provenance: dict[str, Any]
+    inputs: tuple[str, ...] = ()
     language: Language = Language()
     place: tuple[str, ...] = ()
     depth: ClassVar[str] = "notebook"
@@ -98,7 +102,10 @@ def run_name(params: Parameters, identity: str) -> str:
 
 
 def job(
-    target: str, values: Mapping[str, Any], surroundings: Mapping[str, Any] | None = None
+    target: str,
+    values: Mapping[str, Any],
+    surroundings: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
 ) -> Job:
     """The job for an experiment's name or a notebook's path, with these values for its knobs.
 
@@ -106,16 +113,23 @@ def job(
         target: the name or the path.
         values: by knob, what differs from its default.
         surroundings: what the runs of a study have in common (`provenance.around`), read once.
+        inputs: paths of files on which the run depends, beside those that the notebook declares.
 
     Raises:
         ValueError: if the target is unknown or a value is refused; nothing has started yet.
     """
     model, found = model_of(target)
     params = model(**values)
-    known = provenance(params, surroundings)
     path = found.notebook if found else Path(target)
     notebook = without_injected(read_notebook(path))
-    parts = {"folder": path.parent.resolve(), "language": installed(language_of(notebook))}
+    files = inputs_of([*declared(notebook), *inputs])
+    known = provenance(params, surroundings, files)
+    known["code"] = {**known["code"], "notebook": sources_hash(notebook)}
+    parts = {
+        "inputs": tuple(inputs),
+        "folder": path.parent.resolve(),
+        "language": installed(language_of(notebook)),
+    }
     if parts["language"].is_python:
         parse_all(c.source for c in notebook.cells if c.cell_type == "code")
     else:
@@ -141,6 +155,12 @@ def own_name(path: Path) -> str:
     safe = "".join(c if part else "_" for c, part in zip(stem, is_part, strict=True))
     word = re.sub(r"_+", "_", safe).strip("_-").encode()[:_LONGEST_NAME].decode(errors="ignore")
     return f"own/{word or 'notebook'}"
+
+
+def sources_hash(notebook: nbformat.NotebookNode) -> str:
+    """SHA-256 over the kinds and sources of the notebook's cells."""
+    cells = [(c.cell_type, c.source) for c in notebook.cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
 def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:

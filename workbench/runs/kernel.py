@@ -18,6 +18,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from traitlets import default
 
+from workbench.runs.client import ENGINE
 from workbench.runs.forked_kernel import ForkingProvisioner, Template
 from workbench.runs.injection import injected
 from workbench.runs.job import Job
@@ -29,14 +30,22 @@ _OUTPUT_SECONDS = 300
 
 
 class End(NamedTuple):
-    """How the cells ended: `done` or why not, and the most memory the kernel held, if known.
+    """How the cells ended.
 
-    `readback` has what the parameters were in the kernel.
+    Attributes:
+        state: `done`, or which other.
+        error: why it is another; None if it is done.
+        peak_memory_mib: the most memory the kernel used, if known.
+        exit: the cell that ended the run before its last cell with status 0, and what it called.
+        modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
+        readback: what the parameters were in the kernel.
     """
 
     state: str
     error: str | None
     peak_memory_mib: int | None
+    exit: tuple[str, str] | None = None
+    modules: dict[str, str | None] | None = None
     readback: Readback | None = None
 
 
@@ -65,6 +74,7 @@ def run_cells(
         if execute_reply["content"]["status"] == "ok":
             await readback.after(cell, kernel.client_used)
 
+    marks: dict[str, Any] = {}
     try:
         papermill.execute_notebook(
             notebook,
@@ -72,19 +82,21 @@ def run_cells(
             str(output).replace("{", "{{").replace("}", "}}"),
             kernel_name=job.language.kernel,
             language=job.language.name,
+            engine_name=ENGINE,
+            marks=marks,
             progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
             iopub_timeout=_OUTPUT_SECONDS,
-            store_widget_state=False,
             kernel_manager_class=kernel,
             on_cell_execute=lambda **_: setattr(kernel, "busy", True),
             on_cell_executed=executed,
         )
-        readback.finish()
-    except papermill.PapermillExecutionError as error:
-        end = "failed", f"{error.ename}: {error.evalue}"
     except NotUsed as error:
         end = "failed", str(error)
+    except papermill.PapermillExecutionError:
+        # It also takes errors for one that a tag expects, and a call of `exit`.
+        failure = marks.get("failure")
+        end = ("failed", "{}: {}".format(*failure)) if failure else ("done", None)
     except CellTimeoutError as error:
         end = "timed out", f"it took longer than {cell_timeout} s"
         if "IOPub" in str(error):
@@ -99,7 +111,9 @@ def run_cells(
         end = "failed", f"{type(error).__name__}: {error}"
     else:
         end = "done", None
-    return End(*end, kernel.peak_memory_mib, readback)
+    if end[0] == "done":
+        readback.finish()
+    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
 
 
 class _Client(AsyncKernelClient):

@@ -11,7 +11,6 @@ import io
 import math
 import re
 import tokenize
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from workbench.knobs import Parameters
 from workbench.runs import foreign_cell
 from workbench.runs.annotation import joined, kind_of, kind_of_text
 from workbench.runs.language import Language, language_of
+from workbench.runs.notebook_file import parsed
 from workbench.runs.python_cell import is_opaque, python_of, reads, times_set
 
 TAG, INJECTED = "parameters", "injected-parameters"
@@ -39,19 +39,13 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         ValueError: if the file is missing or unreadable, or is no notebook.
     """
     try:
-        with warnings.catch_warnings():
-            # Cells without an id are given one; nobody needs to be told.
-            warnings.simplefilter("ignore")
-            # Formats before 3 have classes of their own.
-            read = nbformat.from_dict(nbformat.read(path, as_version=4))
-            notebook = nbformat.v4.upgrade(read)
-            nbformat.validate(notebook)
+        notebook = parsed(path)
     except FileNotFoundError:
         refuse("notebook", "an existing file", str(path))
     except OSError as error:
         refuse("notebook", f"a file that can be read ({error.strerror})", str(path))
-    except Exception:  # nbformat raises whatever the first surprise in the file leads to
-        refuse("notebook", "a valid Jupyter notebook", str(path))
+    except ValueError as error:
+        refuse("notebook", f"a valid Jupyter notebook ({error})", str(path))
     return notebook
 
 
