@@ -24,6 +24,7 @@ from nbconvert import HTMLExporter
 
 from widgets.download import link
 from workbench.claims import MARKS, Claim
+from workbench.pages.cell_tags import honour
 from workbench.pages.figure import figure_html, script_json
 from workbench.pages.head import policy, style
 from workbench.pages.plotly_library import plotly_library
@@ -54,7 +55,7 @@ def page(
     """The page of a run.
 
     Args:
-        notebook: as executed; cells tagged `panel` or `remove` and the parameters are left out.
+        notebook: as executed; cells are shown as their tags say; parameters are left out.
         record: the run's record, as `record.json` will hold it.
         knobs: the table of its knobs in HTML.
         folder: where the notebook lies, whose pictures the page takes in.
@@ -137,9 +138,8 @@ def _download(output: Any) -> str:
 
 def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
-    hidden = {"panel", "parameters", "injected-parameters", "remove"}
     told = copy.deepcopy(notebook)
-    told.cells = [c for c in told.cells if not hidden & set(c.metadata.get("tags", []))]
+    honour(told)
     for cell in told.cells:
         for output in cell.get("outputs", []):
             if "data" in output:
@@ -198,6 +198,9 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for name, file in known["data"].items():
         rows.append((name, f"{file['path']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}"))
+    for path, sha256 in (known.get("modules") or {}).items():
+        told = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
+        rows.append((f"module {path}", told))
     return [(name, value) for name, value in rows if value != "None"]
 
 
