@@ -1,0 +1,153 @@
+"""An output in HTML as a page shows it: its own style within its own box, a sentence for the rest.
+
+What needs a script, another site or a frame cannot be shown in a page that runs nothing and asks
+for nothing; a sentence in its place says what it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from typing import Any
+
+from workbench.pages.clean import clean
+from workbench.pages.pictures import source_of, taken_in
+from workbench.pages.style_sheets import colours, scoped
+
+_STYLE = re.compile(r"<style\b[^>]*>(.*?)(?:</style\s*>|\Z)", re.I | re.S)
+_SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)(?:</script\s*>|\Z)", re.I | re.S)
+# A comment, unless a script holds it.
+_COMMENT = re.compile(r"(<script\b.*?(?:</script\s*>|\Z))|<!--.*?(?:-->|\Z)", re.I | re.S)
+_LINK = re.compile(r"<link\b[^>]*\bstylesheet\b[^>]*>", re.I)
+_FRAME = re.compile(
+    r"<(iframe|object|frame|applet)\b((?:\"[^\"]*\"|'[^']*'|[^'\">])*)>(?:.*?</\1\s*>)?"
+    r"|<(embed)\b((?:\"[^\"]*\"|'[^']*'|[^'\">])*)>",
+    re.I | re.S,
+)
+_MEDIA = re.compile(r"<(video|audio)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
+_SEEN = re.compile(
+    r"<(?:img|svg|video|audio|table|hr|input|button|select|progress|meter|math)\b", re.I
+)
+# Signs of the libraries that draw by scripts, and their names; the first that is met counts.
+LIBRARIES = {
+    "vega": "Altair (Vega-Lite)",
+    "holoviews": "HoloViews",
+    "bokeh": "Bokeh",
+    "plotly": "plotly",
+    "leaflet": "folium (Leaflet)",
+    "echarts": "pyecharts (ECharts)",
+    "highcharts": "Highcharts",
+    "vis-network": "pyvis (vis.js)",
+    "vis.network": "pyvis (vis.js)",
+    "datatable": "itables (DataTables)",
+    "scikit-learn": "scikit-learn",
+    "sk-container": "scikit-learn",
+    "shap": "SHAP",
+    "3dmol": "py3Dmol (3Dmol.js)",
+    "deck.gl": "pydeck (deck.gl)",
+    "pydeck": "pydeck (deck.gl)",
+    "mermaid": "Mermaid",
+    "cytoscape": "Cytoscape",
+    "three.js": "three.js",
+    "ag-grid": "AG Grid",
+    "mpld3": "mpld3",
+    "d3.": "D3",
+    "animation": "matplotlib's animation",
+    "jquery": "jQuery",
+    "youtube": "YouTube",
+}
+
+
+def note(text: str, tag: str = "p") -> str:
+    """A sentence of the page's own in the place of what it cannot show."""
+    return f'<{tag} class="refused">{html.escape(text)}</{tag}>'
+
+
+def output_html(source: str, folder: str = "") -> str:
+    """The output in a box of its own.
+
+    Args:
+        source: its HTML, whatever it holds.
+        folder: where the notebook lies, for pictures beside it.
+    """
+    source = _COMMENT.sub(lambda found: found[1] or "", source)
+    scripts = "".join(found[1] + found[2] for found in _SCRIPT.finditer(source))
+    text = _SCRIPT.sub("", source)
+    sheets = [found[1] for found in _STYLE.finditer(text)]
+    text = _LINK.sub("", _STYLE.sub("", text))
+    text = _FRAME.sub(_frame, _MEDIA.sub(_media, text))
+    shown = clean(taken_in(text, folder))
+    scope = "s" + hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12]
+    style = scoped("\n".join(sheets), scope) if sheets else ""
+    is_painted = colours(style) or any(map(colours, re.findall(r'style="([^"]*)"', shown)))
+    kinds = " ".join(["table", *([scope] if style else []), *(["painted"] if is_painted else [])])
+    style = f"<style>{style}</style>" if style else ""
+    return f'<div class="{kinds}">{style}{shown}{_missing(source, scripts, shown)}</div>'
+
+
+def figure_of(source: str) -> dict[str, Any] | None:
+    """The figure that plotly's own HTML draws by a script; None where there is not just one."""
+    calls = re.findall(r"Plotly\.(?:newPlot|react)\(", source)
+    found = re.search(r"Plotly\.(?:newPlot|react)\(\s*[\"'][^\"']*[\"']\s*,\s*", source)
+    if len(calls) != 1 or not found:
+        return None
+    decoder, place = json.JSONDecoder(), found.end()
+    parts = []
+    try:
+        for _ in range(2):
+            part, place = decoder.raw_decode(source, place)
+            parts.append(part)
+            place = re.compile(r"\s*,\s*").match(source, place).end()
+    except (ValueError, AttributeError, RecursionError):
+        pass
+    fits = len(parts) == 2 and isinstance(parts[0], list) and isinstance(parts[1], dict)
+    return {"data": parts[0], "layout": parts[1]} if fits else None
+
+
+def library(text: str) -> str | None:
+    """The name of the library whose sign the text bears."""
+    lower = text.lower()
+    places = {name: lower.find(sign) for sign, name in LIBRARIES.items() if sign in lower}
+    return min(places, key=places.get) if places else None
+
+
+def _missing(source: str, scripts: str, shown: str) -> str:
+    """What the page leaves out of the output, in a sentence; nothing where it leaves out nothing."""
+    is_empty = not (_SEEN.search(shown) or re.sub(r"<[^>]*>|\s|&nbsp;", "", shown))
+    known = library(scripts) or library(source) if scripts else None
+    by = f" of {known}" if known else ""
+    if scripts and is_empty:
+        return note(
+            f"This output is drawn by a script{by}, and no script of an output runs on this page; "
+            "the notebook draws it."
+        )
+    if scripts:
+        return note(f"A script{by} belongs to this output; it does not run on this page.")
+    if _LINK.search(source):
+        return note("A style sheet from elsewhere belongs to this output; this page asks for none.")
+    if is_empty and source.strip() and (_STYLE.search(source) or re.search(r"<\w", source)):
+        return note("This output holds nothing to see: marks or a style for the whole notebook.")
+    return ""
+
+
+def _frame(found: re.Match[str]) -> str:
+    attributes = found[2] or found[4] or ""
+    address = source_of(attributes.replace("data=", "src=")) or ""
+    if address.lower().startswith(("http:", "https:", "//")):
+        where = f"of {address} "
+    else:
+        where = f"of {name} " if (name := library(html.unescape(attributes))) else ""
+    return note(f"A frame {where}stands here in the notebook; this page holds no other pages.")
+
+
+def _media(found: re.Match[str]) -> str:
+    whole = found[0]
+    sources = [source_of(tag) for tag in re.findall(r"<(?:video|audio|source)\b[^>]*>", whole, re.I)]
+    sources = [one for one in sources if one]
+    if any(re.match("data:(?:video|audio)/", one) for one in sources):
+        return whole
+    where = f" ({sources[0]})" if sources else ""
+    kind = found[1].lower()
+    return note(f"A {'video' if kind == 'video' else 'sound'}{where} is not part of this page.")
