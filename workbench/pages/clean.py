@@ -56,7 +56,7 @@ _MORE = {
     # All digits of a cell, for the page's download.
     "td": {"data-value", "valign", "width", "height", "nowrap"},
     "th": {"valign", "width", "height", "nowrap"},
-    "table": {"border", "width", "cellpadding", "cellspacing"},
+    "table": {"width"},
     "video": {"src", "controls", "width", "height", "loop", "muted"},
     "audio": {"src", "controls", "loop", "muted"},
     "source": {"src", "type"},

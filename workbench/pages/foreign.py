@@ -27,6 +27,8 @@ _FRAME = re.compile(
     re.I | re.S,
 )
 _MEDIA = re.compile(r"<(video|audio)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
+# What colours of its own an element brings; letters of a drawing are black where none are named.
+_PAINT = re.compile(r"""<svg\b|style="[^"]*(?:color|background|fill)[\w-]*:|(?:bgcolor|color)=""")
 _SEEN = re.compile(
     r"<(?:img|svg|video|audio|table|hr|input|button|select|progress|meter|math)\b", re.I
 )
@@ -81,7 +83,7 @@ def output_html(source: str, folder: str = "") -> str:
     shown = clean(taken_in(text, folder))
     scope = "s" + hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12]
     style = scoped("\n".join(sheets), scope) if sheets else ""
-    is_painted = colours(style) or any(map(colours, re.findall(r'style="([^"]*)"', shown)))
+    is_painted = colours(style) or bool(_PAINT.search(shown))
     kinds = " ".join(["table", *([scope] if style else []), *(["painted"] if is_painted else [])])
     style = f"<style>{style}</style>" if style else ""
     return f'<div class="{kinds}">{style}{shown}{_missing(source, scripts, shown)}</div>'
@@ -113,9 +115,15 @@ def library(text: str) -> str | None:
     return min(places, key=places.get) if places else None
 
 
+def is_bare(source: str) -> bool:
+    """Whether HTML shows nothing by itself: scripts, styles and places for them to fill."""
+    left = _STYLE.sub("", _SCRIPT.sub("", _COMMENT.sub(lambda found: found[1] or "", source)))
+    return not (_SEEN.search(left) or re.sub(r"<[^>]*>|\s|&nbsp;", "", left))
+
+
 def _missing(source: str, scripts: str, shown: str) -> str:
     """What the page leaves out of the output, in a sentence; nothing where it leaves out nothing."""
-    is_empty = not (_SEEN.search(shown) or re.sub(r"<[^>]*>|\s|&nbsp;", "", shown))
+    is_empty = is_bare(shown)
     known = library(scripts) or library(source) if scripts else None
     by = f" of {known}" if known else ""
     if scripts and is_empty:

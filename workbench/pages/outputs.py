@@ -17,7 +17,7 @@ from nbformat.v4 import new_output
 
 from widgets.download import link
 from workbench.pages.figure import figure_html, script_json
-from workbench.pages.foreign import figure_of, library, note, output_html
+from workbench.pages.foreign import figure_of, is_bare, library, note, output_html
 from workbench.pages.formulas import Formulas
 from workbench.pages.prose import markdown
 from workbench.pages.terminal import screens, terminal_html
@@ -45,7 +45,7 @@ def joined(
         widgets: the state of the notebook's widgets.
     """
     pieces: list[tuple[str, str]] = []
-    for output in [*_without_widgets(outputs, widgets), None]:
+    for output in [*_without_places(list(_without_widgets(outputs, widgets))), None]:
         if output is not None and output.output_type == "stream":
             pieces.append((output.name, output.text))
             continue
@@ -73,6 +73,17 @@ def _without_widgets(
             yield new_output("display_data", {"text/plain": data.get("text/plain", "a widget")})
         else:
             yield from _without_widgets(shown, widgets)
+
+
+def _without_places(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
+    """The outputs without those that only load or place what another of the cell draws."""
+    for place, output in enumerate(outputs):
+        source = output.get("data", {}).get("text/html")
+        kinds = [kind for one in outputs[place + 1 : place + 2] for kind in one.get("data", {})]
+        drawn = any(map(_SCRIPTED.search, kinds))
+        drawn |= PLOTLY in kinds and "plotly" in str(source).lower()
+        if not (drawn and source and is_bare(source)):
+            yield output
 
 
 def output_html_of(
@@ -164,7 +175,7 @@ def _svg(text: str, told: Mapping[str, Any], alt: str) -> str:
     if "http://www.w3.org/2000/svg" not in text:
         text = re.sub(r"<svg\b", '<svg xmlns="http://www.w3.org/2000/svg"', text, count=1)
     data = base64.b64encode(text.encode(errors="replace")).decode()
-    size = _size(told)
+    size = _size(told) + ' class="on-light"'
     return f'<img alt="{_alt(told, alt)}"{size} src="data:image/svg+xml;base64,{data}">'
 
 

@@ -195,7 +195,7 @@ def _exporter() -> _Exporter:
 @functools.cache
 def _script() -> str:
     """The page's own script: first the figures, which a reader waits for."""
-    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "numbers.js")]
+    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "tables.js", "numbers.js")]
     return "\n".join(parts)
 
 

@@ -40,7 +40,7 @@ def screens(pieces: Iterable[Block]) -> list[Block]:
     by_name: dict[str, _Screen] = {}
     for name, text in pieces:
         by_name.setdefault(name, _Screen(numbers)).write(text)
-    rows = [(row, name) for name, screen in by_name.items() for row in screen.rows]
+    rows = [(row, name) for name, screen in by_name.items() for row in screen.written()]
     rows.sort(key=lambda pair: pair[0].number)
     blocks = itertools.groupby(rows, key=lambda pair: pair[1])
     return [(name, "\n".join(row.html() for row, _ in group)) for name, group in blocks]
@@ -111,6 +111,13 @@ class _Screen:
                 self._obey(final, token["numbers"])
             elif control := token["control"]:
                 self._control(control)
+
+    def written(self) -> list[_Row]:
+        """The rows up to the last that holds more than blanks."""
+        rows = self.rows
+        while rows and not any(text.strip() for text, _ in rows[-1].runs):
+            rows = rows[:-1]
+        return rows
 
     def _control(self, control: str) -> None:
         if control in "\n\v\f":

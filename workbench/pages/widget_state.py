@@ -54,6 +54,9 @@ def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterat
         return
     state, kind = model.get("state", {}), str(model.get("model_name", ""))
     above |= {name}
+    own = str(model.get("model_module", "@jupyter-widgets/")).startswith("@jupyter-widgets/")
+    if _is_hidden(state, known):
+        return
     if isinstance(state.get("_widget_data"), list):
         yield _shown("application/vnd.plotly.v1+json", _figure(state, model.get("buffers", [])))
     elif isinstance(state.get("outputs"), list):
@@ -64,13 +67,19 @@ def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterat
         form = str(state.get("format", "png")).lower()
         data = [b["data"] for b in model.get("buffers", []) if b.get("path") == ["value"]]
         yield from [_shown(f"image/{form}", data[0])] if data else ["an empty picture"]
-    elif (words := _words(state, kind)) is not None:
+    elif own and (words := _words(state, kind)) is not None:
         yield words
     elif not kind.endswith(("LayoutModel", "StyleModel")):
         module = state.get("_anywidget_id") or f"{model.get('model_module')}.{kind}"
         yield _shown(
             "text/html", f'<p class="refused">{html.escape(_live(str(module)))}</p>'
         )
+
+
+def _is_hidden(state: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether its layout hides the widget, as tqdm's does when a bar is not to stay."""
+    layout = known.get(str(state.get("layout", "")).removeprefix("IPY_MODEL_"), {}).get("state", {})
+    return layout.get("display") == "none" or layout.get("visibility") == "hidden"
 
 
 def _live(module: str) -> str:
@@ -84,8 +93,10 @@ def _children(
     titles = state.get("titles") or []
     parts = [list(_parts(name, known, above)) for name in names]
     if kind == "HBoxModel":
-        words = [part for some in parts for part in some if isinstance(part, str)]
-        yield from [" ".join(word for word in words if word)] if words else []
+        words = [part for some in parts for part in some if isinstance(part, str) and part]
+        if len(words) > 1:  # the words beside a bar tell its numbers
+            words = [re.sub(r"(?<=\|) \S+/\S+$", "", word) for word in words]
+        yield from [" ".join(words)] if words else []
         yield from [part for some in parts for part in some if not isinstance(part, str)]
         return
     for place, some in enumerate(parts):
