@@ -26,7 +26,9 @@ _CONTROLS = frozenset(
     {"input", "label", "button", "select", "option", "optgroup", "textarea", "fieldset", "legend"}
     | {"progress", "meter", "output"}
 )
-_HTML = frozenset({"section", "main", "font", "big", "tfoot", "video", "audio", "source", "address"})
+_HTML = frozenset(
+    {"section", "main", "font", "big", "tfoot", "video", "audio", "source", "address"}
+)
 _MATH_NAMES = frozenset(
     {"display", "xmlns", "accent", "stretchy", "linethickness", "minsize", "maxsize", "width"}
     | {"mathvariant", "columnalign", "fence", "separator", "form", "displaystyle", "notation"}

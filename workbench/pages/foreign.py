@@ -16,17 +16,21 @@ from workbench.pages.clean import clean
 from workbench.pages.pictures import source_of, taken_in
 from workbench.pages.style_sheets import colours, scoped
 
-_STYLE = re.compile(r"<style\b[^>]*>(.*?)(?:</style\s*>|\Z)", re.I | re.S)
-_SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)(?:</script\s*>|\Z)", re.I | re.S)
-# A comment, unless a script holds it.
-_COMMENT = re.compile(r"(<script\b.*?(?:</script\s*>|\Z))|<!--.*?(?:-->|\Z)", re.I | re.S)
-_LINK = re.compile(r"<link\b[^>]*\bstylesheet\b[^>]*>", re.I)
-_FRAME = re.compile(
-    r"<(iframe|object|frame|applet)\b((?:\"[^\"]*\"|'[^']*'|[^'\">])*)>(?:.*?</\1\s*>)?"
-    r"|<(embed)\b((?:\"[^\"]*\"|'[^']*'|[^'\">])*)>",
+# A tag up to its end or the text's, as browsers read it, so that no text is read twice.
+_TAG = r"(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^'\">]+)*+(?:>|\Z)"
+# What needs more than marks, in the order in which a browser would meet it: of a script within an
+# attribute or a comment, and of marks within a script, nothing comes to pass.
+_PARTS = re.compile(
+    r"<!--.*?(?:-->|\Z)"
+    rf"|<script\b(?P<attributes>{_TAG})(?P<script>.*?)(?:</script\s*>|\Z)"
+    rf"|<style\b{_TAG}(?P<style>.*?)(?:</style\s*>|\Z)"
+    rf"|(?P<link><link\b{_TAG})"
+    rf"|<(?P<framed>iframe|object|applet)\b(?P<frame>{_TAG}).*?(?:</(?P=framed)\s*>|\Z)"
+    rf"|<(?:embed|frame)\b(?P<embed>{_TAG})"
+    rf"|(?P<media><(?P<kind>video|audio)\b{_TAG}.*?(?:</(?P=kind)\s*>|\Z))"
+    rf"|<[a-z/]{_TAG}",
     re.I | re.S,
 )
-_MEDIA = re.compile(r"<(video|audio)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
 # What colours of its own an element brings; letters of a drawing are black where none are named.
 _PAINT = re.compile(r"""<svg\b|style="[^"]*(?:color|background|fill)[\w-]*:|(?:bgcolor|color)=""")
 _SEEN = re.compile(
@@ -74,12 +78,10 @@ def output_html(source: str, folder: str = "") -> str:
         source: its HTML, whatever it holds.
         folder: where the notebook lies, for pictures beside it.
     """
-    source = _COMMENT.sub(lambda found: found[1] or "", source)
-    scripts = "".join(found[1] + found[2] for found in _SCRIPT.finditer(source))
-    text = _SCRIPT.sub("", source)
-    sheets = [found[1] for found in _STYLE.finditer(text)]
-    text = _LINK.sub("", _STYLE.sub("", text))
-    text = _FRAME.sub(_frame, _MEDIA.sub(_media, text))
+    parts = list(_PARTS.finditer(source))
+    scripts = "".join(f"{one['attributes']}{one['script']}" for one in parts if one["attributes"])
+    sheets = [one["style"] for one in parts if one["style"] is not None]
+    text = _PARTS.sub(_instead, source)
     shown = clean(taken_in(text, folder))
     scope = "s" + hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12]
     style = scoped("\n".join(sheets), scope) if sheets else ""
@@ -117,12 +119,12 @@ def library(text: str) -> str | None:
 
 def is_bare(source: str) -> bool:
     """Whether HTML shows nothing by itself: scripts, styles and places for them to fill."""
-    left = _STYLE.sub("", _SCRIPT.sub("", _COMMENT.sub(lambda found: found[1] or "", source)))
-    return not (_SEEN.search(left) or re.sub(r"<[^>]*>|\s|&nbsp;", "", left))
+    left = _PARTS.sub(_instead, source)
+    return not (_SEEN.search(left) or re.sub(r"<[^<>]*>|\s|&nbsp;", "", left))
 
 
 def _missing(source: str, scripts: str, shown: str) -> str:
-    """What the page leaves out of the output, in a sentence; nothing where it leaves out nothing."""
+    """What the page leaves out of the output, in a sentence; nothing where it shows all."""
     is_empty = is_bare(shown)
     known = library(scripts) or library(source) if scripts else None
     by = f" of {known}" if known else ""
@@ -133,16 +135,27 @@ def _missing(source: str, scripts: str, shown: str) -> str:
         )
     if scripts:
         return note(f"A script{by} belongs to this output; it does not run on this page.")
-    if _LINK.search(source):
+    if re.search(r"<link\b[^>]*stylesheet", source, re.I):
         return note("A style sheet from elsewhere belongs to this output; this page asks for none.")
-    if is_empty and source.strip() and (_STYLE.search(source) or re.search(r"<\w", source)):
+    if "<foreignobject" in source.lower():
+        return note("Words within this drawing (foreignObject) are left out on this page.")
+    if is_empty and re.search(r"<\w", source):
         return note("This output holds nothing to see: marks or a style for the whole notebook.")
     return ""
 
 
-def _frame(found: re.Match[str]) -> str:
-    attributes = found[2] or found[4] or ""
-    address = source_of(attributes.replace("data=", "src=")) or ""
+def _instead(found: re.Match[str]) -> str:
+    """What stands on the page in the place of a part: itself, a sentence, or nothing."""
+    if found["media"]:
+        return _media(found["media"], found["kind"].lower())
+    if found["framed"] or found["embed"]:
+        return _frame(found["frame"] or found["embed"])
+    is_kept = not (found["attributes"] or found["link"] or found["style"] is not None)
+    return found[0] if is_kept and not found[0].startswith("<!--") else ""
+
+
+def _frame(attributes: str) -> str:
+    address = source_of(re.sub(r"\bdata\s*=", "src=", attributes)) or ""
     if address.lower().startswith(("http:", "https:", "//")):
         where = f"of {address} "
     else:
@@ -150,12 +163,10 @@ def _frame(found: re.Match[str]) -> str:
     return note(f"A frame {where}stands here in the notebook; this page holds no other pages.")
 
 
-def _media(found: re.Match[str]) -> str:
-    whole = found[0]
-    sources = [source_of(tag) for tag in re.findall(r"<(?:video|audio|source)\b[^>]*>", whole, re.I)]
-    sources = [one for one in sources if one]
-    if any(re.match("data:(?:video|audio)/", one) for one in sources):
+def _media(whole: str, kind: str) -> str:
+    tags = re.findall(r"<(?:video|audio|source)\b[^<>]*>", whole, re.I)
+    sources = [source for source in map(source_of, tags) if source]
+    if any(re.match("data:(?:video|audio)/", source) for source in sources):
         return whole
     where = f" ({sources[0]})" if sources else ""
-    kind = found[1].lower()
     return note(f"A {'video' if kind == 'video' else 'sound'}{where} is not part of this page.")

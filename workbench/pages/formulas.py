@@ -54,7 +54,9 @@ class Formulas:
             set_parts = [self._set(part, display) for part in parts]
         except Exception:  # the converter raises whatever its parser stumbles on
             return _source(formula, display)
-        return set_parts[0] if len(parts) == 1 else f'<div class="formulas">{"".join(set_parts)}</div>'
+        return (
+            set_parts[0] if len(parts) == 1 else f'<div class="formulas">{"".join(set_parts)}</div>'
+        )
 
     def _set(self, formula: str, display: str) -> str:
         known = _prepared(self._referred(self.macros.expanded(formula.strip())))
@@ -115,7 +117,6 @@ def _prepared(formula: str) -> str:
     if _depth(formula):
         raise ValueError("braces must match")
     return formula.strip()
-
 
 
 def _environment(found: re.Match[str]) -> str:

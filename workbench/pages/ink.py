@@ -127,7 +127,8 @@ def _extended(codes: Iterator[int]) -> Colour | None:
 def _legible(colour: Colour, paper: Colour, towards: Colour) -> Colour:
     """The colour, mixed with black or white until it can be read on the paper."""
     for tenths in range(11):
-        mixed = tuple((c * (10 - tenths) + t * tenths) // 10 for c, t in zip(colour, towards))
+        pairs = zip(colour, towards, strict=True)
+        mixed = tuple((c * (10 - tenths) + t * tenths) // 10 for c, t in pairs)
         if _contrast(mixed, paper) >= _CONTRAST:
             return mixed
     return towards

@@ -1,4 +1,4 @@
-r"""LaTeX's macros as MathJax reads them in a notebook: defined in one formula, known in the next."""
+"""LaTeX's macros as MathJax reads them in a notebook: of one formula, known in the next."""
 
 from __future__ import annotations
 
@@ -42,24 +42,23 @@ class Macros:
         Raises:
             ValueError: for a definition that cannot be read, or a macro that does not end.
         """
-        done, rest = "", formula
-        for _ in range(_MOST):
-            found = _NAME.search(rest)
-            if not found:
-                return _joined(done, rest)
-            done, name = _joined(done, rest[: found.start()]), found[0]
+        done, rest, calls = [""], formula, 0
+        while found := _NAME.search(rest):
+            done.append(_apart(done[-1], rest[: found.start()]))
+            name, after = found[0], rest[found.end() :]
             if defining := _DEFINING.match(rest, found.start()):
                 rest = self._define(defining[0], rest[defining.end() :])
             elif name in self.known:
-                body, rest = self._called(self.known[name], rest[found.end() :])
-                raised = done.rstrip()[-1:] in ("^", "_")
-                rest = _joined(f"{{{body}}}" if raised and body else body, rest)
+                body, rest = self._called(self.known[name], after)
+                raised = "".join(done[-2:]).rstrip()[-1:] in ("^", "_")
+                body = f"{{{body}}}" if raised and body else body
+                rest, calls = body + _apart(body, rest), calls + 1
             else:
-                done, rest = _joined(done, name), rest[found.end() :]
-                continue
-            if len(rest) > _LONGEST:
-                break
-        raise ValueError(f"a formula's macros must end within {_MOST} expansions")
+                rest = after
+                done.append(name)
+            if calls > _MOST or len(rest) > _LONGEST:
+                raise ValueError(f"a formula's macros must end within {_MOST} expansions")
+        return "".join([*done, _apart(done[-1], rest)])
 
     def _define(self, command: str, rest: str) -> str:
         """Notes the definition that begins here; the text after it."""
@@ -102,14 +101,15 @@ class Macros:
         body = ""
         for part in re.split(r"(#\d)", macro.body):
             is_value = re.fullmatch(r"#\d", part) and 0 < int(part[1]) <= len(values)
-            body = _joined(body, values[int(part[1]) - 1] if is_value else part)
+            part = values[int(part[1]) - 1] if is_value else part
+            body += _apart(body, part)
         return body, rest
 
 
-def _joined(left: str, right: str) -> str:
-    """The two in sequence, apart where a letter would lengthen the name of a macro."""
-    apart = re.search(r"\\[a-zA-Z]+$", left) and right[:1].isalpha()
-    return f"{left} {right}" if apart else left + right
+def _apart(left: str, right: str) -> str:
+    """What follows, after a blank where a letter would lengthen the name of a macro."""
+    lengthens = right[:1].isalpha() and re.search(r"\\[a-zA-Z]+$", left)
+    return f" {right}" if lengthens else right
 
 
 def _argument(text: str) -> tuple[str, str]:

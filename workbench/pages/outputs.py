@@ -86,9 +86,7 @@ def _without_places(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.N
             yield output
 
 
-def output_html_of(
-    output: nbformat.NotebookNode, alt: str, folder: str, formulas: Formulas
-) -> str:
+def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formulas: Formulas) -> str:
     """An output's data as HTML.
 
     Args:
@@ -192,7 +190,9 @@ def _alt(told: Mapping[str, Any], alt: str) -> str:
 def _size(told: Mapping[str, Any]) -> str:
     """The size in which a picture of many dots is meant to be seen."""
     named = {name: told.get(name) for name in ("width", "height")}
-    return "".join(f' {n}="{v:g}"' for n, v in named.items() if isinstance(v, int | float) and v > 0)
+    return "".join(
+        f' {n}="{v:g}"' for n, v in named.items() if isinstance(v, int | float) and v > 0
+    )
 
 
 def _paper(told: Mapping[str, Any]) -> str:

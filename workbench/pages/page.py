@@ -39,6 +39,7 @@ from workbench.rows import number, unbroken
 # nbconvert looks in the user's own folders as well for a template of this name: one that few give.
 TEMPLATE = Path(__file__).parent / "page_template"
 
+
 def page(
     notebook: nbformat.NotebookNode, record: dict[str, Any], knobs: str = "", folder: str = ""
 ) -> str:
@@ -195,7 +196,10 @@ def _exporter() -> _Exporter:
 @functools.cache
 def _script() -> str:
     """The page's own script: first the figures, which a reader waits for."""
-    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "tables.js", "numbers.js")]
+    parts = [
+        (TEMPLATE / name).read_text(encoding="utf-8")
+        for name in ("page.js", "tables.js", "numbers.js")
+    ]
     return "\n".join(parts)
 
 

@@ -31,7 +31,9 @@ _MATH = re.compile(
 )
 _PLACE = "\ue000{}\ue001"
 _PLACED = re.compile(
-    r"(?P<source><(?P<tag>pre|code)\b.*?</(?P=tag)>|<[^>]*>)|\ue000(?P<number>\d+)\ue001", re.S
+    r"(?P<source><(?P<tag>pre|code)\b.*?(?:</(?P=tag)>|\Z)|<[^>]*(?:>|\Z))"
+    "|\ue000(?P<number>\\d+)\ue001",
+    re.S,
 )
 
 

@@ -85,11 +85,11 @@ def _rules(rules: Iterable[Any], scope: str) -> Iterator[str]:
 def _within(rule: Any, inner: Iterator[str]) -> Iterator[str]:
     """The rules of a condition that may hold on a page, with the condition."""
     condition = " ".join(tinycss2.serialize(rule.prelude).split())
-    if rule.lower_at_keyword == "layer" or "prefers-color-scheme: light" in condition:
+    name, plain = rule.lower_at_keyword, re.fullmatch(r"[\w\s():.,>=-]+", condition)
+    if name == "layer" or "prefers-color-scheme: light" in condition:
         yield from inner
-    elif rule.lower_at_keyword in ("media", "supports", "container"):
-        if "prefers-color-scheme" not in condition and re.fullmatch(r"[\w\s():.,>=-]+", condition):
-            yield f"@{rule.lower_at_keyword} {condition}{{{''.join(inner)}}}"
+    elif name in ("media", "supports") and plain and "prefers-color-scheme" not in condition:
+        yield f"@{name} {condition}{{{''.join(inner)}}}"
 
 
 def _selectors(prelude: list[Any], scope: str) -> Iterator[str]:
@@ -130,7 +130,9 @@ def _pulls(name: str, tokens: list[Any]) -> bool:
     """Whether a margin or an indent draws an element over another."""
     if not name.startswith(("margin", "text-indent")):
         return False
-    plain = all(t.type in ("number", "dimension", "percentage", "ident", "whitespace") for t in tokens)
+    plain = all(
+        t.type in ("number", "dimension", "percentage", "ident", "whitespace") for t in tokens
+    )
     return not plain or any(getattr(t, "value", 0) < 0 for t in tokens if hasattr(t, "int_value"))
 
 

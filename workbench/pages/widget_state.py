@@ -71,9 +71,7 @@ def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterat
         yield words
     elif not kind.endswith(("LayoutModel", "StyleModel")):
         module = state.get("_anywidget_id") or f"{model.get('model_module')}.{kind}"
-        yield _shown(
-            "text/html", f'<p class="refused">{html.escape(_live(str(module)))}</p>'
-        )
+        yield _shown("text/html", f'<p class="refused">{html.escape(_live(str(module)))}</p>')
 
 
 def _is_hidden(state: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
