@@ -18,7 +18,7 @@ from workbench.pages.macros import Macros
 
 # How many parts these elements of MathML must have.
 _PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2}
-_PARTS |= {"msubsup": 3, "munderover": 3}
+_PARTS |= {"msubsup": 3, "munderover": 3, "mi": 0, "mn": 0, "mo": 0, "mtext": 0}
 _MATRICES = {f"{kind}matrix{star}" for kind in ["", *"pbBvV", "small"] for star in ("", "*")}
 # Environments that the converter sets, and by which of them the others are set.
 _KNOWN = _MATRICES | {"align*", "array", "cases", "equation*", "gather*", "split", "multline*"}
@@ -110,7 +110,7 @@ def _prepared(formula: str) -> str:
     if "{eqnarray" in formula:
         formula = re.sub(r"&([^&\\]*)&", r"&\1", formula)
     formula = _BIG.sub(lambda found: _BRACES[found[1]], formula)
-    formula = formula.replace(r"\operatorname*", r"\operatorname")
+    formula = formula.replace(r"\operatorname*", r"\operatorname").replace(r"\mathop", "")
     while (words := _WORDS.sub(r"\\\1{\2}{\3}\\\1{\4}", formula)) != formula:
         formula = words
     formula = re.sub(r"\\(begin|end)\s*\{([^{}]*)\}", _environment, formula)

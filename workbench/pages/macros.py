@@ -84,7 +84,7 @@ class Macros:
             default, rest = _option(rest) if count else (None, rest)
         body, rest = _argument(rest)
         if command.startswith("Declare"):
-            body = rf"\mathop{{\mathrm{{{body}}}}}"
+            body = rf"\operatorname{{{body}}}"
         if not (command.startswith("provide") and name in self.known):
             self.known[name] = Macro(body, count, default)
         return rest
