@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from workbench.checks import refuse
+from workbench.results import SUMMARY_MIME
 from workbench.rows import number, unbroken
 
 MIME = "application/vnd.workbench.claims+json"
-SUMMARY_MIME = "application/vnd.workbench.summary+json"
 
 Verdict = Literal["reproduced", "not reproduced", "outside this run's range"]
 Interval = tuple[float, float]

@@ -125,6 +125,8 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
     if how["dry_run"]:
         click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
         return
+    if told := sweep_command.unwatched(jobs):
+        click.echo(told, err=True)
     counts = _or_refuse(lambda: sweep_command.run(jobs, out, how))
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)

@@ -135,28 +135,99 @@ def test_files_that_are_no_notebook(tmp_path, monkeypatch):
     path = Path("a.ipynb")
     with pytest.raises(ValueError, match="`notebook` must be an existing file; got 'a.ipynb'$"):
         read_notebook(path)
-    texts = [
-        "",
-        "{",
-        "[]",
-        "3",
-        "null",
-        '"x"',
-        "{}",
-        "\ufeff{}",
-        '{"nbformat": 4}',
-    ]
-    texts += ['{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}']
-    texts += ['{"nbformat": "x", "nbformat_minor": 5, "metadata": {}, "cells": []}']
-    for text in texts:
+    faults = {
+        "": "no JSON at line 1, column 1",
+        '{"cells": [': "no JSON at line 1, column 12",
+        "[]": "a mapping must be outermost, and list is",
+        "{}": "`nbformat` and `cells` are missing",
+        "\ufeff{}": "`nbformat` and `cells` are missing",
+        '{"nbformat": 4}': "`cells` is missing",
+        '{"nbformat": 4, "cells": {}}': "`cells` is no list",
+        '{"nbformat": 5, "cells": []}': "`nbformat` is 5, and formats 1 to 4 are read",
+        '{"nbformat": "x", "cells": []}': "`nbformat` is 'x'",
+        '{"nbformat": true, "cells": []}': "`nbformat` is True",
+        '{"nbformat": 4, "cells": [3]}': "cell 1 is no mapping",
+        '{"cells": [{"cell_type": "sql"}]}': "`cell_type` of cell 1 is 'sql', none of code, ",
+        '{"cells": [{"source": 3}]}': "`source` of cell 1 is no text",
+        '{"cells": [{"metadata": {"tags": [3]}}]}': "`tags` of cell 1 is no list of texts",
+        '{"cells": [{"cell_type": []}]}': "`cell_type` of cell 1 is ",
+        '{"nbformat": 3, "worksheets": [{"cells": [{}]}]}': "cell_type",
+        '{"nbformat": 3, "worksheets": 3}': "it is not of its format, 3 ",
+        "[" * 100_000: "its JSON is nested too deeply",
+    }
+    for text, fault in faults.items():
         path.write_text(text)
-        with pytest.raises(ValueError, match="`notebook` must be a valid Jupyter notebook; got"):
+        with pytest.raises(
+            ValueError, match="`notebook` must be a valid Jupyter notebook "
+        ) as told:
             read_notebook(path)
+        assert fault in str(told.value)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="`notebook` must be a valid Jupyter notebook; got"):
+    with pytest.raises(ValueError, match=r"notebook \(byte 0 is no UTF-8\); got 'a.ipynb'"):
         read_notebook(path)
     with pytest.raises(ValueError, match=r"`notebook` must be a file that can be read \(Is a dir"):
         read_notebook(tmp_path)
+
+
+REPAIRED = {
+    "no display name": {"metadata": {"kernelspec": {"name": "python3"}}},
+    "no name": {"metadata": {"kernelspec": {"display_name": "Python 3"}}},
+    "an empty kernelspec": {"metadata": {"kernelspec": {}, "language_info": {}}},
+    "no kernelspec": {"metadata": {"kernelspec": None, "language_info": None}},
+    "no metadata": {"metadata": None},
+    "no minor version": {"nbformat_minor": None},
+    "format 4.0": {"nbformat_minor": 0},
+    "a later format": {"nbformat_minor": 9},
+    "marks of others": {"more": 1, "metadata": {"orig_nbformat": None, "widgets": {}}},
+}
+REPAIRED_CELLS = {
+    "nothing but its source": {},
+    "lines": {"source": ["x = ", "3"]},
+    "outputs of unknown kinds": {"outputs": [{"output_type": "hologram"}, 3]},
+    "outputs that are none": {"outputs": None, "execution_count": "7"},
+    "an id that is none": {"id": "a b"},
+    "marks of others": {"more": 1, "metadata": {"collapsed": 3, "jupyter": 3, "execution": []}},
+}
+
+
+def as_it_stands(path, cell=(), **parts):
+    told = {"cell_type": "code", "source": "x = 3", "metadata": {"tags": ["parameters"]}}
+    told |= {k: v for k, v in dict(cell).items() if k != "metadata"}
+    told["metadata"] |= dict(cell).get("metadata", {})
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [told]} | parts))
+    return path
+
+
+@pytest.mark.parametrize("parts", REPAIRED.values(), ids=list(REPAIRED))
+def test_a_notebook_that_lacks_something_is_repaired(tmp_path, parts):
+    read = read_notebook(as_it_stands(tmp_path / "a.ipynb", **parts))
+    nbformat.validate(read)
+    assert [k.name for k in parameters_of(read, "a").knobs()] == ["x"]
+
+
+@pytest.mark.parametrize("cell", REPAIRED_CELLS.values(), ids=list(REPAIRED_CELLS))
+def test_a_cell_that_lacks_something_is_repaired(tmp_path, cell):
+    read = read_notebook(as_it_stands(tmp_path / "a.ipynb", cell))
+    nbformat.validate(read)
+    assert [k.default for k in parameters_of(read, "a").knobs()] == [3]
+    assert (read.cells[0].outputs, read.cells[0].id) == ([], "cell-1")
+
+
+def test_notebooks_of_other_ages(tmp_path):
+    """Ids are one a cell and the same every time; tags may be a text."""
+    path = tmp_path / "a.ipynb"
+    bare = {"cell_type": "code", "source": "1"}
+    cells = [{**bare, "id": "cell-2"}, bare, {**bare, "id": "cell-2"}]
+    cells[0] |= {"metadata": {"tags": "a, parameters a"}}
+    as_it_stands(path, cells=cells)
+    read = read_notebook(path)
+    assert [c.id for c in read.cells] == ["cell-2", "cell-2-2", "cell-3"]
+    assert read.cells[0].metadata.tags == ["a", "parameters"]
+    old = {"cell_type": "code", "language": "python", "input": "x = 3", "collapsed": False}
+    old |= {"outputs": [{"output_type": "hologram"}], "metadata": {"tags": ["parameters"]}}
+    old = {"nbformat": 3, "metadata": {"name": ""}, "worksheets": [{"cells": [old]}]}
+    path.write_text(json.dumps(old))
+    assert [k.default for k in parameters_of(read_notebook(path), "a").knobs()] == [3]
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda s: st.lists(s)))

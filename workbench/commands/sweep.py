@@ -11,6 +11,7 @@ from workbench.checks import refuse
 from workbench.knobs import KnobError, nearest
 from workbench.runs.job import model_of
 from workbench.runs.memory import bytes_of
+from workbench.runs.modules import UNWATCHED
 from workbench.studies.axis import written
 from workbench.studies.devices import devices
 from workbench.studies.executor import Limits
@@ -37,14 +38,14 @@ def declared(
     values: Mapping[str, Any] = words
     combined = {k: how[k] for k in ("random", "seeds")}
     zipped = [tuple(n.strip().replace("-", "_") for n in z.split(",")) for z in how["zipped"]]
-    from_file = target.endswith(SUFFIXES)
+    from_file, inputs = target.endswith(SUFFIXES), []
     if from_file:
         study = read_study(target)
         given = [*words, *(k for k, v in combined.items() if v), *(["zip"] if zipped else [])]
         if given:
             refuse(given[0], "in the study file, where there is one", target)
         target, values, zipped = study.experiment, study.knobs, [tuple(z) for z in study.zip]
-        combined = {"random": study.random, "seeds": study.seeds}
+        combined, inputs = {"random": study.random, "seeds": study.seeds}, study.paths
     model, _ = model_of(target)
     knobs = {k.name: k for k in model.knobs()}
     if not from_file:
@@ -57,7 +58,7 @@ def declared(
                 )
         values = {name: written(knobs[name], text) for name, text in words.items()}
     points = sweep(model, values, zipped=zipped, **combined)
-    jobs = study_jobs(target, points, function=how["function"])
+    jobs = study_jobs(target, points, function=how["function"], inputs=inputs)
     return jobs[0].name, jobs
 
 
@@ -67,12 +68,23 @@ def told(jobs: Sequence[Any], out: Path, slots: int) -> str:
     lines = [f"would run {one.name}/{one.run}" for one in found.waiting]
     states = ", ".join(f"{count} {state}" for state, count in found.states.items()) or "none"
     lines.append(f"{len(found.done)} done, to run: {states}")
+    lines += filter(None, [_told_modules(found.modules), unwatched(jobs)])
     if found.waiting and found.seconds is None:
         lines.append("no run of this study is done yet, so its time is unknown")
     elif found.waiting:
         seconds = found.seconds * len(found.waiting) / min(slots, len(found.waiting))
         lines.append(f"about {seconds:.3g} s, {found.seconds:.3g} s a run")
     return "\n".join(lines)
+
+
+def unwatched(jobs: Sequence[Any]) -> str:
+    """What a change of which would not be noticed, for notebooks of the user's; else nothing."""
+    is_own = any(job.depth == "notebook" and not job.claims for job in jobs)
+    return UNWATCHED if is_own else ""
+
+
+def _told_modules(paths: Sequence[str]) -> str:
+    return f"changed since their runs: {', '.join(paths)}" if paths else ""
 
 
 def run(jobs: Sequence[Any], out: Path, how: Mapping[str, Any]) -> dict[str, int]:

@@ -23,6 +23,7 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 
 from workbench.claims import MARKS, Claim
+from workbench.pages.cell_tags import honour
 from workbench.pages.clean import IDS
 from workbench.pages.figure import script_json
 from workbench.pages.foreign import output_html
@@ -46,7 +47,7 @@ def page(
     """The page of a run.
 
     Args:
-        notebook: as executed; cells tagged `panel` or `remove` and the parameters are left out.
+        notebook: as executed; cells are shown as their tags say; parameters are left out.
         record: the run's record, as `record.json` will hold it.
         knobs: the table of its knobs in HTML.
         folder: where the notebook lies, whose pictures the page takes in.
@@ -126,9 +127,8 @@ def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
 
 def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
-    hidden = {"panel", "parameters", "injected-parameters", "remove"}
     told = copy.deepcopy(notebook)
-    told.cells = [c for c in told.cells if not hidden & set(c.metadata.get("tags", []))]
+    honour(told)
     widgets = models(told)
     for cell in told.cells:
         if "outputs" in cell:

@@ -163,6 +163,7 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
         | {
             "packages": {k: v for k, v in _mapping(known.get("packages")).items() if _text(v)},
             "data": {k: v for k, v in _mapping(known.get("data")).items() if _mapping(v)},
+            "modules": {k: _text(v) for k, v in _mapping(known.get("modules")).items()},
         },
     }
 

@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from workbench.checks import refuse
 from workbench.knobs import Knob, Parameters
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
+from workbench.runs.inputs import declared
+from workbench.runs.inputs import inputs as inputs_of
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
 from workbench.runs.provenance import provenance
 
@@ -37,6 +39,7 @@ class Job:
         claims: whether the run must end in claims, as the workbench's own experiments must.
         folder: where the notebook lies, for the pictures beside it.
         provenance: what the run stands on, read once.
+        inputs: paths that the caller declares as inputs, beside those of the notebook.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Job:
     claims: bool
     folder: Path
     provenance: dict[str, Any]
+    inputs: tuple[str, ...] = ()
     depth: ClassVar[str] = "notebook"
 
     @cached_property
@@ -92,7 +96,10 @@ def options(params: Parameters) -> list[str]:
 
 
 def job(
-    target: str, values: Mapping[str, Any], surroundings: Mapping[str, Any] | None = None
+    target: str,
+    values: Mapping[str, Any],
+    surroundings: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
 ) -> Job:
     """The job for an experiment's name or a notebook's path, with these values for its knobs.
 
@@ -100,21 +107,40 @@ def job(
         target: the name or the path.
         values: by knob, what differs from its default.
         surroundings: what the runs of a study have in common (`provenance.around`), read once.
+        inputs: paths of files on which the run depends, beside those that the notebook declares.
 
     Raises:
         ValueError: if the target is unknown or a value is refused; nothing has started yet.
     """
     model, found = model_of(target)
     params = model(**values)
-    known = provenance(params, surroundings)
     path = found.notebook if found else Path(target)
     notebook = read_notebook(path)
+    files = inputs_of([*declared(notebook), *inputs])
+    known = provenance(params, surroundings, files)
+    known["code"] = {**known["code"], "notebook": sources_hash(notebook)}
     if found:
         name, title = found.name, found.title
     else:
         word = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "notebook"
         name, title = f"own/{word}", _title(notebook) or path.stem
-    return Job(name, target, title, notebook, params, bool(found), path.parent.resolve(), known)
+    return Job(
+        name,
+        target,
+        title,
+        notebook,
+        params,
+        bool(found),
+        path.parent.resolve(),
+        known,
+        tuple(inputs),
+    )
+
+
+def sources_hash(notebook: nbformat.NotebookNode) -> str:
+    """SHA-256 over the kinds and sources of the notebook's cells."""
+    cells = [(c.cell_type, c.source) for c in notebook.cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
 def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:

@@ -18,6 +18,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from traitlets import default
 
+from workbench.runs.client import ENGINE
 from workbench.runs.forked_kernel import ForkingProvisioner, Template
 from workbench.runs.job import Job
 from workbench.runs.memory import peak_memory_mib
@@ -27,11 +28,21 @@ _OUTPUT_SECONDS = 300
 
 
 class End(NamedTuple):
-    """How the cells ended: `done` or why not, and the most memory the kernel held, if known."""
+    """How the cells ended.
+
+    Attributes:
+        state: `done`, or which other.
+        error: why it is another; None if it is done.
+        peak_memory_mib: the most memory the kernel used, if known.
+        exit: the cell that ended the run before its last cell with status 0, and what it called.
+        modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
+    """
 
     state: str
     error: str | None
     peak_memory_mib: int | None
+    exit: tuple[str, str] | None = None
+    modules: dict[str, str | None] | None = None
 
 
 def run_cells(
@@ -50,6 +61,7 @@ def run_cells(
     # It warns of parameters, which were checked more strictly, and tells what the record will tell.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     kernel = type("Kernel", (_ThisPython,), {"template": template})
+    marks: dict[str, Any] = {}
     try:
         papermill.execute_notebook(
             _to_run(job.notebook),
@@ -58,16 +70,19 @@ def run_cells(
             parameters=job.params.changed(),
             kernel_name="python3",
             language="python",
+            engine_name=ENGINE,
+            marks=marks,
             progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
             iopub_timeout=_OUTPUT_SECONDS,
-            store_widget_state=False,
             kernel_manager_class=kernel,
             on_cell_execute=lambda **_: setattr(kernel, "busy", True),
             on_cell_executed=lambda **_: setattr(kernel, "busy", False),
         )
-    except papermill.PapermillExecutionError as error:
-        end = "failed", f"{error.ename}: {error.evalue}"
+    except papermill.PapermillExecutionError:
+        # It also takes errors for one that a tag expects, and a call of `exit`.
+        failure = marks.get("failure")
+        end = ("failed", "{}: {}".format(*failure)) if failure else ("done", None)
     except CellTimeoutError as error:
         end = "timed out", f"it took longer than {cell_timeout} s"
         if "IOPub" in str(error):
@@ -82,7 +97,7 @@ def run_cells(
         end = "failed", f"{type(error).__name__}: {error}"
     else:
         end = "done", None
-    return End(*end, kernel.peak_memory_mib)
+    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"))
 
 
 class _Client(AsyncKernelClient):

@@ -10,7 +10,6 @@ import ast
 import io
 import re
 import tokenize
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from pydantic import Field, create_model
 
 from workbench.checks import refuse
 from workbench.knobs import Knob, Parameters
+from workbench.runs.notebook_file import parsed
 
 _KINDS = {"int": int, "float": float, "bool": bool, "str": str, "list": list, "dict": dict}
 
@@ -30,19 +30,13 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         ValueError: if the file is missing or unreadable, is no notebook, or none in Python.
     """
     try:
-        with warnings.catch_warnings():
-            # Cells without an id are given one; nobody needs to be told.
-            warnings.simplefilter("ignore")
-            # Formats before 3 have classes of their own.
-            read = nbformat.from_dict(nbformat.read(path, as_version=4))
-            notebook = nbformat.v4.upgrade(read)
-            nbformat.validate(notebook)
+        notebook = parsed(path)
     except FileNotFoundError:
         refuse("notebook", "an existing file", str(path))
     except OSError as error:
         refuse("notebook", f"a file that can be read ({error.strerror})", str(path))
-    except Exception:  # nbformat raises whatever the first surprise in the file leads to
-        refuse("notebook", "a valid Jupyter notebook", str(path))
+    except ValueError as error:
+        refuse("notebook", f"a valid Jupyter notebook ({error})", str(path))
     kernel = notebook.metadata.get("kernelspec", {}).get("language")
     language = kernel or notebook.metadata.get("language_info", {}).get("name", "python")
     if language.lower() not in ("python", "ipython"):

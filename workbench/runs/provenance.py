@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -21,12 +22,17 @@ from workbench.knobs import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 
 
-def provenance(params: Parameters, surroundings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def provenance(
+    params: Parameters,
+    surroundings: Mapping[str, Any] | None = None,
+    declared: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Code, environment, hardware, backend and data of a run, as plain values.
 
     Args:
         params: the run's parameters.
         surroundings: what the runs of a study have in common, read once; None to read it now.
+        declared: files that a notebook or a study declares, as `inputs.inputs` tells them.
 
     Raises:
         ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
@@ -39,7 +45,7 @@ def provenance(params: Parameters, surroundings: Mapping[str, Any] | None = None
         "backend": backend,
         "device": device_name(backend),
         "seed": shared.seed if shared else None,
-        "data": data(params),
+        "data": data(params) | dict(declared),
     }
 
 

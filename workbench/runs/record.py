@@ -42,6 +42,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "attempt": attempt,
         "knobs": plain(job.params),
         "changed": job.params.changed(),
+        "notes": [],
         "claims": [],
         "summary": {},
         "timings": {"start": datetime.now(UTC).isoformat(timespec="milliseconds")},

@@ -88,7 +88,7 @@ class StudyRun:
                 self._write(job, record)
                 task: Any = job.task
             else:
-                how = str(self._out.resolve()), self._limits.cell_timeout, attempt
+                how = str(self._out.resolve()), self._limits.cell_timeout, attempt, job.inputs
                 task = NotebookTask(job.target, job.params.changed(), job.identity, *how)
             if shown := slots.begin(job.run, task):
                 environment = {**job.provenance["environment"], **shown}
