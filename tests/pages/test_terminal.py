@@ -78,7 +78,9 @@ def test_letters_on_a_ground_are_legible(code):
 
 
 def test_the_colours_are_those_that_were_meant():
-    made = terminal_html("\x1b[38;5;196ma\x1b[48;2;1;2;3mb\x1b[49;39mc\x1b[1;3;4;9md\x1b[22;23;24;29me")
+    made = terminal_html(
+        "\x1b[38;5;196ma\x1b[48;2;1;2;3mb\x1b[49;39mc\x1b[1;3;4;9md\x1b[22;23;24;29me"
+    )
     assert "light-dark(#" in made.split("a</span>")[0]
     assert "color:#ff0000;background:#010203" in made
     assert "c<span" in made
