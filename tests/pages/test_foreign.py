@@ -249,7 +249,8 @@ def test_a_figure_that_plotly_wrote_as_html_is_a_figure():
 
 def test_markdown_keeps_its_marks():
     text = "H<sub>2</sub>O<br><kbd>Ctrl</kbd> <span style='color:red'>r</span><!-- no --> <u>u</u>"
-    text += "\n\n<details><summary>s</summary>\n\n**b**\n\n</details>\n\n<table><tr><td colspan=2>c</table>"
+    text += "\n\n<details><summary>s</summary>\n\n**b**\n\n</details>\n\n"
+    text += "<table><tr><td colspan=2>c</table>"
     made = soup(new_markdown_cell(text), folder="/nonexistent")
     assert made.sub.text == "2"
     assert made.p.text.startswith("H2O")
