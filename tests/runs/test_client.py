@@ -95,7 +95,7 @@ def test_widgets_leave_their_state_and_no_code(ran):
     record, notebook, _ = ran(source)
     assert record["state"] == "done"
     states = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"].state
-    assert [m.state.value for m in states.values() if "Progress" in m.model_name] == [3.0]
+    assert [m.state.value for m in states.values() if "FloatProgressM" in m.model_name] == [3.0]
     assert any("_widget_data" in m.state for m in states.values())
     assert len(nbformat.writes(notebook)) < 100_000
 

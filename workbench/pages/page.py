@@ -185,6 +185,9 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for name, file in known["data"].items():
         rows.append((name, f"{file['path']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}"))
+    for path, sha256 in (known.get("modules") or {}).items():
+        told = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
+        rows.append((f"module {path}", told))
     return [(name, value) for name, value in rows if value != "None"]
 
 
