@@ -29,10 +29,15 @@ def text(source):
         ("\x1b[31mred\x1b[0m \x1b[1;38;5;208mx\x1b[m <b>&", "red x <b>&"),
         ("\x1b[99999999999B\x1b[99999999999Ca\x1b[", None),
         ("日本\r語", "語本"),
+        ("a\x1b[" + "9" * 5000 + "Db\x1b[" + "9" * 5000 + "m", "b"),
     ],
 )
 def test_what_a_terminal_would_show(written, left):
     assert text(written).strip("\n") == left or (left is None and len(text(written)) < 30_000)
+
+
+def test_no_sequence_opens_more_than_a_screen():
+    assert len(terminal_html("\x1b[1000Bx\x1b[1000C" * 1000)) < 10_000
 
 
 def test_pieces_of_a_stream_are_one_text_and_streams_keep_their_order():

@@ -135,14 +135,17 @@ class _Screen:
             return
         if not re.fullmatch(r"[\d;]*", numbers):
             return
-        first, *more = [min(int(n), _FAR) if n else None for n in numbers.split(";")]
+        first, *more = [min(int(n[:9]), _FAR) if n else None for n in numbers.split(";")]
         step = first or 1
         if final in "AF":
             self.row = max(0, self.row - step)
         elif final in "BE":
-            self.row = min(self.row + step, len(self.rows) + _FAR)
-        elif final in "CD":
-            self.column = max(0, min(self.column + (step if final == "C" else -step), 10 * _FAR))
+            # Down to the last line: only a line feed opens one more.
+            self.row = max(self.row, min(self.row + step, len(self.rows) - 1))
+        elif final == "C":
+            self.column = max(self.column, min(self.column + step, _FAR))
+        elif final == "D":
+            self.column = max(0, self.column - step)
         elif final in "Hf":
             self.row = step - 1
         elif final in "JK":
