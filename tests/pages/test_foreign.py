@@ -225,6 +225,22 @@ def test_widgets_are_told_by_their_last_values_and_what_they_captured():
     assert "lib.Plot" in made.select_one(".refused").text
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"children": [1, None]},
+        {"_options_labels": None, "index": "x"},
+        {"_options_labels": ["a"], "index": ["x"]},
+        {"value": {"a": 1}, "layout": 3},
+        {"outputs": [3]},
+        {"children": ["IPY_MODEL_w"]},
+        None,
+    ],
+)
+def test_a_state_of_another_form_ends_no_page(state):
+    assert viewed("w", {"w": model("Select", state)}) is not None
+
+
 def test_a_figure_widget_is_a_figure():
     data = np.array([1.0, 3.0, 2.0])
     state = {

@@ -31,11 +31,15 @@ def models(notebook: nbformat.NotebookNode) -> Mapping[str, Any]:
 
 def widget_outputs(name: str, known: Mapping[str, Any]) -> list[nbformat.NotebookNode] | None:
     """What the widget shows, as outputs of other kinds; None if its state was not saved."""
+    try:
+        parts = list(_parts(name, known, frozenset()))
+    except (AttributeError, KeyError, TypeError, ValueError):  # a state of another form
+        return None
     if name not in known:
         return None
     made: list[nbformat.NotebookNode] = []
     lines: list[str] = []
-    for part in [*_parts(name, known, frozenset()), None]:
+    for part in [*parts, None]:
         if isinstance(part, str):
             lines.append(part)
             continue
@@ -60,7 +64,7 @@ def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterat
     if isinstance(state.get("_widget_data"), list):
         yield _shown("application/vnd.plotly.v1+json", _figure(state, model.get("buffers", [])))
     elif isinstance(state.get("outputs"), list):
-        yield from map(nbformat.from_dict, state["outputs"])
+        yield from [nbformat.from_dict(o) for o in state["outputs"] if "output_type" in o]
     elif isinstance(state.get("children"), list):
         yield from _children(state, kind, known, above)
     elif kind == "ImageModel":
