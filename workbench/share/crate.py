@@ -19,8 +19,8 @@ from urllib.parse import quote
 from workbench.checks import refuse, spell
 from workbench.records.numbers import NUMBERS, run_rows
 from workbench.records.table import as_csv
-from workbench.runs.lock import LOCK, lock
 from workbench.runs.inputs import PREFIX
+from workbench.runs.lock import LOCK, lock
 from workbench.runs.record import NOTEBOOK, PAGE, RECORD
 from workbench.share.library import standalone
 
