@@ -186,3 +186,14 @@ def test_an_exit_with_another_status_fails_the_run(ran, call, value):
     assert [c.metadata.papermill.status for c in notebook.cells if "papermill" in c.metadata] == [
         *("completed", "failed", "pending")
     ]
+
+
+def test_a_figure_that_changes_after_it_was_shown_is_saved_as_it_ended(ran):
+    shown = "import plotly.graph_objects as go\nfig = go.FigureWidget(go.Scatter(y=[1, 3]))\nfig"
+    changed = "fig.data[0].y = [7, 8]\nfig.add_bar(y=[4])\nfig.layout.title = 'later'"
+    record, notebook, page = ran(shown, changed)
+    assert record["state"] == "done"
+    (model,) = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"].state.values()
+    assert "_esm" not in model.state
+    assert [trace["y"] for trace in model.state["_widget_data"]] == [[7, 8], [4]]
+    assert '"title": {"text": "later"}' in page

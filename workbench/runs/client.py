@@ -38,6 +38,26 @@ def _stay(shell):
 _stay(get_ipython())
 del _stay
 """
+# A figure that changes after it was shown tells the browser of each change and never of the whole;
+# here the whole is in its state after every cell.
+_WHOLE = """
+def _whole(shell):
+    import copy, sys
+    seen = {}
+    def tell(*_):
+        plotly = sys.modules.get("plotly.basewidget")
+        widgets = sys.modules.get("ipywidgets.widgets.widget")
+        for name, one in list(getattr(widgets, "_instances", {}).items()):
+            if plotly and isinstance(one, plotly.BaseFigureWidget):
+                edits = one._last_trace_edit_id, one._last_layout_edit_id
+                if seen.get(name, (0, 0)) != edits:
+                    seen[name] = edits
+                    one._widget_data = copy.deepcopy(one._data)
+                    one._widget_layout = copy.deepcopy(one._layout_obj._props)
+    shell.events.register("post_run_cell", tell)
+_whole(get_ipython())
+del _whole
+"""
 _TRIES = 5
 
 
@@ -59,7 +79,7 @@ class Client(PapermillNotebookClient):
             super().papermill_execute_cells()
             return
         began = time.time()
-        self._silently(_STAY)
+        self._silently(_STAY + _WHOLE)
         super().papermill_execute_cells()
         with contextlib.suppress(ValueError, SyntaxError, KeyError):
             told = self._silently("", found=_expression(began))["found"]["data"]["text/plain"]
