@@ -56,6 +56,8 @@ def chosen(
         unknown = re.fullmatch("no such column: (.*)", str(error))
         if unknown:
             told = nearest(unknown.group(1), list(names)) if names else "there is none"
+            if re.search(rf"[=<>]\s*{re.escape(unknown.group(1))}", condition):
+                told += " (a text stands in 'single quotes')"
             sentence = f"`{unknown.group(1)}` must be a column of the {what}; {told}"
             # A record from elsewhere may name a knob in two lines.
             raise ValueError(" ".join(sentence.split())) from None
