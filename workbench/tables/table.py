@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Table(dict[str, np.ndarray]):
         """Where a row stands, for a sentence: "line 5 of runs.csv"."""
         return f"{self.what} {self.lines[row]} of {self.name}"
 
-    def filled(self, columns: Iterable[str], hint: str = "") -> Bool[np.ndarray, " rows"]:
+    def filled(self, columns: Iterable[str]) -> Bool[np.ndarray, " rows"]:
         """Which rows hold a number in all of these columns.
 
         Raises:
@@ -70,6 +70,29 @@ class Table(dict[str, np.ndarray]):
             there &= ~np.isnan(self[name])
         return there
 
+    def complete(self, columns: Sequence[str], hint: str = "") -> None:
+        """Refuses an empty cell in one of these columns of numbers, and names its line."""
+        filled = self.filled(columns)
+        if filled.all():
+            return
+        row, more = int(np.argmin(filled)), int((~filled).sum()) - 1
+        name = next(n for n in columns if np.isnan(self[n][row]))
+        raise ValueError(
+            f"`{name}` must be a number on every row; got an empty cell on {self.place(row)}"
+            + (f" and {more} more such rows" if more else "")
+            + hint
+        )
+
+    def positive(self, name: str, hint: str = "") -> None:
+        """Refuses a number of this column that is not positive and finite, and names its line."""
+        bad = np.flatnonzero(~((self[name] > 0) & np.isfinite(self[name])))
+        if len(bad):
+            more = f" and on {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise ValueError(
+                f"`{name}` must be positive and finite on every row; got "
+                f"{self[name][bad[0]]:g} on {self.place(bad[0])}{more}{hint}"
+            )
+
     def _refuse_text(self, name: str) -> None:
         column, mark = self[name].tolist(), self.marks.get(name)
         if all(map(cells.is_missing, column)):
@@ -79,7 +102,7 @@ class Table(dict[str, np.ndarray]):
             shown = list(proofs) or [next(c for c in column if "," in c)]
             got = " and ".join(f"{spell(c)} on {self.place(column.index(c))}" for c in shown)
             raise ValueError(
-                f"`{name}` must be written with one mark of decimals that leaves no doubt; got {got}"
+                f"`{name}` must be written with one mark of decimals, beyond doubt; got {got}"
             )
         row = next(i for i, c in enumerate(column) if cells.number(c, mark or ".") is None)
         got = f"{spell(column[row])} on {self.place(row)}"

@@ -145,7 +145,7 @@ def _records(
     except csv.Error as error:
         place = f"line {line + first} of {name}"
         raise ValueError(
-            f"`{knob}` must close every quote that it opens; got none closed from {place} on ({error})"
+            f"`{knob}` must close its quotes; got an open one from {place} on ({error})"
         ) from None
 
 
@@ -193,7 +193,7 @@ def _header(records: list, comments: list, knob: str, name: str) -> tuple[tuple,
     if before:
         return before[-1], records
     raise ValueError(
-        f"`{knob}` must name its columns in the first row; got numbers alone on line {line} of {name}"
+        f"`{knob}` must name its columns in the first row; got numbers on line {line} of {name}"
     )
 
 

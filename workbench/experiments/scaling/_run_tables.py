@@ -69,10 +69,13 @@ def runs_of(
             tables.known(name, list(table), "column of the table")
     numbers = [*columns, *([weights] if weights else [])]
     filled = table.filled(numbers)
-    if not filled.all() and not leave_out:
-        _refuse_empty(table, numbers, filled)
+    if not leave_out:
+        table.complete(numbers, " (`empty_cells` can leave such rows out)")
     table = table.taken(np.flatnonzero(filled))
-    _positive(table, columns)
+    if not len(table.lines):
+        refuse("empty_cells", "'refuse' for a table without one whole row", "leave out")
+    for name in columns:
+        table.positive(name, f" (`only` can leave such rows out: {name} > 0)")
     left_out = len(every.lines) - len(table.lines)
     merged, said = _merged(table, columns, repeats, weights, beside)
     gone = len(table.lines) - len(merged.lines)
@@ -159,9 +162,9 @@ def _named(table: Table, named: dict[str, str]) -> tuple[tuple[str, ...], tuple[
         if name:
             tables.known(name, list(table), "column of the table")
         else:
-            name = proposed(table, meaning, [*columns, *filter(None, named.values())])
-            knob = "size" if meaning == "parameters" else meaning
-            notes += [f"{knob}_column is taken to be `{name}`, by its name"] if not shipped else []
+            knob = f"{'size' if meaning == 'parameters' else meaning}_column"
+            name = proposed(table, meaning, knob, [*columns, *filter(None, named.values())])
+            notes += [f"{knob} is taken to be `{name}`, by its name"] if not shipped else []
         columns.append(name)
     twice = next((c for c in columns if columns.count(c) > 1), None)
     if twice:
@@ -169,27 +172,34 @@ def _named(table: Table, named: dict[str, str]) -> tuple[tuple[str, ...], tuple[
     return tuple(columns), tuple(notes)
 
 
-def _refuse_empty(table: Table, names: Sequence[str], filled: np.ndarray) -> None:
-    row = int(np.argmin(filled))
-    name = next(n for n in names if np.isnan(table[n][row]))
-    more = int((~filled).sum()) - 1
-    raise ValueError(
-        f"`{name}` must be a number on every row; got an empty cell on {table.place(row)}"
-        + (f" and {more} more such rows" if more else "")
-        + " (`empty_cells` can leave them out)"
-    )
+def by_meaning(
+    path: str, knob: str, meanings: Sequence[str], may_be_zero: Sequence[str] = ()
+) -> tuple[Table, dict[str, np.ndarray]]:
+    """A file's table, and its columns of these meanings, found by their names and positive.
 
+    Tokens and compute may stand for each other, as C = 6 N D; some may be allowed to be zero.
 
-def _positive(table: Table, names: Sequence[str]) -> None:
-    for name in names:
-        bad = np.flatnonzero(~((table[name] > 0) & np.isfinite(table[name])))
-        if len(bad):
-            raise ValueError(
-                f"`{name}` must be positive and finite on every row; got "
-                f"{table[name][bad[0]]:g} on {table.place(bad[0])}"
-                + (f" and on {len(bad) - 1} more" if len(bad) > 1 else "")
-                + f" (`only` can leave them out: {name} > 0)"
-            )
+    Raises:
+        ValueError: if a column is missing, or a cell is empty or no positive number.
+    """
+    table, found = read_table(path, knob), {}
+    other = {"tokens": "compute", "compute": "tokens"}
+    for meaning in meanings:
+        try:
+            found[meaning] = proposed(table, meaning, knob, found.values())
+        except ValueError:
+            if meaning not in other:
+                raise
+            found[other[meaning]] = proposed(table, other[meaning], knob, found.values())
+    table.complete(list(found.values()))
+    for meaning, name in found.items():
+        if meaning not in may_be_zero:
+            table.positive(name)
+    read = {meaning: table[name] for meaning, name in found.items()}
+    for meaning in set(meanings) - set(found):
+        n = read["parameters"]
+        read[meaning] = read["compute"] / 6 / n if meaning == "tokens" else 6 * n * read["tokens"]
+    return table, read
 
 
 def _merged(
