@@ -90,7 +90,7 @@ class Table(dict[str, np.ndarray]):
             more = f" and on {len(bad) - 1} more" if len(bad) > 1 else ""
             raise ValueError(
                 f"`{name}` must be positive and finite on every row; got "
-                f"{self[name][bad[0]]:g} on {self.place(bad[0])}{more}{hint}"
+                f"{self[name][bad[0]]:g} on {self.place(int(bad[0]))}{more}{hint}"
             )
 
     def _refuse_text(self, name: str) -> None:

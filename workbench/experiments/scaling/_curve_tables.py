@@ -54,7 +54,11 @@ def curves_of(path: str) -> CurveTable:
     curve = tuple(n for n in texts if len(set(table[n].tolist())) < len(table.lines))
     if TRAINING in table:
         table.complete([TRAINING])
-    return _indexed(dict(table), curve, size, loss)
+    columns = dict(table)
+    if not curve:
+        curve = (table.name,)
+        columns[table.name] = np.full(len(table.lines), table.name, dtype=object)
+    return _indexed(columns, curve, size, loss)
 
 
 @functools.cache
@@ -69,7 +73,7 @@ def _indexed(
     zero = np.asarray(table[loss]) <= 0
     table = {k: np.asarray(v)[~zero] for k, v in table.items()}
     keys = zip(*(table[c].astype(str) for c in curve), strict=True)
-    names = np.array([" / ".join(k) for k in keys] or ["all rows"] * int((~zero).sum()))
+    names = np.array([" / ".join(k) for k in keys])
     every = list(dict.fromkeys(names.tolist()))
     places = {name: place for place, name in enumerate(every)}
     number = np.array([places[name] for name in names.tolist()], int)

@@ -187,10 +187,11 @@ def by_meaning(
     for meaning in meanings:
         try:
             found[meaning] = proposed(table, meaning, knob, found.values())
-        except ValueError:
-            if meaning not in other:
-                raise
-            found[other[meaning]] = proposed(table, other[meaning], knob, found.values())
+        except ValueError as error:
+            try:
+                found[other[meaning]] = proposed(table, other[meaning], knob, found.values())
+            except (KeyError, ValueError):
+                raise error from None
     table.complete(list(found.values()))
     for meaning, name in found.items():
         if meaning not in may_be_zero:

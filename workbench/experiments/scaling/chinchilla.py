@@ -92,6 +92,7 @@ class Measured(NamedTuple):
     published_drawn: Bootstrap
     printed: float
     unrounded: float
+    is_enough: bool
 
 
 class Result(NamedTuple):
@@ -136,8 +137,10 @@ def _measured(params: Params) -> Measured:
     fitted = fit("chinchilla", table, delta=params.delta)
     drawn = bootstrap(fitted, params.resamples, rng=params.seed)
     huber, again = fitted, drawn
-    if (params.delta, params.dropped) != (DELTA, DROPPED):
-        table = _without_highest(every, DROPPED)
+    # A table too small for the published points has no claims about them; see `_by_points`.
+    published = DROPPED if len(every["loss"]) >= DROPPED + len(NAMES) else 0
+    if (params.delta, params.dropped) != (DELTA, published):
+        table = _without_highest(every, published)
         huber = fit("chinchilla", table, delta=DELTA)
         again = bootstrap(huber, params.resamples, rng=params.seed)
 
@@ -149,7 +152,7 @@ def _measured(params: Params) -> Measured:
         fitted, drawn, huber,
         fit("chinchilla", table, loss="absolute"),
         fit("chinchilla", every, delta=DELTA),
-        again, objective(ROUNDED), objective(TEX),
+        again, objective(ROUNDED), objective(TEX), published == DROPPED,
     )  # fmt: skip
 
 
@@ -206,6 +209,10 @@ def claims(params: Params, result: Result) -> Claims:
 
 def _by_points(m: Measured) -> list[Claim]:
     """The claims about the fit, at the published delta and points whatever the knobs are."""
+    if not (m.is_enough and m.huber.objective > 0):
+        told = f"{len(m.huber.weights)} points are too few, or lie on the law itself"
+        every = (HUBER, ABSOLUTE, COST, OUTLIERS, OPTIMUM)
+        return [s.beyond(expected="of the published points", note=told) for s in every]
     found = m.huber.parameters
     low, _, high = (float(e[0]) for e in bands(m.published_drawn, CHINCHILLA)["ratio"])
     change = abs(m.with_outliers.parameters["beta"] - found["beta"])
