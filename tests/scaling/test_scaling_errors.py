@@ -19,6 +19,7 @@ from workbench.scaling.fitting import (
     prediction,
     profile,
 )
+from workbench.scaling.holdout import cut
 from workbench.scaling.resampling import pair_counts
 
 
@@ -205,6 +206,16 @@ def test_the_outer_exponent_wins_on_aic_and_loses_on_extrapolation():
     none = compare([fit("chinchilla", extracted())], "compute", resamples=0)
     assert np.isnan(none.extrapolations["chinchilla"].coverage)
     assert "nan" not in str(none)
+
+
+def test_a_cut_where_sizes_tie_holds_out_the_largest():
+    """The quantile itself would hold out none of a grid whose last size has a third of the rows."""
+    size = np.repeat([1.0, 2.0, 4.0], 4)
+    assert cut(size, 0.3) == 2.0
+    assert cut(size, 0.05) == 2.0
+    assert 1.0 <= cut(size, 0.6) < 2.0
+    assert (np.arange(10.0) > cut(np.arange(10.0), 0.3)).sum() == 3
+    assert cut(np.array([1.0, 1.0, 1.0, 2.0]), 0.9) == 1.0
 
 
 def test_cuts_by_column_by_family_and_rollout():

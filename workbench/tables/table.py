@@ -50,8 +50,9 @@ class Table(dict[str, np.ndarray]):
 
     def _typed(self, name: str, column: np.ndarray) -> np.ndarray:
         # A cell that was no number may be among the rows that are gone.
-        return cells.values(column.tolist(), self.marks.get(name)) if column.dtype == object \
-            else column  # fmt: skip
+        if column.dtype != object or len(column) == len(self.lines):
+            return column
+        return cells.values(column.tolist(), self.marks.get(name))
 
     def place(self, row: int) -> str:
         """Where a row stands, for a sentence: "line 5 of runs.csv"."""
