@@ -115,7 +115,7 @@ def test_every_shared_table_has_a_fit_and_its_verdicts(name):
                     loss_column=loss, law=law, resamples=100)  # fmt: skip
     if name.startswith("lcdb"):
         with pytest.raises(
-            ValueError, match=r"`test_error_std` must be positive .*got 0 on line 70 "
+            ValueError, match=r"`test_error_std` must be positive .*got 0 on line 771 "
         ):
             fit.run(params)
         return
