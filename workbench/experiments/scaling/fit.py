@@ -198,7 +198,8 @@ def summary(params: Params, result: Result) -> Summary:
     told |= {f"error of {k}, bootstrap": v for k, v in result.errors.bootstrap.items()}
     told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
     told |= {f"held-out error, {n}": e.rmsle for n, e in result.comparison.extrapolations.items()}
-    return Summary(told)
+    # What is not determined is no number; the page says so in its tables.
+    return Summary({name: value for name, value in told.items() if np.isfinite(value)})
 
 
 def claims(params: Params, result: Result) -> Claims:
