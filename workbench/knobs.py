@@ -84,7 +84,7 @@ class Knob(NamedTuple):
         if self.is_open and str(value) in NONFINITE:
             return True
         return fits(value, self.kind) and (
-            not self.suffixes or not value or value.endswith(self.suffixes)
+            not self.suffixes or not value or value.lower().endswith(self.suffixes)
         )
 
 

@@ -19,6 +19,7 @@ from workbench.scaling.fitting import (
     prediction,
     profile,
 )
+from workbench.scaling.holdout import cut
 from workbench.scaling.resampling import pair_counts
 
 
@@ -205,6 +206,15 @@ def test_the_outer_exponent_wins_on_aic_and_loses_on_extrapolation():
     none = compare([fit("chinchilla", extracted())], "compute", resamples=0)
     assert np.isnan(none.extrapolations["chinchilla"].coverage)
     assert "nan" not in str(none)
+
+
+def test_a_cut_where_sizes_tie_holds_out_the_largest():
+    """The quantile alone would hold out none where more than that share ties at the largest."""
+    size = np.repeat([1.0, 2.0, 4.0], 4)
+    for share, rows in ((0.05, 4), (0.2, 4), (0.35, 4), (0.7, 8)):
+        assert (size > cut(size, share)).sum() == rows
+    assert (np.arange(10.0) > cut(np.arange(10.0), 0.3)).sum() == 3
+    assert cut(np.array([1.0, 1.0, 1.0, 2.0]), 0.9) == 1.0
 
 
 def test_cuts_by_column_by_family_and_rollout():

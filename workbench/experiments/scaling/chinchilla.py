@@ -12,8 +12,6 @@ Source:
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +19,12 @@ from jaxtyping import Float
 
 from workbench.checks import refuse
 from workbench.claims import Claim, Claims, Statement, Summary
+from workbench.experiments.scaling._run_tables import by_meaning
 from workbench.knobs import Knobs, knob
 from workbench.scaling import laws
 from workbench.scaling.fitting import Bootstrap, Fit, bootstrap, fit
 from workbench.scaling.frontier import Split, bands, optimal_split
+from workbench.tables.table import SUFFIXES
 
 HOFFMANN, EPOCH = "Hoffmann et al. (2022)", "Besiroglu et al. (2024)"
 NAMES = ("A", "B", "E", "alpha", "beta")
@@ -73,9 +73,7 @@ class Params(Knobs):
     """The knobs of the experiment."""
 
     compute: float = knob(576.0, "budget of the optimum, in 1e21 FLOP", span=(1e-3, 1e6), log=True)
-    points_file: str = knob(
-        "", "extracted points: Model Size, Training FLOP, loss", suffixes=(".csv",)
-    )
+    points_file: str = knob("", "your points: sizes, tokens or compute, losses", suffixes=SUFFIXES)
     delta: float = knob(1e-3, "where Huber's loss turns linear", span=(1e-5, 1.0), log=True)
     dropped: int = knob(5, "points of highest loss left out", span=(0, 50))
     resamples: int = knob(
@@ -94,6 +92,7 @@ class Measured(NamedTuple):
     published_drawn: Bootstrap
     printed: float
     unrounded: float
+    is_enough: bool
 
 
 class Result(NamedTuple):
@@ -138,8 +137,10 @@ def _measured(params: Params) -> Measured:
     fitted = fit("chinchilla", table, delta=params.delta)
     drawn = bootstrap(fitted, params.resamples, rng=params.seed)
     huber, again = fitted, drawn
-    if (params.delta, params.dropped) != (DELTA, DROPPED):
-        table = _without_highest(every, DROPPED)
+    # A table too small for the published points has no claims about them; see `_by_points`.
+    published = DROPPED if len(every["loss"]) >= DROPPED + len(NAMES) else 0
+    if (params.delta, params.dropped) != (DELTA, published):
+        table = _without_highest(every, published)
         huber = fit("chinchilla", table, delta=DELTA)
         again = bootstrap(huber, params.resamples, rng=params.seed)
 
@@ -151,27 +152,21 @@ def _measured(params: Params) -> Measured:
         fitted, drawn, huber,
         fit("chinchilla", table, loss="absolute"),
         fit("chinchilla", every, delta=DELTA),
-        again, objective(ROUNDED), objective(TEX),
+        again, objective(ROUNDED), objective(TEX), published == DROPPED,
     )  # fmt: skip
 
 
 def _without_highest(table: dict[str, np.ndarray], dropped: int) -> dict[str, np.ndarray]:
-    rows = len(table["loss"])
-    if dropped > rows - 20:
-        refuse("dropped", f"at most {rows - 20}, with this file", dropped)
+    most = len(table["loss"]) - len(NAMES)
+    if dropped > most:
+        refuse("dropped", f"at most {most}, with this file", dropped)
     kept = table["loss"] < (np.sort(table["loss"])[-dropped] if dropped else np.inf)
     return {k: v[kept] for k, v in table.items()}
 
 
 def points(path: str) -> dict[str, np.ndarray]:
-    """The columns of the extracted points; tokens are compute over six times the size."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = ("Model Size", "Training FLOP", "loss")
-    if not rows or not set(names) <= set(rows[0]):
-        refuse("points_file", "a table with columns " + ", ".join(names), path)
-    n, c, loss = (np.array([float(r[k]) for r in rows]) for k in names)
-    return {"parameters": n, "tokens": c / 6 / n, "loss": loss}
+    """The columns of the points; without one of tokens they are compute over six times the size."""
+    return by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
 
 
 def exponent(p: dict[str, float]) -> float:
@@ -214,6 +209,10 @@ def claims(params: Params, result: Result) -> Claims:
 
 def _by_points(m: Measured) -> list[Claim]:
     """The claims about the fit, at the published delta and points whatever the knobs are."""
+    if not (m.is_enough and m.huber.objective > 0):
+        told = f"{len(m.huber.weights)} points are too few, or lie on the law itself"
+        every = (HUBER, ABSOLUTE, COST, OUTLIERS, OPTIMUM)
+        return [s.beyond(expected="of the published points", note=told) for s in every]
     found = m.huber.parameters
     low, _, high = (float(e[0]) for e in bands(m.published_drawn, CHINCHILLA)["ratio"])
     change = abs(m.with_outliers.parameters["beta"] - found["beta"])
