@@ -9,11 +9,13 @@ import numpy as np
 
 from workbench.array import Array, host
 from workbench.checks import refuse
-from workbench.scaling.solver import Problem, minima
+from workbench.scaling.solver import Minima, Problem, minima
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
 
+# The largest share of resamples that may leave the parameters undetermined.
+ALLOWED = 0.025
 KINDS = ("pairs", "residual", "wild", "block")
 
 
@@ -27,6 +29,10 @@ class Bootstrap:
         objectives: each resample's objective.
         kind: how the resamples were drawn.
         converged: share of the resamples at their minimum.
+        determined: whether a resample's rows determine the parameters, (resamples,): whether they
+            have as many different rows as there are free parameters, and no constant column.
+        flat: the parameters that the fit itself leaves undetermined, whatever their draws are.
+        logged: the parameters that are fitted as logarithms.
     """
 
     parameters: tuple[str, ...]
@@ -34,18 +40,57 @@ class Bootstrap:
     objectives: np.ndarray = field(repr=False)
     kind: str
     converged: float
+    determined: np.ndarray = field(repr=False)
+    flat: frozenset[str] = frozenset()
+    logged: frozenset[str] = frozenset()
 
     @property
     def errors(self) -> dict[str, float]:
-        """Standard deviations over the resamples."""
-        spread = self.draws.std(axis=0, ddof=1)
-        return dict(zip(self.parameters, map(float, spread), strict=True))
+        """Standard deviations over the resamples; infinite for what is not determined."""
+        return {p: self._deviation(p, self[p]) for p in self.parameters}
+
+    @property
+    def deviations(self) -> dict[str, float]:
+        """The same of what was fitted: of the logarithms of coefficients."""
+        return {p: self._deviation(p, self._slots(p)) for p in self.parameters}
+
+    @property
+    def undetermined(self) -> int:
+        """How many resamples do not determine the parameters."""
+        return int((~self.determined).sum())
 
     def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
-        """The percentile interval of a parameter."""
-        tails = [50 * (1 - level), 50 * (1 + level)]
-        low, high = np.percentile(self[parameter], tails)
+        """The percentile interval of a parameter, of its logarithm where that was fitted.
+
+        A resample that does not determine it might have it anywhere, and counts on both ends: where
+        more than (1 - level) / 2 of them do not, the interval is infinite, from 0 for a
+        coefficient.
+        """
+        slots = self._slots(parameter)
+        lost = ~self.determined | np.isnan(slots) | (parameter in self.flat)
+        low = percentile(np.where(lost, -np.inf, slots), 50 * (1 - level))
+        high = percentile(np.where(lost, np.inf, slots), 50 * (1 + level))
+        ends = np.array([low, high])
+        with np.errstate(over="ignore"):
+            low, high = np.exp(ends) if parameter in self.logged else ends
         return float(low), float(high)
+
+    def _slots(self, parameter: str) -> Array:
+        if parameter not in self.logged:
+            return self[parameter]
+        with np.errstate(divide="ignore"):
+            return np.log(self[parameter])
+
+    def _deviation(self, parameter: str, draws: Array) -> float:
+        some = draws[self.determined]
+        if parameter in self.flat or self.determined.mean() < 1 - ALLOWED:
+            return float("inf")
+        if some.min() == some.max():
+            return 0.0
+        # Numbers of which some are 0 or infinite as logarithms have no standard deviation.
+        with np.errstate(invalid="ignore", over="ignore"):
+            spread = float(some.std(ddof=1))
+        return spread if np.isfinite(spread) else float("inf")
 
     def __getitem__(self, parameter: str) -> Array:
         """The draws of one parameter."""
@@ -100,17 +145,61 @@ def bootstrap(
     at = np.repeat(fit.theta[None], resamples, axis=0)
     if grid:
         at = _own_grids(fit, problem, kind, at)
+    found = _refitted(problem, at, starts, rng)
+    if fit.is_exact:
+        # Every resample of rows on the law has the law's minimum; what differs is rounding.
+        found.theta[:] = fit.theta
+    natural = fit.law.program.outside(found.theta)
+    share = float(found.converged.mean())
+    settled = np.isfinite(found.objective)
+    if kind in ("pairs", "block") and not fit.is_exact:
+        settled &= determined(fit, problem.weights)
+    return Bootstrap(
+        fit.law.parameters, natural, found.objective, kind, share, settled, flat(fit),
+        fit.law.positive,
+    )  # fmt: skip
+
+
+def percentile(values: Array, rank: float) -> Array:
+    """The percentiles along the first axis; between an infinite value and another, the infinite."""
+    with np.errstate(invalid="ignore"):
+        found = np.percentile(values, rank, axis=0)
+    return np.where(np.isnan(found), np.inf if rank > 50 else -np.inf, found)
+
+
+def determined(fit: Fit, weights: Array) -> Array:
+    """Which rows of weights leave as many different rows as parameters, and no constant column."""
+    columns = np.stack([fit.columns[c] for c in fit.law.columns])
+    enough = _different(weights, columns) >= len(fit.free)
+    return enough & np.all([_different(weights, c[None]) > 1 for c in columns], axis=0)
+
+
+def flat(fit: Fit) -> frozenset[str]:
+    """The free parameters that the rows of the fit do not determine, by the curvature."""
+    from workbench.scaling.covariances import curvature
+
+    lost = np.isinf(np.diag(curvature(fit)))
+    return frozenset(p for p, yes in zip(fit.free, lost, strict=True) if yes)
+
+
+def _different(weights: Array, columns: Array) -> Array:
+    """How many different points of the columns have a weight, by row of weights."""
+    group = np.unique(columns, axis=1, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(group, kind="stable")
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return np.logical_or.reduceat(weights[:, order] > 0, first, axis=1).sum(axis=1)
+
+
+def _refitted(problem: Problem, at: Array, starts: int, rng: Any) -> Minima:
     found = minima(problem, at, near=True, levels=2)
     for _ in range(starts - 1):
         again = minima(problem, rng.permutation(found.theta), near=True, levels=2)
         better = again.objective < found.objective
-        found = type(found)(
+        found = Minima(
             *(np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
               for a, b in zip(again, found, strict=True))
         )  # fmt: skip
-    natural = fit.law.program.outside(found.theta)
-    share = float(found.converged.mean())
-    return Bootstrap(fit.law.parameters, natural, found.objective, kind, share)
+    return found
 
 
 def _own_grids(fit: Fit, problem: Problem, kind: str, at: Array) -> Array:

@@ -21,8 +21,8 @@ from workbench.scaling.steps import SETTLED, walk
 from workbench.scaling.tape import Program
 from workbench.watch import is_watched, steps
 
-# Slots are kept where their exponentials are numbers: 10^±200 for a coefficient.
-COEFFICIENT = 460.0
+# Slots are kept where their exponentials are numbers: 10^±300 for a coefficient.
+COEFFICIENT = 690.0
 EXPONENT = 1e9
 # An objective this small is rounding: the law holds exactly.
 NOTHING = 1e-20
