@@ -46,9 +46,8 @@ class Estimates:
     def is_closed(self, parameter: str) -> bool:
         """Whether the interval has two ends; a coefficient's must lie above 0."""
         low, high = self.intervals[parameter]
-        return (
-            np.isfinite(high) and np.isfinite(low) and not (parameter in self.logged and low == 0)
-        )
+        reaches_zero = parameter in self.logged and low == 0
+        return bool(np.isfinite([low, high]).all()) and not reaches_zero
 
     @property
     def rows(self) -> Rows:

@@ -16,6 +16,7 @@ import numpy as np
 
 from workbench.array import Array
 from workbench.checks import refuse
+from workbench.scaling.centring import centring
 from workbench.scaling.losses import ABSOLUTE, Cost
 from workbench.scaling.steps import SETTLED, walk
 from workbench.scaling.tape import Program
@@ -137,6 +138,11 @@ def _compiled(
     low, high, data = problem.low.copy(), problem.high.copy(), problem.data
     wide = low[:2].max(initial=-np.inf) <= -COEFFICIENT and high[:2].min() >= COEFFICIENT
     fast = problem.program.same(chinchilla.program) and bool(wide)
+    units = None if fast else centring(problem.program, data, low, high)
+    if units:
+        data = data - units.moves[:, None]
+        theta += theta @ units.matrix.T
+        low[units.taken], high[units.taken] = -np.inf, np.inf
     if fast:
         # Centred logarithms: A and α stop moving together, and damping means the same for both.
         centre = data.mean(axis=1)
@@ -152,6 +158,8 @@ def _compiled(
         _on_processor(fast, problem, theta, schedule, pace, out)
     if fast:
         theta[:, :2] += theta[:, 3:5] * centre
+    if units:
+        theta -= theta @ units.matrix.T
     return out
 
 

@@ -21,12 +21,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from workbench.claims import Claims, Statement, Summary
+from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by
 from workbench.experiments.scaling._run_tables import only_rows, read_table
 from workbench.knobs import Knobs, knob
 from workbench.scaling import tables
 from workbench.scaling.bundled import lcdb
+from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import (
     Bootstrap,
     Comparison,
@@ -127,7 +128,7 @@ def run(params: Params) -> Result:
     cut = float(np.quantile(size, 1 - params.held))
     foreseen = foreseen_by([f.law for f in rivals], table, size <= cut, {**how, "columns": None})
     order = np.argsort(size, kind="stable")
-    said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w)))
+    said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w))) + _resampled(drawn)
     said = said or ("nothing to warn of",)
     return Result(
         fitted, errors, drawn, compared,
@@ -137,6 +138,18 @@ def run(params: Params) -> Result:
         {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()},
         cut, said, left_out,
     )  # fmt: skip
+
+
+def _resampled(drawn: Bootstrap) -> tuple[str, ...]:
+    """What became of the resamples, where it is not that all were fitted."""
+    count, said = len(drawn.draws), []
+    if drawn.undetermined:
+        said.append(f"{drawn.undetermined} of {count} resamples hold too few different rows to "
+                    "determine the law, and count on both ends of every interval")  # fmt: skip
+    failed = round((1 - drawn.converged) * count)
+    if failed:
+        said.append(f"{failed} of {count} resamples did not reach a minimum; their best is used")
+    return tuple(said)
 
 
 def first_look(params: Params) -> Result:
@@ -226,33 +239,57 @@ def _shipped_rows(only: str) -> Bool[np.ndarray, " rows"]:
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     fitted = result.fitted
-    told: dict[str, float] = {"rows": len(fitted.weights), "rows left out": result.left_out}
+    told: dict[str, float | str] = {"rows": len(fitted.weights), "rows left out": result.left_out}
     told |= dict(fitted.parameters)
-    told |= {f"error of {k}, bootstrap": v for k, v in result.errors.bootstrap.items()}
+    for p, (low, high) in result.errors.estimates.intervals.items():
+        told |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
     told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
-    told |= {f"held-out error, {n}": e.rmsle for n, e in result.comparison.extrapolations.items()}
+    scores = result.comparison.extrapolations
+    told |= {f"held-out error, {n}": _number(e.rmsle) for n, e in scores.items()}
     return Summary(told)
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else UNDETERMINED
 
 
 def claims(params: Params, result: Result) -> Claims:
     """What the paper says of power laws, put to this table."""
-    exponent = next((p for p in ("alpha", "c0") if p in result.fitted.free), None)
-    found = result.fitted.parameters[exponent]
-    half = 2 * result.errors.bootstrap[exponent]
-    ends = (found - half, found + half)
-    told = f"{exponent} of {params.law}, two bootstrap standard errors on each side"
     criteria = result.comparison.criteria
     without, constant = (
         ("power", "power_constant") if "power" in criteria else ("no_constant", "chinchilla")
     )
     gain = criteria[without]["laplace"].aic - criteria[constant]["laplace"].aic
+    rows = len(result.fitted.weights)
     return Claims(
         [
-            FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
-            RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
-            FLOOR.bounded(above=0.0, measured=gain, note="fall of AIC, Laplace"),
+            *_exponent(params.law, result),
+            FLOOR.bounded(above=0.0, measured=gain, note="fall of AIC, Laplace")
+            if np.isfinite(gain)
+            else FLOOR.beyond(
+                expected="above 0",
+                note=f"no AIC is determined for both laws by {rows} rows: there must be more than "
+                "parameters and the scale of the noise together, and a scatter about the law",
+            ),
         ]
     )
+
+
+def _exponent(law: str, result: Result) -> list[Claim]:
+    """The two claims about the exponent, by the interval that the table of estimates shows."""
+    estimates = result.errors.estimates
+    exponent = next(p for p in ("alpha", "c0") if p in estimates.values)
+    found, remark = estimates.values[exponent], estimates.remarks[exponent]
+    if exponent not in estimates.intervals or not estimates.is_closed(exponent):
+        told = f"{exponent} of {law} is {remark}"
+        return [FALLS.beyond(expected="above 0", note=told),
+                RANGE.beyond(expected="0.07 to 0.35", note=told)]  # fmt: skip
+    ends = estimates.intervals[exponent]
+    told = f"{exponent} of {law}{', ' + remark if remark else ''}; 95 % by {estimates.method}"
+    return [
+        FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
+        RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
+    ]
 
 
 def report(result: Result) -> str:
@@ -270,8 +307,20 @@ def pictured(result: Result) -> str:
     return (
         f"{shown.labels[1]} against {shown.labels[0]} for {len(shown.x)} runs with the fitted law, "
         f"from {shown.line[0]:.3g} at {shown.grid[0]:.3g} to {shown.line[-1]:.3g} at "
-        f"{shown.grid[-1]:.3g}; the band holds 95 % of single runs by the bootstrap."
+        f"{shown.grid[-1]:.3g}; "
+        + (
+            "the band holds 95 % of single runs by the bootstrap."
+            if band(result)
+            else "there is no band, since the rows do not determine how far off a run may be."
+        )
     )
+
+
+def band(result: Result) -> tuple[np.ndarray, np.ndarray] | None:
+    """The band of the figure; None where it has no end somewhere."""
+    shown = result.picture
+    shut = np.isfinite(shown.high).all() and (shown.low > 0).all()
+    return (shown.low, shown.high) if shut else None
 
 
 def alternative(result: Result) -> str:
