@@ -87,7 +87,7 @@ def covariance(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Err
     matrix = curvature(fit)
     profiles = {p: profile(fit, p) for p in fit.free}
     slots = dict(zip(fit.free, map(float, np.sqrt(np.diag(matrix))), strict=True))
-    widths = {p: _half_width(fit, p, found.interval) for p, found in profiles.items()}
+    widths = {p: _half_width(fit, p, found.ends) for p, found in profiles.items()}
     draws = {p: np.nan if p in fit.bounded else drawn.deviations[p] for p in fit.free}
     apart = {p: _apart(slots[p], widths[p], draws[p]) for p in fit.free}
     estimates = estimated(fit, drawn, profiles)
@@ -100,16 +100,13 @@ def covariance(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Err
     )  # fmt: skip
 
 
-def _half_width(fit: Fit, parameter: str, interval: tuple[float, float]) -> float:
+def _half_width(fit: Fit, parameter: str, ends: tuple[float, float]) -> float:
     """A profile's interval as a standard error of the slot; NaN on a bound."""
     if parameter in fit.bounded:
         return float("nan")
-    low, high = interval
+    low, high = ends
     if low == high:
         return 0.0
-    if parameter in fit.law.positive:
-        with np.errstate(divide="ignore"):
-            low, high = np.log(low), np.log(high)
     return float((high - low) / (2 * students(fit.freedom))) if fit.freedom else float("inf")
 
 

@@ -41,7 +41,8 @@ class Estimates:
 
     def is_open(self, parameter: str) -> bool:
         """Whether the interval of a free parameter has no end on some side."""
-        return not self.is_closed(parameter) and not self.remarks[parameter].startswith("on its")
+        told = self.remarks[parameter].startswith(("on its", "too large"))
+        return not self.is_closed(parameter) and not told
 
     def is_closed(self, parameter: str) -> bool:
         """Whether the interval has two ends; a coefficient's must lie above 0."""
@@ -112,6 +113,9 @@ def _remark(fit: Fit, parameter: str, ends: tuple[float, float]) -> str:
     if parameter in fit.bounded:
         told = f"on its bound {number(fit.bounded[parameter])}"
         return f"{told}: the data show no constant" if parameter in fit.absent else told
+    if np.isinf(fit.parameters[parameter]):
+        slot = fit.theta[fit.law.parameters.index(parameter)]
+        return f"too large for a number: its logarithm is {number(slot)}"
     if ends[0] <= nothing and np.isinf(ends[1]):
         return "not determined"
     if ends[0] <= nothing:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.scaling import derivatives, losses
+from workbench.scaling import derivatives, losses, tables
 from workbench.scaling.law import Law
 from workbench.scaling.solver import COEFFICIENT, Problem
 from workbench.scaling.starts import summands
@@ -164,7 +164,7 @@ class Fit:
     @property
     def at_bounds(self) -> tuple[str, ...]:
         """Free parameters that ended on a bound."""
-        ends = (self.theta <= self.problem.low) | (self.theta >= self.problem.high)
+        ends = (self.theta == self.problem.low) | (self.theta == self.problem.high)
         at = dict(zip(self.law.parameters, ends, strict=True))
         return tuple(p for p in self.free if at[p])
 
@@ -180,7 +180,8 @@ class Fit:
 
     def predict(self, table: Any) -> np.ndarray:
         """The loss the fit expects on every row of a table with the law's columns."""
-        return self.law.value(self.parameters, table)
+        data = self.law.program.bound(tables.read(table, self.law.columns))
+        return np.exp(derivatives.log_loss(self.law.program, self.theta[None], data)[0])
 
     def report(
         self,

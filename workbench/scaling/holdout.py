@@ -28,8 +28,8 @@ class Extrapolation(NamedTuple):
         rmsle: root mean square of log (predicted / observed) over the held-out rows; NaN where a
             cut leaves fewer different rows than the law has parameters.
         bias: mean of log (predicted / observed).
-        coverage: share of them inside the 95 % band predicted for a run; NaN without resamples, or
-            where a band has no end.
+        coverage: share of them inside the 95 % band predicted for a run, of those whose band has
+            two ends; NaN where none has, or without resamples.
         rows: how many rows were held out, over all cuts.
     """
 
@@ -86,9 +86,10 @@ def extrapolation(
         if resamples:
             band = prediction(begun, bootstrap(begun, resamples), rows)
             held = (band.low <= observed) & (observed <= band.high)
-            inside.append(np.where(np.isfinite(band.high) & (band.low > 0), held, np.nan))
+            inside.append(held[np.isfinite(band.high) & (band.low > 0)])
     e = np.concatenate(errors)
-    coverage = float(np.concatenate(inside).mean()) if inside else float("nan")
+    held = np.concatenate(inside) if inside else np.zeros(0)
+    coverage = float(held.mean()) if len(held) else float("nan")
     return Extrapolation(float(np.sqrt((e**2).mean())), float(e.mean()), coverage, len(e))
 
 

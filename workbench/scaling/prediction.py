@@ -58,7 +58,7 @@ def prediction(
     if of not in OF:
         refuse("of", "'law' or 'run'", of)
     data = fit.law.program.bound(tables.read(table, fit.law.columns))
-    slots = fit.law.program.inside(np.concatenate([_own(fit), drawn.draws]))
+    slots = np.concatenate([fit.theta[None], drawn.slots])
     logged = derivatives.log_loss(fit.law.program, slots, data)
     with np.errstate(over="ignore", invalid="ignore"):
         losses = np.exp(logged)
@@ -70,10 +70,6 @@ def prediction(
     low = percentile(np.where(lost, 0.0, losses[1:]), 50 * (1 - level))
     high = percentile(np.where(lost, np.inf, losses[1:]), 50 * (1 + level))
     return Band(low, losses[0], high)
-
-
-def _own(fit: Fit) -> Array:
-    return np.array([list(fit.parameters.values())])
 
 
 def _scattered(fit: Fit, losses: Array, rng: np.random.Generator) -> Array:

@@ -30,12 +30,14 @@ class Profile:
         deviances: 2 (log likelihood at the fit - there), about χ² with one degree of freedom.
         interval: where the deviance stays below `threshold`; infinite, or 0 for a coefficient, on
             a side it never leaves.
+        ends: the interval of the slot, of the logarithm of a coefficient.
     """
 
     parameter: str
     values: np.ndarray = field(repr=False)
     deviances: np.ndarray = field(repr=False)
     interval: tuple[float, float]
+    ends: tuple[float, float]
 
 
 def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
@@ -57,26 +59,33 @@ def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
     """
     tables.known(parameter, fit.free, "free parameter of the fit")
     at = fit.law.parameters.index(parameter)
-    outside = np.exp if fit.law.program.logged[at] else np.asarray
-    start = np.array([fit.theta[at]])
+    start = fit.theta[at]
     error = _error(fit, parameter)
+    none = np.zeros(0), np.zeros(0)
     if fit.freedom == 0 or (fit.is_exact and np.isinf(error)):
-        low, high = outside(np.array([-np.inf, np.inf]))
-        return Profile(parameter, outside(start), np.zeros(1), (float(low), float(high)))
+        return _profile(fit, parameter, (none, none), (-np.inf, np.inf))
     if fit.is_exact:
-        same = float(outside(start)[0])
-        return Profile(parameter, outside(start), np.zeros(1), (same, same))
+        return _profile(fit, parameter, (none, none), (start, start))
     most = threshold(fit, level)
     error = error if np.isfinite(error) and error > 0 else 0.1
     reach = 2 * error * students(fit.freedom, level)
     below, above = (_side(fit, at, sign * reach, most) for sign in (-1, 1))
-    slots = np.concatenate([below[0][::-1], start, above[0]])
+    low, high = (_crossing(start, *side, most) for side in (below, above))
+    low, high = -np.inf if np.isnan(low) else low, np.inf if np.isnan(high) else high
+    return _profile(fit, parameter, (below, above), (low, high))
+
+
+def _profile(fit: Fit, parameter: str, sides: tuple, ends: tuple[float, float]) -> Profile:
+    """What was found on both sides, with coefficients in their own scale."""
+    at = fit.law.parameters.index(parameter)
+    below, above = sides
+    slots = np.concatenate([below[0][::-1], [fit.theta[at]], above[0]])
     deviances = np.concatenate([below[1][::-1], [0.0], above[1]])
-    low, high = (_crossing(fit.theta[at], *side, most) for side in (below, above))
+    outside = np.exp if fit.law.program.logged[at] else np.asarray
     with np.errstate(over="ignore"):
-        low, high = outside(np.array([low if np.isfinite(low) else -np.inf,
-                                      high if np.isfinite(high) else np.inf]))  # fmt: skip
-        return Profile(parameter, outside(slots), deviances, (float(low), float(high)))
+        low, high = map(float, outside(np.array(ends)))
+        pair = float(ends[0]), float(ends[1])
+        return Profile(parameter, outside(slots), deviances, (low, high), pair)
 
 
 def students(freedom: int, level: float = LEVEL) -> float:
@@ -137,6 +146,8 @@ def _side(fit: Fit, at: int, reach: float, most: float) -> tuple[Array, Array]:
     It ends where the deviance has passed `most`, on a bound, or 64 times as far as `reach`.
     """
     low, high = fit.problem.low[at], fit.problem.high[at]
+    if not low <= fit.theta[at] <= high:
+        low, high = -np.inf, np.inf
     if reach < 0 and fit.law.parameters[at] in fit.absent:
         return np.zeros(0), np.zeros(0)
     begin = _inside(fit, at, reach > 0)

@@ -40,11 +40,11 @@ def resampled(fit: Fit, counts: np.ndarray) -> Bootstrap:
         minimize(_objective, HOFFMANN, (*points, row * fit.weights, delta), method="BFGS", jac=True)
         for row in counts
     ]
-    natural = fit.law.program.outside(np.array([e.x for e in ends]))
+    slots = np.array([e.x for e in ends])
     values = np.array([e.fun for e in ends])
     share = float(np.mean([e.success for e in ends]))
     return Bootstrap(
-        fit.law.parameters, natural, values, "pairs", share, determined(fit, counts), flat(fit),
+        fit.law.parameters, slots, values, "pairs", share, determined(fit, counts), flat(fit),
         fit.law.positive,
     )  # fmt: skip
 

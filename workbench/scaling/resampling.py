@@ -27,7 +27,7 @@ class Bootstrap:
 
     Attributes:
         parameters: names, in the order of the draws' columns.
-        draws: natural parameters, (resamples, parameters).
+        slots: what was fitted, coefficients as logarithms, (resamples, parameters).
         objectives: each resample's objective.
         kind: how the resamples were drawn.
         converged: share of the resamples at their minimum.
@@ -38,13 +38,20 @@ class Bootstrap:
     """
 
     parameters: tuple[str, ...]
-    draws: np.ndarray = field(repr=False)
+    slots: np.ndarray = field(repr=False)
     objectives: np.ndarray = field(repr=False)
     kind: str
     converged: float
     determined: np.ndarray = field(repr=False)
     flat: frozenset[str] = frozenset()
     logged: frozenset[str] = frozenset()
+
+    @property
+    def draws(self) -> Array:
+        """Natural parameters, (resamples, parameters)."""
+        logged = np.array([p in self.logged for p in self.parameters])
+        with np.errstate(over="ignore"):
+            return np.where(logged, np.exp(np.where(logged, self.slots, 0.0)), self.slots)
 
     @property
     def errors(self) -> dict[str, float]:
@@ -84,10 +91,7 @@ class Bootstrap:
         return float(low), float(high)
 
     def _slots(self, parameter: str) -> Array:
-        if parameter not in self.logged:
-            return self[parameter]
-        with np.errstate(divide="ignore"):
-            return np.log(self[parameter])
+        return self.slots[:, self.parameters.index(parameter)]
 
     def _tells(self, parameter: str) -> bool:
         return parameter not in self.flat and bool(self.determined.mean() >= 1 - ALLOWED)
@@ -154,13 +158,12 @@ def bootstrap(
     if fit.is_exact:
         # Every resample of rows on the law has the law's minimum; what differs is rounding.
         found.theta[:] = fit.theta
-    natural = fit.law.program.outside(found.theta)
     share = float(found.converged.mean())
     settled = np.isfinite(found.objective)
     if kind in ("pairs", "block") and not fit.is_exact:
         settled &= determined(fit, problem.weights)
     return Bootstrap(
-        fit.law.parameters, natural, found.objective, kind, share, settled, flat(fit),
+        fit.law.parameters, found.theta, found.objective, kind, share, settled, flat(fit),
         fit.law.positive,
     )  # fmt: skip
 

@@ -55,6 +55,8 @@ def apart(ranked: Array, count: int) -> Array:
     The best nodes of all are neighbours, which mostly lead to one minimum; where a law has several
     the deepest may begin elsewhere. Two nodes are apart if some slot differs by 0.3 of its range.
     """
+    if len(ranked) == 0:
+        return ranked
     near = np.clip(ranked, -FAR, FAR)
     size = np.ptp(near, axis=0)
     near = near / np.where(size > 0, size, 1.0)

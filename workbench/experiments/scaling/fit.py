@@ -240,7 +240,7 @@ def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     fitted = result.fitted
     told: dict[str, float | str] = {"rows": len(fitted.weights), "rows left out": result.left_out}
-    told |= dict(fitted.parameters)
+    told |= {p: _number(v) for p, v in fitted.parameters.items()}
     for p, (low, high) in result.errors.estimates.intervals.items():
         told |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
     told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}

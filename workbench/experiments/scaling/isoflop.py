@@ -22,6 +22,7 @@ from jaxtyping import Float
 from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary, Values
 from workbench.knobs import Knobs, knob
+from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import fit
 from workbench.scaling.frontier import IsoFlop, bias, isoflop
 from workbench.watch import steps
@@ -157,7 +158,9 @@ def read(result: Result) -> Values:
     told: dict[str, float | str] = {}
     for name, found in result.tables.items():
         told[f"{name}: exponent"] = found.exponent
-        told[f"{name}: its standard error"] = found.exponent_error
+        # A line through two budgets has no scatter about it.
+        error = found.exponent_error
+        told[f"{name}: its standard error"] = error if np.isfinite(error) else UNDETERMINED
         told[f"{name}: bias"] = found.bias
     return Values({**told, "left out": "; ".join(result.left_out) or "nothing"})
 
