@@ -176,7 +176,11 @@ class Panel(ipywidgets.VBox):
         """The parameters as the controls stand, refused as the experiment refuses them."""
         for name, control in self.controls.items():
             endings, value = control.knob.suffixes, control.value
-            if endings and value and not (value.endswith(endings) and Path(value).is_file()):
+            if (
+                endings
+                and value
+                and not (value.lower().endswith(endings) and Path(value).is_file())
+            ):
                 what = "empty or the path of an existing file ending in " + ", ".join(endings)
                 refuse(name, what, value, KnobError)
         return self._model(**{name: control.value for name, control in self.controls.items()})

@@ -86,7 +86,7 @@ class Knob(NamedTuple):
     def admits(self, value: Any) -> bool:
         """Whether `check` lets the value pass; spans and choices are the model's to check."""
         fits = any(_is_kind(value, kind) for kind in self.kinds) and is_plain(value)
-        return fits and (not self.suffixes or not value or value.endswith(self.suffixes))
+        return fits and (not self.suffixes or not value or value.lower().endswith(self.suffixes))
 
 
 def knob(

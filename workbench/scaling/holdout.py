@@ -54,10 +54,19 @@ def cuts(fit: Fit, holdout: str, share: float) -> list[tuple[Array, Array]]:
                 refuse("holdout", "a column of at least two groups", holdout)
             return [(values != g, values == g) for g in groups]
     size = _size(fit, holdout)
-    top = size > np.quantile(size, 1 - share)
-    if not top.any() or top.all():
+    if size.min() == size.max():
         refuse("holdout", "a column that leaves rows on both sides of the cut", holdout)
+    top = size > cut(size, share)
     return [(~top, top)]
+
+
+def cut(size: Array, share: float) -> float:
+    """The size beyond which rows are held out: the largest share of them, or the largest size.
+
+    Where more than that share of the rows ties at the largest size, these are held out.
+    """
+    found = float(np.quantile(size, 1 - share))
+    return found if found < size.max() else float(size[size < size.max()].max())
 
 
 def _size(fit: Fit, name: str) -> Array:

@@ -55,5 +55,7 @@ def test_real_tables_are_read(tmp_path):
         assert np.isfinite(found.bias)
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="`runs_file` must be a table with columns budget"):
+    with pytest.raises(
+        ValueError, match="`runs_file` must name a column of parameters.*there is a, b"
+    ):
         isoflop.run(Params(runs_file=str(wrong)))

@@ -12,8 +12,6 @@ Source:
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +19,13 @@ from jaxtyping import Float
 
 from workbench.checks import refuse
 from workbench.claims import Claim, Claims, Statement, Summary
+from workbench.experiments.scaling._run_tables import by_meaning
 from workbench.knobs import Knobs, knob
 from workbench.scaling import laws
 from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import Bootstrap, Fit, bootstrap, fit
 from workbench.scaling.frontier import Split, bands, optimal_split
+from workbench.tables.table import SUFFIXES
 
 HOFFMANN, EPOCH = "Hoffmann et al. (2022)", "Besiroglu et al. (2024)"
 NAMES = ("A", "B", "E", "alpha", "beta")
@@ -74,9 +74,7 @@ class Params(Knobs):
     """The knobs of the experiment."""
 
     compute: float = knob(576.0, "budget of the optimum, in 1e21 FLOP", span=(1e-3, 1e6), log=True)
-    points_file: str = knob(
-        "", "extracted points: Model Size, Training FLOP, loss", suffixes=(".csv",)
-    )
+    points_file: str = knob("", "your points: sizes, tokens or compute, losses", suffixes=SUFFIXES)
     delta: float = knob(1e-3, "where Huber's loss turns linear", span=(1e-5, 1.0), log=True)
     dropped: int = knob(5, "points of highest loss left out", span=(0, 50))
     resamples: int = knob(
@@ -157,22 +155,16 @@ def _measured(params: Params) -> Measured:
 
 
 def _without_highest(table: dict[str, np.ndarray], dropped: int) -> dict[str, np.ndarray]:
-    rows = len(table["loss"])
-    if dropped > rows - 20:
-        refuse("dropped", f"at most {rows - 20}, with this file", dropped)
+    most = len(table["loss"]) - len(NAMES)
+    if dropped > most:
+        refuse("dropped", f"at most {most}, with this file", dropped)
     kept = table["loss"] < (np.sort(table["loss"])[-dropped] if dropped else np.inf)
     return {k: v[kept] for k, v in table.items()}
 
 
 def points(path: str) -> dict[str, np.ndarray]:
-    """The columns of the extracted points; tokens are compute over six times the size."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = ("Model Size", "Training FLOP", "loss")
-    if not rows or not set(names) <= set(rows[0]):
-        refuse("points_file", "a table with columns " + ", ".join(names), path)
-    n, c, loss = (np.array([float(r[k]) for r in rows]) for k in names)
-    return {"parameters": n, "tokens": c / 6 / n, "loss": loss}
+    """The columns of the points; without one of tokens they are compute over six times the size."""
+    return by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
 
 
 def exponent(p: dict[str, float]) -> float:

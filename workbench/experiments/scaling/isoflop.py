@@ -12,19 +12,17 @@ Source:
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from workbench.checks import refuse
 from workbench.claims import Claims, Statement, Summary, Values
+from workbench.experiments.scaling._run_tables import by_meaning
 from workbench.knobs import Knobs, knob
-from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import fit
 from workbench.scaling.frontier import IsoFlop, bias, isoflop
+from workbench.tables.table import SUFFIXES
 from workbench.watch import steps
 
 PAPER = "Czech et al. (2026)"
@@ -66,7 +64,7 @@ class Params(Knobs):
     centre: float = knob(1.0, "the grid's centre over the optimum", span=(0.1, 10.0), log=True)
     points: int = knob(15, "runs a budget", span=(3, 99))
     target: float = knob(1000.0, "compute extrapolated to, in 1e21 FLOP", span=(1.0, 1e6), log=True)
-    runs_file: str = knob("", "real runs: budget, params, loss", suffixes=(".csv",))
+    runs_file: str = knob("", "your runs: compute, sizes, losses", suffixes=SUFFIXES)
 
 
 class Result(NamedTuple):
@@ -122,23 +120,33 @@ def _published() -> dict[str, float]:
 
 
 def _tables(path: str) -> tuple[dict[str, IsoFlop], tuple[str, ...]]:
-    """One isoFLOP reading for each experiment in the file; rows marked as outliers are counted."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for name in ("budget", "params", "loss"):
-        if not rows or name not in rows[0]:
-            refuse("runs_file", "a table with columns budget, params, loss", path)
-    kept = [r for r in rows if r.get("outlier", "False") != "True"]
-    found = {}
-    for name in dict.fromkeys(r.get("experiment", "all runs") for r in kept):
-        mine = [r for r in kept if r.get("experiment", "all runs") == name]
-        c, n, y = (np.array([float(r[k]) for r in mine]) for k in ("budget", "params", "loss"))
-        joint = fit("chinchilla", {"parameters": n, "tokens": c / 6 / n, "loss": y}, delta=1e-2)
-        runs = {"compute": c, "parameters": n, "loss": y}
-        found[name] = isoflop(runs, law=joint.parameters)
-    dropped = len(rows) - len(kept)
-    said = (f"{dropped} rows that the file marks as outliers",) if dropped else ()
-    return found, said
+    """One isoFLOP reading for each experiment in the file, and what was left out of them."""
+    table, read = by_meaning(path, "runs_file", ("parameters", "compute", "loss"))
+    rows = len(table.lines)
+    marked = np.array([str(v).lower() in ("true", "1", "1.0") for v in table.get("outlier", [])])
+    kept = ~marked if len(marked) else np.ones(rows, bool)
+    names = table.get("experiment", np.full(rows, "all runs", object)).astype(str)
+    found, reasons = {}, list(table.notes)
+    if not kept.all():
+        reasons.append(f"{int((~kept).sum())} rows that the file marks as outliers")
+    for name in dict.fromkeys(names[kept].tolist()):
+        mine = {k: v[kept & (names == name)] for k, v in read.items()}
+        try:
+            found[name] = _one(mine)
+        except ValueError as error:
+            reasons.append(f"{name}: {error}")
+    return found, tuple(reasons)
+
+
+def _one(runs: dict[str, np.ndarray]) -> IsoFlop:
+    """The reading of one experiment; its bias is NaN where its runs cannot be fitted jointly."""
+    joint = {k: runs[k] for k in ("parameters", "loss")}
+    joint["tokens"] = runs["compute"] / 6 / runs["parameters"]
+    try:
+        law = fit("chinchilla", joint, delta=1e-2).parameters
+        return isoflop(runs, law=law)
+    except ValueError:
+        return isoflop(runs)
 
 
 def summary(params: Params, result: Result) -> Summary:
@@ -147,22 +155,25 @@ def summary(params: Params, result: Result) -> Summary:
     told |= {f"bias, {k}": v for k, v in result.published.items()}
     for name, found in result.tables.items():
         told[f"exponent, {name}"] = found.exponent
-        told[f"bias of its grid, {name}"] = found.bias
+        if np.isfinite(found.bias):
+            told[f"bias of its grid, {name}"] = found.bias
     return Summary(told)
 
 
 def read(result: Result) -> Values:
     """What was read off the real runs, and what was left out."""
-    if not result.tables:
+    if not result.tables and not result.left_out:
         return Values({"real runs": "none were given"})
     told: dict[str, float | str] = {}
     for name, found in result.tables.items():
         told[f"{name}: exponent"] = found.exponent
-        # A line through two budgets has no scatter about it.
-        error = found.exponent_error
-        told[f"{name}: its standard error"] = error if np.isfinite(error) else UNDETERMINED
-        told[f"{name}: bias"] = found.bias
+        told[f"{name}: its standard error"] = _or_words(found.exponent_error)
+        told[f"{name}: bias"] = _or_words(found.bias)
     return Values({**told, "left out": "; ".join(result.left_out) or "nothing"})
+
+
+def _or_words(value: float) -> float | str:
+    return value if np.isfinite(value) else "not determined"
 
 
 def claims(params: Params, result: Result) -> Claims:

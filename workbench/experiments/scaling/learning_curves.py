@@ -21,11 +21,12 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.claims import Claim, Claims, Statement, Summary
-from workbench.experiments.scaling._curve_tables import CurveTable, curves_of
+from workbench.experiments.scaling._curve_tables import TRAINING, CurveTable, curves_of
 from workbench.intervals import binomial_interval
 from workbench.knobs import Knobs, knob
 from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
 from workbench.scaling.laws import NAMED
+from workbench.tables.table import SUFFIXES
 from workbench.threads import one_numba_thread
 
 PAPER = "Caballero et al. (2023)"
@@ -47,7 +48,7 @@ CONSTANT = Statement(
 class Params(Knobs):
     """The knobs of the experiment."""
 
-    curves_file: str = knob("", "a benchmark table in place of the curves here", suffixes=(".csv",))
+    curves_file: str = knob("", "your curves in place of those here", suffixes=SUFFIXES)
     curves: int = knob(
         100, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
     )
@@ -108,8 +109,8 @@ def _plain(params: Params, state: int, some: tuple[int, ...]) -> Result:
 
 def _marked(params: Params, curves: CurveTable, rows: np.ndarray) -> np.ndarray:
     """Which rows of one curve are fitted: as the file says, or all up to the cut of the knobs."""
-    if params.curves_file:
-        return curves.table["Training"][rows]
+    if TRAINING in curves.table:
+        return curves.table[TRAINING][rows]
     size = curves.table[curves.size][rows]
     return (size * params.reach <= size.max() * (1 + 1e-9)).astype(float)
 
@@ -125,10 +126,10 @@ def _fitted(params: Params, curves: CurveTable, drawn: np.ndarray, laws: tuple[s
         marks[curves.rows[i]] = _marked(params, curves, curves.rows[i])
     mine = np.isfinite(marks)
     table, names = {k: v[mine] for k, v in curves.table.items()}, curves.names[mine]
-    table["Training"] = marks[mine]
-    how = {"size": curves.size, "loss": curves.loss, "held": "Training"}
+    table[TRAINING] = marks[mine]
+    how = {"size": curves.size, "loss": curves.loss, "held": TRAINING}
     found = learning_curves(table, curves.curve, laws=laws, least=LEAST, **how)
-    fitted = table["Training"] == 1
+    fitted = table[TRAINING] == 1
     return Result(found, names, table[curves.size], table[curves.loss], fitted, curves.dropped)
 
 
