@@ -18,6 +18,7 @@ from workbench.scaling import losses
 from workbench.scaling.fitted import ROUNDING
 from workbench.scaling.holdout import Extrapolation, cuts, extrapolation, fewest_rows, least
 from workbench.scaling.solver import minima
+from workbench.threads import one_numba_thread
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
@@ -189,7 +190,9 @@ def _student(fit: Fit, weights: Array, rounding: float) -> float:
     theta, _ = least(fit, wide)
     for _ in range(100):
         problem = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
-        theta = minima(problem, theta[None], near=True, levels=1).theta[0]
+        # One fit after the other: threads would only wait for each other.
+        with one_numba_thread():
+            theta = minima(problem, theta[None], near=True, levels=1).theta[0]
         r = _residuals(fit, theta)
         # The scale's own equation, s² = (ν + 1)/n Σ r² / (ν + r²/s²), one step of its iteration.
         moved = np.sqrt((nu + 1) * (weights * r**2 / (nu + (r / scale) ** 2)).sum() / n)

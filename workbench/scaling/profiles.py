@@ -11,13 +11,14 @@ from scipy.special import stdtrit
 from workbench.array import Array
 from workbench.scaling import losses, tables
 from workbench.scaling.solver import minima
+from workbench.threads import one_numba_thread
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
 
 LEVEL = 0.95
-# Steps outward of a side before it doubles its reach, and how often it does.
-STEPS, DOUBLED = 30, 6
+# Steps outward of a side, how often it then doubles its reach, and the steps of each doubling.
+STEPS, DOUBLED, FURTHER = 30, 6, 8
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
     most = threshold(fit, level)
     error = error if np.isfinite(error) and error > 0 else 0.1
     reach = 2 * error * students(fit.freedom, level)
-    below, above = (_side(fit, at, sign * reach, most) for sign in (-1, 1))
+    # Fits one after the other: threads would only wait for each other.
+    with one_numba_thread():
+        below, above = (_side(fit, at, sign * reach, most) for sign in (-1, 1))
     low, high = (_crossing(start, *side, most) for side in (below, above))
     low, high = -np.inf if np.isnan(low) else low, np.inf if np.isnan(high) else high
     return _profile(fit, parameter, (below, above), (low, high))
@@ -153,8 +156,8 @@ def _side(fit: Fit, at: int, reach: float, most: float) -> tuple[Array, Array]:
     begin = _inside(fit, at, reach > 0)
     theta, slots, found = fit.theta, [], []
     for part in np.concatenate([[0.0], 2.0 ** np.arange(DOUBLED)]):
-        width = max(part, 1.0)
-        steps = begin + reach * (part + width * np.arange(1, STEPS + 1) / STEPS)
+        width, count = (part, FURTHER) if part else (1.0, STEPS)
+        steps = begin + reach * (part + width * np.arange(1, count + 1) / count)
         for slot in np.unique(np.clip(steps, low, high))[:: 1 if reach > 0 else -1]:
             if slot == fit.theta[at]:
                 continue
