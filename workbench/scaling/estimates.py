@@ -26,7 +26,7 @@ class Estimates:
     """Every parameter of a law with its 95 % interval, all by one method.
 
     Attributes:
-        values: the parameters, fixed ones among them.
+        values: the parameters, fixed ones among them; what ended on a bound as the bound.
         intervals: of the free parameters; infinite, or 0 for a coefficient, on an open side.
         remarks: by parameter: on which bound it is, that it is not determined, or "".
         method: what the intervals come from, in words.
@@ -85,7 +85,7 @@ def estimated(
         found = {p: drawn.interval(p, LEVEL) for p in fit.free}
     found = {p: _within(fit, p, ends) for p, ends in found.items()}
     remarks = {p: _remark(fit, p, found[p]) if p in found else "fixed" for p in fit.law.parameters}
-    return Estimates(fit.parameters, found, remarks, method, fit.law.positive)
+    return Estimates(fit.parameters | fit.bounded, found, remarks, method, fit.law.positive)
 
 
 def _within(fit: Fit, parameter: str, ends: tuple[float, float]) -> tuple[float, float]:

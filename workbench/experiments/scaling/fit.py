@@ -208,8 +208,9 @@ def summary(params: Params, result: Result) -> Summary:
     fitted = result.fitted
     told: dict[str, float | str] = {"rows": len(fitted.weights), "rows left out": result.left_out}
     told["rows merged"] = result.merged
-    told |= {p: _number(v) for p, v in fitted.parameters.items()}
-    for p, (low, high) in result.errors.estimates.intervals.items():
+    estimates = result.errors.estimates
+    told |= {p: _number(v) for p, v in estimates.values.items()}
+    for p, (low, high) in estimates.intervals.items():
         told |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
     told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
     scores = result.comparison.extrapolations
