@@ -15,10 +15,10 @@ class Manners(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("panel.js")
 
 
-def button(name: str, tooltip: str, call: Callable, style: str = "") -> ipywidgets.Button:
+def button(name: str, tooltip: str, call: Callable[[], None], style: str = "") -> ipywidgets.Button:
     """A button as wide as its name."""
     made = ipywidgets.Button(
         description=name, tooltip=tooltip, button_style=style, layout={"width": "auto"}
     )
-    made.on_click(call)
+    made.on_click(lambda _: call())
     return made

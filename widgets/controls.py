@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -34,7 +36,10 @@ class Control(ipywidgets.VBox):
 
     value = traitlets.Any()
 
-    def __init__(self, knob: Knob, value: Any):
+    def __init__(
+        self, knob: Knob, value: Any, run: Callable[..., None] = lambda call, *args: call(*args)
+    ):
+        """Takes the knob, where it stands, and what calls `call(*args)` in the panel's thread."""
         self.knob = knob
         self.entry = _entry(knob)
         self.slider = _slider(knob)
@@ -47,11 +52,12 @@ class Control(ipywidgets.VBox):
             [part for part in parts if part is not None],
             layout={"flex": "1 1 260px", "max_width": "420px", "min_width": "0", "padding": "4px"},
         )
-        self.observe(self._show, "value")
         self.value = value
-        self.entry.observe(self._entered, "value")
+        self._show(None)
+        self.observe(partial(run, self._show), "value")
+        self.entry.observe(partial(run, self._entered), "value")
         if self.slider is not None:
-            self.slider.observe(self._slid, "value")
+            self.slider.observe(partial(run, self._slid), "value")
 
     def refuse(self, sentence: str) -> None:
         """Shows the sentence under the knob, and reads it out; an empty one takes it away."""

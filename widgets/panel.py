@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import plotly.graph_objects as go
 
-from widgets.asked import in_cell, is_person
+from widgets.asked import is_person
 from widgets.buttons import Manners, button
-from widgets.controls import Control, alert
+from widgets.control_set import ControlSet
+from widgets.controls import alert
+from widgets.display import Display, Shown
+from widgets.event_loop import EventLoop
 from widgets.history import History
 from widgets.messages import announced, busy, folded, traced
-from widgets.pins import named
 from widgets.plot import Plot
 from widgets.preview import Preview
 from widgets.recompute import Latest, Stage, alone
 from widgets.record import Record
 from widgets.rehearsal import rehearse
-from workbench.checks import refuse
-from workbench.knobs import KnobError, Parameters
+from workbench.knobs import Parameters
 from workbench.watch import step
 
 # Seconds of work after which the panel says that it is busy.
@@ -67,7 +67,8 @@ class Panel(ipywidgets.VBox):
     """What `panel` returns.
 
     A person's touch is answered off the main thread, first by a quick look; a program's, such as
-    `.value` set in a cell, at once and in full, and what goes wrong is raised there.
+    `.value` set in a cell, at once and in full, and what goes wrong is raised there. The event loop
+    in which the panel was made does all of its work; a touch in any other thread is a person's.
 
     Attributes:
         controls: the control of every knob by name; set `.value` to turn one.
@@ -86,29 +87,31 @@ class Panel(ipywidgets.VBox):
         params: Parameters,
         quick: Callable | None = None,
     ):
-        self._model, self._run, self._draw = model, run, draw
-        self._history, self._pin = History(params), None
-        self._seen: dict[Parameters, tuple[Any, go.Figure]] = {}
-        self._setting, self._note = False, ""
-        self.params, self._shown, self._is_full = params, None, False
-        self.result = self.figure = self.error = None
+        self._run, self._draw, self._history = run, draw, History(params)
+        self._seen: dict[Parameters, tuple[Any, go.Figure, str]] = {}
+        self.params, self.result, self.error, self._is_failed = params, None, None, False
+        self._loop = EventLoop(self._report)
         self._preview = Preview(run, quick)
         self._latest = Latest(self._stages, self._deliver, self._complain, self._beat)
-        self.controls = {k.name: Control(k, getattr(params, k.name)) for k in model.knobs()}
-        self.record = Record(params)
+        self.controls = ControlSet(model, params, self._loop.run)
+        self.record = Record(params, self._loop.run)
         self._lay_out()
-        for control in self.controls.values():
-            control.observe(self._touched, "value")
+        self.controls.on_touch(self._touched)
+        self._loop.receive(self)
 
     def _lay_out(self) -> None:
-        self._button = button("Run", "compute and draw at these knobs", self._pressed, "primary")
-        self._undo = button("Undo", "take the last change back", self._undone)
-        self._reset = button("Reset", "turn every knob back to where it was first", self._resetted)
-        self._pinning = button("Pin", "keep this figure beside the next ones", self._pinned)
+        def made(name: str, tooltip: str, call: Callable, style: str = "") -> ipywidgets.Button:
+            return button(name, tooltip, partial(self._loop.run, call), style)
+
+        self._button = made("Run", "compute and draw at these knobs", self._pressed, "primary")
+        self._undo = made("Undo", "take the last change back", self._undone)
+        self._reset = made("Reset", "turn every knob back to where it was first", self._resetted)
+        self._pinning = made("Pin", "keep this figure beside the next ones", self._pinned)
         self._undo.disabled = self._reset.disabled = self._pinning.disabled = True
         row = [self._button, self._undo, self._reset, self._pinning]
         self._status, self._alert = ipywidgets.HTML(), ipywidgets.HTML()
-        self._plot = Plot(self._rehearse)
+        self._plot = Plot(partial(self._loop.run, self._rehearse))
+        self._display = Display(self._plot)
         knobs = ipywidgets.Box(list(self.controls.values()), layout={"flex_flow": "row wrap"})
         buttons = ipywidgets.Box(row, layout={"flex_flow": "row wrap"})
         parts = [knobs, buttons, self._status, self._alert, Manners(), self._plot, self.record]
@@ -120,12 +123,22 @@ class Panel(ipywidgets.VBox):
         """The command line that runs the experiment at the last admitted knobs."""
         return self.record.command
 
+    @property
+    def figure(self) -> go.Figure | None:
+        """The figure shown, or None before the first run."""
+        return None if self._display.now is None else self._display.now.figure
+
     def refresh(self) -> None:
         """Computes and draws at the present knobs, in full and at once.
+
+        It does so in the thread of the panel's event loop; called in another, it waits for it.
 
         Raises:
             Exception: whatever went wrong, after it is shown, so that a batch run fails by it.
         """
+        self._loop.result(self._refresh)
+
+    def _refresh(self) -> None:
         self._latest.stop()
         if self._admit():
             with alone():
@@ -135,35 +148,27 @@ class Panel(ipywidgets.VBox):
 
     async def settled(self) -> None:
         """Returns when the figure shows the full run of the present knobs, or an error is shown."""
-        await self._latest.settled()
+        await self._loop.wait(self._latest.settled)
 
-    def _pressed(self, _: Any = None) -> None:
+    def _pressed(self) -> None:
         self._seen.clear()
         self._touched()
 
-    def _touched(self, _: Any = None) -> None:
+    def _touched(self) -> None:
         """Answers a touch; what goes wrong is shown, and raised where a program waits for it."""
-        if self._setting:
-            return
-        if is_person():
-            if self._admit():
-                self._latest.ask(self.params)
-            else:
-                self._latest.stop()
-            return
-        try:
-            self.refresh()
-        except Exception:
-            if in_cell():
-                raise
+        if not is_person():
+            self._refresh()
+        elif self._admit():
+            self._latest.ask(self.params)
+        else:
+            self._latest.stop()
 
     def _admit(self) -> bool:
         """Takes over the knobs as they stand, or shows at once why they are refused."""
-        self.error, self._alert.value = None, ""
-        for control in self.controls.values():
-            control.refuse("")
+        self.error, self._is_failed, self._alert.value = None, False, ""
+        self.controls.admit()
         try:
-            turned = self._turned()
+            turned = self.controls.params()
         except Exception as error:
             self._complain(error)
             return False
@@ -171,19 +176,6 @@ class Panel(ipywidgets.VBox):
         self.params = turned
         self._mark()
         return True
-
-    def _turned(self) -> Parameters:
-        """The parameters as the controls stand, refused as the experiment refuses them."""
-        for name, control in self.controls.items():
-            endings, value = control.knob.suffixes, control.value
-            if (
-                endings
-                and value
-                and not (value.lower().endswith(endings) and Path(value).is_file())
-            ):
-                what = "empty or the path of an existing file ending in " + ", ".join(endings)
-                refuse(name, what, value, KnobError)
-        return self._model(**{name: control.value for name, control in self.controls.items()})
 
     def _at_once(self) -> None:
         start = time.perf_counter()
@@ -196,8 +188,9 @@ class Panel(ipywidgets.VBox):
 
     def _stages(self, params: Parameters) -> Iterable[Stage]:
         """A quick look first, where there is one; results that are known are not computed again."""
-        if params in self._seen:
-            return [Stage(partial(self._seen.__getitem__, params))]
+        known = self._seen.get(params)
+        if known is not None:
+            return [Stage(lambda: known)]
         look = self._preview.of(params)
         if look is None:
             return [Stage(partial(self._full, params))]
@@ -232,43 +225,42 @@ class Panel(ipywidgets.VBox):
             self.result = result
             for name, span in getattr(result, "spans", {}).items():
                 self.controls[name].reach(*span)
-        self._shown, self.figure, self._is_full = params, figure, not stage.is_preview
-        self._note = f"a first look: {what};" if what else ""
         # The figure first: the browser takes its messages in order.
-        self._show()
-        self._status.value = announced(self._note.removesuffix(";"))
+        self._display.show(Shown(params, figure, what))
+        self._status.value = announced(self._display.note(params.values(), is_busy=True))
         self._pinning.disabled = False
 
-    def _show(self) -> None:
-        of = {"knobs": self._shown.values(), "full": self._is_full}
-        if self._pin is None or self.figure is self._pin[1]:
-            self._plot.show(self.figure, of)
-            return
-        params, figure = self._pin
-        self._plot.show(self.figure, of, figure, named(params.values(), self._shown.values()))
+    def _complain(self, error: BaseException) -> None:
+        """Shows why there is no figure of these knobs."""
+        self._is_failed = True
+        self._report(error)
 
-    def _complain(self, error: Exception) -> None:
+    def _report(self, error: BaseException) -> None:
         """A refusal as its sentence, at the knob it names; anything else with its traceback."""
+        if error is self.error:
+            return
         self.error = error
-        knob = KnobError(str(error)).knob if isinstance(error, ValueError) else None
-        if knob in self.controls:
-            self.controls[knob].refuse(str(error))
-        else:
+        if not self.controls.refuse(error):
             where = folded(traced(error), opened=not isinstance(error, ValueError))
             self._alert.value = alert(f"{type(error).__name__}: {error}") + where
-        late = "" if self.figure is None else "The figure is of earlier knobs."
-        self._status.value = announced(late)
+        self._tell()
 
     def _beat(self) -> None:
         """Says that work is under way, for how long and how far, once it takes a moment."""
         since = self._latest.busy_since
-        seconds = 0.0 if since is None else time.perf_counter() - since
-        if self.error is not None:
-            return
-        if seconds > SOON:
-            self._status.value = busy(seconds, self._latest.watch.share, self._note)
-        elif since is None:
-            self._status.value = announced("")
+        if since is None or self._is_failed:
+            self._tell()
+        elif (seconds := time.perf_counter() - since) > SOON:
+            note = self._display.note(self.params.values(), is_busy=True)
+            note += ";" if note else ""
+            self._status.value = busy(seconds, self._latest.watch.share, note)
+
+    def _tell(self) -> None:
+        """Says what the figure is where it is not the full one of these knobs."""
+        is_busy = self._latest.busy_since is not None and not self._is_failed
+        knobs, is_failed = self.controls.stand(), self._is_failed
+        note = self._display.note(knobs, is_busy=is_busy, is_failed=is_failed)
+        self._status.value = announced(note)
 
     def _mark(self) -> None:
         """Has commands and buttons follow the parameters."""
@@ -276,27 +268,20 @@ class Panel(ipywidgets.VBox):
         self._undo.disabled = not self._history
         self._reset.disabled = self.params == self._history.first
 
-    def _undone(self, _: Any = None) -> None:
+    def _undone(self) -> None:
         # A value that is refused has made no change yet: it gives way to the admitted ones.
         refused = self.error is not None
         self._turn_to(self.params if refused or not self._history else self._history.back())
 
     def _turn_to(self, params: Parameters) -> None:
         """Turns every knob at once, which is no change to take back."""
-        self._setting = True
-        try:
-            for name, value in params.values().items():
-                self.controls[name].value = value
-        finally:
-            self._setting = False
+        self.controls.turn_to(params)
         self.params = params
         self._touched()
 
-    def _resetted(self, _: Any = None) -> None:
+    def _resetted(self) -> None:
         self._history.leave(self.params, self._history.first)
         self._turn_to(self._history.first)
 
-    def _pinned(self, _: Any = None) -> None:
-        self._pin = None if self._pin else (self._shown, self.figure)
-        self._pinning.description = "Unpin" if self._pin else "Pin"
-        self._show()
+    def _pinned(self) -> None:
+        self._pinning.description = "Unpin" if self._display.pin() else "Pin"

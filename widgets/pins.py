@@ -33,10 +33,12 @@ def pinned(figure: go.Figure, beside: go.Figure, name: str) -> go.Figure:
     return both
 
 
-def named(pinned: Mapping[str, Any], shown: Mapping[str, Any]) -> str:
+def named(pinned: Mapping[str, Any], shown: Mapping[str, Any], is_preview: bool = False) -> str:
     """What the pinned figure's knobs were where they differ from those of the one shown."""
     told = [f"{name} {value}" for name, value in pinned.items() if value != shown[name]]
-    return "pinned: " + (", ".join(told) if told else "the same knobs")
+    return f"pinned{' first look' if is_preview else ''}: " + (
+        ", ".join(told) if told else "the same knobs"
+    )
 
 
 def _paled(trace: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Work for the newest question only, off the main thread: what nobody waits for any longer ends.
 
 One thread serves all panels, since experiments share the cores and the fast kernels. What is
-delivered is delivered on the main thread, where widgets may be changed.
+delivered is delivered in the panel's event loop, where widgets may be changed.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Stage(NamedTuple):
 class Latest:
     """Answers questions one at a time, the newest first; older ones are dropped.
 
+    All methods are for one event loop: `widgets.event_loop` brings calls of other threads there.
+
     Full work ends at its next step as soon as a newer question comes, and its answer is not
     delivered. A preview that ran for less than `PATIENCE` seconds is delivered even so, or a figure
     would stand still for as long as a slider is dragged.
@@ -54,7 +56,7 @@ class Latest:
         self,
         stages: Callable[[Any], Iterable[Stage]],
         deliver: Callable[[Any, Stage, Any, float], None],
-        fail: Callable[[Exception], None],
+        fail: Callable[[BaseException], None],
         tell: Callable[[], None],
     ):
         """Takes what decides and what hears.
@@ -62,12 +64,13 @@ class Latest:
         Args:
             stages: the pieces of work for a question, in order; the last gives the full answer.
             deliver: takes the question, the stage, its answer, and the seconds it took.
-            fail: takes what the work on a question raised.
+            fail: takes what the work on a question raised, or what these callables did.
             tell: called every `BEAT` seconds while work is under way, and once after it.
         """
         self._stages, self._deliver, self._fail, self._tell = stages, deliver, fail, tell
         self._question: Any = None
-        self._news, self._task, self._preview = asyncio.Event(), None, False
+        self._news, self._preview = asyncio.Event(), False
+        self._task: asyncio.Task | None = None
         self._rehearsal: asyncio.Task | None = None
         self._began = 0.0
         self.watch, self.busy_since = Watch(), None
@@ -78,19 +81,18 @@ class Latest:
         self._news.set()
         if not self._preview or time.perf_counter() - self._began > PATIENCE:
             self.watch.stop()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._begin()
 
     def rehearse(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Does at rest what nobody waits for; a question ends it, and what it raises is let go."""
 
         async def rehearsed(watch: Watch) -> None:
-            with suppress(Exception, Stopped):
-                answer = await _in_thread(watch, work)
-                if not watch.stopped:
+            error, answer = await _in_thread(watch, work)
+            if error is None and not watch.stopped:
+                with suppress(Exception):
                     then(answer)
 
-        if self._task is None:
+        if not _is_alive(self._task) and not _is_alive(self._rehearsal):
             self.watch = Watch()
             self._rehearsal = asyncio.get_running_loop().create_task(rehearsed(self.watch))
 
@@ -103,21 +105,40 @@ class Latest:
 
     async def settled(self) -> None:
         """Returns when there is nothing left to answer."""
-        while self._task is not None:
+        if self._question is not None:
+            self._begin()
+        while _is_alive(self._task):
             await asyncio.wait([self._task])
+
+    def _begin(self) -> None:
+        """Serves the question in the running loop, unless that is under way."""
+        if not _is_alive(self._task):
+            # An event belongs to the loop in which it is first awaited, and loops end.
+            self._news = asyncio.Event()
+            self._task = asyncio.get_running_loop().create_task(self._serve())
 
     async def _serve(self) -> None:
         beat = asyncio.get_running_loop().create_task(self._beat())
+        question = None
         try:
             while self._question is not None:
                 question, self._question = self._question, None
                 self._news.clear()
                 self.busy_since = time.perf_counter()
-                await self._answer(question)
+                try:
+                    await self._answer(question)
+                except Exception as error:
+                    self._fail(error)
+        except asyncio.CancelledError:
+            # A loop that ends cancels its tasks; the next one takes the question up again.
+            if self._question is None and not self.watch.stopped:
+                self._question = question
+            self.watch.stop()
+            raise
         finally:
             beat.cancel()
             self._task = self.busy_since = None
-            self._tell()
+            self._say()
 
     async def _answer(self, question: Any) -> None:
         for stage in self._stages(question):
@@ -125,18 +146,18 @@ class Latest:
                 return
             self.watch, self._preview = Watch(), stage.is_preview
             self._began = time.perf_counter()
-            try:
-                answer = await _in_thread(self.watch, stage.work)
-                if self.watch.stopped:
-                    return
-                self._deliver(question, stage, answer, time.perf_counter() - self._began)
-            except Stopped:
+            error, answer = await _in_thread(self.watch, stage.work)
+            if self.watch.stopped or isinstance(error, Stopped):
+                # What an older question met is no news: its knobs are gone.
                 return
-            except Exception as error:
-                # What an older question met is no news: its knobs are gone. Where too small a
-                # sample fails, the full one may not.
-                if not self.watch.stopped and not stage.is_preview:
-                    self._fail(error)
+            if error is None:
+                try:
+                    self._deliver(question, stage, answer, time.perf_counter() - self._began)
+                except Exception as raised:
+                    error = raised
+            # Where too small a sample fails, the full one may not.
+            if error is not None and not stage.is_preview:
+                self._fail(error)
             if self._question is not None:
                 return
 
@@ -150,7 +171,18 @@ class Latest:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
+            self._say()
+
+    def _say(self) -> None:
+        try:
             self._tell()
+        except Exception as error:
+            self._fail(error)
+
+
+def _is_alive(task: asyncio.Task | None) -> bool:
+    """Whether a task is under way, and not left behind by a loop that has ended."""
+    return task is not None and not task.done() and task.get_loop().is_running()
 
 
 class _Thread:
@@ -182,24 +214,27 @@ def alone() -> Any:
     return _THREAD.lock
 
 
-async def _in_thread(watch: Watch, work: Callable[[], Any]) -> Any:
+async def _in_thread(watch: Watch, work: Callable[[], Any]) -> tuple[BaseException | None, Any]:
+    """What the work raised, or None, and what it returned.
+
+    The error is not raised here: a loop would end by a `SystemExit`, and takes no `StopIteration`.
+    """
     loop = asyncio.get_running_loop()
     future = loop.create_future()
 
-    def settle(error: BaseException | None, answer: Any) -> None:
+    def settle(outcome: tuple[BaseException | None, Any]) -> None:
         if not future.done():
-            future.set_result(answer) if error is None else future.set_exception(error)
+            future.set_result(outcome)
 
     def call() -> None:
-        error, answer = None, None
         try:
             with watched(watch):
-                answer = work()
+                outcome = None, work()
         except BaseException as raised:
-            error = raised
+            outcome = raised, None
         # A loop that is closed has nobody left to tell.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, error, answer)
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, outcome)
 
     _THREAD.submit(call)
     return await future

@@ -7,6 +7,9 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +45,17 @@ class Record(anywidget.AnyWidget):
     share = traitlets.Float(0.0).tag(sync=True)
     can_run = traitlets.Bool(True).tag(sync=True)
 
-    def __init__(self, params: Parameters):
-        """Takes the parameters whose commands are shown first."""
+    def __init__(
+        self, params: Parameters, run: Callable[..., None] = lambda call, *args: call(*args)
+    ):
+        """Takes the first parameters, and what calls `call(*args)` in the panel's thread."""
         super().__init__()
         self.reports = (ROOT if (ROOT / "notebooks").is_dir() else Path.cwd()) / "reports"
         self.page: Path | None = None
         self._task: asyncio.Task | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.follow(params)
-        self.on_msg(self._asked)
+        self.on_msg(partial(run, self._asked))
 
     def follow(self, params: Parameters) -> None:
         """Shows the commands of these parameters."""
@@ -78,7 +83,9 @@ class Record(anywidget.AnyWidget):
         if content == "run" and self._task is None:
             self._task = asyncio.get_running_loop().create_task(self.run())
         elif content == "stop" and self._process is not None:
-            self._process.terminate()
+            # It may have ended a moment ago.
+            with suppress(ProcessLookupError):
+                self._process.terminate()
         elif content == "page" and self.page is not None:
             self._send_page()
 

@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from workbench.inits.matrix_report import DRAWN, fitted_tail, spectrum, wanting
+from workbench.inits.matrix_report import DRAWN, fault, fitted_tail, spectrum, wanting
 from workbench.inits.schemes import he
+from workbench.inits.untrained import initial_laws
 
 
 @pytest.fixture
@@ -53,4 +54,59 @@ def test_the_factor_and_its_flag(rng):
         beside = wanting(row, wanted)
         assert beside.factor == pytest.approx(row.fan_in_variance / wanted)
         assert beside.flag == flag
-    assert wanting(row._replace(name="word_embeddings"), 9.0).flag == "lookup"
+    assert wanting(row, 2.0, "relu").activation == "relu"
+    # A name decides nothing: what is looked up has been flagged so before.
+    assert wanting(row._replace(name="word_embeddings"), 9.0).flag == "vanishes"
+    table = wanting(row._replace(flag="lookup"), 9.0)
+    assert (table.flag, math.isnan(table.factor)) == ("lookup", True)
+    assert wanting(row._replace(flag="rank one"), 5.0).flags == ["rank one", "vanishes"]
+
+
+def test_the_deviation_is_about_the_mean(rng):
+    weights = (0.5 + 0.1 * rng.standard_normal((90, 400))).astype(np.float32)
+    row, _ = spectrum("w", weights)
+    assert row.mean == pytest.approx(0.5, abs=5 * 0.1 / math.sqrt(36000))
+    assert row.deviation == pytest.approx(0.1, rel=5 / math.sqrt(72000))
+    assert row.fan_in_variance == pytest.approx(400 * (row.mean**2 + row.deviation**2))
+    assert row.beyond == 1  # the mean's own direction
+    tail = fitted_tail(rng, weights)
+    assert abs(tail.shape - 2) < 5 * tail.error
+    # So far from zero that its square hides the deviation.
+    far, _ = spectrum("w", 1e6 + 1e-3 * rng.standard_normal((90, 400)))
+    assert far.deviation == pytest.approx(1e-3, rel=5 / math.sqrt(72000))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        (np.zeros((0, 5)), "empty"),
+        (np.array([[1.0, np.nan, np.inf], [0, 1, 2]]), "2 of 6 not finite"),
+        (np.zeros((30, 20), np.float16), "zero"),
+        (np.ones((30, 20)), "constant"),
+        (np.array([[1.0, 2.0], [3.0, 4.0]]), "too small to fit"),
+        (np.full((9, 9), 1e-200) * np.arange(9), "too small to fit"),
+        (np.full((9, 9), 1e200) * np.arange(9), "too large to fit"),
+        (np.full((9, 9), 1e-44, np.float32) * np.arange(9), ""),
+        (np.full((9, 9), 1e37, np.float32) * np.arange(9), ""),
+        (np.arange(8.0).reshape(1, 8), ""),
+    ],
+)
+def test_what_has_no_numbers_is_named(matrix, words):
+    assert fault(matrix) == words
+    if not words:
+        row, _ = spectrum("w", matrix)
+        assert np.isfinite([row.deviation, row.largest, row.stable, row.fan_in_variance]).all()
+
+
+def test_an_outer_product_is_of_rank_one(rng):
+    product = np.outer(rng.standard_normal(40), rng.standard_normal(60))
+    noise = 1e-2 * rng.standard_normal((40, 60))
+    assert spectrum("w", product.astype(np.float16))[0].flags == ["rank one"]
+    assert spectrum("w", product + noise)[0].flags == []
+    assert spectrum("w", rng.standard_normal((1, 60)))[0].flags == []
+
+
+def test_a_fresh_matrix_is_flagged_by_its_law(rng):
+    laws = initial_laws("w", (60, 200), "torch")
+    assert spectrum("w", he(rng, (60, 200)), laws)[0].flags == ["initial distribution: He normal"]
+    assert spectrum("w", 1.1 * he(rng, (60, 200)), laws)[0].flags == []

@@ -1,10 +1,16 @@
+import io
+import json
+import os
 import pickle
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
 
 from workbench.inits.trained import matrices, trained
-from workbench.inits.weight_files import arrays, packaged
+from workbench.inits.weight_files import arrays, changed, contents, packaged, read
+from workbench.inits.weight_survey import left_out
 
 
 class Bomb:
@@ -70,16 +76,11 @@ def test_nothing_in_an_archive_is_executed(tmp_path):
         list(arrays(str(tmp_path / "raw.npz")))
 
 
-def test_matrices_are_outputs_by_the_rest():
-    many = {"conv": np.zeros((4, 3, 2, 2)), "bias": np.zeros(4), "row": np.zeros((1, 7))}
-    assert [(n, m.shape) for n, m in matrices(iter(many.items()))] == [("conv", (4, 12))]
-
-
 def test_the_stand_in_learns(monkeypatch):
     monkeypatch.setattr("workbench.inits.trained.packaged", lambda: "")
     found = trained(np.random.default_rng(0))
     assert int(found.source.split(" % ")[0].split()[-1]) >= 88
-    assert [m.shape for _, m in matrices(found.arrays)] == [(256, 64), (256, 256), (10, 256)]
+    assert [m.shape for _, m in matrices(found.survey)] == [(256, 64), (256, 256), (10, 256)]
 
 
 def test_the_packaged_model_has_22_million_weights():
@@ -90,6 +91,305 @@ def test_the_packaged_model_has_22_million_weights():
 
 def test_bad_input(tmp_path):
     with pytest.raises(ValueError, match="`weights_file` must be a file ending in .safetensors"):
-        list(arrays("weights.bin"))
+        list(arrays("weights.txt"))
     with pytest.raises(ValueError, match="`weights_file` must be a file that exists"):
         list(arrays(str(tmp_path / "none.npz")))
+
+
+@pytest.mark.parametrize("kind", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "bfloat16"])
+def test_short_floats_are_read_as_torch_reads_them(tmp_path, kind):
+    torch = pytest.importorskip("torch")
+    dtype = getattr(torch, kind)
+    codes = torch.arange(256, dtype=torch.uint8).reshape(8, 32)
+    value = torch.randn(8, 32).to(dtype) if kind == "bfloat16" else codes.view(dtype)
+    parts = {"w": value}
+    pytest.importorskip("safetensors.torch").save_file(parts, tmp_path / "w.safetensors")
+    torch.save(parts, tmp_path / "w.pt")
+    for name in ("w.safetensors", "w.pt"):
+        read = dict(arrays(str(tmp_path / name)))["w"]
+        np.testing.assert_array_equal(read, value.float().numpy())
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float8_e4m3fn"])
+def test_numpy_s_files_hold_what_ml_dtypes_writes(tmp_path, kind):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    value = np.linspace(-2, 2, 12).reshape(3, 4).astype(getattr(ml_dtypes, kind))
+    np.savez(tmp_path / "w.npz", w=value, other=np.ones((2, 2)))
+    found = contents(str(tmp_path / "w.npz"))
+    if kind == "bfloat16":
+        np.testing.assert_array_equal(found.arrays["w"].read(), value.astype(np.float32))
+    else:  # one byte of no kind may be any of four formats
+        assert "numbers of" in found.unread["w"]
+
+
+def test_every_order_of_bytes_and_of_axes(tmp_path):
+    values = np.random.default_rng(0).random((3, 5))
+    parts = {"big": values.astype(">f4"), "half": values.astype(">f2"), "columns": values.T}
+    np.savez(tmp_path / "w.npz", **parts)
+    np.save(tmp_path / "alone.npy", np.asfortranarray(values.astype(">f8")))
+    read = dict(arrays(str(tmp_path / "w.npz")))
+    for name, value in parts.items():
+        np.testing.assert_array_equal(read[name], value)
+        assert read[name].dtype.isnative
+    np.testing.assert_array_equal(dict(arrays(str(tmp_path / "alone.npy")))["alone"], values)
+
+
+def quantised(weights, axis):
+    """int8 and its scale, the largest of each row, column or of all over 127."""
+    scale = np.abs(weights).max(axis=axis, keepdims=True) / 127
+    return np.round(weights / scale).astype(np.int8), scale.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "axis", "shape"),
+    [
+        ("x.weight", "x.weight_scale", 1, (-1, 1)),
+        ("x.weight", "x.weight_scale", 1, (-1,)),
+        ("x.weight", "x.weight.scale", None, ()),
+        ("x.weight", "x.scale", None, (1,)),
+        ("x.qweight", "x.scales", 0, (1, -1)),
+        ("x.weight", "x.SCB", 1, (-1,)),
+        ("x/kernel", "x/scale", 0, (-1,)),
+    ],
+)
+def test_integers_are_read_with_the_scale_beside_them(tmp_path, name, scale, axis, shape):
+    weights = np.random.default_rng(1).standard_normal((24, 40))
+    codes, sizes = quantised(weights, axis)
+    sizes = sizes.reshape(shape) * (127 if scale.endswith("SCB") else 1)
+    np.savez(tmp_path / "w.npz", **{name: codes, scale: sizes})
+    found = contents(str(tmp_path / "w.npz"))
+    assert (list(found.arrays), found.unread) == ([name], {})
+    # Half a step of the widest row.
+    gap = np.abs(found.arrays[name].read() - weights).max()
+    assert gap <= 0.51 * np.abs(weights).max() / 127
+
+
+def test_eight_bit_floats_in_blocks_and_integers_about_a_zero_point(tmp_path):
+    torch = pytest.importorskip("torch")
+    weights = torch.randn(200, 300)
+    scale = torch.rand(2, 3) + 0.5
+    wide = scale.repeat_interleave(128, 0)[:200].repeat_interleave(128, 1)[:, :300]
+    codes = (weights / wide).to(torch.float8_e4m3fn)
+    parts = {"a.weight": codes, "a.weight_scale_inv": scale}
+    parts |= {"b.weight": torch.arange(6, dtype=torch.uint8).reshape(2, 3)}
+    parts |= {"b.scale": torch.tensor([[2.0], [4.0]]), "b.zero_point": torch.tensor([[1], [3]])}
+    pytest.importorskip("safetensors.torch").save_file(parts, tmp_path / "w.safetensors")
+    read = dict(arrays(str(tmp_path / "w.safetensors")))
+    np.testing.assert_allclose(read["a.weight"], codes.float() * wide, rtol=1e-6)
+    np.testing.assert_array_equal(read["b.weight"], [[-2, 0, 2], [0, 4, 8]])
+
+
+def test_what_is_not_read_is_reported_with_its_reason(tmp_path):
+    parts = {f"layer{k}.weight": np.ones((4, 4), np.int8) for k in range(19)}
+    parts |= {"c": np.ones((2, 2), complex), "i": np.arange(4).reshape(2, 2), "w": np.ones((2, 3))}
+    parts |= {"s": np.array([["a", "b"]])}
+    np.savez(tmp_path / "w.npz", **parts, o=np.array([[Bomb()]], dtype=object))
+    found = contents(str(tmp_path / "w.npz"))
+    assert list(found.arrays) == ["w"]
+    said = left_out(found.unread)
+    assert said[0].startswith("19 arrays were not read, numbers of int8 without a scale: layer0")
+    assert "1 array was not read, numbers of complex128: c" in said
+    assert "1 array was not read, numbers of int64: i" in said
+    assert "1 array was not read, its objects are never unpickled: o" in said
+
+
+def test_a_scale_that_fits_nothing_ends_in_a_sentence_that_names_the_array(tmp_path):
+    np.savez(tmp_path / "w.npz", **{"x.weight": np.ones((4, 6), np.int8), "x.scale": np.ones(5)})
+    with pytest.raises(ValueError, match=r"`weights_file` must be whole; got 'x.weight: a scale"):
+        list(arrays(str(tmp_path / "w.npz")))
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".ckpt"])
+@pytest.mark.parametrize("keys", [(), ("state_dict",), ("model",), ("checkpoint", "net")])
+def test_nested_states_of_torch(tmp_path, suffix, keys):
+    torch = pytest.importorskip("torch")
+    layer = torch.nn.Linear(5, 3)
+    state = layer.state_dict()
+    for key in reversed(keys):
+        state = {key: state, "step": 3, "note": "text"}
+    torch.save(state, tmp_path / f"w{suffix}")
+    read = dict(arrays(str(tmp_path / f"w{suffix}")))
+    assert [n.removeprefix("net.") for n in read] == ["weight", "bias"]
+    np.testing.assert_array_equal(next(iter(read.values())), layer.weight.detach())
+
+
+def test_what_an_optimiser_remembers_is_left_out(tmp_path):
+    torch = pytest.importorskip("torch")
+    layer = torch.nn.Linear(5, 3)
+    optimiser = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(1, 5)).sum().backward()
+    optimiser.step()
+    both = {"state_dict": layer.state_dict(), "optimizer_states": [optimiser.state_dict()]}
+    torch.save(both, tmp_path / "w.ckpt")
+    found = contents(str(tmp_path / "w.ckpt"))
+    assert list(found.arrays) == ["weight", "bias"]
+    # Two moments and a count of each of the two.
+    assert list(found.unread.values()).count("part of an optimiser's state") == 6
+
+
+def test_tied_strided_and_sparse_tensors(tmp_path):
+    torch = pytest.importorskip("torch")
+    table = torch.randn(7, 4)
+    sparse = torch.eye(3).to_sparse()
+    parts = {"wte": table, "head": table, "across": table.T, "part": table[::2], "sparse": sparse}
+    torch.save(parts, tmp_path / "w.pt")
+    found = contents(str(tmp_path / "w.pt"))
+    assert list(found.arrays) == ["wte", "across", "part", "sparse"]
+    assert found.unread == {"head": "the same as wte"}
+    np.testing.assert_array_equal(found.arrays["across"].read(), table.T)
+    np.testing.assert_array_equal(found.arrays["part"].read(), table[::2])
+    np.testing.assert_array_equal(found.arrays["sparse"].read(), np.eye(3))
+
+
+def sharded(folder, save, ending):
+    parts = {f"layer{k}.weight": np.full((2, 2), k, np.float32) for k in range(4)}
+    names = [f"model-0000{k}-of-00002{ending}" for k in (1, 2)]
+    for k, name in enumerate(names):
+        save({n: parts[n] for n in list(parts)[2 * k : 2 * k + 2]}, folder / name)
+    where = {n: names[k // 2] for k, n in enumerate(parts)}
+    index = folder / f"model{ending}.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 64}, "weight_map": where}))
+    return str(index), names
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".bin"])
+def test_a_model_in_several_files_is_read_by_its_index(tmp_path, ending):
+    if ending == ".bin":
+        torch = pytest.importorskip("torch")
+
+        def save(parts, path):
+            torch.save({n: torch.tensor(p) for n, p in parts.items()}, path)
+    else:
+        save = pytest.importorskip("safetensors.numpy").save_file
+    index, names = sharded(tmp_path, save, ending)
+    assert [v[0, 0] for _, v in arrays(index)] == [0, 1, 2, 3]
+    before = changed(index)
+    os.utime(tmp_path / names[1], ns=(before + 10**9, before + 10**9))
+    assert changed(index) > before
+    (tmp_path / names[0]).unlink()
+    found = contents(index)
+    assert list(found.arrays) == ["layer2.weight", "layer3.weight"]
+    assert set(found.unread.values()) == {f"{names[0]} is missing"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "{",
+        '{"weight_map": {"a": "../other.safetensors"}}',
+        '{"weight_map": {"a": 3}}',
+        '{"weight_map": ["a"]}',
+    ],
+)
+def test_an_index_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "m.safetensors.index.json").write_text(text)
+    with pytest.raises(ValueError, match="`weights_file` must be an index whose `weight_map`"):
+        contents(str(tmp_path / "m.safetensors.index.json"))
+
+
+def test_names_that_come_twice_are_numbered(tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        for k in (1, 2):
+            buffer = io.BytesIO()
+            np.save(buffer, np.full((2, 2), float(k)))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                archive.writestr("a.npy", buffer.getvalue())
+    read = dict(arrays(str(tmp_path / "w.npz")))
+    assert {n: v[0, 0] for n, v in read.items()} == {"a": 1, "a (2)": 2}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors", ".pt", ".h5", ".keras"])
+def test_empty_and_foreign_files_end_in_a_sentence(tmp_path, suffix):
+    path = tmp_path / f"w{suffix}"
+    for whole in (b"", b"\0" * 4096, b"weights"):
+        path.write_bytes(whole)
+        with pytest.raises(ValueError, match="^`weights_file` must be ") as caught:
+            contents(str(path))
+        assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors", ".pt", ".bin", ".h5"])
+def test_files_with_wrong_bytes_are_read_or_refused_in_a_sentence(tmp_path, suffix):
+    parts = {"a": np.random.default_rng(1).random((8, 9), dtype=np.float32), "b": np.ones((4, 4))}
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".npz":
+        np.savez_compressed(path, **parts)
+    elif suffix == ".npy":
+        np.save(path, parts["a"])
+    elif suffix == ".safetensors":
+        pytest.importorskip("safetensors.numpy").save_file(parts, path)
+    elif suffix == ".h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["a"] = parts["a"]
+    else:
+        torch = pytest.importorskip("torch")
+        tensors = {n: torch.tensor(p) for n, p in parts.items()}
+        torch.save(tensors, path, _use_new_zipfile_serialization=suffix == ".pt")
+    rng, whole = np.random.default_rng(2), path.read_bytes()
+    for kind in range(60):
+        at, other = rng.integers(0, len(whole), 2)
+        changes = (
+            whole[:at],
+            whole[:at] + bytes([whole[at] ^ (1 + other % 255)]) + whole[at + 1 :],
+            whole[: min(at, other)] + whole[max(at, other) :],
+        )
+        path.write_bytes(changes[kind % 3])
+        try:
+            for name, array in contents(str(path)).arrays.items():
+                read(name, array)
+        except ValueError as error:
+            words = str(error)
+        else:
+            continue
+        assert words.startswith("`weights_file` must be ")
+        assert len(words) < 300
+
+
+def test_one_damaged_member_leaves_the_others(tmp_path):
+    np.savez(tmp_path / "w.npz", a=np.zeros((40, 50)), b=np.ones((3, 3)))
+    whole = bytearray((tmp_path / "w.npz").read_bytes())
+    whole[2000] ^= 0xFF
+    (tmp_path / "w.npz").write_bytes(whole)
+    found = contents(str(tmp_path / "w.npz"))
+    np.testing.assert_array_equal(found.arrays["b"].read(), np.ones((3, 3)))
+    with pytest.raises(ValueError, match="a: Bad CRC-32"):
+        read("a", found.arrays["a"])
+
+
+def test_a_member_that_promises_more_than_it_has_takes_no_memory(tmp_path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4398046511104, 2), }".ljust(117)
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + bytes([118, 0]) + header + b"\n")
+    assert contents(str(tmp_path / "w.npz")).unread == {"a": "it is shorter than its header says"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's, of NumPy
+def test_keras_files(tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    layers = [keras.layers.Dense(7, activation="relu"), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((5,)), *layers])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 5)), np.ones((4, 3)), verbose=0)
+    wanted = [np.array(w) for w in model.get_weights()]
+    for name in ("w.keras", "w.weights.h5"):
+        path = tmp_path / name
+        (model.save if name == "w.keras" else model.save_weights)(path)
+        found = contents(str(path))
+        assert [a.shape for a in found.arrays.values()] == [(5, 7), (7,), (7, 3), (3,)]
+        for array, value in zip(found.arrays.values(), wanted, strict=True):
+            np.testing.assert_array_equal(array.read(), value)
+        assert set(found.unread.values()) <= {"part of an optimiser's state"}
+
+
+def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
+    (tmp_path / "w.h5").write_bytes(b"x")
+    (tmp_path / "w.ckpt").write_bytes(b"x")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name, package in (("w.h5", "h5py"), ("w.ckpt", "torch")):
+        with pytest.raises(ValueError, match=f"whose package is installed; install {package}"):
+            contents(str(tmp_path / name))

@@ -100,6 +100,9 @@ def compiled(folder, text):
         flags = [
             "-std=c++17",
             "-O2",
+            # As Ubuntu's g++ does by itself.
+            "-U_FORTIFY_SOURCE",
+            "-D_FORTIFY_SOURCE=2",
             "-Wall",
             "-Werror",
             "-Wno-unknown-pragmas",

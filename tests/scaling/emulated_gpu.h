@@ -1,7 +1,7 @@
 // A GPU of one warp at a time for g++: its 32 lanes take turns, one shuffle each, so that the text
 // of a kernel runs as it stands. That they meet at the same shuffles is checked: `apart` tells.
+// Each lane is a context with a stack of its own; a fortified build aborts at a longjmp between stacks.
 
-#include <setjmp.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -24,9 +24,8 @@ constexpr int LANES = 32;
 
 struct Lane {
   std::vector<char> stack = std::vector<char>(1 << 18);
-  ucontext_t begin;
-  jmp_buf here;
-  bool begun, over;
+  ucontext_t here;
+  bool over;
   long shuffles;
   unsigned long long posted[2];
   int site[2];
@@ -34,27 +33,23 @@ struct Lane {
 static Lane lane[LANES];
 static int now;
 static unsigned warp_begin;
-static jmp_buf done;
+static ucontext_t caller;
 static bool apart;
 static std::function<void()> body;
 
-static void go_on() {
+// The next lane that is not over takes its turn; false if there is no other.
+static bool advance() {
+  const int me = now;
+  do now = (now + 1) % LANES;
+  while (lane[now].over && now != me);
   threadIdx.x = warp_begin + now;
-  if (lane[now].begun) longjmp(lane[now].here, 1);
-  lane[now].begun = true;
-  setcontext(&lane[now].begin);
+  return now != me;
 }
 
 static void begin() {
   body();
   lane[now].over = true;
-  for (int k = 0; k < LANES; ++k)
-    if (!lane[k].over) {
-      do now = (now + 1) % LANES;
-      while (lane[now].over);
-      go_on();
-    }
-  longjmp(done, 1);
+  if (advance()) setcontext(&lane[now].here);
 }
 
 // What the lane `from` posts at this shuffle, once all have posted; `site` is the line it stands on.
@@ -63,14 +58,12 @@ static unsigned long long exchanged(unsigned long long value, int from, int site
   const long count = ++lane[me].shuffles;
   lane[me].posted[count & 1] = value;
   lane[me].site[count & 1] = site;
-  do now = (now + 1) % LANES;
-  while (lane[now].over);
-  if (now != me && !setjmp(lane[me].here)) go_on();
+  if (advance()) swapcontext(&lane[me].here, &lane[now].here);
   for (const Lane &other : lane) {
     const bool here = other.shuffles == count || other.shuffles == count + 1;
     if (!here || other.site[count & 1] != site) apart = true;
   }
-  if (apart) longjmp(done, 1);
+  if (apart) setcontext(&caller);
   return lane[from].posted[count & 1];
 }
 
@@ -87,15 +80,17 @@ static T shuffled(T value, int from, int site) {
 static void run_warp(unsigned first) {
   warp_begin = first;
   for (Lane &l : lane) {
-    l.begun = l.over = false;
+    l.over = false;
     l.shuffles = 0;
-    getcontext(&l.begin);
-    l.begin.uc_stack.ss_sp = l.stack.data();
-    l.begin.uc_stack.ss_size = l.stack.size();
-    makecontext(&l.begin, begin, 0);
+    getcontext(&l.here);
+    l.here.uc_stack.ss_sp = l.stack.data();
+    l.here.uc_stack.ss_size = l.stack.size();
+    l.here.uc_link = &caller;
+    makecontext(&l.here, begin, 0);
   }
   now = 0;
-  if (!setjmp(done)) go_on();
+  threadIdx.x = warp_begin;
+  swapcontext(&caller, &lane[0].here);
 }
 
 // Runs the blocks' warps one after another; false if lanes of one met at different shuffles.

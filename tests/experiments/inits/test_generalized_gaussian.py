@@ -6,8 +6,9 @@ import pytest
 from workbench.array import generator
 from workbench.experiments.inits import _trained_weights, _weight_fits
 from workbench.experiments.inits import generalized_gaussian as gg
+from workbench.inits import trained as trained_weights
 from workbench.inits.generalized_gaussian import variates
-from workbench.inits.trained import trained
+from workbench.inits.trained import matrices
 
 SMALL = {"width": 64, "depth": 3, "networks": 64, "sample": 5000}
 
@@ -170,16 +171,17 @@ def test_fits_that_are_kept_are_few_and_of_the_file_as_it_is(files):
     assert [r.name for r in gg.run(params).rows] == ["other"]
 
 
-def test_a_network_is_trained_once_and_its_weights_are_those_of_a_fresh_one():
-    _trained_weights._made.cache_clear()
-    (one, first), (two, second) = (_trained_weights.weights("", 3) for _ in range(2))
-    if _trained_weights.origin("", 3).seed < 0:
-        pytest.skip("a packaged model stands in for the network")
-    assert _trained_weights._made.cache_info().misses == 1
+def test_a_network_is_trained_once_and_its_weights_are_those_of_a_fresh_one(monkeypatch):
+    for module in (_trained_weights, trained_weights):
+        monkeypatch.setattr(module, "packaged", lambda: "")
+    _trained_weights._trained_here.cache_clear()
+    where = _trained_weights.origin("", 3)
+    (one, first), (two, second) = (_trained_weights.weights(where, 3) for _ in range(2))
+    assert _trained_weights._trained_here.cache_info().misses == 1
     fresh = generator(3)
-    found = trained(fresh)
-    assert first.source == second.source == found.source
-    for a, b, c in zip(first.arrays, second.arrays, found.arrays, strict=True):
+    alone = trained_weights.trained(fresh)
+    assert first.source == second.source == alone.source
+    for a, b, c in zip(*(matrices(t.survey) for t in (first, second, alone)), strict=True):
         np.testing.assert_array_equal(a[1], c[1])
         np.testing.assert_array_equal(b[1], c[1])
     assert one.random() == two.random() == fresh.random()
@@ -191,3 +193,17 @@ def test_a_first_look_refuses_what_the_run_refuses(tmp_path):
     for work in (gg.run, gg.first_look):
         with pytest.raises(ValueError, match=r"`weights_file` must be one with a matrix; got '/"):
             work(gg.Params(weights_file=str(path)))
+
+
+def test_matrices_without_a_fit_end_no_survey(tmp_path):
+    rng = np.random.default_rng(1)
+    spoiled = rng.standard_normal((30, 20))
+    spoiled[3, 4] = np.nan
+    parts = {"a": rng.standard_normal((30, 20)), "nan": spoiled, "zero": np.zeros((30, 20))}
+    sparse = np.zeros((900, 900))
+    sparse[5, 5] = 1
+    parts |= {"one": np.ones((9, 9)), "tiny": np.ones((1, 2)), "sparse": sparse}
+    np.savez(tmp_path / "w.npz", **parts)
+    params = gg.Params(weights_file=str(tmp_path / "w.npz"), **SMALL)
+    assert [r.name for r in gg.first_look(params).rows] == ["a"]
+    assert [r.name for r in gg.run(params).rows] == ["a"]

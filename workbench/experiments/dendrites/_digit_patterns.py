@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from workbench.array import Array, generator, like, namespace
 from workbench.dendrites.encoders import random_projection
+from workbench.dendrites.pattern_files import read_patterns
 
 
 class Patterns(NamedTuple):
@@ -19,6 +20,28 @@ class Patterns(NamedTuple):
     stored_labels: Int[np.ndarray, " stored"]
     shown: Array
     shown_labels: Int[np.ndarray, " shown"]
+
+
+def chosen(params: Any, rng: Any, most: int | None = None) -> Patterns:
+    """The patterns of a run: those of the user's file, else the digits.
+
+    Args:
+        params: the knobs of `dendrites/digits`.
+        rng: decides where the patterns live.
+        most: how many are stored, and how many shown, at most.
+    """
+    if params.patterns_file:
+        file = read_patterns(params.patterns_file, params.cells, params.seed)
+        return of_file(rng, file.patterns, file.labels, params.seed, most)
+    return of_digits(rng, params.cells, params.active, params.training, params.seed, most)
+
+
+def thinned(params: Any) -> dict[str, int]:
+    """Active cells of a user's patterns, and of the longest where they differ."""
+    file = read_patterns(params.patterns_file, params.cells, params.seed)
+    active = file.patterns.shape[1]
+    longer = {"active cells of the longest, thinned": file.longest} if file.longest > active else {}
+    return {"active cells of a pattern": active, **longer}
 
 
 def of_digits(

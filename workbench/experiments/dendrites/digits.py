@@ -25,7 +25,7 @@ from workbench.dendrites import codes, laws
 from workbench.dendrites.detector import Detector
 from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
 from workbench.dendrites.recognition import Fired, Rate, fired_at_each, rates, shares, vote
-from workbench.experiments.dendrites._digit_patterns import Patterns, of_digits, of_file
+from workbench.experiments.dendrites._digit_patterns import Patterns, chosen, thinned
 from workbench.knobs import Knobs, knob
 from workbench.threads import one_blas_thread
 from workbench.watch import steps
@@ -52,7 +52,7 @@ SAFE = Statement(
 class Params(Knobs):
     """The knobs of the experiment."""
 
-    cells: int = knob(2048, "cells in the population", span=(128, 65536), log=True)
+    cells: int = knob(2048, "cells in the population", span=(4, 65536), log=True)
     active: int = knob(40, "cells that win, the active ones", span=(2, 1000), log=True)
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
@@ -65,10 +65,10 @@ class Params(Knobs):
     def relations(self) -> None:
         """A pattern fits its population, a segment its pattern; a file is read before any run."""
         if self.patterns_file:
-            shape = read_patterns(self.patterns_file, self.cells).patterns.shape
-            active, name = shape[1], "active cells in the file"
-            if shape[0] < 2:
-                refuse("patterns_file", "at least two patterns", f"{shape[0]}")
+            count, active = read_patterns(self.patterns_file, self.cells).patterns.shape
+            name = "active cells in the file"
+            if count < 2:
+                refuse("patterns_file", "at least two patterns", f"{count}")
         else:
             active, name = self.active, "active"
         if active > self.cells // 2:
@@ -109,7 +109,7 @@ class Result(NamedTuple):
 def run(params: Params) -> Result:
     """Who fires for whom at every threshold, and who is recognised at every noise."""
     rng = generator(params.seed, params.backend)
-    data = _chosen(params, rng)
+    data = chosen(params, rng)
     active = data.stored.shape[1]
     segments = codes.subsamples(rng, data.stored, params.synapses)
     pairs, control = _pairs(params, rng, data, segments)
@@ -146,7 +146,7 @@ def first_look(params: Params) -> Result:
     else:
         # Where other programs hold a core, BLAS's threads wait longer for each other than all this.
         with one_blas_thread():
-            data = _chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
+            data = chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
         segments = codes.subsamples(rng, data.stored, params.synapses)
         active, found = data.stored.shape[1], _rates(*_pairs(params, rng, data, segments))
         found |= {"stored": len(data.stored_labels), "shown": len(data.shown_labels)}
@@ -173,13 +173,6 @@ def _rates(pairs: list[Fired], control: list[Fired]) -> dict[str, Rate]:
         "own": rates([p.own for p in pairs], DEVIATIONS),
         "control": rates([p.other for p in control], DEVIATIONS),
     }
-
-
-def _chosen(params: Params, rng: Any, most: int | None = None) -> Patterns:
-    if params.patterns_file:
-        rows, labels = read_patterns(params.patterns_file, params.cells)
-        return of_file(rng, rows, labels, params.seed, most)
-    return of_digits(rng, params.cells, params.active, params.training, params.seed, most)
 
 
 def _misses(params: Params, rng: Any, stored: Array, segments: Array, thresholds: Array) -> dict:
@@ -229,6 +222,8 @@ def summary(params: Params, result: Result) -> Summary:
         "stored": result.stored,
         "shown": result.shown,
     }
+    if params.patterns_file:
+        numbers |= thinned(params)
     if result.other.value[at] > 0:
         numbers["decades above the law"] = decades(result, params.threshold)
     return Summary(numbers)

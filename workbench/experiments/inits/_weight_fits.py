@@ -14,6 +14,7 @@ from workbench.experiments.inits._trained_weights import Origin, origin, weights
 from workbench.inits import generalized_gaussian as law
 from workbench.inits import small_floats
 from workbench.inits.likelihood import candidates
+from workbench.inits.matrix_report import centred, fault
 from workbench.inits.trained import matrices
 from workbench.watch import step
 
@@ -106,38 +107,45 @@ def few_fits(path: str, sample: int, seed: int) -> Fits:
     rng, rows, counts = generator(seed), [], np.zeros(len(EDGES) - 1)
     for name, part in (parts[i] for i in at):
         chosen = _sample(rng, few, part)
-        fitted = law.fit(chosen)
+        if fault(chosen):
+            continue
+        fitted = law.fit(centred(chosen))
         rows.append(Row(name, fitted.shape, fitted.error))
         counts += _counted(chosen)
     return Fits(source, rows, _pooled(counts, len(rows)))
 
 
 def _fitted(key: _Key) -> tuple[Fits, _Some]:
-    rng, found = weights(key.origin.path, key.seed)
+    rng, network = weights(key.origin, key.seed)
     rows, counts, parts = [], np.zeros(len(EDGES) - 1), []
-    for name, matrix in matrices(found.arrays):
+    for name, matrix in matrices(network.survey):
         step()
         flat = matrix.reshape(-1)
         chosen = _sample(rng, key.sample, flat)
+        if fault(chosen):  # as of a sparse matrix of which only zeros were chosen
+            continue
         rows.append(_row(name, chosen))
         counts += _counted(chosen)
         parts.append((name, _thinned(flat)))
     _need(rows, key.origin)
-    return Fits(found.source, rows, _pooled(counts, len(rows))), _Some(found.source, parts)
+    whole = Fits(network.source, rows, _pooled(counts, len(rows)))
+    return whole, _Some(network.source, parts)
 
 
 @functools.lru_cache(maxsize=1)
 def _read(where: Origin) -> _Some:
     """Some weights of each matrix, where no fit has kept them yet."""
-    _, found = weights(where.path, max(where.seed, 0))
-    parts = [(name, _thinned(matrix.reshape(-1))) for name, matrix in matrices(found.arrays)]
+    _, network = weights(where, max(where.seed, 0))
+    thinned = [(name, _thinned(matrix.reshape(-1))) for name, matrix in matrices(network.survey)]
+    parts = [(name, part) for name, part in thinned if not fault(part)]
     _need(parts, where)
-    return _Some(found.source, parts)
+    return _Some(network.source, parts)
 
 
 def _need(found: list, where: Origin) -> None:
     if not found:
-        raise ValueError(f"`weights_file` must be one with a matrix; got {where.path!r}")
+        beside = "without one of finite numbers that differ"
+        raise ValueError(f"`weights_file` must be one with a matrix; got {where.path!r} {beside}")
 
 
 def _sample(rng, sample: int, flat: Float[np.ndarray, " weights"]) -> np.ndarray:
@@ -163,7 +171,7 @@ def _pooled(counts: Float[np.ndarray, " bins"], count: int) -> Histogram:
 
 
 def _row(name: str, chosen: Float[np.ndarray, " weights"]) -> Row:
-    fitted, made = law.fit(chosen), candidates(chosen)
+    fitted, made = law.fit(centred(chosen)), candidates(centred(chosen))
     best = min(made, key=lambda n: made[n].information)
     top = made[best].mean_log_density
     codes, largest = small_floats.encode(chosen)
