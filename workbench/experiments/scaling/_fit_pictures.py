@@ -14,7 +14,8 @@ class Picture(NamedTuple):
     """What to draw of the fit: rows as marks, the law as a line with the band of a single run.
 
     A law of one variable is drawn over its sizes to ten times the largest; one of two variables
-    has no line, so that what was observed is drawn against what is predicted.
+    has no line, so that what was observed is drawn against what is predicted. The ends of the band
+    are 0 and infinite where the rows do not determine it.
     """
 
     labels: tuple[str, str]
@@ -24,6 +25,19 @@ class Picture(NamedTuple):
     line: Float[np.ndarray, " grid"]
     low: Float[np.ndarray, " grid"]
     high: Float[np.ndarray, " grid"]
+
+    @property
+    def band(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Both ends of the band; None where it has no end somewhere, which no figure shows."""
+        shut = np.isfinite(self.high).all() and (self.low > 0).all()
+        return (self.low, self.high) if shut else None
+
+    @property
+    def banded(self) -> str:
+        """What the band is, in words."""
+        if self.band:
+            return "the band holds 95 % of single runs by the bootstrap"
+        return "there is no band, since the rows do not determine how far off a run may be"
 
 
 def picture(fitted: Fit, drawn: Bootstrap, columns: tuple[str, ...], seed: int) -> Picture:

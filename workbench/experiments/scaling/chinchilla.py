@@ -22,6 +22,7 @@ from workbench.claims import Claim, Claims, Statement, Summary
 from workbench.experiments.scaling._run_tables import by_meaning
 from workbench.knobs import Knobs, knob
 from workbench.scaling import laws
+from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import Bootstrap, Fit, bootstrap, fit
 from workbench.scaling.frontier import Split, bands, optimal_split
 from workbench.tables.table import SUFFIXES
@@ -176,7 +177,7 @@ def exponent(p: dict[str, float]) -> float:
 
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
-    told: dict[str, float] = {
+    told: dict[str, float | str] = {
         f"tokens per parameter, {n}": float(s.ratio) for n, s in result.best.items()
     }
     told |= {f"least loss, {n}": float(s.loss) for n, s in result.best.items()}
@@ -184,7 +185,9 @@ def summary(params: Params, result: Result) -> Summary:
         m = result.measured
         told |= {"objective": m.fitted.objective, "objective, printed constants": m.printed}
         told |= m.fitted.parameters
-        told |= {f"standard error of {k}": v for k, v in m.drawn.errors.items()}
+        errors = m.drawn.errors
+        told |= {f"standard error of {k}": v if np.isfinite(v) else UNDETERMINED
+                 for k, v in errors.items()}  # fmt: skip
         told |= {"optimal parameters": float(result.best["fit of the points"].parameters)}
     return Summary(told)
 
@@ -215,6 +218,7 @@ def _by_points(m: Measured) -> list[Claim]:
         return [s.beyond(expected="of the published points", note=told) for s in every]
     found = m.huber.parameters
     low, _, high = (float(e[0]) for e in bands(m.published_drawn, CHINCHILLA)["ratio"])
+    error = m.published_drawn.errors["beta"]
     change = abs(m.with_outliers.parameters["beta"] - found["beta"])
     return [
         HUBER.agrees(expected=(0.36575, 0.36585), measured=found["beta"],
@@ -226,12 +230,16 @@ def _by_points(m: Measured) -> list[Claim]:
         COST.agrees(expected=(0.99, 1.01), measured=m.printed / m.huber.objective,
                     note=f"objective over the least; {m.unrounded / m.huber.objective:.4g} for "
                     "the unrounded constants"),
-        OUTLIERS.bounded(below=m.published_drawn.errors["beta"], measured=change,
+        OUTLIERS.bounded(below=error, measured=change,
                          note="change of beta when no point is left out, against its standard "
-                         "error"),
+                         "error") if np.isfinite(error) else
+        OUTLIERS.beyond(expected="below the standard error of beta",
+                        note="the points do not determine beta"),
         OPTIMUM.exact(expected=True, measured=bool(low <= 20 <= high),
                       note=f"20 lies in the 95 % band {low:.3g} to {high:.3g} around "
-                      f"{optimal_split(found, CHINCHILLA).ratio:.3g}, and so does much else"),
+                      f"{optimal_split(found, CHINCHILLA).ratio:.3g}, and so does much else")
+        if low > 0 and np.isfinite(high) else
+        OPTIMUM.beyond(expected="20 in the band", note="the points do not determine an optimum"),
     ]  # fmt: skip
 
 
@@ -239,7 +247,8 @@ def alternative(result: Result) -> str:
     """What the figure of the advice shows, in words."""
     ends = {n: (s.ratio[0], s.ratio[-1]) for n, s in result.optima.items()}
     told = "; ".join(f"{n}: from {a:.3g} to {b:.3g}" for n, (a, b) in ends.items())
-    fitted = "" if result.measured is None else ", the last with its 95 % band"
+    shown = any(band(result, name) is not None for name in result.optima)
+    fitted = ", the last with its 95 % band" if shown else ""
     return f"Optimal tokens per parameter against compute, 1e18 to 1e26 FLOP: {told}{fitted}."
 
 
@@ -253,10 +262,15 @@ def valley(params: Params, result: Result) -> str:
 
 
 def band(result: Result, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """The 95 % band of tokens per parameter at every budget, for the fit of the points."""
+    """The 95 % band of tokens per parameter at every budget, for the fit of the points.
+
+    None where the points do not determine it.
+    """
     if result.measured is None or name in SETS:
         return None
     found = bands(result.measured.drawn, result.budgets)["ratio"]
+    if not np.isfinite(found.high).all() or not (found.low > 0).all():
+        return None
     best = result.optima[name].ratio
     # The percentiles of a few resamples need not hold the estimate itself.
     return np.minimum(found.low, best), np.maximum(found.high, best)

@@ -28,6 +28,7 @@ from workbench.experiments.scaling._fit_pictures import Picture, picture, scatte
 from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
 from workbench.experiments.scaling._run_tables import Runs
 from workbench.knobs import Knobs, knob
+from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import (
     Bootstrap,
     Comparison,
@@ -125,13 +126,26 @@ def run(params: Params) -> Result:
     own, fixed = {**how.options, "columns": None}, {params.law: how.fixed}
     size, limit, order = _cut(runs, params)
     foreseen = foreseen_by([f.law for f in rivals], table, size <= limit, own, fixed)
-    said = (*runs.notes, *dict.fromkeys(str(w.message) for w in caught if _tells(w)))
+    warned = dict.fromkeys(str(w.message) for w in caught if _tells(w))
+    said = (*runs.notes, *warned, *_resampled(drawn))
     return Result(
         fitted, errors, drawn, compared,
         (picture if how.one else scatter)(fitted, drawn, runs.columns, params.seed),
         runs.columns, size[order], _ratios(foreseen, runs, order), limit,
         said or ("nothing to warn of",), (*unfitted, *unscored), runs.left_out, runs.merged,
     )  # fmt: skip
+
+
+def _resampled(drawn: Bootstrap) -> tuple[str, ...]:
+    """What became of the resamples, where it is not that all were fitted."""
+    count, said = len(drawn.draws), []
+    if drawn.undetermined:
+        said.append(f"{drawn.undetermined} of {count} resamples hold too few different rows to "
+                    "determine the law, and count on both ends of every interval")  # fmt: skip
+    failed = round((1 - drawn.converged) * count)
+    if failed:
+        said.append(f"{failed} of {count} resamples did not reach a minimum; their best is used")
+    return tuple(said)
 
 
 def first_look(params: Params) -> Result:
@@ -192,14 +206,20 @@ def _tells(warning: warnings.WarningMessage) -> bool:
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     fitted = result.fitted
-    told: dict[str, float] = {"rows": len(fitted.weights), "rows left out": result.left_out}
+    told: dict[str, float | str] = {"rows": len(fitted.weights), "rows left out": result.left_out}
     told["rows merged"] = result.merged
-    told |= dict(fitted.parameters)
-    told |= {f"error of {k}, bootstrap": v for k, v in result.errors.bootstrap.items()}
+    estimates = result.errors.estimates
+    told |= {p: _number(v) for p, v in estimates.values.items()}
+    for p, (low, high) in estimates.intervals.items():
+        told |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
     told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
-    told |= {f"held-out error, {n}": e.rmsle for n, e in result.comparison.extrapolations.items()}
-    # What is not determined is no number; the page says so in its tables.
-    return Summary({name: value for name, value in told.items() if np.isfinite(value)})
+    scores = result.comparison.extrapolations
+    told |= {f"held-out error, {n}": _number(e.rmsle) for n, e in scores.items()}
+    return Summary(told)
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else UNDETERMINED
 
 
 def claims(params: Params, result: Result) -> Claims:
@@ -208,20 +228,16 @@ def claims(params: Params, result: Result) -> Claims:
 
 
 def _exponent(params: Params, result: Result) -> list[Claim]:
-    """The claims about the exponent, which may be fixed or not determined."""
-    exponent = next((p for p in ("alpha", "c0") if p in result.fitted.free), None)
-    if exponent is None:
-        told = f"{params.law} is fitted with a fixed exponent"
+    """The two claims about the exponent, by the interval that the table of estimates shows."""
+    law, estimates = params.law, result.errors.estimates
+    exponent = next(p for p in ("alpha", "c0") if p in estimates.values)
+    found, remark = estimates.values[exponent], estimates.remarks[exponent]
+    if exponent not in estimates.intervals or not estimates.is_closed(exponent):
+        told = f"{exponent} of {law} is {remark}"
         return [FALLS.beyond(expected="above 0", note=told),
                 RANGE.beyond(expected="0.07 to 0.35", note=told)]  # fmt: skip
-    found = result.fitted.parameters[exponent]
-    half = 2 * result.errors.bootstrap[exponent]
-    if not np.isfinite([found, half]).all():
-        told = f"the rows do not determine {exponent} of {params.law}"
-        return [FALLS.beyond(expected="above 0", note=told),
-                RANGE.beyond(expected="0.07 to 0.35", note=told)]  # fmt: skip
-    ends = (found - half, found + half)
-    told = f"{exponent} of {params.law}, two bootstrap standard errors on each side"
+    ends = estimates.intervals[exponent]
+    told = f"{exponent} of {law}{', ' + remark if remark else ''}; 95 % by {estimates.method}"
     return [
         FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
         RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
@@ -235,9 +251,14 @@ def _floor(params: Params, result: Result) -> Claim:
     criteria = result.comparison.criteria
     aic = [criteria[n]["laplace"].aic if n in criteria else np.nan for n in (without, constant)]
     if not np.isfinite(aic).all():
-        told = f"the rows do not decide between {without} and {constant}"
+        told = (
+            f"the rows do not decide between {without} and {constant}: there must be more of them "
+            "than parameters and the noise's scale together, and a scatter about the law"
+        )
         return FLOOR.beyond(expected="above 0", note=told)
-    return FLOOR.bounded(above=0.0, measured=aic[0] - aic[1], note="fall of AIC, Laplace")
+    remark = result.errors.estimates.remarks.get("E", "")
+    note = f"fall of AIC, Laplace{'; E is ' + remark if remark.startswith('on its') else ''}"
+    return FLOOR.bounded(above=0.0, measured=aic[0] - aic[1], note=note)
 
 
 def report(result: Result) -> str:
@@ -246,12 +267,7 @@ def report(result: Result) -> str:
     if fitted.law.program.same(NAMED["chinchilla"].program):
         n, d = (fitted.columns[c] for c in fitted.law.columns)
         budgets = [10 * float((6 * n * d).max())]
-    try:
-        told = fitted.report(result.drawn, result.comparison, budgets)
-    except ValueError as error:
-        # A law with a term fixed at zero has no optimal split.
-        told = fitted.report(result.drawn, result.comparison) | {"optimal split": str(error)}
-    return json.dumps(told, indent=1)
+    return json.dumps(fitted.report(result.drawn, result.comparison, budgets), indent=1)
 
 
 def pictured(result: Result) -> str:
@@ -260,7 +276,7 @@ def pictured(result: Result) -> str:
     return (
         f"{shown.labels[1]} against {shown.labels[0]} for {len(shown.x)} runs with the fitted law, "
         f"from {shown.line[0]:.3g} at {shown.grid[0]:.3g} to {shown.line[-1]:.3g} at "
-        f"{shown.grid[-1]:.3g}; the band holds 95 % of single runs by the bootstrap."
+        f"{shown.grid[-1]:.3g}; {shown.banded}."
     )
 
 

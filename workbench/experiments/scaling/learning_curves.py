@@ -136,7 +136,7 @@ def _fitted(params: Params, curves: CurveTable, drawn: np.ndarray, laws: tuple[s
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     found = result.found
-    told: dict[str, float] = {"curves": len(found.names), "too short": len(found.skipped)}
+    told: dict[str, float] = {"curves": len(found.names), "curves left out": len(found.skipped)}
     told["rows of zero error left out"] = result.rows_dropped
     told |= {f"median held-out error, {n}": m for n, m in found.medians.items()}
     told |= {f"curves won, {n}": w for n, w in found.wins.items()}
@@ -152,7 +152,7 @@ def claims(params: Params, result: Result) -> Claims:
     won = ", ".join(f"{k} {v}" for k, v in found.wins.items())
     wins = found.best("bnsl1") & ~found.best(rival), found.best(rival) & ~found.best("bnsl1")
     # Where the constant vanishes both laws are one, and their curve says nothing about it.
-    apart = np.abs(held["power_constant"] / held["power"] - 1) > SAME
+    apart = np.abs(held["power_constant"] - held["power"]) > SAME * held["power"]
     gain = held["power_constant"] < held["power"]
     return Claims(
         [
