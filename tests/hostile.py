@@ -33,6 +33,16 @@ RUNNING = [
     "<script src='https://e.example/v.js'></script>",
     "<script type=module>window.hit=14</script>",
     "<style>@keyframes k{}</style><b style='animation:k 1s' onanimationstart=window.hit=15>x</b>",
+    "<style>b::after{content:url(https://e.example/c.png)}</style><b>x</b>",
+    "<svg><style>@import 'https://e.example/z.css';</style></svg>",
+    "<svg><image href='https://e.example/x.png' width=9 height=9 /></svg>",
+    "<svg><set attributeName=x onbegin=window.hit=16 dur=1s /></svg>",
+    "<svg><foreignObject><img src=x onerror=window.hit=17></foreignObject></svg>",
+    "<p style='--a:url(https://e.example/r.png);background:var(--a)'>x</p>",
+    "<p style='background:image-set(\"https://e.example/s.png\" 1x)'>x</p>",
+    "<input type=image src='https://e.example/q.png'>",
+    "<video poster='https://e.example/p.png'></video>",
+    "<table background='https://e.example/b.png'><tr><td>x</table>",
 ]
 # What would run in a place that the page gives it: an attribute, a script, a style, a comment.
 BREAKING = [
@@ -69,6 +79,13 @@ BREAKING = [
     "<template><script>window.hit=48</script></template>",
     "<form action='https://e.example/'><button autofocus>x</button></form>",
     "<base href='https://e.example/'>",
+    "\x1b[31m<script>window.hit=50</script>\x1b[0m",
+    "\x1b]8;;javascript:window.hit=51\x07x\x1b]8;;\x07",
+    "$\\newcommand{\\x}{<script>window.hit=52</script>}\\x$",
+    "$\\text{<img src=x onerror=window.hit=53>}$",
+    "<svg><title><style></title><img src=x onerror=window.hit=54></style></title></svg>",
+    "<style>p{content:'\\3c/style>'}</style ><img src=x onerror=window.hit=55>",
+    '<p style="color:red;background:u\\72l(https://e.example/w.png)">x</p>',
     "<meta http-equiv=refresh content='0;url=https://e.example/'>",
 ]
 # Addresses that a click would follow.
@@ -83,6 +100,7 @@ LINKING = [
     "//e.example/",
     "\\\\e.example\\x",
     "<a href='javascript:window.hit=67'>x</a>",
+    "<svg><a href='javascript:window.hit=69'><text y=9>x</text></a></svg>",
     "[x](javascript:window.hit=68)",
     "![x](https://e.example/m.png)",
 ]

@@ -105,13 +105,55 @@ def test_what_cannot_be_run_is_one_sentence_and_status_2(own, started, words, se
     assert started == []
 
 
-@pytest.mark.parametrize("name", ["reports", "open", "help", "cell_timeout"])
-def test_a_knob_named_like_an_option_is_refused(tmp_path, started, name):
+TAKEN = ["reports", "open", "help", "cell_timeout", "progress", "shared_library", "set"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_knob_named_like_an_option_is_given_by_set(tmp_path, started, name):
     path = toy.notebook(tmp_path / "a.ipynb", parameters_cell=f"x = 1\n{name} = 2")
-    for words in ([], ["--x", "3"], ["--help"]):
-        result = call("run", path, *words)
-        assert result.exit_code == 2
-        assert f"must have no knob named like an option; got {name}" in result.stderr
+    assert call("run", path, "--x", "3").exit_code == 0
+    assert call("run", path, "--x", "3", "--set", f"{name}=4").exit_code == 0
+    assert call("run", path, f"--set={name.replace('_', '-')}=5", "--set", "x=6").exit_code == 0
+    seen = [job.params.values() for job, *_ in started]
+    assert seen == [{"x": 3, name: 2}, {"x": 3, name: 4}, {"x": 6, name: 5}]
+    assert f"  --set {name}=2\n" in call("run", path, "--help").stdout
+    # What the page says makes it again does so.
+    command = started[1][0].command
+    assert call(*command.split()[1:]).exit_code == 0
+    assert started[-1][0].identity == started[1][0].identity
+
+
+@pytest.mark.parametrize("words", [["--open", "1"], ["--open"], ["--reports", "3"], ["--progress"]])
+def test_an_option_that_could_be_meant_for_a_knob(tmp_path, started, words, monkeypatch):
+    monkeypatch.setattr(cli.click, "launch", lambda _: 0)
+    path = toy.notebook(tmp_path / "a.ipynb", parameters_cell="open = 1\nreports = 2\nprogress = 3")
+    result = call("run", path, *words)
+    assert result.exit_code == 2
+    name = words[0][2:]
+    assert f"`{name}` " in result.stderr
+    assert f"given as --set {name}=VALUE" in result.stderr
+    assert started == []
+    # With the knob set as well, nothing is left to guess.
+    if len(words) == 1 or name == "reports":
+        assert call("run", path, *words, "--set", f"{name}=5").exit_code == 0
+        assert started[-1][0].params.values()[name] == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--set", "x"], "`set` must be given as --set NAME=VALUE; got 'x'"),
+        (["--set", "=3"], "`set` must be given as --set NAME=VALUE; got '=3'"),
+        (["--set", "x=3", "--x", "4"], "`x` must be given once; got it twice"),
+        (["--set", "y=3"], "`y` must be the name of a knob"),
+        (["--set", "x=a"], "`x` must be a whole number; got 'a'"),
+        (["--cell-timeout", "a"], "A knob of this name is given as --set cell_timeout=VALUE."),
+    ],
+)
+def test_what_set_refuses(own, started, words, sentence):
+    result = call("run", own, *words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
     assert started == []
 
 

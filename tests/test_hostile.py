@@ -67,7 +67,8 @@ def drawn(text):
 
 def outputs(text):
     """Cells that show the text in every way that an output has."""
-    kinds = ("text/plain", "text/html", "text/markdown", "text/latex", "image/svg+xml", "text/csv")
+    kinds = ("text/plain", "text/html", "text/markdown", "text/latex", "image/svg+xml")
+    kinds += ("application/json", f"application/{text}", "text/csv")
     cells = [shown({kind: text}, source=text) for kind in (*kinds, "image/png")]
     cells[-2].outputs[0].metadata["text/csv"] = {"name": text}
     cells[0].outputs += [
@@ -77,6 +78,25 @@ def outputs(text):
     cells[0].metadata["alt"] = text
     raw = new_raw_cell(text, metadata={"raw_mimetype": "text/html"})
     return [new_markdown_cell(f"## {text}\n\n{text}\n\n- {text}"), raw, *cells]
+
+
+def widgets(texts):
+    """The state of widgets that show the texts, and cells that show the widgets."""
+    known, cells = {}, []
+    for number, text in enumerate(texts):
+        held = {"value": text, "description": text}
+        known[f"h{number}"] = {"model_name": "HTMLModel", "state": held}
+        known[f"a{number}"] = {"model_name": text, "state": {"_anywidget_id": text}}
+        layout = {"_widget_data": drawn(text)["data"], "_widget_layout": drawn(text)["layout"]}
+        known[f"f{number}"] = {"model_name": "AnyModel", "state": layout}
+        view = "application/vnd.jupyter.widget-view+json"
+        names = [f"h{number}", f"a{number}", text]
+        if number % 9 == 0:  # players and figures take a browser long
+            names.append(f"f{number}")
+            cells += [shown({kind: text}) for kind in ("image/gif", "video/mp4", "audio/wav")]
+        cells += [shown({view: {"model_id": name}, "text/plain": text}) for name in names]
+    state = {"application/vnd.jupyter.widget-state+json": {"state": known}}
+    return nbformat.from_dict(state), cells
 
 
 def harmed(seen, root):
@@ -156,6 +176,8 @@ def test_a_run_s_page_runs_nothing(browser, tmp_path):
 
     cells = [cell for text in PAYLOADS for cell in outputs(text)]
     cells += [shown({PLOTLY: drawn(text)}) for text in PAYLOADS[::3]]
+    state, more = widgets(PAYLOADS)
+    cells += more
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     told = hostile("".join(PAYLOADS))
@@ -163,7 +185,7 @@ def test_a_run_s_page_runs_nothing(browser, tmp_path):
     folder = tmp_path / "toys" / "a <b onclick=alert(1)> '\"" / "run"
     folder.mkdir(parents=True)
     path = folder / "page.html"
-    notebook = nbformat.from_dict(new_notebook(cells=cells))
+    notebook = nbformat.from_dict(new_notebook(cells=cells, metadata={"widgets": state}))
     text = page(notebook, normal(told) | told, Own(word="".join(PAYLOADS)).table(), str(tmp_path))
     path.write_text(text.replace("\ud800", ""), encoding="utf-8")
     for seen in sound(browser, path, tmp_path):

@@ -198,7 +198,7 @@ def test_the_table_escapes_and_marks_what_changed():
     assert Params().table().count("<th>") == 3
     bundle = Params(cells=4096)._repr_mimebundle_()
     assert bundle["text/html"] == Params(cells=4096).table()
-    data = bundle["application/vnd.workbench.experiment.params+json"]
+    data = bundle["application/vnd.workbench.knobs+json"]
     assert json.loads(json.dumps(data)) == Params(cells=4096).values()
 
 

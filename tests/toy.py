@@ -33,7 +33,7 @@ DEADLY = {
     "kill": ("import os\nos.kill(os.getpid(), 9)", "killed", "cell 'bad': the kernel died"),
     "exit": ("import os\nos._exit(0)", "killed", "cell 'bad': the kernel died"),
     "sleep": ("import time\ntime.sleep(99)", "timed out", "cell 'bad': it took longer than 1 s"),
-    "system-exit": ("raise SystemExit(0)", "failed", "cell 'bad' left the interpreter"),
+    "system-exit": ("raise SystemExit(1)", "failed", "cell 'bad': SystemExit: 1"),
 }
 
 

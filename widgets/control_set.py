@@ -39,7 +39,7 @@ class ControlSet(dict[str, Control]):
         values = self.stand()
         for name, control in self.items():
             endings, value = control.knob.suffixes, values[name]
-            if endings and value and not (value.endswith(endings) and Path(value).is_file()):
+            if endings and value and not (control.knob.admits(value) and Path(value).is_file()):
                 what = "empty or the path of an existing file ending in " + ", ".join(endings)
                 refuse(name, what, value, KnobError)
         return self._model(**values)

@@ -32,8 +32,9 @@ def slide(
 
     The experiment runs at each value, with the other knobs as they are in `params`. Numbers are put
     in order; the value of `params` is where the slider stands and is added if it is not among them.
-    Values that the experiment's `Params` refuses are left out, and every second or more where all
-    frames would take more than a page's budget of a megabyte. The axes cover all frames.
+    Values that the experiment's `Params` refuses are left out, those at which the run refuses its
+    data with the reason, and every second or more where all frames would take more than a page's
+    budget of a megabyte. The axes cover all frames.
 
     What turns the figure into HTML must say `auto_play=False`, or plotly runs through the frames as
     the page opens.
@@ -49,7 +50,7 @@ def slide(
             number or kinds of their traces, which no slider could pass between.
     """
     name, admitted = _admitted(params, values)
-    figures = [draw(p, run(p)) for p in admitted]
+    admitted, figures, refused = _drawn(draw, run, params, name, admitted)
     _check_alike(name, admitted, figures)
     active = admitted.index(params)
     fig = go.Figure(figures[active])
@@ -63,7 +64,9 @@ def slide(
     labels = _labels([getattr(admitted[i], name) for i in kept])
     listed, left_out = _listed(labels), len(figures) - len(kept)
     small = f" {left_out} values are left out, for a page has to stay small." if left_out else ""
-    moves = [f" A slider sets {name} to {listed}; here it is {now}.{small}" for now in labels]
+    moves = [
+        f" A slider sets {name} to {listed}; here it is {now}.{small}{refused}" for now in labels
+    ]
     shown = [figures[i] for i in kept]
     fig.frames = [_frame(*parts) for parts in zip(labels, shown, moves, strict=True)]
     fig.update_layout(
@@ -94,6 +97,28 @@ def _admitted(params: Parameters, values: dict[str, Iterable[Any]]) -> tuple[str
     if isinstance(now[name], Real):
         admitted.sort(key=lambda p: getattr(p, name))
     return name, admitted
+
+
+def _drawn(
+    draw: Callable[..., go.Figure],
+    run: Callable[..., Any],
+    params: Parameters,
+    name: str,
+    admitted: list[Parameters],
+) -> tuple[list[Parameters], list[go.Figure], str]:
+    """The frames that can be drawn, and a sentence for each that cannot; where it stands, it must.
+
+    A table may be long enough for one value and too short for another.
+    """
+    drawn, reasons = [], []
+    for candidate in admitted:
+        try:
+            drawn.append((candidate, draw(candidate, run(candidate))))
+        except ValueError as error:
+            if candidate == params:
+                raise
+            reasons.append(f" It has no place for {name} {getattr(candidate, name)}: {error}.")
+    return [p for p, _ in drawn], [f for _, f in drawn], "".join(reasons)
 
 
 def _check_alike(name: str, admitted: list[Parameters], figures: list[go.Figure]) -> None:

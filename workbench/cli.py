@@ -9,13 +9,7 @@ from typing import Any
 import click
 
 from workbench.commands import live, records, share
-
-# A knob of one of these names could not be told from the command's own option.
-_OPTIONS = {"reports", "cell_timeout", "open", "progress", "shared_library", "help"}
-_SWEEP_OPTIONS = {
-    *("zip", "random", "seeds", "function", "jobs", "out", "timeout", "cell_timeout", "retries"),
-    *("memory", "dask", "per_device", "dry_run", "help"),
-}
+from workbench.commands.words import KnobCommand, knob_words
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,6 +25,7 @@ for holder in (records, share, live):
 
 @main.command(
     "run",
+    cls=KnobCommand,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     add_help_option=False,
     options_metavar="[--KNOB VALUE]... [--reports DIR] [--open]",
@@ -41,6 +36,7 @@ for holder in (records, share, live):
 @click.option("--open", "open_page", is_flag=True)
 @click.option("--progress", is_flag=True)
 @click.option("--shared-library", "shared", is_flag=True)
+@click.option("--set", "pairs", multiple=True)
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
 def run(
@@ -51,13 +47,14 @@ def run(
     open_page: bool,
     progress: bool,
     shared: bool,
+    pairs: tuple[str, ...],
     help_wanted: bool,
 ) -> None:
     """Run an experiment, or any notebook of yours, into a record and a page.
 
     NAME is FAMILY/SUBJECT as `workbench list` prints it, or the path of a notebook with a cell
-    tagged `parameters`. `workbench run NAME --help` lists its knobs. It runs in the current
-    directory, where its relative paths start.
+    tagged `parameters`. `workbench run NAME --help` lists its knobs; one named like an option is
+    given as --set NAME=VALUE. It runs in the current directory, where its relative paths start.
     """
     # Declared as an option, the letter would be picked out of values such as `-high`.
     help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
@@ -67,14 +64,15 @@ def run(
     if target.startswith("-"):
         _refuse(f"NAME must come first; got {target!r}")
     from workbench.runs import job as jobs
+    from workbench.runs.spelling import parsed
 
     model = _or_refuse(lambda: jobs.model_of(target))[0]
-    _refuse_taken(target, model, _OPTIONS)
     if help_wanted:
         click.echo(_run_help(target, model))
         return
-    words = _options(context.args)
-    found = _or_refuse(lambda: jobs.job(target, jobs.parsed(model, words)))
+    names = {k.name for k in model.knobs()}
+    words = _or_refuse(lambda: knob_words(context, pairs, names))
+    found = _or_refuse(lambda: jobs.job(target, parsed(model, words)))
     record = _executed(found, reports, cell_timeout, progress)
     if shared and record["state"] == "done":
         from workbench.share.library import share
@@ -84,6 +82,7 @@ def run(
 
 
 @main.command(
+    cls=KnobCommand,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     add_help_option=False,
     options_metavar="[--KNOB VALUES]... [OPTIONS]",
@@ -102,13 +101,21 @@ def run(
 @click.option("--dask", metavar="ADDRESS|local", help="Run by a dask cluster.")
 @click.option("--per-device", type=click.IntRange(1, 1024), default=1, help="Runs a GPU [1].")
 @click.option("--dry-run", is_flag=True, help="Tell what would run, and how long it takes.")
+@click.option("--set", "pairs", multiple=True, metavar="KNOB=VALUES", help="As --KNOB VALUES.")
 @click.option("--help", "help_wanted", is_flag=True)
 @click.pass_context
-def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: Any) -> None:
+def sweep(
+    context: click.Context,
+    target: str | None,
+    pairs: tuple[str, ...],
+    help_wanted: bool,
+    **how: Any,
+) -> None:
     """Run every point of a study: all combinations of the values given to knobs.
 
-    VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]. A TOML or YAML file
-    may declare the study instead. Nothing starts before every point was checked. The same command
+    VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]; of a knob of lists
+    1,2 is one list, and [1,2],[3] are two. A TOML or YAML file may declare the study instead.
+    Nothing starts before every point was checked. The same command
     again makes only the runs that are missing, failed or changed.
     """
     help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
@@ -119,12 +126,15 @@ def sweep(context: click.Context, target: str | None, help_wanted: bool, **how: 
         _refuse(f"NAME must come first; got {target!r}")
     from workbench.commands import sweep as sweep_command
 
-    words = _options(context.args)
-    name, jobs = _or_refuse(lambda: sweep_command.declared(target, words, how, _SWEEP_OPTIONS))
-    out = how["out"] or Path("reports") / "studies" / name.replace("/", "-")
+    names = _or_refuse(lambda: sweep_command.knob_names(target))
+    words = _or_refuse(lambda: knob_words(context, pairs, names))
+    name, jobs = _or_refuse(lambda: sweep_command.declared(target, words, how))
+    out = how["out"] or Path("reports") / "studies" / name
     if how["dry_run"]:
         click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
         return
+    if told := sweep_command.unwatched(jobs):
+        click.echo(told, err=True)
     counts = _or_refuse(lambda: sweep_command.run(jobs, out, how))
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
@@ -179,6 +189,8 @@ def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool)
 def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
     """Prints what came of a run and where it lies; a run that is not done ends with status 1."""
     folder = reports / record["folder"]
+    for note in record.get("notes", []):
+        click.echo(f"note: {note}", err=True)
     for claim in record["claims"]:
         click.echo(f"{claim['verdict']:>24}  {claim['statement']}")
     if record["state"] != "done":
@@ -191,31 +203,6 @@ def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
         click.launch(str(page))
 
 
-def _options(words: list[str]) -> dict[str, str]:
-    """`--knob value` and `--knob=value` as a mapping; a dash in a name is an underscore."""
-    found: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("--") or word == "--":
-            _refuse(f"a knob must be given as --name value; got {word!r}")
-        name, equals, value = word[2:].partition("=")
-        if not equals:
-            value = next(rest, None)
-            if value is None:
-                _refuse(f"`{name}` must have a value; got none")
-        name = name.replace("-", "_")
-        if name in found:
-            _refuse(f"`{name}` must be given once; got it twice")
-        found[name] = value
-    return found
-
-
-def _refuse_taken(target: str, model: Any, options: set[str]) -> None:
-    taken = options & {k.name for k in model.knobs()}
-    if taken:
-        _refuse(f"`{target}` must have no knob named like an option; got {', '.join(taken)}")
-
-
 def _run_help(target: str, model: Any) -> str:
     return (
         f"Usage: workbench run {target} [--KNOB VALUE]... [--reports DIR] [--open]\n\n"
@@ -226,16 +213,20 @@ def _run_help(target: str, model: Any) -> str:
         "  --open                  open the page when it is done\n"
         "  --progress              draw the bar of cells without a terminal as well\n"
         "  --shared-library        plotly's library once for all pages of DIR, not in the page\n"
+        "  --set KNOB=VALUE        a knob whose name is that of an option\n"
     )
 
 
 def _knob_lines(model: Any) -> str:
     from workbench.checks import spell
+    from workbench.runs.spelling import OPTIONS
 
-    return "\n".join(
-        f"  --{k.name} {spell(k.default)}\n      {'; '.join(filter(None, [k.help, k.domain]))}"
-        for k in model.knobs()
-    )
+    lines = []
+    for k in model.knobs():
+        option = f"--set {k.name}=" if k.name in OPTIONS else f"--{k.name} "
+        lines.append(f"  {option}{spell(k.default)}")
+        lines.append(f"      {'; '.join(filter(None, [k.help, k.domain]))}")
+    return "\n".join(lines)
 
 
 def _or_refuse(call: Any) -> Any:

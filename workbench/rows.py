@@ -67,13 +67,15 @@ class Rows(tuple):
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A value for people: few significant digits for a fraction, all digits for a whole number."""
+    """A value for people: few significant digits for a fraction, all for a whole number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):
         return f"{value:,}"
+    if math.isinf(value):
+        return "infinite" if value > 0 else "-infinite"
     return f"{value:.{digits}g}"
 
 

@@ -5,12 +5,15 @@ import io
 import json
 
 import pytest
+import toy
 from click.testing import CliRunner
 
 from workbench import cli
+from workbench.commands.sweep import declared
 from workbench.studies import executor
 
 NAME = "scaling/isoflop"
+HOW = {"zipped": (), "random": None, "seeds": None, "function": False}
 
 
 def call(*words):
@@ -137,3 +140,30 @@ def test_queued_points_are_listed(tmp_path, answered):
     listed = call("runs", "--reports", out, "--where", "state = 'queued'").stdout
     assert "later" in listed.splitlines()[1]
     assert call("runs", "--reports", out).stdout.count("done") == 2
+
+
+def test_a_knob_named_like_an_option_is_swept_by_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    toy.notebook(tmp_path / "own.ipynb", parameters_cell="jobs = 1\ntimeout = 2\nx = 3")
+    words = ["sweep", "own.ipynb", "--x", "1,2", "--dry-run"]
+    assert call(*words, "--set", "jobs=3,4").stdout.count("would run own/own/jobs-") == 4
+    result = call(*words, "--jobs", "2")
+    assert result.exit_code == 2
+    assert "`jobs` must be given as --set jobs=VALUE" in result.stderr
+    assert call(*words, "--jobs", "2", "--set", "jobs=1").exit_code == 0
+    result = call(*words, "--timeout", "3,4")
+    assert result.exit_code == 2
+    assert "A knob of this name is given as --set timeout=VALUE." in result.stderr
+
+
+def test_studies_of_two_notebooks_of_one_name_have_two_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = set()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        toy.notebook(tmp_path / folder / "own.ipynb", "x")
+        words = declared(f"{folder}/own.ipynb", {"x": "1,2"}, HOW)[0]
+        assert words.startswith("own-own-")
+        seen.add(words)
+    assert len(seen) == 2
+    assert declared(NAME, {"points": "5,9"}, HOW | {"function": True})[0] == "scaling-isoflop"

@@ -12,11 +12,13 @@ import nbformat
 import pytest
 import toy
 from browser import chromium
+from nbclient import NotebookClient
 
 from workbench.checks import refuse
 from workbench.experiment.params import KnobError
 from workbench.live import live
 from workbench.runs.atomic import write_json
+from workbench.runs.execute import execute
 from workbench.runs.find import experiment, experiments
 from workbench.runs.job import job
 from workbench.runs.parameters_cell import read_notebook
@@ -32,22 +34,23 @@ def recorded(folder, target, **values):
 
 
 def names_of(notebook):
-    """What the parameters cell of a notebook sets."""
-    cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
+    """What the cells of parameters set, those of the run's values included."""
     names = {}
-    exec(cell.source, names)
+    for cell in notebook.cells:
+        if {"parameters", "injected-parameters"} & set(cell.metadata.get("tags", [])):
+            exec(cell.source, names)
     return names
 
 
 @pytest.mark.parametrize("found", experiments(), ids=lambda e: e.name)
-def test_the_copy_s_parameters_cell_holds_the_run_s_knobs(found):
+def test_the_copy_sets_the_run_s_knobs(found, tmp_path):
     model = found.module().Params
-    params = model(seed=7)
-    made = live.at(read_notebook(found.notebook), params)
-    assert model.of(names_of(made)) == params
-    original = read_notebook(found.notebook)
-    lines = [c.source.count("\n") for c in made.cells]
-    assert lines == [c.source.count("\n") for c in original.cells]
+    run = recorded(tmp_path / "run", found.name, seed=7)
+    made = nbformat.read(live.write_copy(run), 4)
+    assert model.of(names_of(made)) == model(seed=7)
+    sources = [c.source for c in made.cells]
+    original = [c.source for c in read_notebook(found.notebook).cells]
+    assert [s for s in sources if s in original] == original
 
 
 def test_a_record_opens_as_a_copy_beside_it_and_nothing_else_changes(tmp_path):
@@ -65,11 +68,53 @@ def test_a_record_opens_as_a_copy_beside_it_and_nothing_else_changes(tmp_path):
 
 def test_a_notebook_of_the_user_s_opens_as_well(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cell = "x: int = 3  # a number\nname, y = 'ü = a', 4\nz = [1,\n     2]"
+    cell = "x: int = 3  # a number\nname, y = 'ü = a', 4\nz = [1,\n     2]; w = (1, 2)"
     toy.notebook(tmp_path / "mine.ipynb", "x", parameters_cell=cell)
-    run = recorded(tmp_path / "run", "mine.ipynb", x=5, y=6, z=[3], name="#")
+    run = recorded(tmp_path / "run", "mine.ipynb", x=5, y=6, z=[3], name="#", w=[4])
+    monkeypatch.chdir(run)
     names = names_of(nbformat.read(live.write_copy(run), 4))
-    assert (names["x"], names["name"], names["y"], names["z"]) == (5, "#", 6, [3])
+    assert [names[n] for n in ("x", "name", "y", "z", "w")] == [5, "#", 6, [3], (4,)]
+
+
+@pytest.mark.notebook
+def test_the_very_run_opens_and_gives_its_numbers_again(tmp_path, monkeypatch):
+    """Whatever became of the notebook since, and wherever the copy is run."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here" / "data.txt").write_text("seven")
+    cell = (
+        "import random\na = 1; b = 2; total = 10 * a\nfiles = !ls *.txt\n"
+        "%load_ext autoreload\nr = a"
+    )
+    panel = toy.code("raise SystemExit('panel')", "panel", "panel")
+    told = "print(a, b, total, files, open('data.txt').read())"
+    path = toy.notebook(tmp_path / "here" / "own.ipynb", panel, told, parameters_cell=cell)
+    record = execute(job(path.name, {"a": 5}), tmp_path / "r")
+    assert record["state"] == "done", record["error"]
+    folder = tmp_path / "r" / record["folder"]
+    cells = nbformat.read(folder / "notebook.ipynb", 4).cells
+    first = next(c.outputs[0].text for c in cells if c.source == told)
+    assert first == "5 2 10 ['data.txt'] seven\n"
+    path.write_text(path.read_text().replace("b = 2", "b = 3"))
+    copy = nbformat.read(live.write_copy(folder), 4)
+    assert not [o for c in copy.cells for o in c.get("outputs", [])]
+    ids = [c.id for c in copy.cells]
+    assert ids.index("panel") == ids.index("parameters") + 1
+    copy.cells = [c for c in copy.cells if c.id != "panel"]
+    client = NotebookClient(copy, resources={"metadata": {"path": str(folder)}})
+    again = client.execute()
+    assert next(c.outputs[0].text for c in again.cells if c.source == told) == first
+    path.unlink()
+    assert "panel" not in [c.id for c in nbformat.read(live.write_copy(folder), 4).cells]
+
+
+def test_a_panel_alone_of_a_notebook_with_magics(tmp_path):
+    panel = toy.code("show(x)", "panel", "panel")
+    shell = toy.code("%%bash\nx=3", "shell")
+    cells = [toy.code("%matplotlib inline\ndef show(x): pass", "show"), shell, panel]
+    path = toy.notebook(tmp_path / "own.ipynb", *cells, parameters_cell="files = !ls\nx = 3")
+    alone = live.panel_alone(read_notebook(path), "own.ipynb")
+    assert [c.id for c in alone.cells] == ["parameters", "show", "panel"]
 
 
 def test_what_is_no_record_is_refused(tmp_path):

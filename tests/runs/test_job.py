@@ -7,11 +7,12 @@ import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.cli import _options
+from workbench.commands.words import options_of
 from workbench.pages import versions
 from workbench.runs import job as jobs
 from workbench.runs import provenance
 from workbench.runs.job import job
+from workbench.runs.spelling import parsed
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
@@ -36,7 +37,18 @@ def test_a_notebook_s_job(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stem", "name"), [("a.b", "a_b"), ("--x", "x"), ("λ", "notebook"), ("..", "notebook")]
+    ("stem", "name"),
+    [
+        ("a.b", "a_b"),
+        ("--x", "x"),
+        ("λ", "λ"),
+        ("..", "notebook"),
+        ("日本", "日本"),
+        ("हिन्दी 1", "हिन्दी_1"),
+        ("e\u0301tude", "\u00e9tude"),
+        ("!?!", "notebook"),
+        ("日" * 80, "日" * 40),
+    ],
 )
 def test_a_notebook_s_name_is_safe(tmp_path, stem, name):
     made = job(str(toy.notebook(tmp_path / f"{stem}.ipynb")), {})
@@ -111,7 +123,7 @@ def test_run_names_are_safe_file_names(tmp_path_factory, word, value):
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*-[0-9a-f]{8}", made.run)
     assert len(made.run) <= 90
     words = shlex.split(made.command)
-    again = job(words[2], jobs.parsed(type(made.params), _options(words[3:])))
+    again = job(words[2], parsed(type(made.params), options_of(words[3:])))
     assert again.params.values() == made.params.values()
     assert again.identity == made.identity
 
@@ -130,17 +142,54 @@ def test_run_names_are_safe_file_names(tmp_path_factory, word, value):
         ("str", "3", "3"),
         ("str", "None", "None"),
         ("list", "[1, 'a']", [1, "a"]),
-        ("list", "(1, 2)", "(1, 2)"),
+        ("list", "(1, 2)", [1, 2]),
+        ("list", "1,2", [1, 2]),
         ("list", "[" * 999, "[" * 999),
         ("int", "1or 2", "1or 2"),
     ],
 )
 def test_words_are_read_as_the_knob_needs_them(tmp_path, kind, text, value):
     path = toy.notebook(tmp_path / "a.ipynb", parameters_cell=f"x: {kind}")
-    got = jobs.parsed(jobs.model_of(str(path))[0], {"x": text, "y": "3"})
+    got = parsed(jobs.model_of(str(path))[0], {"x": text, "y": "3"})
     assert got == {"x": value, "y": "3"}
     assert type(got["x"]) is type(value)
 
 
 def test_the_command_spells_numpy_values_plainly(house):
     assert job("toys/toy", {"draws": np.int64(20)}).command == "workbench run toys/toy --draws 20"
+
+
+def test_two_notebooks_never_share_a_run(tmp_path, monkeypatch):
+    """Neither by their path, nor by the directory in which relative paths begin."""
+    runs = set()
+    stems = ["same", "Same", "日本", "中国", "!?", "?!", "é", "e\u0301", "a b", "a_b"]
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for stem in stems:
+            toy.notebook(tmp_path / folder / f"{stem}.ipynb")
+    for place in (tmp_path, tmp_path / "one"):
+        monkeypatch.chdir(place)
+        for path in tmp_path.glob("*/*.ipynb"):
+            made = job(str(path), {})
+            runs.add(f"{made.name}/{made.run}".casefold())
+    assert len(runs) == 2 * len(list(tmp_path.glob("*/*.ipynb")))
+    relative = job("same.ipynb", {})
+    assert relative.identity == job(str(tmp_path / "one" / "same.ipynb"), {}).identity
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    assert relative.identity == job(str(tmp_path / "link" / "same.ipynb"), {}).identity
+
+
+def test_what_earlier_runs_injected_is_no_part_of_a_job(tmp_path):
+    path = toy.notebook(tmp_path / "a.ipynb", "x")
+    first = job(str(path), {})
+    toy.notebook(path, toy.code("x = 9", "old", "injected-parameters"), "x")
+    second = job(str(path), {})
+    assert second.identity == first.identity
+    assert [c.source for c in second.notebook.cells] == ["x: int = 3  # a number", "x"]
+
+
+def test_a_knob_named_like_an_option_is_spelled_by_set(tmp_path):
+    path = toy.notebook(tmp_path / "a.ipynb", parameters_cell="open = 1\ntimeout = 2\nset = 'a'")
+    made = job(str(path), {"open": 3, "timeout": 4, "set": "b c"})
+    words = ["--set", "open=3", "--timeout", "4", "--set", "set=b c"]
+    assert shlex.split(made.command) == ["workbench", "run", str(path), *words]

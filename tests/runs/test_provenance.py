@@ -4,10 +4,13 @@ import platform
 import subprocess
 
 import pytest
+import toy
 
 from workbench.experiment.params import Knobs, Parameters, knob
 from workbench.runs import provenance
 from workbench.runs.atomic import write_json
+from workbench.runs.job import job, model_of
+from workbench.studies.sweep import study_jobs
 
 
 class Params(Knobs):
@@ -36,6 +39,39 @@ def test_the_commit_is_the_checkout_s():
     )
     assert known["commit"] == ran.stdout.strip()
     assert isinstance(known["changed"], bool)
+
+
+def git(folder, *words):
+    known = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    ran = ["git", "-C", str(folder), *known, *words]
+    return subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_commit_of_a_notebook_is_its_repository_s(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    folder = tmp_path / "theirs" / "notebooks"
+    folder.mkdir(parents=True)
+    path = toy.notebook(folder / "own.ipynb", "x")
+    known = job(str(path), {}).provenance["code"]
+    assert (known["commit"], known["changed"]) == (None, None)
+    git(tmp_path / "theirs", "init", "-q")
+    assert provenance.code_of(path)["commit"] is None
+    (folder / "other.txt").write_text("1")
+    git(folder, "add", "other.txt")
+    git(folder, "commit", "-qm", "one")
+    commit = git(folder, "rev-parse", "HEAD")
+    assert provenance.code_of(path) == {"commit": commit, "changed": True}
+    git(folder, "add", "own.ipynb")
+    git(folder, "commit", "-qm", "two")
+    commit = git(folder, "rev-parse", "HEAD")
+    (folder / "reports").mkdir()
+    (folder / "reports" / "page.html").write_text("")
+    assert provenance.code_of(path) == {"commit": commit, "changed": False}
+    assert (
+        study_jobs(str(path), [model_of(str(path))[0]()])[0].provenance["code"]["commit"] == commit
+    )
+    (folder / "other.txt").write_text("2")
+    assert provenance.code_of(path) == {"commit": commit, "changed": True}
 
 
 def test_without_git_it_says_none(monkeypatch):

@@ -26,21 +26,21 @@ def table(tmp_path):
 
 
 def test_each_experiment_is_read_and_outliers_are_left_out(table):
-    readings, outliers = read_isoflops(table)
+    readings, reasons = read_isoflops(table)
     assert list(readings) == ["one", "two"]
-    assert outliers == 6
+    assert any("6 rows that the file marks as outliers" in r for r in reasons)
     for reading in readings.values():
         # N grows as C^(beta / (alpha + beta)); narrow grids are hardly biased.
         assert reading.exponent == pytest.approx(0.28 / 0.62, abs=2e-3)
         assert abs(reading.bias) < 0.01
     kept = table.read_text().replace(",True", ",False")
     table.write_text(kept)
-    assert read_isoflops(table)[1] == 0
+    assert not any("outliers" in r for r in read_isoflops(table)[1])
     assert (read_isoflops(table)[0]["one"].rows == 10).all()
 
 
 def test_a_table_without_the_columns_is_refused(tmp_path):
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="`runs_file` must be a table with columns budget"):
+    with pytest.raises(ValueError, match="`runs_file`"):
         read_isoflops(wrong)

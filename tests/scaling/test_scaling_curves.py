@@ -189,3 +189,22 @@ def test_dense_routed_models_have_their_slope():
     assert fit(laws.power, columns, loss="squared").parameters["alpha"] == pytest.approx(
         0.0788, abs=5e-5
     )
+
+
+def test_a_curve_with_repeated_sizes_or_without_a_start_is_left_out_and_named():
+    """Six rows at three sizes cannot fit a broken law, nor can one that falls by 300 decades."""
+    size = np.geomspace(10, 1e4, 12)
+    curves = {
+        "smooth": (size, 0.1 + size**-0.5),
+        "repeated": (np.tile(size[::4], 4), 0.1 + np.tile(size[::4], 4) ** -0.5),
+        "cliff": (size, np.where(size < 200, 1.0, 1e-300)),
+    }
+    table = {
+        "curve": np.repeat(list(curves), 12),
+        "size": np.concatenate([x for x, _ in curves.values()]),
+        "loss": np.concatenate([y for _, y in curves.values()]),
+    }
+    found = learning_curves(table, "curve", held=0.25)
+    assert found.names == ("smooth",)
+    assert set(found.skipped) == {"repeated", "cliff"}
+    assert all(np.isfinite(s.held).all() for s in found.scores.values())

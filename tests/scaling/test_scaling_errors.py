@@ -19,6 +19,7 @@ from workbench.scaling.fitting import (
     prediction,
     profile,
 )
+from workbench.scaling.holdout import cut
 from workbench.scaling.resampling import pair_counts
 
 
@@ -42,7 +43,8 @@ def test_curvature_is_the_textbook_s(line):
     errors = covariance(line, resamples=200)
     intercept, slope = linear_errors(line)
     assert errors.curvature["alpha"] == pytest.approx(slope, rel=1e-9)
-    assert errors.curvature["A"] == pytest.approx(intercept * line.parameters["A"], rel=1e-9)
+    assert errors.curvature["A"] == pytest.approx(intercept, rel=1e-9)
+    assert [row[0] for row in errors.rows] == ["log A", "alpha"]
     assert max(errors.disagreement.values()) < 1.5
 
 
@@ -57,17 +59,19 @@ def test_curvature_is_scipy_s_on_a_curved_law():
     _, matrix = curve_fit(log_loss, table["size"], np.log(table["loss"]), start)
     ours = covariance(found, resamples=200).curvature
     for i, p in enumerate(("A", "E", "alpha")):
-        unit = found.parameters[p] if p != "alpha" else 1.0
-        assert ours[p] == pytest.approx(np.sqrt(matrix[i, i]) * unit, rel=1e-3)
+        assert ours[p] == pytest.approx(np.sqrt(matrix[i, i]), rel=1e-3)
 
 
 def test_the_profile_of_a_line_is_its_likelihood_ratio(line):
-    """n log(S/Ŝ) at t standard errors is n log(1 + t²/(n - 2)), exactly."""
+    """n log(S/Ŝ) at t standard errors is n log(1 + t²/(n - 2)), exactly.
+
+    The interval is then the textbook's, by Student's t.
+    """
     found = profile(line, "alpha")
     slope = linear_errors(line)[1]
     t = (found.values - line.parameters["alpha"]) / slope
     assert found.deviances == pytest.approx(50 * np.log1p(t**2 / 48), rel=1e-6, abs=1e-9)
-    reach = slope * np.sqrt(48 * np.expm1(stats.chi2.ppf(0.95, 1) / 50))
+    reach = slope * stats.t.ppf(0.975, 48)
     assert found.interval[1] - line.parameters["alpha"] == pytest.approx(reach, rel=1e-3)
 
 
@@ -207,6 +211,15 @@ def test_the_outer_exponent_wins_on_aic_and_loses_on_extrapolation():
     assert "nan" not in str(none)
 
 
+def test_a_cut_where_sizes_tie_holds_out_the_largest():
+    """The quantile alone would hold out none where more than that share ties at the largest."""
+    size = np.repeat([1.0, 2.0, 4.0], 4)
+    for share, rows in ((0.05, 4), (0.2, 4), (0.35, 4), (0.7, 8)):
+        assert (size > cut(size, share)).sum() == rows
+    assert (np.arange(10.0) > cut(np.arange(10.0), 0.3)).sum() == 3
+    assert cut(np.array([1.0, 1.0, 1.0, 2.0]), 0.9) == 1.0
+
+
 def test_cuts_by_column_by_family_and_rollout():
     table, _ = planted(laws.chinchilla, rows=60, noise=0.01, seed=4)
     table["family"] = np.array(["a", "b", "c"] * 20)
@@ -218,7 +231,7 @@ def test_cuts_by_column_by_family_and_rollout():
         assert 0.008 < compare(fits, held).extrapolations["chinchilla"].rmsle < 0.02
     with pytest.raises(ValueError, match="did you mean `tokens`"):
         compare(fits, "token")
-    with pytest.raises(ValueError, match="keeps at least 5 rows"):
+    with pytest.raises(ValueError, match="keeps at least 4 rows"):
         compare(fits, "tokens", share=0.95)
     with pytest.raises(ValueError, match="the same rows"):
         compare([fits[0], fit("tied", {k: v[:50] for k, v in table.items()})])
@@ -253,7 +266,10 @@ def test_a_report_with_everything_at_hand_is_strict_json():
     both = compare([found, fit("tied", table)], "compute")
     report = json.loads(json.dumps(found.report(drawn, both, [1e24, 1e25]), allow_nan=False))
     errors = report["errors"]
-    assert errors["standard errors"] == pytest.approx(drawn.errors)
+    told = errors["standard errors by bootstrap"]
+    sigma = 100 * stats.norm.cdf([-1, 1])
+    assert told["alpha"] == pytest.approx(np.ptp(np.percentile(drawn["alpha"], sigma)) / 2)
+    assert told["log A"] == pytest.approx(np.ptp(np.percentile(np.log(drawn["A"]), sigma)) / 2)
     low, high = errors["95 % intervals"]["beta"]
     assert low < found.parameters["beta"] < high
     assert errors["exponents whose interval holds zero"] == []

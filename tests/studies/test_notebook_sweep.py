@@ -79,3 +79,21 @@ def test_a_kill_leaves_no_kernel_and_no_half_page(own, victim):
     else:
         assert found == {100: ("killed", "its process is gone"), 1: ("queued", None)}
     assert "page.html" not in files(own, 100)
+
+
+def test_every_point_runs_with_its_own_value(tmp_path):
+    """Also where papermill had run the notebook before, and where the cell computes the value."""
+    old = toy.code("rate = 0.9", "old", "injected-parameters")
+    cell = "rate = 0.1\nn = 10\nn += 5"
+    toy.notebook(tmp_path / "own.ipynb", old, "print('used', rate, n)", parameters_cell=cell)
+    words = ["--rate", "0.1,0.5", "--n", "10,20"]
+    told, errors = sweep(tmp_path, *words).communicate(timeout=300)
+    assert told == "0 kept, 4 done: study\n", errors
+    found = set()
+    for record in read_points(tmp_path / "study"):
+        path = tmp_path / "study" / record["name"] / record["run"] / "notebook.ipynb"
+        used = "used {rate} {n}\\n".format(**record["knobs"])
+        assert used in path.read_text()
+        found.add((record["knobs"]["rate"], record["knobs"]["n"]))
+    assert found == {(0.1, 10), (0.1, 20), (0.5, 10), (0.5, 20)}
+    assert sweep(tmp_path, *words).communicate(timeout=300)[0] == "4 kept: study\n"

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.checks import refuse
-from workbench.experiment.params import Knobs, Parameters, knob
+from workbench.experiment.params import KnobError, Knobs, Parameters, knob
 from workbench.studies.study import sweep
 
 
@@ -62,6 +63,70 @@ def test_what_is_written_comes_out(name, text, values):
     spelled = {k.name: k for k in Params.knobs()}[name]
     given_ = written(spelled, text) if isinstance(text, str) else text
     assert of(sweep(Params, {name: given_}), name) == values
+
+
+class Listed(Parameters):
+    """What people annotate in a notebook."""
+
+    sizes: list[int] = knob([1], "whole numbers")
+    names: list[str] = knob(["a"], "texts")
+    pair: tuple[int, int] = knob((1, 2), "two")
+    maybe: list[int] | None = knob(None, "a list or none")
+    either: int | list[int] = knob(1, "one or many")
+    rates: dict[str, float] = knob({}, "by name")
+    anything: Any = knob(None, "of any kind")
+    grid: list[list[int]] = knob([], "rows")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("sizes", "1,2", [[1, 2]]),
+        ("sizes", "[1,2]", [[1, 2]]),
+        ("sizes", "[1,2],[3]", [[1, 2], [3]]),
+        ("sizes", "4", [[4]]),
+        ("names", "a,b", [["a", "b"]]),
+        ("names", "['a'],['b','c']", [["a"], ["b", "c"]]),
+        ("pair", "3,4", [(3, 4)]),
+        ("pair", "(3,4),(5,6)", [(3, 4), (5, 6)]),
+        ("maybe", "None,[1]", [None, [1]]),
+        ("maybe", "1,2", [[1, 2]]),
+        ("either", "1,[2,3]", [1, [2, 3]]),
+        ("either", "1:3:3", [1, 2, 3]),
+        ("rates", "{'a': 1}, {}", [{"a": 1.0}, {}]),
+        ("anything", "1,2.5", [1, 2.5]),
+        ("anything", "10:20:3", [10, 15, 20]),
+        ("anything", "0:1:3", [0, 1]),
+        ("anything", "0.0:1.0:3", [0.0, 0.5, 1.0]),
+        ("anything", "a,b", ["a", "b"]),
+        ("grid", "[[1]],[[2],[3]]", [[[1]], [[2], [3]]]),
+        ("grid", "[1],[2]", [[[1], [2]]]),
+    ],
+)
+def test_a_list_is_one_value(name, text, values):
+    from workbench.studies.axis import written
+
+    spelled = {k.name: k for k in Listed.knobs()}[name]
+    found = [p.values()[name] for p in sweep(Listed, {name: written(spelled, text)})]
+    assert found == values
+    assert [type(v) for v in found] == [type(v) for v in values]
+
+
+@pytest.mark.parametrize(
+    ("given_", "values"),
+    [([1, 2], [[1, 2]]), ([[1, 2]], [[1, 2]]), ([[1], [2]], [[1], [2]]), ("[1],[2]", [[1], [2]])],
+)
+def test_a_study_file_s_list_for_a_knob_of_lists(given_, values):
+    assert [p.values()["sizes"] for p in sweep(Listed, {"sizes": given_})] == values
+
+
+@pytest.mark.parametrize("text", ["[1],['a']", "1,a", "[1],2", "[1"])
+def test_a_list_of_another_kind_is_refused(text):
+    from workbench.studies.axis import written
+
+    (sizes,) = (k for k in Listed.knobs() if k.name == "sizes")
+    with pytest.raises(KnobError, match="`sizes` must be a list, each item a whole number; got"):
+        sweep(Listed, {"sizes": written(sizes, text)})
 
 
 def test_a_program_s_text_is_one_value_of_a_knob_of_texts():

@@ -252,6 +252,21 @@ def test_the_frames_of_a_slider_fit_into_a_page(points, kept):
     assert (f"{9 - kept} values are left out" in told) == (kept < 9)
 
 
+def test_a_value_that_the_run_refuses_is_left_out_with_its_reason():
+    def short(params):
+        if params.moved > 4:
+            raise ValueError("`rows` must be at least 6; got 5")
+        return run(params)
+
+    fig = slide(draw, short, Params(), moved=[0, 4, 8])
+    assert [f.name for f in fig.frames] == ["0", "4"]
+    reason = "It has no place for moved 8: `rows` must be at least 6; got 5."
+    assert all(f.layout.meta["alt"].endswith(reason) for f in fig.frames)
+    # Where the slider stands the run itself is at stake.
+    with pytest.raises(ValueError, match="at least 6"):
+        slide(draw, short, Params(moved=8), moved=[0, 4])
+
+
 def test_many_values_are_not_listed_one_by_one():
     told = slide(draw, run, Params(), moved=range(21)).layout.meta["alt"]
     assert told.endswith("A slider sets moved to 21 values, 0 to 20; here it is 4.")

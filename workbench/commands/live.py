@@ -17,10 +17,11 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--no-browser", is_flag=True, help="Only tell the address.")
 @refusing
 def explore(record: Path, no_browser: bool) -> None:
-    """Open a run's notebook in JupyterLab, at the run's knobs.
+    """Open a run's notebook in JupyterLab, as it ran.
 
-    RECORD is a run's folder or its record.json. What opens is a copy, explore.ipynb beside it; the
-    next `explore` of the run writes it anew. The experiment's notebook stays as it is.
+    RECORD is a run's folder or its record.json. What opens is a copy of the notebook that ran, with
+    the values given to it: explore.ipynb beside the record, which the next `explore` of the run
+    writes anew. The notebook itself stays as it is.
     """
     from workbench.live import live
 

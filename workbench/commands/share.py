@@ -72,6 +72,8 @@ def compare(left: Path, right: Path, page: Path | None, all_lines: bool) -> None
 def verify(record: Path, relative: float | None, absolute: float, notebook: Path | None) -> None:
     """Run a record's experiment again and compare the numbers; status 1 if they do not agree.
 
+    Where a record has no numbers and no verdicts, the outputs of all cells are compared.
+
     Bit for bit where machine, backend, code and versions are the record's, by the tolerances
     elsewhere. RECORD is the folder of a run, or a record.json in it.
     """
@@ -80,16 +82,17 @@ def verify(record: Path, relative: float | None, absolute: float, notebook: Path
     from workbench.share.compare import terminal
 
     how = {"relative": relative, "absolute": absolute, "notebook": notebook}
-    found = verifying.verify(given_record(record)[1], **how)
+    folder, given = given_record(record)
+    found = verifying.verify(given, folder=folder, **how)
     if found.changed:
         click.echo("changed since the record:\n" + terminal(found.changed))
     bound = "within {:g} relative or {:g} absolute".format(*found.tolerances)
     how_near = "bit for bit" if found.tolerances == (0, 0) else bound
     if found.differing:
-        click.echo("numbers that differ:\n" + terminal(found.differing))
+        click.echo(f"{found.what} that differ:\n" + terminal(found.differing))
         click.echo(f"{len(found.differing)} of {found.count} do not agree {how_near}", err=True)
         sys.exit(1)
-    click.echo(f"all {found.count} numbers and verdicts agree {how_near}")
+    click.echo(f"all {found.count} {found.what} agree {how_near}")
 
 
 @click.command()

@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from workbench.checks import refuse
+from workbench.results import SUMMARY_MIME
 from workbench.rows import number, unbroken
 
-MIME = "application/vnd.workbench.experiment.decisions+json"
-SUMMARY_MIME = "application/vnd.workbench.summary+json"
+MIME = "application/vnd.workbench.claims+json"
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not measured"]
 Interval = tuple[float, float]

@@ -11,10 +11,10 @@ import difflib
 import functools
 import html
 import math
+import operator
 import re
 from collections.abc import Mapping
-from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,19 +22,10 @@ from pydantic_core import PydanticUndefined
 
 from workbench.checks import refuse, spell
 from workbench.experiment.relations import bound
+from workbench.kinds import NONFINITE, as_json, choices, fits, told, types
 from workbench.rows import unbroken
 
-MIME = "application/vnd.workbench.experiment.params+json"
-
-_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "True or False",
-    str: "text",
-    list: "a list",
-    dict: "a mapping with text for keys",
-    NoneType: "None",
-}
+MIME = "application/vnd.workbench.knobs+json"
 
 
 class KnobError(ValueError):
@@ -66,28 +57,36 @@ class Knob(NamedTuple):
             return "one of " + ", ".join(map(repr, self.choices))
         if self.suffixes:
             return "empty or the path of a file ending in " + ", ".join(self.suffixes)
-        what = " or ".join(_WORDS.get(kind, "any value that JSON has") for kind in self.kinds)
+        what = told(self.kind)
         return what if self.span is None else f"{what} in [{self.span[0]}, {self.span[1]}]"
 
     @property
     def kinds(self) -> tuple[Any, ...]:
         """The types a value may have: one, or those that `|` joins."""
-        return get_args(self.kind) if isinstance(self.kind, UnionType) else (self.kind,)
+        return types(self.kind)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether infinities and NaN are admitted, as for a knob whose default is one of them."""
+        return isinstance(self.default, float) and not math.isfinite(self.default)
 
     def check(self, value: Any) -> None:
         """Refuses what would be converted in silence, and what neither JSON nor papermill carries.
 
         Raises:
-            KnobError: for a boolean or text in place of a number, a tuple or a set, NaN in a list,
-                text that is no Unicode, or a path of a format that is not read.
+            KnobError: for a boolean or text in place of a number, an item of another kind, a set,
+                NaN in a list, text that is no Unicode, or a path of a format that is not read.
         """
         if not self.admits(value):
             refuse(self.name, self.domain, value, KnobError)
 
     def admits(self, value: Any) -> bool:
         """Whether `check` lets the value pass; spans and choices are the model's to check."""
-        fits = any(_is_kind(value, kind) for kind in self.kinds) and is_plain(value)
-        return fits and (not self.suffixes or not value or value.endswith(self.suffixes))
+        if self.is_open and str(value) in NONFINITE:
+            return True
+        return fits(value, self.kind) and (
+            not self.suffixes or not value or value.lower().endswith(self.suffixes)
+        )
 
 
 def knob(
@@ -192,6 +191,12 @@ class Parameters(BaseModel):
         held = {f.alias or n: getattr(self, n) for n, f in type(self).model_fields.items()}
         return {k.name: held[k.name] for k in self.knobs()}
 
+    def given(self) -> dict[str, Any]:
+        """The values that were passed, by name, also where one equals its default."""
+        fields = type(self).model_fields
+        passed = {fields[n].alias or n for n in self.model_fields_set}
+        return {name: value for name, value in self.values().items() if name in passed}
+
     def changed(self) -> dict[str, Any]:
         """The values that differ from the defaults, by name."""
         defaults = {k.name: k.default for k in self.knobs()}
@@ -201,20 +206,27 @@ class Parameters(BaseModel):
         """A table of names, values and help for people; the values alone for programs."""
         return {"text/plain": repr(self), "text/html": self.table(), MIME: self.values()}
 
-    def table(self) -> str:
-        """The table in HTML: changed values are marked and show their default."""
-        values, changed = self.values(), self.changed()
+    def table(self, used: Mapping[str, Any] | None = None) -> str:
+        """The table in HTML: changed values are marked and show their default.
+
+        Args:
+            used: what a run really used, by name, where the notebook sets or computes a value.
+        """
+        values, notes = self.values(), {n: "changed; default {}" for n in self.changed()}
+        for name, value in (used or {}).items():
+            if not _same(value, as_json(values.get(name))):
+                values[name], notes[name] = value, "set by the notebook; the cell says {}"
         rows = []
         for k in self.knobs():
             value = unbroken(spell(values[k.name]))
-            mark = html.escape(f"changed; default {spell(k.default)}") if k.name in changed else ""
+            mark = html.escape(notes.get(k.name, "").format(spell(k.default)))
             # A column that would be empty takes the room of a phone's words.
-            note = f"<td>{mark}</td>" if changed else ""
+            note = f"<td>{mark}</td>" if notes else ""
             rows.append(
                 f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
                 f"<td>{value}</td><td>{html.escape(k.help)}</td>{note}</tr>"
             )
-        note = "<th>note</th>" if changed else ""
+        note = "<th>note</th>" if notes else ""
         head = f"<tr><th>knob</th><th>value</th><th>what it is</th>{note}</tr>"
         return f'<table class="knobs"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
@@ -259,11 +271,11 @@ def _knobs(model: type[Parameters]) -> tuple[Knob, ...]:
 
 def _knob(name: str, field: Any) -> Knob:
     extra = (field.json_schema_extra or {}).get("knob", {})
-    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
-    kind = type(choices[0]) if choices else field.annotation
+    chosen = choices(field.annotation)
+    kind = functools.reduce(operator.or_, types(field.annotation)) if chosen else field.annotation
     default = None if field.default is PydanticUndefined else field.default
     help = field.description or ""
-    return Knob(field.alias or name, kind, default, help, choices=choices, **extra)
+    return Knob(field.alias or name, kind, default, help, choices=chosen, **extra)
 
 
 def _literal(name: str, value: Any) -> str:
@@ -277,28 +289,9 @@ def _literal(name: str, value: Any) -> str:
 
 def _same(value: Any, default: Any) -> bool:
     """Whether a reader would call the value unchanged; Python says so of True and 1 as well."""
+    if value != value and default != default:  # NaN is not equal to itself
+        return True
     return value == default and isinstance(value, bool) == isinstance(default, bool)
-
-
-def _is_kind(value: Any, kind: Any) -> bool:
-    if kind in (int, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return kind is Any or isinstance(value, kind)
-
-
-def is_plain(value: Any) -> bool:
-    """Whether JSON gives the value back; the bound on integers is that of the largest float."""
-    if isinstance(value, list):
-        return all(map(is_plain, value))
-    if isinstance(value, dict):
-        return all(isinstance(k, str) and is_plain(k) and is_plain(v) for k, v in value.items())
-    if isinstance(value, str):
-        return not any("\ud800" <= letter <= "\udfff" for letter in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, int):
-        return value.bit_length() <= 1024
-    return value is None
 
 
 def _sentence(model: type[Parameters], error: Mapping[str, Any]) -> str:

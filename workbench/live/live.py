@@ -6,7 +6,6 @@ in their environment: a command line can be read by every user of the machine.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import copy
 import importlib.util
@@ -18,21 +17,24 @@ import subprocess
 import symtable
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from workbench.checks import refuse
-from workbench.experiment.params import Parameters
 from workbench.live.voila_server import TOKEN
 from workbench.records.records import read_record
 from workbench.runs.ending import kill_children
 from workbench.runs.find import ROOT, experiment
+from workbench.runs.injection import injected, without_error_marks, without_injected
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import model_of
+from workbench.runs.language import language_of
 from workbench.runs.parameters_cell import read_notebook
-from workbench.runs.record import RECORD
+from workbench.runs.python_cell import python_of
+from workbench.runs.record import NOTEBOOK, PARTIAL_NOTEBOOK, RECORD
 
 COPY = "explore.ipynb"
 SECONDS_TO_END = 10
@@ -40,9 +42,10 @@ TEMPLATES = Path(__file__).with_name("serve_template")
 
 
 def write_copy(record: Path) -> Path:
-    """A copy of a run's notebook whose parameters cell holds the run's knobs, beside its record.
+    """A copy of the very notebook that ran, with the cell of the run's values, beside its record.
 
-    The notebook of the experiment is not touched; a copy from before is replaced.
+    Run again it gives the run's numbers. The panel, which a run leaves out, comes from where the
+    notebook is now. Of a run that left no notebook it is the experiment's, with the run's values.
 
     Args:
         record: a run's folder or its `record.json`.
@@ -52,63 +55,73 @@ def write_copy(record: Path) -> Path:
     """
     path = record / RECORD if record.is_dir() else record
     held = read_record(path)
-    if held is None or "command" not in held:
+    if held is None or not isinstance(held.get("command"), str):
         refuse("record", "the folder of a run or its record.json", str(record))
-    target = shlex.split(held["command"])[2]
-    model, found = model_of(target)
-    params = model(**held["knobs"])
-    notebook = read_notebook(found.notebook if found else Path(target))
+    left = [path.with_name(n) for n in (NOTEBOOK, PARTIAL_NOTEBOOK) if path.with_name(n).is_file()]
+    if left:
+        made = _with_panel(read_notebook(left[0]), _source(held))
+    else:
+        target, place = _target(held), _path(held)
+        model, _ = model_of(str(place) if target.endswith(".ipynb") else target)
+        given = held["given"] if isinstance(held.get("given"), dict) else held["knobs"]
+        source = without_injected(read_notebook(place))
+        made = injected(source, model(**given), language_of(source))
     written = path.with_name(COPY)
-    nbformat.write(at(notebook, params), written)
+    nbformat.write(_to_explore(made, held.get("directory")), written)
     return written
 
 
-def at(notebook: nbformat.NotebookNode, params: Parameters) -> nbformat.NotebookNode:
-    """A copy of the notebook whose parameters cell sets these values, without outputs."""
-    made = copy.deepcopy(notebook)
-    changed = params.changed()
-    for cell in made.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        if "parameters" in cell.metadata.get("tags", []):
-            lines = [f"{name} = {value!r}" for name, value in changed.items()]
-            cell.source = "\n".join([_set(cell.source, changed), *_unset(cell.source, lines)])
-    return made
+def _target(record: Mapping[str, Any]) -> str:
+    """What the run's command names: an experiment, or the path of a notebook."""
+    words = shlex.split(record["command"])
+    return words[2] if len(words) > 2 else ""
 
 
-def _set(source: str, changed: dict[str, Any]) -> str:
-    """The cell with new values in the lines that give a name one literal."""
-    lines = source.splitlines()
-    for node in _assignments(source):
-        name = node.target.id if isinstance(node, ast.AnnAssign) else node.targets[0].id
-        value = node.value
-        if name in changed and value is not None and value.lineno == value.end_lineno:
-            line = lines[value.lineno - 1].encode()
-            ends = line[: value.col_offset], line[value.end_col_offset :]
-            lines[value.lineno - 1] = f"{ends[0].decode()}{changed[name]!r}{ends[1].decode()}"
-    return "\n".join(lines)
+def _path(record: Mapping[str, Any]) -> Path:
+    """Where the notebook is now of which the record tells a run."""
+    target = _target(record)
+    if not target.endswith(".ipynb"):
+        return experiment(target).notebook
+    return Path(str(record.get("directory") or ""), target)
 
 
-def _unset(source: str, lines: list[str]) -> list[str]:
-    """Those of the assignments that `_set` found no line for."""
-    known = {
-        n.target.id if isinstance(n, ast.AnnAssign) else n.targets[0].id
-        for n in _assignments(source)
-        if n.value is not None and n.value.lineno == n.value.end_lineno
-    }
-    return [line for line in lines if line.split(" = ", 1)[0] not in known]
+def _source(record: Mapping[str, Any]) -> nbformat.NotebookNode | None:
+    """The notebook as it is now; None where it is gone."""
+    try:
+        return read_notebook(_path(record))
+    except ValueError:
+        return None
 
 
-def _assignments(source: str) -> list[Any]:
-    """Statements that give one plain name a value."""
-    return [
-        n
-        for n in ast.parse(source).body
-        if (isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name))
-        or (
-            isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name)
+def _with_panel(
+    executed: nbformat.NotebookNode, source: nbformat.NotebookNode | None
+) -> nbformat.NotebookNode:
+    """The executed notebook with the panels of the other, each after the cell that it follows."""
+    before = None
+    for cell in source.cells if source else ():
+        if "panel" in cell.metadata.get("tags", []):
+            ids = [c.id for c in executed.cells]
+            place = ids.index(before) + 1 if before in ids else len(ids)
+            executed.cells.insert(place, cell)
+        before = cell.id
+    return executed
+
+
+def _to_explore(notebook: nbformat.NotebookNode, directory: Any) -> nbformat.NotebookNode:
+    """The notebook without outputs and marks of a run, which begins where the run began."""
+    made = without_error_marks(notebook)
+    code = [c for c in made.cells if c.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
+        for mark in ("papermill", "execution"):
+            cell.metadata.pop(mark, None)
+    is_there = isinstance(directory, str) and Path(directory).is_dir()
+    if code and is_there and language_of(made).is_python:
+        source = (
+            f"# Relative paths begin where the run began.\nimport os\n\nos.chdir({directory!r})"
         )
-    ]
+        made.cells.insert(made.cells.index(code[0]), nbformat.v4.new_code_cell(source))
+    return made
 
 
 def panel_alone(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
@@ -133,15 +146,24 @@ def panel_alone(notebook: nbformat.NotebookNode, name: str) -> nbformat.Notebook
     return alone
 
 
+def _table(source: str) -> symtable.SymbolTable:
+    """The cell's names; none of a cell in another language."""
+    try:
+        return symtable.symtable(python_of(source)[0], "cell", "exec")
+    except SyntaxError:
+        return symtable.symtable("", "cell", "exec")
+
+
 def _made(source: str) -> set[str]:
     """The names that a cell gives a value to, at its top level."""
-    top = symtable.symtable(source, "cell", "exec")
-    return {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    return {
+        s.get_name() for s in _table(source).get_symbols() if s.is_assigned() or s.is_imported()
+    }
 
 
 def _read(source: str) -> set[str]:
     """The names of the notebook that a cell reads, in the bodies of its functions as well."""
-    scopes, names = [symtable.symtable(source, "cell", "exec")], set()
+    scopes, names = [_table(source)], set()
     while scopes:
         scope = scopes.pop()
         scopes += scope.get_children()

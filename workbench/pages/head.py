@@ -18,7 +18,7 @@ def policy(scripts: Iterable[str]) -> str:
     hashes = " ".join(map(_hashed, scripts))
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+        "img-src data: blob:; media-src data:; font-src data:; base-uri 'none'; form-action 'none'"
     )
 
 

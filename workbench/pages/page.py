@@ -22,30 +22,23 @@ from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 
-from widgets.download import link
 from workbench.experiment.decisions import MARKS, Claim
-from workbench.pages.figure import figure_html, script_json
+from workbench.pages.cell_tags import honour
+from workbench.pages.clean import IDS
+from workbench.pages.figure import script_json
+from workbench.pages.foreign import output_html
+from workbench.pages.formulas import Formulas
 from workbench.pages.head import policy, style
+from workbench.pages.outputs import PLOTLY, joined, output_html_of
 from workbench.pages.plotly_library import plotly_library
-from workbench.pages.prose import IDS, clean, markdown
+from workbench.pages.prose import markdown
+from workbench.pages.terminal import terminal_html
 from workbench.pages.versions import SHOWN
+from workbench.pages.widget_state import models
 from workbench.rows import number, unbroken
 
 # nbconvert looks in the user's own folders as well for a template of this name: one that few give.
 TEMPLATE = Path(__file__).parent / "page_template"
-PLOTLY = "application/vnd.plotly.v1+json"
-# The kinds of output the template knows, the one that says most first.
-SHOWN_FIRST = (
-    PLOTLY,
-    "text/csv",
-    "text/html",
-    "text/markdown",
-    "image/svg+xml",
-    "text/latex",
-    "image/png",
-    "image/jpeg",
-    "text/plain",
-)
 
 
 def page(
@@ -54,13 +47,14 @@ def page(
     """The page of a run.
 
     Args:
-        notebook: as executed; cells tagged `panel` or `remove` and the parameters are left out.
+        notebook: as executed; cells are shown as their tags say; parameters are left out.
         record: the run's record, as `record.json` will hold it.
         knobs: the table of its knobs in HTML.
         folder: where the notebook lies, whose pictures the page takes in.
     """
-    resources = {"metadata": {"path": folder}}
     told = _told(notebook)
+    texts = [cell.source for cell in told.cells if cell.cell_type == "markdown"]
+    resources = {"metadata": {"path": folder}, "formulas": Formulas(texts)}
     cells = _exporter().from_notebook_node(told, resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
@@ -91,13 +85,13 @@ def warm() -> None:
     """Fills every cache that the first page would otherwise fill: templates, styles, plotly."""
     new = nbformat.v4
     cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
-    resources = {"metadata": {"path": ""}}
+    resources = {"metadata": {"path": ""}, "formulas": Formulas()}
     _exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
     _shell(), style(), policy([plotly_library([])])
 
 
 class _Exporter(HTMLExporter):
-    """nbconvert's exporter with the page's template, MathML, plotly figures and clean HTML."""
+    """nbconvert's exporter with the page's template, and with its own outputs and formulas."""
 
     def __init__(self):
         super().__init__(
@@ -106,19 +100,21 @@ class _Exporter(HTMLExporter):
 
     def default_filters(self):
         yield from super().default_filters()
-        yield "safe_html", clean
-        yield "figure_html", figure_html
-        yield "download_html", _download
+        yield "safe_html", output_html
+        yield "terminal_html", terminal_html
+        yield "output_html", self.output_html
 
     @jinja2.pass_context
     def markdown2html(self, context, source):
-        folder = context["resources"]["metadata"]["path"]
-        return markdown(source, folder, context["cell"].get("attachments"))
+        resources = context["resources"]
+        attachments = context["cell"].get("attachments")
+        return markdown(source, resources["metadata"]["path"], attachments, resources["formulas"])
 
-
-def _best(data: dict[str, Any]) -> dict[str, Any]:
-    """The one kind of an output that is shown; scripts and widgets are never it."""
-    return {kind: data[kind] for kind in [k for k in SHOWN_FIRST if k in data][:1]}
+    @jinja2.pass_context
+    def output_html(self, context, output):
+        resources = context["resources"]
+        alt = str(context["cell"].metadata.get("alt", "figure of this cell"))
+        return output_html_of(output, alt, resources["metadata"]["path"], resources["formulas"])
 
 
 def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
@@ -129,23 +125,14 @@ def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
                 yield output.data[PLOTLY]
 
 
-def _download(output: Any) -> str:
-    """A link that saves the values, made here: of other links the page drops the data."""
-    named = output.metadata.get("text/csv", {}).get("name", "table.csv")
-    return link(str(named), output.data["text/csv"])
-
-
 def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
-    hidden = {"panel", "parameters", "injected-parameters", "remove"}
     told = copy.deepcopy(notebook)
-    told.cells = [c for c in told.cells if not hidden & set(c.metadata.get("tags", []))]
+    honour(told)
+    widgets = models(told)
     for cell in told.cells:
-        for output in cell.get("outputs", []):
-            if "data" in output:
-                output.data = _best(output.data)
         if "outputs" in cell:
-            cell.outputs = [o for o in cell.outputs if o.get("data", True)]
+            cell.outputs = list(joined(cell.outputs, widgets))
     return told
 
 
@@ -198,6 +185,9 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for name, file in known["data"].items():
         rows.append((name, f"{file['path']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}"))
+    for path, sha256 in (known.get("modules") or {}).items():
+        told = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
+        rows.append((f"module {path}", told))
     return [(name, value) for name, value in rows if value != "None"]
 
 
@@ -209,7 +199,10 @@ def _exporter() -> _Exporter:
 @functools.cache
 def _script() -> str:
     """The page's own script: first the figures, which a reader waits for."""
-    parts = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.js", "numbers.js")]
+    parts = [
+        (TEMPLATE / name).read_text(encoding="utf-8")
+        for name in ("page.js", "tables.js", "numbers.js")
+    ]
     return "\n".join(parts)
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checks import refuse
-from workbench.records.table import apart, columns
+from workbench.condition import apart
+from workbench.records.table import columns
 from workbench.runs.atomic import PARTIAL
 
 INDEX = "index.parquet"

@@ -143,15 +143,17 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     held = {name: _held(value) for name, value in record.items()}
     known = _mapping(held.get("provenance"))
-    timings, claims = _mapping(held["timings"]), held.get("claims")
+    timings = _mapping(held["timings"])
     return {
         **{name: held[name] for name in _TEXTS},
         **{name: _text(held.get(name)) for name in ("error", "command", "depth")},
         "title": _text(held.get("title")) or held["name"],
         "knobs": held["knobs"],
         "changed": _mapping(held.get("changed")),
+        "given": held["given"] if isinstance(held.get("given"), dict) else None,
+        "notes": [n for n in _list(held.get("notes")) if isinstance(n, str)],
         "summary": {k: v for k, v in held["summary"].items() if isinstance(v, str | int | float)},
-        "claims": [c for c in map(_claim, claims if isinstance(claims, list) else []) if c],
+        "claims": [c for c in map(_claim, _list(held.get("claims"))) if c],
         "timings": {
             "start": _text(timings.get("start")),
             "end": _text(timings.get("end")),
@@ -163,6 +165,7 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
         | {
             "packages": {k: v for k, v in _mapping(known.get("packages")).items() if _text(v)},
             "data": {k: v for k, v in _mapping(known.get("data")).items() if _mapping(v)},
+            "modules": {k: _text(v) for k, v in _mapping(known.get("modules")).items()},
         },
     }
 
@@ -184,6 +187,10 @@ def _held(value: Any, depth: int = 0) -> Any:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.checks import spell
-from workbench.experiment.params import nearest
+from workbench.condition import chosen
 from workbench.spreadsheet import harmless
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
-# A condition that takes longer looks at every row in some endless way.
-_STEPS = 1_000_000_000
-_LONGEST = 1_000_000
 
 
 def rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -59,69 +53,8 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
         ValueError: if SQLite refuses it, or a column is unknown.
     """
     names = columns(table)
-    base = sqlite3.connect(":memory:")
-    try:
-        base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-        spelled = ", ".join(f'"{n.replace(chr(34), chr(34) * 2)}"' for n in ["#", *apart(names)])
-        base.execute(f"CREATE TABLE runs ({spelled})")
-        marks = ", ".join("?" * (len(names) + 1))
-        values = ([i, *(_plain(row.get(n)) for n in names)] for i, row in enumerate(table))
-        base.executemany(f"INSERT INTO runs VALUES ({marks})", values)
-        return [table[i] for i in _chosen(base, condition, len(table))]
-    except (sqlite3.Error, ValueError, OverflowError) as error:
-        unknown = re.fullmatch("no such column: (.*)", str(error))
-        if unknown:
-            told = nearest(unknown.group(1), names) if names else "there is no run"
-            sentence = f"`{unknown.group(1)}` must be a column of the runs; {told}"
-            # A record from elsewhere may name a knob in two lines.
-            raise ValueError(" ".join(sentence.split())) from None
-        told = " ".join(str(error).split())[:200]
-        raise ValueError(f"`where` must be a condition ({told}); got {spell(condition)}") from None
-    finally:
-        base.close()
-
-
-def _chosen(base: sqlite3.Connection, condition: str, count: int) -> list[int]:
-    allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
-
-    def may(action: int, table: str | None, *_: Any) -> int:
-        is_elsewhere = action == sqlite3.SQLITE_READ and table != "runs"
-        may_do = action in allowed and not is_elsewhere
-        return sqlite3.SQLITE_OK if may_do else sqlite3.SQLITE_DENY
-
-    base.set_authorizer(may)
-    left = iter(range(_STEPS // 10_000))
-    base.set_progress_handler(lambda: next(left, None) is None, 10_000)
-    # The line end closes a comment in which the condition might end.
-    found = base.execute(f'SELECT "#" FROM runs WHERE (\n{condition}\n) ORDER BY "#"')
-    chosen = [i for (i,) in found]
-    # A bracket closed too early can begin another query, which would choose by other means.
-    if not set(chosen) <= set(range(count)) or len(set(chosen)) < len(chosen):
-        raise ValueError("it is more than one condition")
-    return chosen
-
-
-def apart(names: Sequence[str]) -> list[str]:
-    """Names that SQL tells apart, as it takes a capital and a small letter for the same."""
-    taken, found = {"#"}, []
-    for name in names:
-        unique = name.replace("\0", "?")
-        while unique.lower() in taken:
-            unique += "'"
-        taken.add(unique.lower())
-        found.append(unique)
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """What SQLite holds; a whole number beyond 64 bits becomes the nearest fraction."""
-    if isinstance(value, bool | float | None):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else float(value)
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return repr(value)
+    values = ([row.get(name) for name in names] for row in table)
+    return [table[i] for i in chosen(names, values, condition, "where", "runs")]
 
 
 def as_csv(table: Sequence[Mapping[str, Any]]) -> str:

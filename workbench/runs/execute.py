@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from papermill.execute import remove_error_markers
 
 from workbench.checks import refuse
 from workbench.runs import outcome
@@ -21,7 +22,7 @@ from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
 from workbench.runs.forked_kernel import Template
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job
-from workbench.runs.kernel import run_cells
+from workbench.runs.kernel import End, run_cells
 from workbench.runs.record import NOTEBOOK, PAGE, PARTIAL_NOTEBOOK, RECORD, begun, clear, clock
 
 
@@ -83,7 +84,14 @@ def _fill(
         output = Path(partial) / NOTEBOOK
         end = run_cells(job, output, **how)
         notebook = _partly(output, job)
-    _judge(record, end.state, end.error, notebook, job.claims)
+    if end.state == "done":
+        # papermill marks the errors that a tag expects as well.
+        notebook = remove_error_markers(notebook)
+    if end.readback is not None:
+        record["knobs"] = end.readback.over(record["knobs"])
+        record["notes"] = [*record["notes"], *end.readback.notes]
+    _judge(record, end, notebook, job.claims)
+    record["provenance"] = {**record["provenance"], "modules": end.modules}
     record["timings"] |= {
         "cells": outcome.seconds(notebook),
         "peak_memory_mib": end.peak_memory_mib,
@@ -92,7 +100,8 @@ def _fill(
     outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
-        text = renderer.result()(notebook, record, job.params.table(), str(job.folder))
+        table = job.params.table(record["knobs"])
+        text = renderer.result()(notebook, record, table, str(job.folder))
         write_text(folder / PAGE, text)
 
 
@@ -124,15 +133,17 @@ def _partly(output: Path, job: Job) -> nbformat.NotebookNode:
 
 
 def _judge(
-    record: dict[str, Any],
-    state: str,
-    error: str | None,
-    notebook: nbformat.NotebookNode,
-    claims_wanted: bool,
+    record: dict[str, Any], end: End, notebook: nbformat.NotebookNode, claims_wanted: bool
 ) -> None:
-    """Puts into the record what came of the cells; `done` only if every one of them really ran."""
+    """Puts into the record what came of the cells; `done` only if every one of them really ran.
+
+    Of a run that a cell ended with status 0, every one up to that cell.
+    """
+    state, error = end.state, end.error
     if state == "done":
-        error = outcome.flaw(notebook, claims_wanted)
+        if end.exit:
+            record["notes"] = [*record["notes"], outcome.leave(notebook, *end.exit)]
+        error = outcome.flaw(notebook, claims_wanted, end.exit and end.exit[0])
         state = "done" if error is None else "failed"
     cell = None if state == "done" else outcome.stopped(notebook)
     if cell is not None and not (error or "").startswith("cell "):

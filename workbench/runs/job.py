@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
+import os
 import re
 import shlex
-import warnings
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,20 @@ from typing import Any, ClassVar
 import nbformat
 
 from workbench.checks import refuse
-from workbench.experiment.params import Knob, Parameters
+from workbench.experiment.params import Parameters
+from workbench.kinds import as_json
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
+from workbench.runs.injection import injected, without_injected
+from workbench.runs.inputs import declared
+from workbench.runs.inputs import inputs as inputs_of
+from workbench.runs.language import Language, installed, language_of
 from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
-from workbench.runs.provenance import provenance
+from workbench.runs.provenance import code_of, provenance
+from workbench.runs.python_cell import parse_all
+from workbench.runs.spelling import options
+
+_LONGEST_NAME = 120
 
 
 @dataclass(frozen=True)
@@ -32,11 +41,14 @@ class Job:
         name: FAMILY/SUBJECT; `own/STEM` for a notebook of the user's.
         target: what the command line was given: the name or the path.
         title: one line that says what it is about.
-        notebook: the notebook as it stands on disk.
+        notebook: the notebook as it stands on disk, without what earlier runs injected.
         params: the checked parameters.
         claims: whether the run must end in claims, as the workbench's own experiments must.
         folder: where the notebook lies, for the pictures beside it.
         provenance: what the run stands on, read once.
+        language: of the notebook, and the kernel that runs it.
+        place: for a notebook of the user's, where it is and where it runs; its identity holds both.
+        inputs: paths that the caller declares as inputs, beside those of the notebook.
     """
 
     name: str
@@ -47,13 +59,17 @@ class Job:
     claims: bool
     folder: Path
     provenance: dict[str, Any]
+    inputs: tuple[str, ...] = ()
+    language: Language = Language()
+    place: tuple[str, ...] = ()
     depth: ClassVar[str] = "notebook"
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 over the notebook's sources, the parameters, the code, the data and versions."""
         cells = [(c.cell_type, c.source) for c in self.notebook.cells]
-        return identity({"cells": cells}, self.params, self.provenance)
+        where = {"place": self.place} if self.place else {}
+        return identity({"cells": cells, **where}, self.params, self.provenance)
 
     @property
     def run(self) -> str:
@@ -85,14 +101,11 @@ def run_name(params: Parameters, identity: str) -> str:
     return f"{words or ('changed' if changed else 'default')}-{identity[:8]}"
 
 
-def options(params: Parameters) -> list[str]:
-    """The words of a command line that set the parameters which are not at their default."""
-    knobs = {k.name: k for k in params.knobs()}
-    return [w for n, v in params.changed().items() for w in (f"--{n}", _text(v, knobs[n]))]
-
-
 def job(
-    target: str, values: Mapping[str, Any], surroundings: Mapping[str, Any] | None = None
+    target: str,
+    values: Mapping[str, Any],
+    surroundings: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
 ) -> Job:
     """The job for an experiment's name or a notebook's path, with these values for its knobs.
 
@@ -100,21 +113,54 @@ def job(
         target: the name or the path.
         values: by knob, what differs from its default.
         surroundings: what the runs of a study have in common (`provenance.around`), read once.
+        inputs: paths of files on which the run depends, beside those that the notebook declares.
 
     Raises:
         ValueError: if the target is unknown or a value is refused; nothing has started yet.
     """
     model, found = model_of(target)
     params = model(**values)
-    known = provenance(params, surroundings)
     path = found.notebook if found else Path(target)
-    notebook = read_notebook(path)
-    if found:
-        name, title = found.name, found.title
+    notebook = without_injected(read_notebook(path))
+    files = inputs_of([*declared(notebook), *inputs])
+    known = provenance(params, surroundings, files)
+    known["code"] = {**known["code"], "notebook": sources_hash(notebook)}
+    parts = {
+        "inputs": tuple(inputs),
+        "folder": path.parent.resolve(),
+        "language": installed(language_of(notebook)),
+    }
+    if parts["language"].is_python:
+        parse_all(c.source for c in notebook.cells if c.cell_type == "code")
     else:
-        word = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "notebook"
-        name, title = f"own/{word}", _title(notebook) or path.stem
-    return Job(name, target, title, notebook, params, bool(found), path.parent.resolve(), known)
+        injected(notebook, params, parts["language"])  # refuses what has no form in the language
+    if found:
+        return Job(
+            found.name, target, found.title, notebook, params, True, provenance=known, **parts
+        )
+    known = known | {"code": known["code"] | code_of(path.resolve())}
+    parts["place"] = str(path.resolve()), os.getcwd()
+    title = _title(notebook) or path.stem
+    return Job(own_name(path), target, title, notebook, params, False, provenance=known, **parts)
+
+
+def own_name(path: Path) -> str:
+    """The name of a notebook of the user's: `own/` and its file's name, in any script.
+
+    Punctuation becomes `_`; a long name is cut to what every file system takes.
+    """
+    stem = unicodedata.normalize("NFC", path.stem)
+    # Marks such as vowel signs belong to the letters of their scripts.
+    is_part = [c in "_-" or unicodedata.category(c)[0] in "LMN" for c in stem]
+    safe = "".join(c if part else "_" for c, part in zip(stem, is_part, strict=True))
+    word = re.sub(r"_+", "_", safe).strip("_-").encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return f"own/{word or 'notebook'}"
+
+
+def sources_hash(notebook: nbformat.NotebookNode) -> str:
+    """SHA-256 over the kinds and sources of the notebook's cells."""
+    cells = [(c.cell_type, c.source) for c in notebook.cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
 def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
@@ -128,35 +174,9 @@ def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
     return found.module().Params, found
 
 
-def parsed(model: type[Parameters], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The words of a command line as the values they spell; what they spell is checked later."""
-    knobs = {k.name: k for k in model.knobs()}
-    return {n: spelled(text, knobs[n]) if n in knobs else text for n, text in texts.items()}
-
-
 def plain(params: Parameters) -> dict[str, Any]:
     """The values of all knobs as JSON has them, without those only the notebook can compute."""
-    return {k: v for k, v in params.values().items() if v is not UNREAD}
-
-
-def spelled(text: str, knob: Knob) -> Any:
-    """The value that the text spells; the text itself where it spells none that the knob admits."""
-    words = {"true": True, "false": False, "none": None}
-    if str in knob.kinds:
-        return None if text.lower() == "none" and knob.admits(None) else text
-    try:
-        with warnings.catch_warnings():
-            # Whatever is odd about the text is told by the refusal.
-            warnings.simplefilter("ignore")
-            value = words[text.lower()] if text.lower() in words else ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return text
-    return value if knob.admits(value) else text
-
-
-def _text(value: Any, knob: Knob) -> str:
-    """The text that spells the value, as `spelled` reads it."""
-    return value if isinstance(value, str) and str in knob.kinds else repr(value)
+    return {k: as_json(v) for k, v in params.values().items() if v is not UNREAD}
 
 
 def _title(notebook: nbformat.NotebookNode) -> str:

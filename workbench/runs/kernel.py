@@ -1,4 +1,4 @@
-"""A notebook's cells through papermill, in a kernel of this very Python."""
+"""A notebook's cells through papermill, in a kernel of this very Python or of its own language."""
 
 from __future__ import annotations
 
@@ -18,20 +18,35 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from traitlets import default
 
+from workbench.runs.client import ENGINE
 from workbench.runs.forked_kernel import ForkingProvisioner, Template
+from workbench.runs.injection import injected
 from workbench.runs.job import Job
 from workbench.runs.memory import peak_memory_mib
+from workbench.runs.readback import NotUsed, Readback
 
 # How long output may take that a cell made before it ended: a hundred megabytes take seconds.
 _OUTPUT_SECONDS = 300
 
 
 class End(NamedTuple):
-    """How the cells ended: `done` or why not, and the most memory the kernel held, if known."""
+    """How the cells ended.
+
+    Attributes:
+        state: `done`, or which other.
+        error: why it is another; None if it is done.
+        peak_memory_mib: the most memory the kernel used, if known.
+        exit: the cell that ended the run before its last cell with status 0, and what it called.
+        modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
+        readback: what the parameters were in the kernel.
+    """
 
     state: str
     error: str | None
     peak_memory_mib: int | None
+    exit: tuple[str, str] | None = None
+    modules: dict[str, str | None] | None = None
+    readback: Readback | None = None
 
 
 def run_cells(
@@ -49,25 +64,39 @@ def run_cells(
     """
     # It warns of parameters, which were checked more strictly, and tells what the record will tell.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    kernel = type("Kernel", (_ThisPython,), {"template": template})
+    base = _ThisPython if job.language.is_python else _Installed
+    kernel = type("Kernel", (base,), {"template": template})
+    notebook = _to_run(injected(job.notebook, job.params, job.language))
+    readback = Readback(notebook, job.params, job.language)
+
+    async def executed(cell: Any, execute_reply: Any, **_: Any) -> None:
+        kernel.busy = False
+        if execute_reply["content"]["status"] == "ok":
+            await readback.after(cell, kernel.client_used)
+
+    marks: dict[str, Any] = {}
     try:
         papermill.execute_notebook(
-            _to_run(job.notebook),
+            notebook,
             # papermill fills in parameters where a path has braces.
             str(output).replace("{", "{{").replace("}", "}}"),
-            parameters=job.params.changed(),
-            kernel_name="python3",
-            language="python",
+            kernel_name=job.language.kernel,
+            language=job.language.name,
+            engine_name=ENGINE,
+            marks=marks,
             progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
             iopub_timeout=_OUTPUT_SECONDS,
-            store_widget_state=False,
             kernel_manager_class=kernel,
             on_cell_execute=lambda **_: setattr(kernel, "busy", True),
-            on_cell_executed=lambda **_: setattr(kernel, "busy", False),
+            on_cell_executed=executed,
         )
-    except papermill.PapermillExecutionError as error:
-        end = "failed", f"{error.ename}: {error.evalue}"
+    except NotUsed as error:
+        end = "failed", str(error)
+    except papermill.PapermillExecutionError:
+        # It also takes errors for one that a tag expects, and a call of `exit`.
+        failure = marks.get("failure")
+        end = ("failed", "{}: {}".format(*failure)) if failure else ("done", None)
     except CellTimeoutError as error:
         end = "timed out", f"it took longer than {cell_timeout} s"
         if "IOPub" in str(error):
@@ -82,7 +111,9 @@ def run_cells(
         end = "failed", f"{type(error).__name__}: {error}"
     else:
         end = "done", None
-    return End(*end, kernel.peak_memory_mib)
+    if end[0] == "done":
+        readback.finish()
+    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
 
 
 class _Client(AsyncKernelClient):
@@ -93,6 +124,7 @@ class _Client(AsyncKernelClient):
     """
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
+        self.parent.use(self)
         until = time.monotonic() + (math.inf if timeout is None else timeout)
         while True:
             asked = self.kernel_info()
@@ -119,34 +151,25 @@ class _Client(AsyncKernelClient):
             return False
 
 
-class _ThisPython(AsyncKernelManager):
-    """Starts a kernel of the running Python, whatever the user's home calls `python3`.
+class _Installed(AsyncKernelManager):
+    """Starts the kernel that is installed under the notebook's name for it.
 
     nbclient makes the instance; each run has a class of its own to leave its marks on.
     """
 
     busy = False
+    client_used: AsyncKernelClient | None = None
     peak_memory_mib: int | None = None
     template: Template | None = None
-
-    @default("kernel_spec_manager")
-    def _kernel_spec_manager_default(self) -> KernelSpecManager:
-        # Where no folder names a python3, Jupyter takes ipykernel's own, which is sys.executable.
-        return KernelSpecManager(kernel_dirs=[])
-
-    @default("transport_encryption")
-    def _transport_encryption_default(self) -> str:
-        return "auto"
 
     @default("client_factory")
     def _client_factory_default(self) -> type[_Client]:
         return _Client
 
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
-        if self.template is not None:
-            made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
-            made.template, self.provisioner = self.template, made
-        return await super()._async_pre_start_kernel(**kwargs)
+    @classmethod
+    def use(cls, client: AsyncKernelClient) -> None:
+        """Leaves the client that runs the cells to whoever wants to ask the kernel in between."""
+        cls.client_used = client
 
     async def shutdown_kernel(self, now: bool = False, **kwargs: Any) -> None:
         type(self).peak_memory_mib = peak_memory_mib(getattr(self.provisioner, "pid", None))
@@ -161,6 +184,25 @@ class _ThisPython(AsyncKernelManager):
     async def _async_finish_shutdown(self, **kwargs: Any) -> None:
         # Kernels take some hundredths of a second to leave.
         await super()._async_finish_shutdown(**{**kwargs, "pollinterval": 0.01})
+
+
+class _ThisPython(_Installed):
+    """Starts a kernel of the running Python, whatever the user's home calls `python3`."""
+
+    @default("kernel_spec_manager")
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        # Where no folder names a python3, Jupyter takes ipykernel's own, which is sys.executable.
+        return KernelSpecManager(kernel_dirs=[])
+
+    @default("transport_encryption")
+    def _transport_encryption_default(self) -> str:
+        return "auto"
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+        if self.template is not None:
+            made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
+            made.template, self.provisioner = self.template, made
+        return await super()._async_pre_start_kernel(**kwargs)
 
 
 def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -7,7 +7,7 @@ replied to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,27 +15,63 @@ import nbformat
 from pydantic import ValidationError
 
 from workbench.experiment import decisions
-from workbench.experiment.params import is_plain
+from workbench.kinds import is_plain
+from workbench.results import MOST, SUMMARY_MIME, flat
 
+_SCRAP, _RECORD = "application/scrapbook.scrap.", "application/papermill.record+json"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
-def flaw(notebook: nbformat.NotebookNode, claims_wanted: bool) -> str | None:
-    """Why the run is not done although papermill ended in peace; None if it is."""
+def flaw(
+    notebook: nbformat.NotebookNode, claims_wanted: bool, last: str | None = None
+) -> str | None:
+    """Why the run is not done although papermill ended in peace; None if it is.
+
+    Args:
+        notebook: as executed.
+        claims_wanted: whether it has to show claims.
+        last: the id of the cell that ended the run with status 0, if one did.
+    """
     for cell in _to_run(notebook):
         if cell.metadata.get("papermill", {}).get("exception"):
             return f"cell {cell.id!r} left the interpreter"
         if not _ran(cell):
             return f"cell {cell.id!r} never ran"
+        if cell.id == last:
+            break
     if claims_wanted and not shown(notebook)["claims"]:
         return "the notebook showed no claims"
     return None
 
 
+def leave(notebook: nbformat.NotebookNode, last: str, call: str) -> str:
+    """Marks the cell that ended the run with status 0 as completed; says so in a sentence.
+
+    What the interpreter says of such an end, an error and a warning, gives way to the sentence.
+    """
+    cells = list(_to_run(notebook))
+    place = [c.id for c in cells].index(last)
+    left = len(cells) - place - 1
+    after = f"; {left} {'cell' if left == 1 else 'cells'} after it did not run" if left else ""
+    note = f"cell {last!r} ended the run by {call}{after}"
+    cell = cells[place]
+    cell.metadata.setdefault("papermill", {}).update(exception=False, status="completed")
+    notebook.metadata.setdefault("papermill", {})["exception"] = None
+    cell.outputs = [o for o in cell.outputs if not _is_of_exit(o)]
+    cell.outputs.append(nbformat.v4.new_output("stream", text=f"{note}\n"))
+    return note
+
+
+def _is_of_exit(output: nbformat.NotebookNode) -> bool:
+    warned = output.output_type == "stream" and "To exit: use 'exit', 'quit'" in output.text
+    return warned or (output.output_type == "error" and output.ename == "SystemExit")
+
+
 def stopped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     """The cell that raised, or that the kernel never replied to; None if there is none."""
     for cell in _to_run(notebook):
-        if _error(cell) or (_started(cell) and not _ran(cell)):
+        expected = "raises-exception" in cell.metadata.get("tags", [])
+        if (_error(cell) and not expected) or (_started(cell) and not _ran(cell)):
             return cell
     return None
 
@@ -61,9 +97,30 @@ def shown(notebook: nbformat.NotebookNode) -> dict[str, Any]:
         for output in cell.get("outputs", []):
             bundle = output.get("data", {})
             found["claims"] += _claims(bundle.get(decisions.MIME))
-            summary = bundle.get(decisions.SUMMARY_MIME)
+            summary = bundle.get(SUMMARY_MIME)
             if isinstance(summary, dict) and is_plain(summary):
                 found["summary"] |= summary
+            found["summary"] |= _glued(bundle)
+    return found
+
+
+def _glued(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """What scrapbook's `glue`, or papermill's former `record`, left in an output."""
+    found = {}
+    for kind, payload in bundle.items():
+        if not isinstance(payload, dict):
+            continue
+        if kind.startswith(_SCRAP) and payload.get("encoder") in ("json", "text"):
+            values = {str(payload.get("name")): payload.get("data")}
+        elif kind == _RECORD:
+            values = payload
+        else:
+            continue
+        for name, value in values.items():
+            try:
+                found |= dict(flat(name, value))
+            except (TypeError, ValueError):
+                found[name] = f"more than {MOST} values"
     return found
 
 

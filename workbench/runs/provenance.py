@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -21,12 +22,17 @@ from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 
 
-def provenance(params: Parameters, surroundings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def provenance(
+    params: Parameters,
+    surroundings: Mapping[str, Any] | None = None,
+    declared: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Code, environment, hardware, backend and data of a run, as plain values.
 
     Args:
         params: the run's parameters.
         surroundings: what the runs of a study have in common, read once; None to read it now.
+        declared: files that a notebook or a study declares, as `inputs.inputs` tells them.
 
     Raises:
         ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
@@ -39,7 +45,7 @@ def provenance(params: Parameters, surroundings: Mapping[str, Any] | None = None
         "backend": backend,
         "device": device_name(backend),
         "seed": shared.seed if shared else None,
-        "data": data(params),
+        "data": data(params) | dict(declared),
     }
 
 
@@ -65,6 +71,20 @@ def code() -> dict[str, Any]:
         changes = _git("status", "--porcelain", "--", "workbench", "widgets", "notebooks")
         known["changed"] = None if changes is None else bool(changes)
     return known
+
+
+def code_of(notebook: Path) -> dict[str, Any]:
+    """Commit and state of the user's repository in which a notebook lies; both None without one.
+
+    It counts as changed where a file that git knows differs from the commit, or the notebook is
+    none of those files.
+    """
+    status = _git("status", "--porcelain", "--untracked-files=no", place=notebook.parent)
+    commit = _git("rev-parse", "HEAD", place=notebook.parent)
+    if commit is None:
+        return {"commit": None, "changed": None}
+    is_known = _git("ls-files", "--error-unmatch", "--", notebook.name, place=notebook.parent)
+    return {"commit": commit, "changed": is_known is None or bool(status)}
 
 
 def source_hash() -> str:
@@ -135,11 +155,15 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git(*words: str) -> str | None:
-    """What git says of the checkout; None where git is missing or refuses."""
+def _git(*words: str, place: Path | None = None) -> str | None:
+    """What git says of the checkout, or of another folder; None where it is missing or refuses."""
     try:
         ran = subprocess.run(
-            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", str(place or ROOT), *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

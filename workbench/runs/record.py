@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from workbench.kinds import as_json
 from workbench.runs.atomic import PARTIAL
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.job import Job, plain
@@ -37,11 +38,14 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "folder": f"{job.name}/{job.run}",
         "identity": job.identity,
         "command": job.command,
+        "directory": os.getcwd(),
         "process": os.getpid(),
         "process_start": _process_start(os.getpid()),
         "attempt": attempt,
         "knobs": plain(job.params),
-        "changed": job.params.changed(),
+        "given": as_json(job.params.given()),
+        "changed": as_json(job.params.changed()),
+        "notes": [],
         "claims": [],
         "summary": {},
         "timings": {"start": datetime.now(UTC).isoformat(timespec="milliseconds")},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.scaling.estimates import estimated
 from workbench.scaling.steps import FLAT, SETTLED
 
 if TYPE_CHECKING:
@@ -85,16 +86,20 @@ def _plain(value: Any) -> Any:
 
 
 def _errors(fit: Fit, drawn: Bootstrap) -> dict[str, Any]:
-    intervals = {p: list(drawn.interval(p)) for p in fit.free}
+    found = estimated(fit, drawn)
     slopes = [p for p in fit.free if p not in fit.law.positive]
+    logged = {p: f"log {p}" if p in fit.law.positive else p for p in fit.free}
     return {
         "bootstrap": drawn.kind,
         "resamples": len(drawn.draws),
         "share converged": drawn.converged,
-        "standard errors": {p: drawn.errors[p] for p in fit.free},
-        "95 % intervals": intervals,
+        "resamples that do not determine the parameters": drawn.undetermined,
+        "standard errors by bootstrap": {logged[p]: drawn.deviations[p] for p in fit.free},
+        "95 % intervals": {p: list(ends) for p, ends in found.intervals.items()},
+        "intervals by": found.method,
+        "remarks": {p: told for p, told in found.remarks.items() if told},
         "exponents whose interval holds zero": [
-            p for p in slopes if intervals[p][0] <= 0 <= intervals[p][1]
+            p for p in slopes if found.intervals[p][0] <= 0 <= found.intervals[p][1]
         ],
     }
 
@@ -112,9 +117,15 @@ def _rivals(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _frontier(fit: Fit, drawn: Bootstrap | None, compute: Sequence[float]) -> list[dict[str, Any]]:
+def _frontier(
+    fit: Fit, drawn: Bootstrap | None, compute: Sequence[float]
+) -> list[dict[str, Any]] | str:
     from workbench.scaling.frontier import bands, optimal_split
 
+    terms = {p: fit.parameters[p] for p in ("A", "B", "alpha", "beta")}
+    if not min(fit.bounded.get(p, v) for p, v in terms.items()) > 0:
+        told = ", ".join(f"{p} {v:.4g}" for p, v in terms.items())
+        return f"not determined: a best split needs A, B, alpha and beta above 0, which are {told}"
     budgets = np.atleast_1d(np.asarray(compute, float))
     best = optimal_split(fit.parameters, budgets)
     around = bands(drawn, budgets) if drawn else {}
@@ -192,8 +203,14 @@ def _warnings(fit: Fit) -> list[str]:
     found = []
     if not fit.converged:
         found.append("the fit did not converge; the parameters are its best point")
-    found += [f"{p} ended on a bound" for p in fit.at_bounds]
+    found += [f"{p} ended on its bound {b:.6g}" for p, b in fit.bounded.items()]
     found += [f"{p} is driven to zero: the data show no constant" for p in fit.absent]
+    if fit.freedom == 0:
+        found.append(
+            f"{fit.rows} rows for {len(fit.free)} parameters: no error can be estimated from them"
+        )
+    if fit.is_exact:
+        found.append("the law passes through every row: there is no scatter to take errors from")
     if fit.agreement < 0.5:
         found.append(f"only {fit.agreement:.0%} of the starts reached the best objective")
     if fit.condition > 1e12:

@@ -15,14 +15,17 @@ from workbench.array import Array
 from workbench.checks import refuse
 from workbench.rows import Rows
 from workbench.scaling import losses
-from workbench.scaling.holdout import Extrapolation, cuts, extrapolation, least
+from workbench.scaling.fitted import ROUNDING
+from workbench.scaling.holdout import Extrapolation, cuts, extrapolation, fewest_rows, least
 from workbench.scaling.solver import minima
+from workbench.threads import one_numba_thread
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
 
 LIKELIHOODS = ("gaussian", "laplace", "student")
 FREEDOM = 4.0
+UNDETERMINED = "not determined"
 
 
 class Criteria(NamedTuple):
@@ -54,7 +57,7 @@ class Comparison:
     def fitted(self) -> Rows:
         """The criteria of each law under each likelihood, a pair a row."""
         told = [
-            (name, likelihood, c.aic, c.aicc, c.bic)
+            (name, likelihood, *_told(c.aic, c.aicc, c.bic))
             for name, found in self.criteria.items()
             for likelihood, c in found.items()
         ]
@@ -63,7 +66,9 @@ class Comparison:
     @property
     def foreseen(self) -> Rows:
         """The errors of each law on the rows held out, a law a row."""
-        told = [(n, e.rmsle, e.bias, e.coverage, e.rows) for n, e in self.extrapolations.items()]
+        told = [
+            (n, *_told(e.rmsle, e.bias, e.coverage), e.rows) for n, e in self.extrapolations.items()
+        ]
         return Rows(("law", "RMSLE", "bias", "coverage", "rows"), told)
 
     def __str__(self) -> str:
@@ -73,13 +78,16 @@ class Comparison:
 
     @property
     def best(self) -> dict[str, str]:
-        """The law each judge prefers: the three AICs and the held-out error."""
+        """The law each judge prefers: the three AICs and the held-out error.
+
+        A judge that has no number for some law is not determined.
+        """
         found = {
-            f"AIC {k}": min(self.criteria, key=lambda n: self.criteria[n][k].aic)
+            f"AIC {k}": _least({n: each[k].aic for n, each in self.criteria.items()})
             for k in LIKELIHOODS
         }
         if self.extrapolations:
-            found["held out"] = min(self.extrapolations, key=lambda n: self.extrapolations[n].rmsle)
+            found["held out"] = _least({n: e.rmsle for n, e in self.extrapolations.items()})
         return found
 
 
@@ -116,8 +124,21 @@ def compare(
     scores = {}
     if holdout is not None:
         kept = cuts(first, holdout, share)
+        least, fewest = min(len(f.free) for f in fits), fewest_rows(first, kept)
+        if fewest < least:
+            refuse("holdout", f"a cut that keeps at least {least} rows", fewest)
         scores = {n: extrapolation(f, kept, resamples) for n, f in named.items()}
     return Comparison(criteria, scores, holdout, share)
+
+
+def _told(*values: float) -> list[float | str]:
+    return [UNDETERMINED if np.isnan(v) else v for v in values]
+
+
+def _least(values: dict[str, float]) -> str:
+    if np.isnan(list(values.values())).any():
+        return UNDETERMINED
+    return min(values, key=lambda name: values[name])
 
 
 def _name(fit: Fit, at: int, fits: Sequence[Fit]) -> str:
@@ -128,47 +149,57 @@ def _name(fit: Fit, at: int, fits: Sequence[Fit]) -> str:
 def likelihood(fit: Fit, kind: str) -> Criteria:
     """The law's best log likelihood under a noise model with a free scale.
 
-    Gaussian: -n/2 (log 2πs² + 1), s² = Σ r²/n. Laplace: -n (log 2b + 1), b = Σ |r| / n. Student
-    with four degrees of freedom: maximised over the scale as well.
+    Gaussian: -n/2 (log 2πs² + 1), s² = Σ w r²/n. Laplace: -n (log 2b + 1), b = Σ w |r| / n. Student
+    with four degrees of freedom: maximised over the scale as well. n counts the rows of positive
+    weight, and their weights are relative, 1 in the mean.
 
     k counts the free parameters and the scale: AIC = 2k - 2ℓ, AICc = AIC + 2k(k + 1)/(n - k - 1),
-    BIC = k log n - 2ℓ; AICc is infinite where n ≤ k + 1.
+    BIC = k log n - 2ℓ. All are NaN, not determined, where n ≤ k + 1, or where the law passes
+    through every row and the likelihood has no maximum.
     """
-    weights, n = fit.weights, fit.weights.sum()
-    if kind == "gaussian":
-        found = _refitted(fit, losses.cost("squared", 1.0))
-        value = -n / 2 * (np.log(2 * np.pi * 2 * found / n) + 1)
-    elif kind == "laplace":
-        total = _refitted(fit, losses.cost("absolute", 1.0))
-        value = -n * (np.log(2 * total / n) + 1)
+    n, k = fit.rows, len(fit.free) + 1
+    if n <= k + 1 or fit.freedom == 0:
+        return Criteria(*[float("nan")] * 4)
+    rounding = ROUNDING * (1.0 if fit.space == "log" else float(np.abs(fit.problem.target).max()))
+    if kind == "student":
+        value = _student(fit, fit.weights * n / fit.weights.sum(), rounding)
     else:
-        value = _student(fit, weights)
-    k = len(fit.free) + 1
+        squared = kind == "gaussian"
+        mean = _refitted(fit, losses.cost("squared" if squared else "absolute", 1.0))
+        width = np.sqrt(2 * mean) if squared else mean
+        each = np.log(np.sqrt(2 * np.pi) * width) + 0.5 if squared else np.log(2 * width) + 1
+        value = -n * each if width > rounding else np.nan
     aic = 2 * k - 2 * value
-    extra = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
+    extra = 2 * k * (k + 1) / (n - k - 1)
     return Criteria(float(value), float(aic), float(aic + extra), float(k * np.log(n) - 2 * value))
 
 
 def _refitted(fit: Fit, cost: losses.Cost) -> float:
-    return float(least(fit, fit.problem._replace(cost=cost))[1])
+    """The least mean cost of a row."""
+    found = least(fit, fit.problem._replace(cost=cost))[1]
+    return float(found / fit.weights.sum())
 
 
-def _student(fit: Fit, weights: Array) -> float:
+def _student(fit: Fit, weights: Array, rounding: float) -> float:
     """Student's maximum: fit and scale in turn until neither moves."""
     from scipy.special import gammaln
 
     n, nu = weights.sum(), FREEDOM
-    scale = 1.4826 * np.median(np.abs(fit.residuals)) + 1e-12
+    scale = 1.4826 * np.median(np.abs(fit.residuals[weights > 0])) + 1e-12
     wide = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
     theta, _ = least(fit, wide)
     for _ in range(100):
         problem = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
-        theta = minima(problem, theta[None], near=True, levels=1).theta[0]
+        # One fit after the other: threads would only wait for each other.
+        with one_numba_thread():
+            theta = minima(problem, theta[None], near=True, levels=1).theta[0]
         r = _residuals(fit, theta)
         # The scale's own equation, s² = (ν + 1)/n Σ r² / (ν + r²/s²), one step of its iteration.
         moved = np.sqrt((nu + 1) * (weights * r**2 / (nu + (r / scale) ** 2)).sum() / n)
+        if moved <= rounding:
+            return float("nan")
         done, scale = abs(moved / scale - 1) < 1e-10, moved
-        if done or scale < 1e-12:
+        if done:
             break
     constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
     tail = (weights * np.log1p((r / scale) ** 2 / nu)).sum() * (nu + 1) / 2

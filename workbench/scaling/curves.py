@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class Curves:
     Attributes:
         names: the label of every curve.
         scores: law → scores.
-        skipped: curves with fewer fitted points than the largest law has parameters, or without a
-            held-out point: named, and in no score.
+        skipped: curves with fewer fitted sizes than the largest law has parameters, without a
+            held-out point, or without a start of finite cost for some law: named, and in no score.
     """
 
     names: tuple[str, ...]
@@ -100,7 +100,7 @@ def learning_curves(
         laws: laws of `size`, or their names.
         cost: what a residual of log loss costs.
         delta: the cost's corner or scale.
-        least: fitted rows that a curve must have, if more than the largest law has parameters.
+        least: fitted sizes that a curve must have, if more than the largest law has parameters.
 
     Raises:
         ValueError: bad columns, or no curve long enough for the laws.
@@ -114,23 +114,35 @@ def learning_curves(
     labels = _labels(table, curve, len(read[size]))
     fitted = _fitted(table, read[size], labels, held)
     most = max(least, *(len(m.parameters) for m in chosen))
-    parts, names, skipped = [], [], []
+    price, x, y = losses.cost(cost, delta), read[size], np.log(read[loss])
+    curves, skipped = [], []
     for name in dict.fromkeys(labels.tolist()):
         rows = np.flatnonzero(labels == name)
-        enough = fitted[rows].sum() >= most and (~fitted[rows]).any()
-        if enough and np.ptp(read[size][rows[fitted[rows]]]) > 0:
+        sizes = len(np.unique(read[size][rows[fitted[rows]]]))
+        if sizes >= max(most, 2) and (~fitted[rows]).any():
             # Fitted points first, so that each fit's points are one stretch.
-            parts.append((rows[fitted[rows]], rows[~fitted[rows]]))
-            names.append(name)
+            curves.append(_Curve(name, rows[fitted[rows]], rows[~fitted[rows]]))
         else:
             skipped.append(name)
-    if not parts:
-        refuse("table", f"of curves with at least {most} fitted and one held-out row", skipped)
-    price = losses.cost(cost, delta)
-    x, y = read[size], np.log(read[loss])
+    begun = {m.name: [_begun(m, x, y, c, price) for c in steps(curves)] for m in chosen}
+    lost = [any(len(each[i][2]) == 0 for each in begun.values()) for i in range(len(curves))]
+    skipped += [c.name for c, no in zip(curves, lost, strict=True) if no]
+    begun = {n: [b for b, no in zip(each, lost, strict=True) if not no]
+             for n, each in begun.items()}  # fmt: skip
+    curves = [c for c, no in zip(curves, lost, strict=True) if not no]
+    if not curves:
+        refuse(
+            "table", f"of curves with at least {most} fitted sizes and one held-out row", skipped
+        )
     home = tables.home(table, read)
-    scores = {m.name: _scored(m, x, y, parts, price, home) for m in steps(chosen)}
-    return Curves(tuple(names), scores, tuple(skipped))
+    scores = {m.name: _scored(m, x, y, curves, begun[m.name], price, home) for m in steps(chosen)}
+    return Curves(tuple(c.name for c in curves), scores, tuple(skipped))
+
+
+class _Curve(NamedTuple):
+    name: str
+    fitted: Array
+    held: Array
 
 
 def _law(law: Law | str) -> Law:
@@ -169,34 +181,37 @@ def _fitted(table: Any, size: Array, labels: Array, held: str | float) -> Array:
     return keep
 
 
-def _scored(law: Law, x: Array, y: Array, parts: list, cost: losses.Cost, home: Array) -> Scored:
+def _begun(
+    law: Law, x: Array, y: Array, curve: _Curve, cost: losses.Cost
+) -> tuple[Array, Array, Array]:
+    """Data and targets of a curve's fitted rows, and the slots that its fits start from."""
+    here, n = {law.columns[0]: x[curve.fitted]}, len(curve.fitted)
+    data, target, place = law.program.bound(here), y[curve.fitted], np.array([[0, n, 0]])
+    ends = limits(law.program)
+    one = Problem(law.program, data, target, np.ones((1, n)), place, *ends, cost)
+    return data, target, starts.apart(starts.profile(law, here, one), KEPT)
+
+
+def _scored(
+    law: Law, x: Array, y: Array, curves: list[_Curve], begun: list, cost: losses.Cost, home: Array
+) -> Scored:
     """All starts of all curves in one batch."""
-    column, program = law.columns[0], law.program
-    low, high = limits(program)
-    blocks, begins, places, first = [], [], [], 0
-    for fitted, _ in steps(parts):
-        here = {column: x[fitted]}
-        data, n = program.bound(here), len(fitted)
-        one = Problem(
-            program, data, y[fitted], np.ones((1, n)), np.array([[0, n, 0]]), low, high, cost
-        )  # fmt: skip
-        begin = starts.apart(starts.profile(law, here, one), KEPT)
-        blocks.append((data, y[fitted]))
-        begins.append(begin)
-        places += [[first, first + n, 0]] * len(begin)
-        first += n
+    program, begins = law.program, [b[2] for b in begun]
+    counts = np.array([len(b[1]) for b in begun])
+    ends = counts.cumsum()
+    stretches = np.stack([ends - counts, ends, 0 * ends], axis=1)
+    owner = np.repeat(np.arange(len(curves)), [len(b) for b in begins])
     problem = Problem(
-        program, np.concatenate([b[0] for b in blocks], axis=1),
-        np.concatenate([b[1] for b in blocks]), np.ones((1, first)), np.array(places), low, high,
-        cost, home,
+        program, np.concatenate([b[0] for b in begun], axis=1),
+        np.concatenate([b[1] for b in begun]), np.ones((1, ends[-1])), stretches[owner],
+        *limits(program), cost, home,
     )  # fmt: skip
     found = minima(problem, np.concatenate(begins))
-    owner = np.repeat(np.arange(len(parts)), [len(b) for b in begins])
     order = np.lexsort((~found.converged, found.objective, owner))
-    best = order[np.searchsorted(owner[order], np.arange(len(parts)))]
+    best = order[np.searchsorted(owner[order], np.arange(len(curves)))]
     theta = found.theta[best]
-    train = [_error(law, theta[i], x[p[0]], y[p[0]]) for i, p in enumerate(parts)]
-    held = [_error(law, theta[i], x[p[1]], y[p[1]]) for i, p in enumerate(parts)]
+    train = [_error(law, theta[i], x[c.fitted], y[c.fitted]) for i, c in enumerate(curves)]
+    held = [_error(law, theta[i], x[c.held], y[c.held]) for i, c in enumerate(curves)]
     natural = program.outside(theta)
     return Scored(law, natural, np.array(train), np.array(held), found.converged[best])
 

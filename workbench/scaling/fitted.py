@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.scaling import derivatives, losses
+from workbench.scaling import derivatives, losses, tables
 from workbench.scaling.law import Law
-from workbench.scaling.solver import Problem
+from workbench.scaling.solver import COEFFICIENT, Problem
+from workbench.scaling.starts import summands
 
 if TYPE_CHECKING:
     from workbench.scaling.comparison import Comparison
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # A term below this share of the smallest loss is absent for every purpose.
 ABSENT = 1e-4
+# Residuals of log loss this small, or this share of raw losses, are rounding: no scatter is seen.
+ROUNDING = 1e-13
 
 
 class FitWarning(UserWarning):
@@ -114,22 +117,71 @@ class Fit:
         return float(np.linalg.cond(scaled) ** 2)
 
     @property
+    def rows(self) -> int:
+        """How many rows have a positive weight."""
+        return int((self.weights > 0).sum())
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom that are left for the noise.
+
+        Rows less free parameters; 0 where no more rows than parameters differ from each other, so
+        that nothing is left to tell noise from law.
+        """
+        different = _different([v[self.weights > 0] for v in self.columns.values()])
+        return self.rows - len(self.free) if different > len(self.free) else 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the law passes through every row to rounding, with more rows than parameters."""
+        size = 1.0 if self.space == "log" else np.abs(self.problem.target)
+        return self.freedom > 0 and bool(
+            (np.abs(self.residuals) <= ROUNDING * size)[self.weights > 0].all()
+        )
+
+    @property
+    def settings(self) -> int:
+        """How many rows of positive weight differ in what the law reads."""
+        return _different([self.columns[c][self.weights > 0] for c in self.law.columns])
+
+    @property
+    def additive(self) -> tuple[str, ...]:
+        """The free constants that the law adds to what depends on its columns."""
+        terms = summands(self.law.expression, self.law)
+        found = {t.coefficient for t in terms if t.basis.kind == "number" and not t.power}
+        return tuple(p for p in self.free if p in (found | {"eps_inf"}) & self.law.positive)
+
+    @property
+    def faintest(self) -> float:
+        """The loss below which a constant is absent for every purpose."""
+        return ABSENT * float(self.columns[self.law.response].min())
+
+    @property
     def absent(self) -> tuple[str, ...]:
         """Additive constants that the fit drove to nothing: at zero for every purpose."""
-        observed = self.columns[self.law.response].min()
-        additive = [p for p in ("E", "a", "eps_inf") if p in self.free and p in self.law.positive]
-        return tuple(p for p in additive if self.parameters[p] < ABSENT * observed)
+        return tuple(p for p in self.additive if self.parameters[p] < self.faintest)
 
     @property
     def at_bounds(self) -> tuple[str, ...]:
         """Free parameters that ended on a bound."""
-        ends = (self.theta <= self.problem.low) | (self.theta >= self.problem.high)
+        ends = (self.theta == self.problem.low) | (self.theta == self.problem.high)
         at = dict(zip(self.law.parameters, ends, strict=True))
         return tuple(p for p in self.free if at[p])
 
+    @property
+    def bounded(self) -> dict[str, float]:
+        """Free parameters that ended on a bound, and the bound: 0 for what is absent."""
+        found = dict.fromkeys(self.absent, 0.0)
+        for p in self.at_bounds:
+            slot = self.theta[self.law.parameters.index(p)]
+            nothing = p in self.law.positive and slot <= -COEFFICIENT
+            found.setdefault(p, 0.0 if nothing else self.parameters[p])
+        return found
+
     def predict(self, table: Any) -> np.ndarray:
         """The loss the fit expects on every row of a table with the law's columns."""
-        return self.law.value(self.parameters, table)
+        data = self.law.program.bound(tables.read(table, self.law.columns))
+        return np.exp(derivatives.log_loss(self.law.program, self.theta[None], data)[0])
 
     def report(
         self,
@@ -147,3 +199,8 @@ class Fit:
         from workbench.scaling.checklist import checklist
 
         return checklist(self, drawn, comparison, compute)
+
+
+def _different(columns: list[np.ndarray]) -> int:
+    """How many rows differ from each other."""
+    return np.unique(np.stack(columns), axis=1).shape[1]

@@ -15,7 +15,7 @@ from workbench.array import Array
 from workbench.checks import refuse
 from workbench.scaling.isoflop import Envelope, IsoFlop, bias, envelope, isoflop
 from workbench.scaling.prediction import Band
-from workbench.scaling.resampling import Bootstrap
+from workbench.scaling.resampling import Bootstrap, percentile
 
 __all__ = [
     "Band",
@@ -83,6 +83,10 @@ def bands(
 ) -> dict[str, Band]:
     """Percentile bands of the optimum over the resamples: parameters, tokens, ratio, loss.
 
+    A resample that has no optimum, with α, β, A or B not above 0, or that does not determine the
+    law, might have it anywhere and counts on both ends: where more than (1 - level) / 2 of them
+    do, a band reaches from 0 to infinity. The middle is the median of the others.
+
     Args:
         drawn: a bootstrap of a Chinchilla fit.
         compute: budgets [FLOP].
@@ -93,12 +97,23 @@ def bands(
         refuse("level", "between 0 and 1", level)
     each = {p: drawn[p][:, None] for p in ("A", "B", "E", "alpha", "beta")}
     budgets = np.atleast_1d(_positive("compute", compute))
-    split = optimal_split(each, budgets, flop)
-    ends = [50 * (1 - level), 50.0, 50 * (1 + level)]
+    terms = np.concatenate([each[p] for p in ("A", "B", "alpha", "beta")], axis=1)
+    some = ((terms > 0) & np.isfinite(terms)).all(axis=1) & drawn.determined & (not drawn.flat)
+    split = optimal_split({p: v[some] for p, v in each.items()}, budgets, flop)
     return {
-        name: Band(*np.percentile(getattr(split, name), ends, axis=0))
+        name: _band(getattr(split, name), some, level, len(budgets))
         for name in ("parameters", "tokens", "ratio", "loss")
     }
+
+
+def _band(found: Array, some: Array, level: float, budgets: int) -> Band:
+    full = np.full((len(some), budgets), np.nan)
+    full[some] = found
+    lost = np.isnan(full)
+    low = percentile(np.where(lost, 0.0, full), 50 * (1 - level))
+    high = percentile(np.where(lost, np.inf, full), 50 * (1 + level))
+    middle = np.nanmedian(full, axis=0) if some.any() else np.full(budgets, np.nan)
+    return Band(low, middle, high)
 
 
 def serving_split(parameters: Mapping[str, Any], loss: float, served: float) -> Split:

@@ -25,9 +25,11 @@ class Extrapolation(NamedTuple):
     """A law fitted without the held-out rows, scored on them.
 
     Attributes:
-        rmsle: root mean square of log (predicted / observed) over the held-out rows.
+        rmsle: root mean square of log (predicted / observed) over the held-out rows; NaN where a
+            cut leaves fewer different rows than the law has parameters.
         bias: mean of log (predicted / observed).
-        coverage: share of them inside the 95 % band predicted for a run; NaN without resamples.
+        coverage: share of them inside the 95 % band predicted for a run, of those whose band has
+            two ends; NaN where none has, or without resamples.
         rows: how many rows were held out, over all cuts.
     """
 
@@ -52,10 +54,19 @@ def cuts(fit: Fit, holdout: str, share: float) -> list[tuple[Array, Array]]:
                 refuse("holdout", "a column of at least two groups", holdout)
             return [(values != g, values == g) for g in groups]
     size = _size(fit, holdout)
-    top = size > np.quantile(size, 1 - share)
-    if not top.any() or top.all():
+    if size.min() == size.max():
         refuse("holdout", "a column that leaves rows on both sides of the cut", holdout)
+    top = size > cut(size, share)
     return [(~top, top)]
+
+
+def cut(size: Array, share: float) -> float:
+    """The size beyond which rows are held out: the largest share of them, or the largest size.
+
+    Where more than that share of the rows ties at the largest size, these are held out.
+    """
+    found = float(np.quantile(size, 1 - share))
+    return found if found < size.max() else float(size[size < size.max()].max())
 
 
 def _size(fit: Fit, name: str) -> Array:
@@ -73,8 +84,9 @@ def extrapolation(
     errors, inside = [], []
     for chosen, scored in kept:
         mine = chosen & (fit.weights > 0)
-        if mine.sum() < len(fit.free):
-            refuse("holdout", f"a cut that keeps at least {len(fit.free)} rows", int(mine.sum()))
+        if _only(fit, fit.theta, mine).settings < len(fit.free):
+            none = float("nan")
+            return Extrapolation(none, none, none, sum(int(s.sum()) for _, s in kept))
         theta, _ = least(fit, fit.problem._replace(weights=(fit.weights * chosen)[None]))
         begun = _only(fit, theta, mine)
         rows = {c: v[scored] for c, v in fit.columns.items()}
@@ -82,10 +94,17 @@ def extrapolation(
         errors.append(np.log(begun.predict(rows) / observed))
         if resamples:
             band = prediction(begun, bootstrap(begun, resamples), rows)
-            inside.append((band.low <= observed) & (observed <= band.high))
+            held = (band.low <= observed) & (observed <= band.high)
+            inside.append(held[np.isfinite(band.high) & (band.low > 0)])
     e = np.concatenate(errors)
-    coverage = float(np.concatenate(inside).mean()) if inside else float("nan")
+    held = np.concatenate(inside) if inside else np.zeros(0)
+    coverage = float(held.mean()) if len(held) else float("nan")
     return Extrapolation(float(np.sqrt((e**2).mean())), float(e.mean()), coverage, len(e))
+
+
+def fewest_rows(fit: Fit, kept: Sequence[tuple[Array, Array]]) -> int:
+    """The least number of rows of positive weight that a cut leaves to fit."""
+    return min(int((chosen & (fit.weights > 0)).sum()) for chosen, _ in kept)
 
 
 def _only(fit: Fit, theta: Array, rows: Array) -> Fit:

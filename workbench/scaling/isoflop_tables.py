@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from workbench.checks import refuse
 from workbench.scaling.fitting import fit
 from workbench.scaling.frontier import IsoFlop, isoflop
+from workbench.scaling.run_tables import by_meaning
 
 
-def read_isoflops(path: str | Path) -> tuple[dict[str, IsoFlop], int]:
-    """A reading by parabolas of every experiment in a table, and how many outliers it leaves out.
+def read_isoflops(path: str | Path) -> tuple[dict[str, IsoFlop], tuple[str, ...]]:
+    """A reading by parabolas of every experiment in a table, and what was left out of them.
 
-    The bias of each grid is that under a Chinchilla law fitted to the same runs by Huber's loss.
+    The bias of each grid is that under a Chinchilla law fitted to the same runs by Huber's loss;
+    NaN where they cannot be fitted jointly.
 
     Args:
-        path: a CSV file with the columns `budget` [FLOP], `params`, `loss`, and optionally
-            `experiment` and `outlier`, where rows marked True are left out.
+        path: a table with columns of compute [FLOP], parameters and loss, by any usual name, and
+            optionally `experiment` and `outlier`, where rows marked true are left out.
 
     Raises:
-        ValueError: if a column is missing.
+        ValueError: if a column is missing or a cell is no number.
     """
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for name in ("budget", "params", "loss"):
-        if not rows or name not in rows[0]:
-            refuse("runs_file", "a table with columns budget, params, loss", str(path))
-    retained = [r for r in rows if r.get("outlier", "False") != "True"]
-    readings = {}
-    for name in dict.fromkeys(r.get("experiment", "all runs") for r in retained):
-        mine = [r for r in retained if r.get("experiment", "all runs") == name]
-        c, n, y = (np.array([float(r[k]) for r in mine]) for k in ("budget", "params", "loss"))
-        joint = fit("chinchilla", {"parameters": n, "tokens": c / 6 / n, "loss": y}, delta=1e-2)
-        runs = {"compute": c, "parameters": n, "loss": y}
-        readings[name] = isoflop(runs, law=joint.parameters)
-    return readings, len(rows) - len(retained)
+    table, columns = by_meaning(str(path), "runs_file", ("parameters", "compute", "loss"))
+    rows = len(table.lines)
+    marked = np.array([str(v).lower() in ("true", "1", "1.0") for v in table.get("outlier", [])])
+    retained = ~marked if len(marked) else np.ones(rows, bool)
+    names = table.get("experiment", np.full(rows, "all runs", object)).astype(str)
+    readings, reasons = {}, list(table.notes)
+    if not retained.all():
+        reasons.append(f"{int((~retained).sum())} rows that the file marks as outliers")
+    for name in dict.fromkeys(names[retained].tolist()):
+        mine = {k: v[retained & (names == name)] for k, v in columns.items()}
+        try:
+            readings[name] = _reading(mine)
+        except ValueError as error:
+            reasons.append(f"{name}: {error}")
+    return readings, tuple(reasons)
+
+
+def _reading(runs: dict[str, np.ndarray]) -> IsoFlop:
+    joint = {k: runs[k] for k in ("parameters", "loss")}
+    joint["tokens"] = runs["compute"] / 6 / runs["parameters"]
+    try:
+        law = fit("chinchilla", joint, delta=1e-2).parameters
+        return isoflop(runs, law=law)
+    except ValueError:
+        return isoflop(runs)

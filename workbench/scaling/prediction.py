@@ -9,7 +9,8 @@ import numpy as np
 from workbench.array import Array
 from workbench.checks import refuse
 from workbench.scaling import derivatives, tables
-from workbench.scaling.resampling import Bootstrap
+from workbench.scaling.covariances import unseen
+from workbench.scaling.resampling import Bootstrap, percentile
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
@@ -43,6 +44,9 @@ def prediction(
         of: "law" or "run".
         rng: a generator or a seed, for the residuals.
 
+    Where the rows do not determine the fit, or not what the loss on a row depends on, the band
+    reaches from 0 to infinity.
+
     Raises:
         ValueError: for a level outside (0, 1) or another `of`.
 
@@ -54,23 +58,23 @@ def prediction(
     if of not in OF:
         refuse("of", "'law' or 'run'", of)
     data = fit.law.program.bound(tables.read(table, fit.law.columns))
-    slots = fit.law.program.inside(np.concatenate([_own(fit), drawn.draws]))
+    slots = np.concatenate([fit.theta[None], drawn.slots])
     logged = derivatives.log_loss(fit.law.program, slots, data)
     with np.errstate(over="ignore", invalid="ignore"):
         losses = np.exp(logged)
         if of == "run":
             losses[1:] = _scattered(fit, losses[1:], np.random.default_rng(rng))
-    low, high = np.nanpercentile(losses[1:], [50 * (1 - level), 50 * (1 + level)], axis=0)
+    # A resample that does not determine the law might say anything.
+    lost = ~drawn.determined[:, None] | np.isnan(losses[1:])
+    lost = lost | unseen(fit, data) | (fit.freedom == 0)
+    low = percentile(np.where(lost, 0.0, losses[1:]), 50 * (1 - level))
+    high = percentile(np.where(lost, np.inf, losses[1:]), 50 * (1 + level))
     return Band(low, losses[0], high)
-
-
-def _own(fit: Fit) -> Array:
-    return np.array([list(fit.parameters.values())])
 
 
 def _scattered(fit: Fit, losses: Array, rng: np.random.Generator) -> Array:
     residuals = fit.residuals[fit.weights > 0]
-    free = max(len(residuals) - len(fit.free), 1)
+    free = max(fit.freedom, 1)
     # One residual a resample for all rows: each row's band is the same, and their edges are smooth.
     scatter = rng.choice(residuals, (len(losses), 1)) * np.sqrt(len(residuals) / free)
     return losses * np.exp(scatter) if fit.space == "log" else losses + scatter

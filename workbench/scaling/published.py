@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.checks import refuse
 from workbench.scaling.fitted import Fit
-from workbench.scaling.resampling import Bootstrap
+from workbench.scaling.resampling import Bootstrap, determined, flat
 
 # Hoffmann et al. (2022), from the paper's TeX source: log A, log B, log E, α, β.
 HOFFMANN = np.array([6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083])
@@ -40,10 +40,13 @@ def resampled(fit: Fit, counts: np.ndarray) -> Bootstrap:
         minimize(_objective, HOFFMANN, (*points, row * fit.weights, delta), method="BFGS", jac=True)
         for row in counts
     ]
-    natural = fit.law.program.outside(np.array([e.x for e in ends]))
+    slots = np.array([e.x for e in ends])
     values = np.array([e.fun for e in ends])
     share = float(np.mean([e.success for e in ends]))
-    return Bootstrap(fit.law.parameters, natural, values, "pairs", share)
+    return Bootstrap(
+        fit.law.parameters, slots, values, "pairs", share, determined(fit, counts), flat(fit),
+        fit.law.positive,
+    )  # fmt: skip
 
 
 @no_type_check

@@ -9,11 +9,15 @@ import numpy as np
 
 from workbench.array import Array, host
 from workbench.checks import refuse
-from workbench.scaling.solver import Problem, minima
+from workbench.scaling.solver import Minima, Problem, minima
 
 if TYPE_CHECKING:
     from workbench.scaling.fitted import Fit
 
+# The largest share of resamples that may leave the parameters undetermined.
+ALLOWED = 0.025
+# The share of a normal distribution within one standard deviation.
+ONE_SIGMA = 0.6826894921370859
 KINDS = ("pairs", "residual", "wild", "block")
 
 
@@ -23,29 +27,79 @@ class Bootstrap:
 
     Attributes:
         parameters: names, in the order of the draws' columns.
-        draws: natural parameters, (resamples, parameters).
+        slots: what was fitted, coefficients as logarithms, (resamples, parameters).
         objectives: each resample's objective.
         kind: how the resamples were drawn.
         converged: share of the resamples at their minimum.
+        determined: whether a resample's rows determine the parameters, (resamples,): whether they
+            have as many different rows as there are free parameters, and no constant column.
+        flat: the parameters that the fit itself leaves undetermined, whatever their draws are.
+        logged: the parameters that are fitted as logarithms.
     """
 
     parameters: tuple[str, ...]
-    draws: np.ndarray = field(repr=False)
+    slots: np.ndarray = field(repr=False)
     objectives: np.ndarray = field(repr=False)
     kind: str
     converged: float
+    determined: np.ndarray = field(repr=False)
+    flat: frozenset[str] = frozenset()
+    logged: frozenset[str] = frozenset()
+
+    @property
+    def draws(self) -> Array:
+        """Natural parameters, (resamples, parameters)."""
+        logged = np.array([p in self.logged for p in self.parameters])
+        with np.errstate(over="ignore"):
+            return np.where(logged, np.exp(np.where(logged, self.slots, 0.0)), self.slots)
 
     @property
     def errors(self) -> dict[str, float]:
-        """Standard deviations over the resamples."""
-        spread = self.draws.std(axis=0, ddof=1)
-        return dict(zip(self.parameters, map(float, spread), strict=True))
+        """Standard deviations over the resamples; infinite for what is not determined."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            spread = self.draws[self.determined].std(axis=0, ddof=1)
+        found = dict(zip(self.parameters, map(float, spread), strict=True))
+        return {p: v if np.isfinite(v) and self._tells(p) else np.inf for p, v in found.items()}
+
+    @property
+    def deviations(self) -> dict[str, float]:
+        """Standard errors of what was fitted, of the logarithms of coefficients.
+
+        Half the width of the middle 68 % of the resamples, which a few wild ones do not move.
+        """
+        return {p: self._half_width(p) if self._tells(p) else np.inf for p in self.parameters}
+
+    @property
+    def undetermined(self) -> int:
+        """How many resamples do not determine the parameters."""
+        return int((~self.determined).sum())
 
     def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
-        """The percentile interval of a parameter."""
-        tails = [50 * (1 - level), 50 * (1 + level)]
-        low, high = np.percentile(self[parameter], tails)
+        """The percentile interval of a parameter, of its logarithm where that was fitted.
+
+        A resample that does not determine it might have it anywhere, and counts on both ends: where
+        more than (1 - level) / 2 of them do not, the interval is infinite, from 0 for a
+        coefficient.
+        """
+        slots = self._slots(parameter)
+        lost = ~self.determined | np.isnan(slots) | (parameter in self.flat)
+        low = percentile(np.where(lost, -np.inf, slots), 50 * (1 - level))
+        high = percentile(np.where(lost, np.inf, slots), 50 * (1 + level))
+        ends = np.array([low, high])
+        with np.errstate(over="ignore"):
+            low, high = np.exp(ends) if parameter in self.logged else ends
         return float(low), float(high)
+
+    def _slots(self, parameter: str) -> Array:
+        return self.slots[:, self.parameters.index(parameter)]
+
+    def _tells(self, parameter: str) -> bool:
+        return parameter not in self.flat and bool(self.determined.mean() >= 1 - ALLOWED)
+
+    def _half_width(self, parameter: str) -> float:
+        slots = self._slots(parameter)[self.determined]
+        tail = 50 * (1 - ONE_SIGMA)
+        return float(percentile(slots, 100 - tail) - percentile(slots, tail)) / 2
 
     def __getitem__(self, parameter: str) -> Array:
         """The draws of one parameter."""
@@ -100,17 +154,60 @@ def bootstrap(
     at = np.repeat(fit.theta[None], resamples, axis=0)
     if grid:
         at = _own_grids(fit, problem, kind, at)
+    found = _refitted(problem, at, starts, rng)
+    if fit.is_exact:
+        # Every resample of rows on the law has the law's minimum; what differs is rounding.
+        found.theta[:] = fit.theta
+    share = float(found.converged.mean())
+    settled = np.isfinite(found.objective)
+    if kind in ("pairs", "block") and not fit.is_exact:
+        settled &= determined(fit, problem.weights)
+    return Bootstrap(
+        fit.law.parameters, found.theta, found.objective, kind, share, settled, flat(fit),
+        fit.law.positive,
+    )  # fmt: skip
+
+
+def percentile(values: Array, rank: float) -> Array:
+    """The percentiles along the first axis; between an infinite value and another, the infinite."""
+    with np.errstate(invalid="ignore"):
+        found = np.percentile(values, rank, axis=0)
+    return np.where(np.isnan(found), np.inf if rank > 50 else -np.inf, found)
+
+
+def determined(fit: Fit, weights: Array) -> Array:
+    """Which rows of weights leave as many different rows as parameters, and no constant column."""
+    columns = np.stack([fit.columns[c] for c in fit.law.columns])
+    enough = _different(weights, columns) >= len(fit.free)
+    return enough & np.all([_different(weights, c[None]) > 1 for c in columns], axis=0)
+
+
+def flat(fit: Fit) -> frozenset[str]:
+    """The free parameters that the rows of the fit do not determine, by the curvature."""
+    from workbench.scaling.covariances import curvature
+
+    lost = np.isinf(np.diag(curvature(fit)))
+    return frozenset(p for p, yes in zip(fit.free, lost, strict=True) if yes)
+
+
+def _different(weights: Array, columns: Array) -> Array:
+    """How many different points of the columns have a weight, by row of weights."""
+    group = np.unique(columns, axis=1, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(group, kind="stable")
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return np.logical_or.reduceat(weights[:, order] > 0, first, axis=1).sum(axis=1)
+
+
+def _refitted(problem: Problem, at: Array, starts: int, rng: Any) -> Minima:
     found = minima(problem, at, near=True, levels=2)
     for _ in range(starts - 1):
         again = minima(problem, rng.permutation(found.theta), near=True, levels=2)
         better = again.objective < found.objective
-        found = type(found)(
+        found = Minima(
             *(np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
               for a, b in zip(again, found, strict=True))
         )  # fmt: skip
-    natural = fit.law.program.outside(found.theta)
-    share = float(found.converged.mean())
-    return Bootstrap(fit.law.parameters, natural, found.objective, kind, share)
+    return found
 
 
 def _own_grids(fit: Fit, problem: Problem, kind: str, at: Array) -> Array:

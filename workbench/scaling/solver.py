@@ -16,13 +16,14 @@ import numpy as np
 
 from workbench.array import Array
 from workbench.checks import refuse
+from workbench.scaling.centring import Centring, centring
 from workbench.scaling.losses import ABSOLUTE, Cost
 from workbench.scaling.steps import SETTLED, walk
 from workbench.scaling.tape import Program
 from workbench.watch import is_watched, steps
 
-# Slots are kept where their exponentials are numbers: 10^±200 for a coefficient.
-COEFFICIENT = 460.0
+# Slots are kept where their exponentials are numbers: 10^±300 for a coefficient.
+COEFFICIENT = 690.0
 EXPONENT = 1e9
 # An objective this small is rounding: the law holds exactly.
 NOTHING = 1e-20
@@ -112,7 +113,14 @@ def minima(
     on_gpu = array_api_compat.is_cupy_array(problem.home)
     if method == "cuda" and not on_gpu:
         refuse("method", "another than 'cuda' for a table that is not of CuPy arrays", method)
-    theta = np.clip(np.array(starts, np.float64, ndmin=2), problem.low, problem.high)
+    low, high, units = problem.low, problem.high, None
+    if method != "plain" and not problem.program.same(_chinchilla()):
+        units = centring(problem.program, problem.data, low, high)
+    if units:
+        # A coefficient in units far from the column's may be beyond all numbers, and is sought.
+        low, high = np.where(units.taken, -np.inf, low), np.where(units.taken, np.inf, high)
+        problem = problem._replace(low=low, high=high)
+    theta = np.clip(np.array(starts, np.float64, ndmin=2), low, high)
     if method == "auto":
         method = "cuda" if on_gpu and len(theta) > 1 else "numba"
     schedule = problem.cost.schedule()
@@ -123,20 +131,22 @@ def minima(
 
         found = descended(problem, theta, schedule, near)
     else:
-        found = _compiled(problem, theta, schedule, walk(near), method)
+        found = _compiled(problem, theta, schedule, walk(near), method, units)
     settled = (found[:, 2] < SETTLED) | (found[:, 0] <= NOTHING)
     return Minima(theta, found[:, 0], found[:, 1].astype(int), settled & np.isfinite(found[:, 0]))
 
 
 def _compiled(
-    problem: Problem, theta: np.ndarray, schedule: np.ndarray, pace: tuple, method: str
-) -> np.ndarray:
+    problem: Problem, theta: np.ndarray, schedule: np.ndarray, pace: tuple, method: str,
+    units: Centring | None,
+) -> np.ndarray:  # fmt: skip
     """Moves θ in place, on the processor or on a GPU."""
-    from workbench.scaling.laws import chinchilla
-
     low, high, data = problem.low.copy(), problem.high.copy(), problem.data
     wide = low[:2].max(initial=-np.inf) <= -COEFFICIENT and high[:2].min() >= COEFFICIENT
-    fast = problem.program.same(chinchilla.program) and bool(wide)
+    fast = problem.program.same(_chinchilla()) and bool(wide)
+    if units:
+        data = data - units.moves[:, None]
+        theta += theta @ units.matrix.T
     if fast:
         # Centred logarithms: A and α stop moving together, and damping means the same for both.
         centre = data.mean(axis=1)
@@ -152,7 +162,15 @@ def _compiled(
         _on_processor(fast, problem, theta, schedule, pace, out)
     if fast:
         theta[:, :2] += theta[:, 3:5] * centre
+    if units:
+        theta -= theta @ units.matrix.T
     return out
+
+
+def _chinchilla() -> Program:
+    from workbench.scaling.laws import chinchilla
+
+    return chinchilla.program
 
 
 def _on_processor(

@@ -12,13 +12,16 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from workbench.array import Array
 from workbench.scaling import derivatives, losses
+from workbench.scaling.centring import centring
 from workbench.scaling.expression import Expression
 from workbench.scaling.law import Law, Span
 from workbench.scaling.solver import Problem
@@ -52,6 +55,8 @@ def apart(ranked: Array, count: int) -> Array:
     The best nodes of all are neighbours, which mostly lead to one minimum; where a law has several
     the deepest may begin elsewhere. Two nodes are apart if some slot differs by 0.3 of its range.
     """
+    if len(ranked) == 0:
+        return ranked
     near = np.clip(ranked, -FAR, FAR)
     size = np.ptp(near, axis=0)
     near = near / np.where(size > 0, size, 1.0)
@@ -92,14 +97,33 @@ def objectives(problem: Problem, theta: Array) -> Array:
 
 
 def candidates(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
-    """All nodes with their coefficients, as slots."""
+    """All nodes with their coefficients, as slots, worked out in units of narrow columns."""
+    units = centring(
+        problem.program, problem.data[:, problem.weights[0] > 0], problem.low, problem.high
+    )
+    if units is None:
+        return _candidates(law, columns, problem, {})
+    own = {
+        e.of[0]: np.exp(move)
+        for (e, logged), move in zip(law.program.data, units.moves, strict=True)
+        if logged and move and e.kind == "column"
+    }
+    columns = {c: v / own.get(c, 1.0) for c, v in columns.items()}
+    stretch = dict(zip(law.parameters, units.stretch, strict=True))
+    found = _candidates(law, columns, problem, stretch)
+    return found - found @ units.matrix.T
+
+
+def _candidates(
+    law: Law, columns: dict[str, Array], problem: Problem, stretch: dict[str, float]
+) -> Array:
     text = law.outer.inner if law.outer else law.proxy
     formula = law.read(text) if text else law.expression
     terms = summands(formula, law)
     held = _held(law, problem)
     observed = problem.target if not problem.program.same(law.program) else np.exp(problem.target)
     weights = problem.weights[0]
-    values = nodes(law, columns, {t.coefficient for t in terms}, held)
+    values = nodes(law, columns, {t.coefficient for t in terms}, held, stretch)
     if law.outer and law.outer.offset and law.outer.offset not in held:
         least = observed[weights > 0].min()
         count = len(next(iter(values.values())))
@@ -116,11 +140,13 @@ def _held(law: Law, problem: Problem) -> dict[str, float]:
 
 
 def nodes(
-    law: Law, columns: dict[str, Array], linear: set[str], held: dict[str, float]
-) -> dict[str, Array]:
+    law: Law, columns: dict[str, Array], linear: set[str], held: dict[str, float],
+    stretch: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Array]:  # fmt: skip
     """The product of the spans of what is not linear, by parameter, (nodes, 1).
 
-    It is thinned at random where it is too large.
+    It is thinned at random where it is too large. An exponent of a narrow column is also sought
+    further out, by its factor in `stretch`, with either sign.
     """
     rest = [p for p in law.parameters if p not in linear]
     rest = [p for p in rest if p in held or not (law.outer and p == law.outer.offset)]
@@ -128,7 +154,10 @@ def nodes(
     spans = [
         np.array([held[p]])
         if p in held
-        else law.spans.get(p, positive if p in law.positive else signed).values(columns)
+        else _stretched(
+            law.spans.get(p, positive if p in law.positive else signed).values(columns),
+            stretch.get(p, 1.0),
+        )
         for p in rest
     ]
     count = int(np.prod([len(s) for s in spans], dtype=float)) if spans else 1
@@ -137,6 +166,10 @@ def nodes(
         chosen = np.random.default_rng(0).choice(count, MOST_NODES, replace=False)
     places = np.unravel_index(chosen, [len(s) for s in spans]) if spans else ()
     return {p: s[i][:, None] for p, s, i in zip(rest, spans, places, strict=True)}
+
+
+def _stretched(values: Array, factor: float) -> Array:
+    return values if factor == 1 else np.concatenate([values, factor * values, -factor * values])
 
 
 def summands(formula: Expression, law: Law) -> list[Term]:

@@ -15,13 +15,14 @@ from workbench.checks import refuse
 
 
 def known(name: str, names: Iterable[str], what: str) -> None:
-    """Refuses a name that is not among those there are, with the nearest one."""
+    """Refuses a name that is not among those there are, with the nearest one and all of them."""
     names = [str(n) for n in names]
     if name in names:
         return
     lower = {n.lower(): n for n in reversed(names)}
     near = difflib.get_close_matches(name.lower(), list(lower), n=1)
-    hint = f"did you mean `{lower[near[0]]}`?" if near else "there is " + ", ".join(names[:20])
+    every = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    hint = f"did you mean `{lower[near[0]]}`, of {every}?" if near else f"there is {every}"
     raise ValueError(f"`{name}` must be a {what}; {hint}")
 
 

@@ -19,7 +19,7 @@ class Line(NamedTuple):
     """One thing that two runs have, or that one of them lacks.
 
     Attributes:
-        part: knobs, code, environment, data, numbers or verdicts.
+        part: knobs, code, environment, data, modules, numbers or verdicts.
         name: what it is called.
         left: the first run's value; None if it has none.
         right: the second run's.
@@ -123,6 +123,7 @@ def _parts(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "environment", machine | known["environment"]
     yield "packages", dict(known["packages"])
     yield "data", {k: v.get("sha256") for k, v in known["data"].items()}
+    yield "modules", dict(known["modules"])
     yield "numbers", numbers(record)
     yield "verdicts", {claim_name(c): c["verdict"] for c in record["claims"]}
 

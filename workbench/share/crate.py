@@ -19,6 +19,7 @@ from urllib.parse import quote
 from workbench.checks import refuse, spell
 from workbench.records.numbers import NUMBERS, run_rows
 from workbench.records.table import as_csv
+from workbench.runs.inputs import PREFIX
 from workbench.runs.lock import LOCK, lock
 from workbench.runs.record import NOTEBOOK, PAGE, RECORD
 from workbench.share.library import standalone
@@ -137,6 +138,8 @@ def _datum(add: Any, name: str, file: Mapping[str, Any]) -> Any:
     base = PureWindowsPath(PurePosixPath(path).name).name
     size, sha256 = (spell(file.get(k)).strip("'") for k in ("bytes", "sha256"))
     about = {"name": base or name, "contentSize": size, "sha256": sha256}
+    if name.startswith(PREFIX):
+        return add(f"#input-{sha256}", "CreativeWork", description="a declared input", **about)
     return add(f"#data-{quote(name)}", "CreativeWork", description=f"the knob {name}", **about)
 
 

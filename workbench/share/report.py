@@ -45,7 +45,10 @@ def report(study: Path) -> tuple[Path, int]:
         refuse("study", "a folder with the runs of a study", str(study))
     records = [record for _, record in found]
     values = _values(records)
+    turned = {k for record in records for k in record["changed"]}
     varying = [k for k in _names(values) if len({_key(v.get(k)) for v in values}) > 1]
+    # What a notebook computes, such as the time, is no knob that the study turned.
+    varying = [k for k in varying if k in turned or not turned]
     fixed = {k: v for k, v in values[0].items() if k not in varying}
     claims = _claims(records)
     measures = _measures(records, claims)

@@ -12,14 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nbformat
+
 from workbench.checks import refuse
 from workbench.pages.versions import SHOWN
 from workbench.records.records import normal
 from workbench.runs.find import experiments
 from workbench.runs.function_run import FunctionJob, call
+from workbench.runs.inputs import PREFIX
 from workbench.runs.job import job, model_of
 from workbench.runs.provenance import around, provenance
+from workbench.runs.record import NOTEBOOK
 from workbench.share.compare import Line, compare
+from workbench.share.outputs import agree, texts
 
 RELATIVE = 1e-9
 _MACHINE = ("python", "platform", "processor", "cores", "backend", "device")
@@ -30,9 +35,10 @@ class Verified(NamedTuple):
 
     Attributes:
         is_exact: whether bit for bit was asked for, as nothing around the run has changed.
-        changed: what has changed around it: code, environment, packages, data.
-        differing: numbers and verdicts that do not agree.
+        changed: what has changed around it: code, environment, packages, data, modules.
+        differing: numbers and verdicts, or outputs, that do not agree.
         count: how many were held against each other.
+        what: `numbers and verdicts`, or `outputs` where the record has none of these.
         tolerances: relative and absolute; both 0 where bit for bit was asked for.
         again: the record of the new run.
     """
@@ -41,6 +47,7 @@ class Verified(NamedTuple):
     changed: list[Line]
     differing: list[Line]
     count: int
+    what: str
     tolerances: tuple[float, float]
     again: dict[str, Any]
 
@@ -51,8 +58,12 @@ def verify(
     relative: float | None = None,
     absolute: float = 0.0,
     notebook: Path | None = None,
+    folder: Path | None = None,
 ) -> Verified:
     """Runs what the record tells of, and compares.
+
+    The numbers and verdicts, or the outputs of all cells where the record has none: these as texts,
+    in which numbers may differ by the tolerances.
 
     Nothing that the record names is executed but an experiment of this workbench with knobs that
     its model admits.
@@ -64,31 +75,55 @@ def verify(
         absolute: a difference that is always admitted, for what is 0 but for rounding. None is by
             default, as many a number here is smaller than any rounding elsewhere.
         notebook: for a run of a notebook of the user's, where it is: the record is not asked.
+        folder: of the recorded run, whose notebook has the outputs.
 
     Raises:
         ValueError: if the record is of no finished run, its experiment is not here, its knobs are
-            refused, or the new run does not end.
+            refused, the new run does not end, or there is nothing to compare.
     """
     for name, value in (("relative", relative), ("absolute", absolute)):
         if value is not None and not (value >= 0 and math.isfinite(value)):
             refuse(name, "a number of at least 0", value)
     if record["state"] != "done":
         refuse("record", "that of a run that is done", record["state"])
-    again = normal(_again(record, notebook))
+    with tempfile.TemporaryDirectory(prefix="workbench-verify-") as made:
+        again = normal(_again(record, notebook, Path(made)))
+        shown = _shown(folder), _shown(Path(made) / str(again["name"]) / str(again["run"]))
     if again["state"] != "done":
         refuse("run", f"one that ends here ({again['error']})", again["state"])
     lines = compare(record, again)
-    parts = {"code", "environment", "packages", "data"}
-    changed = [line for line in lines if line.part in parts and line.differs]
+    parts = {"code", "environment", "packages", "data", "modules"}
+    # Records of earlier versions do not know the notebook's hash.
+    changed = [n for n in lines if n.part in parts and n.differs and n[1:3] != ("notebook", None)]
     is_exact = not any(map(_matters, changed))
     allowed = 0.0 if is_exact else RELATIVE
     limits = allowed if relative is None else relative, absolute
-    held = [line for line in lines if line.part in {"numbers", "verdicts"}]
+    held, what = [n for n in lines if n.part in {"numbers", "verdicts"}], "numbers and verdicts"
+    if not held:
+        held, what = _outputs(*shown), "outputs"
     differing = [line for line in held if not _agrees(line, *limits)]
-    return Verified(is_exact, changed, differing, len(held), limits, again)
+    return Verified(is_exact, changed, differing, len(held), what, limits, again)
 
 
-def _again(record: Mapping[str, Any], notebook: Path | None) -> dict[str, Any]:
+def _shown(folder: Path | None) -> dict[str, str] | None:
+    """The outputs of the notebook in a run's folder; None if there is no such notebook."""
+    try:
+        return texts(nbformat.read(folder / NOTEBOOK, as_version=4)) if folder else None
+    except (OSError, ValueError, AttributeError, nbformat.reader.NotJSONError):
+        return None
+
+
+def _outputs(left: dict[str, str] | None, right: dict[str, str] | None) -> list[Line]:
+    if left is None or right is None:
+        refuse("record", f"one with numbers, or with the {NOTEBOOK} of its run beside it", None)
+    found = [Line("outputs", n, left.get(n), right.get(n)) for n in dict.fromkeys([*left, *right])]
+    if not found:
+        told = "that of a run that records numbers (workbench.record) or shows outputs"
+        refuse("record", told, "nothing to compare")
+    return found
+
+
+def _again(record: Mapping[str, Any], notebook: Path | None, made: Path) -> dict[str, Any]:
     """The record of a new run of the same knobs, made in the way of the old one."""
     own = record["name"].startswith("own/")
     if own and notebook is None:
@@ -102,8 +137,19 @@ def _again(record: Mapping[str, Any], notebook: Path | None) -> dict[str, Any]:
         return _called(target, record["knobs"])
     from workbench.runs.execute import execute
 
-    with tempfile.TemporaryDirectory(prefix="workbench-verify-") as folder:
-        return execute(job(target, record["knobs"]), Path(folder))
+    # What a notebook computes from them is computed again.
+    values = record["given"] if own and record["given"] is not None else record["knobs"]
+    return execute(job(target, values, inputs=_inputs(record)), made)
+
+
+def _inputs(record: Mapping[str, Any]) -> list[str]:
+    """The files that the run's study declared, or its notebook, as far as they are still here.
+
+    They are hashed and nothing more; those that are gone are told as changed.
+    """
+    data = record["provenance"]["data"]
+    paths = [str(v.get("path")) for k, v in data.items() if k.startswith(PREFIX)]
+    return [path for path in paths if Path(path).is_file()]
 
 
 def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,16 +164,18 @@ def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
 def _matters(line: Line) -> bool:
     """Whether the change can move a number's last bits; a commit alone, or its date, cannot."""
     if line.part == "code":
-        return line.name == "source"
+        return line.name in {"source", "notebook"}
     if line.part == "environment":
         return line.name in _MACHINE or line.name.isupper()
-    return line.part == "data" or line.name in SHOWN
+    return line.part in {"data", "modules"} or line.name in SHOWN
 
 
 def _agrees(line: Line, relative: float, absolute: float) -> bool:
     if not line.differs:
         return True
     values = line.left, line.right
+    if line.part == "outputs" and None not in values:
+        return agree(*values, relative, absolute)
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return False
     try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import math
 import re
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from workbench.checks import refuse
 from workbench.experiment.params import Knob, KnobError
-from workbench.runs.job import spelled
+from workbench.kinds import is_container
+from workbench.runs.spelling import spelled
 
 MOST = 100_000
 
@@ -47,8 +49,9 @@ def axis(knob: Knob, given: Any) -> list[Any] | Span:
 
     Args:
         knob: whose values they are.
-        given: a list is one value an item; a text for a knob that holds none is read as on the
-            command line (`written`); anything else is the one value.
+        given: a list is one value an item, or one value of a knob that admits it and none of its
+            items; a text for a knob that holds none is read as on the command line (`written`);
+            anything else is the one value.
 
     Raises:
         KnobError: for an empty list, or a text that spells no values.
@@ -60,6 +63,9 @@ def axis(knob: Knob, given: Any) -> list[Any] | Span:
     if isinstance(given, str) and str not in knob.kinds:
         return written(knob, given)
     if isinstance(given, list | tuple):
+        # `sizes = [1, 2]` in a study file is one value of a knob that holds lists.
+        if not all(map(knob.admits, given)) and knob.admits(given):
+            return [given]
         if not given or len(given) > MOST:
             refuse(knob.name, f"a list of 1 to {MOST} values", list(given), KnobError)
         return list(given)
@@ -70,13 +76,18 @@ def written(knob: Knob, text: str) -> list[Any] | Span:
     """The values that a text spells: `1,2,4`, `low:high:count[:log]`, or both joined by commas.
 
     A range of a whole knob is rounded to whole numbers, its ends are exact. Texts are split at
-    commas as they are; lists and mappings are written as Python writes them.
+    commas as they are. Of a knob that admits lists, tuples or mappings `[1, 2], [3]` are two
+    values, and `1, 2` is one list.
 
     Raises:
         KnobError: if the text spells no such values.
     """
-    if not set(knob.kinds) & {int, float, str, bool}:
-        return _literals(knob, text)
+    if Any in knob.kinds or any(map(is_container, knob.kinds)):
+        found = _literals(knob, text)
+        if found or not set(knob.kinds) & {int, float, str, bool, Any}:
+            return found or [spelled(text, knob)]
+    elif set(knob.kinds) == {NoneType}:
+        return [spelled(text, knob)]
     words = text.split(",")
     if len(words) > MOST:
         refuse(knob.name, f"at most {MOST} values", text, KnobError)
@@ -85,10 +96,9 @@ def written(knob: Knob, text: str) -> list[Any] | Span:
     words = [word.strip() for word in words]
     if not all(words):
         refuse(knob.name, "values joined by commas, or low:high:count[:log]", text, KnobError)
-    is_number = bool(set(knob.kinds) & {int, float})
     found: list[Any] = []
     for word in words:
-        made = _range(knob, word) if is_number and ":" in word else [spelled(word, knob)]
+        made = _range(knob, word) if _is_range(knob, word) else [spelled(word, knob)]
         if isinstance(made, Span):
             if len(words) > 1:
                 refuse(
@@ -100,13 +110,24 @@ def written(knob: Knob, text: str) -> list[Any] | Span:
 
 
 def _literals(knob: Knob, text: str) -> list[Any]:
-    """Values with an inner structure: `[1, 2], [3]` are two."""
+    """Values with an inner structure: `[1, 2], [3]` are two; none if they are none of the knob's.
+
+    Where one is and another is not, the model refuses that one.
+    """
     try:
         found = ast.literal_eval(f"[{text}]")
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return [spelled(text, knob)]
+        return []
     # A bracket closed too early would make the text something else than one list.
-    return found if isinstance(found, list) and found else [spelled(text, knob)]
+    is_values = isinstance(found, list) and any(map(knob.admits, found))
+    return found if is_values and len(found) <= MOST else []
+
+
+def _is_range(knob: Knob, word: str) -> bool:
+    """Whether the word is meant for a range; for a knob of any kind, only if it spells numbers."""
+    if Any in knob.kinds:
+        return bool(re.fullmatch(r"[-+.0-9e]+:[-+.0-9e]+(:[0-9]+)?(:log)?", word))
+    return ":" in word and bool(set(knob.kinds) & {int, float})
 
 
 def _range(knob: Knob, text: str) -> list[Any] | Span:
@@ -124,6 +145,8 @@ def _range(knob: Knob, text: str) -> list[Any] | Span:
         refuse(knob.name, "values joined by commas, or low:high:count[:log]", text, KnobError)
     low, high = ends
     is_whole = float not in knob.kinds
+    if Any in knob.kinds:
+        is_whole = isinstance(low, int) and isinstance(high, int)
     if is_whole and not (low == int(low) and high == int(high)):
         refuse(knob.name, "a range whose ends are whole numbers", text, KnobError)
     # The difference of the ends must be a finite number, too.

@@ -15,11 +15,12 @@ class NotebookTask(NamedTuple):
 
     Attributes:
         target: the experiment's name or the notebook's path.
-        values: by knob, what differs from its default.
+        values: by knob, what was given.
         identity: of the run that was asked for.
         reports: the folder of all runs.
         cell_timeout: seconds that one cell may take; None for no limit.
         attempt: the how-manieth try it is.
+        inputs: paths of files that the study declares.
     """
 
     target: str
@@ -28,6 +29,7 @@ class NotebookTask(NamedTuple):
     reports: str
     cell_timeout: int | None
     attempt: int
+    inputs: tuple[str, ...] = ()
 
 
 def execute_task(task: NotebookTask) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def execute_task(task: NotebookTask) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
     try:
-        found = job(task.target, task.values, _around(source_hash()))
+        found = job(task.target, task.values, _around(source_hash()), task.inputs)
         if found.identity != task.identity:
             raise ValueError("the notebook or the code was changed while the study ran")
         how = {"cell_timeout": task.cell_timeout, "attempt": task.attempt, "template": _template()}

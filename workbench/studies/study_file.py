@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.checks import refuse, spell
-from workbench.experiment.params import is_plain, nearest
+from workbench.experiment.params import nearest
+from workbench.kinds import is_plain
 
 SUFFIXES = (".toml", ".yaml", ".yml")
 LARGEST = 1_000_000
@@ -26,6 +27,7 @@ class StudyFile(BaseModel):
         zip: groups of knobs that advance together.
         random: how many points to draw instead of taking every combination.
         seeds: how many seeds to take every point with.
+        inputs: paths of files on which the runs depend: a list, or a table of names and paths.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -35,6 +37,15 @@ class StudyFile(BaseModel):
     zip: list[list[str]] = Field(default_factory=list)
     random: int | None = None
     seeds: int | None = None
+    inputs: list[str] | dict[str, str | list[str]] = Field(default_factory=list)
+
+    @property
+    def paths(self) -> list[str]:
+        """The inputs' paths, whatever they are called."""
+        if isinstance(self.inputs, list):
+            return self.inputs
+        named = self.inputs.values()
+        return [path for one in named for path in ([one] if isinstance(one, str) else one)]
 
 
 def read_study(path: str) -> StudyFile:

@@ -88,8 +88,8 @@ class StudyRun:
                 self._write(job, record)
                 task: Any = job.task
             else:
-                how = str(self._out.resolve()), self._limits.cell_timeout, attempt
-                task = NotebookTask(job.target, job.params.changed(), job.identity, *how)
+                how = str(self._out.resolve()), self._limits.cell_timeout, attempt, job.inputs
+                task = NotebookTask(job.target, job.params.given(), job.identity, *how)
             if shown := slots.begin(job.run, task):
                 environment = {**job.provenance["environment"], **shown}
                 record["provenance"] = {**job.provenance, "environment": environment}

@@ -10,12 +10,17 @@ from typing import Any
 
 from workbench.checks import refuse
 from workbench.experiment.params import Parameters
+from workbench.kinds import as_json
 from workbench.records.records import STUDY, read_record
 from workbench.runs.atomic import owned, write_json, write_text
 from workbench.runs.function_run import FunctionJob
+from workbench.runs.injection import injected
+from workbench.runs.inputs import PREFIX
+from workbench.runs.inputs import inputs as inputs_of
 from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job, job, model_of
 from workbench.runs.lock import LOCK, lock
+from workbench.runs.modules import changed
 from workbench.runs.provenance import around, provenance
 from workbench.runs.record import PAGE, RECORD
 from workbench.studies.executor import Limits
@@ -33,16 +38,22 @@ class Plan:
         waiting: runs that are to be made, in order.
         states: how many of them stand in which state before: `new`, `failed`, `killed`, ...
         seconds: the mean time of the runs of this kind that are done; None if there is none.
+        modules: the user's modules that have changed since a run that was done.
     """
 
     done: list[Job | FunctionJob] = field(default_factory=list)
     waiting: list[Job | FunctionJob] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
     seconds: float | None = None
+    modules: list[str] = field(default_factory=list)
 
 
 def study_jobs(
-    target: str, points: Sequence[Parameters], *, function: bool = False
+    target: str,
+    points: Sequence[Parameters],
+    *,
+    function: bool = False,
+    inputs: Sequence[str] = (),
 ) -> list[Job] | list[FunctionJob]:
     """The jobs of all points, which share what code, environment and hardware are.
 
@@ -50,6 +61,7 @@ def study_jobs(
         target: an experiment's name or a notebook's path.
         points: as `study.sweep` makes them.
         function: call the experiment's `run` instead of executing its notebook.
+        inputs: paths of files on which the runs depend, beside those of knobs and the notebook.
 
     Raises:
         ValueError: if the target is unknown, has no function, or a point cannot be run here.
@@ -60,23 +72,35 @@ def study_jobs(
     known = around()
     if function:
         title = found.title
-        return [FunctionJob(found.name, title, p, provenance(p, known)) for p in points]
-    first = job(target, points[0].changed(), known)
-    return [replace(first, params=p, provenance=provenance(p, known)) for p in points]
+        files = inputs_of(inputs)
+        return [FunctionJob(found.name, title, p, provenance(p, known, files)) for p in points]
+    first = job(target, points[0].given(), known, inputs)
+    files = {k: v for k, v in first.provenance["data"].items() if k.startswith(PREFIX)}
+    # A notebook of the user's has a repository of its own.
+    known = known | {"code": first.provenance["code"]}
+    jobs = [replace(first, params=p, provenance=provenance(p, known, files)) for p in points]
+    for one in jobs if not first.language.is_python else ():
+        injected(one.notebook, one.params, one.language)  # refuses what has no form there
+    return jobs
 
 
 def plan(jobs: Sequence[Job | FunctionJob], out: Path) -> Plan:
     """What is done and what is not; nothing is written."""
     found, took = Plan(), []
+    hashes: dict[str, str | None] = {}
     for one in jobs:
         folder = out / one.name / one.run
         record = read_record(folder / RECORD)
         has_page = one.depth == "function" or (folder / PAGE).is_file()
         if record and record["state"] == "done" and has_page and record["identity"] == one.identity:
-            found.done.append(one)
             took.append(record["timings"].get("seconds"))
-            continue
-        state = record["state"] if record and record["state"] != "done" else "new"
+            if not (stale := changed(record, hashes)):
+                found.done.append(one)
+                continue
+            found.modules = list(dict.fromkeys([*found.modules, *stale]))
+            state = "changed"
+        else:
+            state = record["state"] if record and record["state"] != "done" else "new"
         found.waiting.append(one)
         found.states[state] = found.states.get(state, 0) + 1
     took = [s for s in took if isinstance(s, int | float)]
@@ -125,7 +149,12 @@ def run_study(
 def _declared(jobs: Sequence[Job | FunctionJob]) -> dict[str, Any]:
     return {
         "points": [
-            {"name": j.name, "run": j.run, "identity": j.identity, "changed": j.params.changed()}
+            {
+                "name": j.name,
+                "run": j.run,
+                "identity": j.identity,
+                "changed": as_json(j.params.changed()),
+            }
             for j in jobs
         ]
     }

@@ -112,13 +112,17 @@ EMPTY = {"porian_optimal_pairs.csv": 2, "routed_lm_dense_curves.csv": 1}
 def test_every_shared_table_has_a_fit_and_its_verdicts(name):
     size, tokens, loss, law = TABLES[name]
     params = Params(table_file=str(shared(name)), size_column=size, tokens_column=tokens or "x",
-                    loss_column=loss, law=law, only="", resamples=100)  # fmt: skip
+                    loss_column=loss, law=law, resamples=100)  # fmt: skip
     if name.startswith("lcdb"):
-        with pytest.raises(ValueError, match=r"`test_error_std` must be positive .*got 0 on row"):
+        with pytest.raises(
+            ValueError, match=r"`test_error_std` must be positive .*got 0 on line 771 "
+        ):
             fit.run(params)
         return
     if EMPTY.get(name):
-        with pytest.raises(ValueError, match=f"`{loss}` must be finite on every row; got nan"):
+        with pytest.raises(
+            ValueError, match=f"`{loss}` must be a number on every row; got an empty"
+        ):
             fit.run(params)
         params = Params(**{**params.values(), "empty_cells": "leave out"})
     result = fit.run(params)
@@ -126,9 +130,10 @@ def test_every_shared_table_has_a_fit_and_its_verdicts(name):
     assert result.left_out == EMPTY.get(name, 0)
     assert {c.statement for c in fit.claims(params, result)} == {s.text for s in declared(fit)}
     assert set(result.foreseen) == set(result.comparison.extrapolations)
-    for e in result.comparison.extrapolations.values():
+    for n, e in result.comparison.extrapolations.items():
         assert np.isfinite(e.rmsle)
-        assert 0 <= e.coverage <= 1
+        # A break that the fitted rows do not show leaves every band open.
+        assert 0 <= e.coverage <= 1 or (n == "bnsl1" and np.isnan(e.coverage))
     assert len(result.picture.x) == len(result.picture.y) == len(result.size)
     assert (result.picture.low <= result.picture.high).all()
     report = json.loads(fit.report(result))
@@ -156,7 +161,7 @@ def test_one_curve_of_a_table_of_curves_is_picked_by_its_names():
     [
         ({"size_column": "size"}, "`size` must be a column of the table"),
         ({"only": "mnist_784 / RandomForest"}, "did you mean `mnist_784 / RandomForestClassifier`"),
-        ({"law": "chinchilla"}, "`tokens` must be a column of the table"),
+        ({"law": "chinchilla"}, "`tokens_column` must name the column of tokens.*there is dataset"),
         ({"delta": 0.0}, "`delta` must be"),
     ],
 )
@@ -168,6 +173,6 @@ def test_bad_knobs_are_refused_in_one_sentence(values, says):
 def test_a_file_s_empty_cell_is_named(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text("size,loss\n1,3\n10,2\n100,\n1000,1\n")
-    params = {"table_file": str(path), "size_column": "size", "loss_column": "loss", "only": ""}
-    with pytest.raises(ValueError, match="`loss` must be finite on every row; got nan on row 2"):
-        fit.run(Params(**params))
+    says = "`loss` must be a number on every row; got an empty cell on line 4 of runs.csv"
+    with pytest.raises(ValueError, match=says):
+        fit.run(Params(table_file=str(path)))

@@ -179,7 +179,9 @@ def test_on_the_paper_s_curves_the_broken_law_wins():
 def test_bad_files_and_knobs_are_refused(tmp_path):
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="`curves_file` must be a table with columns Domain"):
+    with pytest.raises(
+        ValueError, match="`curves_file` must name a column of sizes.*there is a, b"
+    ):
         learning_curves.run(Params(curves_file=str(wrong)))
     with pytest.raises(ValueError, match="`reach` must be"):
         Params(reach=1.0)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from workbench.checks import refuse
 from workbench.scaling.bundled import lcdb
+from workbench.scaling.run_tables import by_meaning
 
-FILE = ("Domain", "Task", "Model", "Seen Examples", "Loss", "Training")
+TRAINING = "Training"
+# Columns that name a curve even by numbers.
+NAMING = ("domain", "task", "dataset", "model", "learner", "curve", "run", "run_id", "seed")
 
 
 class CurveTable(NamedTuple):
@@ -40,8 +40,25 @@ class CurveTable(NamedTuple):
 
 
 def curves_of(path: str) -> CurveTable:
-    """The curves of the file, or those that come with the page."""
-    return _indexed(benchmark(path), FILE[:3], *FILE[3:5]) if path else _shipped()
+    """The curves of the file, or those that come with the page.
+
+    Columns of text name a curve, but for one that names each row, and so do columns such as `run`;
+    sizes and losses are found by their names. A column `Training` may mark rows to fit by 1, and
+    rows held out by 0.
+    """
+    if not path:
+        return _shipped()
+    table, found = by_meaning(path, "curves_file", ("size", "loss"), ("loss",))
+    size, loss = (next(n for n in table if table[n] is found[m]) for m in ("size", "loss"))
+    texts = [n for n, v in table.items() if v.dtype == object or n.lower() in NAMING]
+    curve = tuple(n for n in texts if len(set(table[n].tolist())) < len(table.lines))
+    if TRAINING in table:
+        table.complete([TRAINING])
+    columns = dict(table)
+    if not curve:
+        curve = (table.name,)
+        columns[table.name] = np.full(len(table.lines), table.name, dtype=object)
+    return _indexed(columns, curve, size, loss)
 
 
 @functools.cache
@@ -55,21 +72,11 @@ def _indexed(
 ) -> CurveTable:
     zero = np.asarray(table[loss]) <= 0
     table = {k: np.asarray(v)[~zero] for k, v in table.items()}
-    names = np.array([" / ".join(k) for k in zip(*(table[c].astype(str) for c in curve),
-                                                 strict=True)])  # fmt: skip
+    keys = zip(*(table[c].astype(str) for c in curve), strict=True)
+    names = np.array([" / ".join(k) for k in keys])
     every = list(dict.fromkeys(names.tolist()))
     places = {name: place for place, name in enumerate(every)}
     number = np.array([places[name] for name in names.tolist()], int)
     order = np.argsort(number, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(number, minlength=len(every)))[:-1])
     return CurveTable(table, curve, size, loss, names, every, rows, int(zero.sum()))
-
-
-def benchmark(path: str) -> dict[str, np.ndarray]:
-    """The table of the public benchmark: curves named by three columns, rows marked to fit."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not set(FILE) <= set(rows[0]):
-        refuse("curves_file", "a table with columns " + ", ".join(FILE), path)
-    numeric = {k: np.array([float(r[k]) for r in rows]) for k in FILE[3:]}
-    return {**{k: np.array([r[k] for r in rows]) for k in FILE[:3]}, **numeric}

@@ -12,8 +12,6 @@ Source:
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +21,11 @@ from workbench.checks import refuse
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
 from workbench.scaling import laws
+from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import Bootstrap, Fit, bootstrap, fit
 from workbench.scaling.frontier import Split, bands, optimal_split
+from workbench.scaling.run_tables import by_meaning
+from workbench.tables.table import SUFFIXES
 
 HOFFMANN, EPOCH = "Hoffmann et al. (2022)", "Besiroglu et al. (2024)"
 NAMES = ("A", "B", "E", "alpha", "beta")
@@ -73,9 +74,7 @@ class Params(Knobs):
     """The knobs of the experiment."""
 
     compute: float = knob(576.0, "budget of the optimum, in 1e21 FLOP", span=(1e-3, 1e6), log=True)
-    points_file: str = knob(
-        "", "extracted points: Model Size, Training FLOP, loss", suffixes=(".csv",)
-    )
+    points_file: str = knob("", "your points: sizes, tokens or compute, losses", suffixes=SUFFIXES)
     delta: float = knob(1e-3, "where Huber's loss turns linear", span=(1e-5, 1.0), log=True)
     dropped: int = knob(5, "points of highest loss left out", span=(0, 50))
     resamples: int = knob(
@@ -94,6 +93,7 @@ class Measured(NamedTuple):
     published_drawn: Bootstrap
     printed: float
     unrounded: float
+    is_enough: bool
 
 
 class Result(NamedTuple):
@@ -138,8 +138,10 @@ def _measured(params: Params) -> Measured:
     fitted = fit("chinchilla", table, delta=params.delta)
     drawn = bootstrap(fitted, params.resamples, rng=params.seed)
     huber, again = fitted, drawn
-    if (params.delta, params.dropped) != (DELTA, DROPPED):
-        table = _without_highest(every, DROPPED)
+    # A table too small for the published points has no claims about them; see `_by_points`.
+    published = DROPPED if len(every["loss"]) >= DROPPED + len(NAMES) else 0
+    if (params.delta, params.dropped) != (DELTA, published):
+        table = _without_highest(every, published)
         huber = fit("chinchilla", table, delta=DELTA)
         again = bootstrap(huber, params.resamples, rng=params.seed)
 
@@ -151,27 +153,21 @@ def _measured(params: Params) -> Measured:
         fitted, drawn, huber,
         fit("chinchilla", table, loss="absolute"),
         fit("chinchilla", every, delta=DELTA),
-        again, objective(ROUNDED), objective(TEX),
+        again, objective(ROUNDED), objective(TEX), published == DROPPED,
     )  # fmt: skip
 
 
 def _without_highest(table: dict[str, np.ndarray], dropped: int) -> dict[str, np.ndarray]:
-    rows = len(table["loss"])
-    if dropped > rows - 20:
-        refuse("dropped", f"at most {rows - 20}, with this file", dropped)
+    most = len(table["loss"]) - len(NAMES)
+    if dropped > most:
+        refuse("dropped", f"at most {most}, with this file", dropped)
     kept = table["loss"] < (np.sort(table["loss"])[-dropped] if dropped else np.inf)
     return {k: v[kept] for k, v in table.items()}
 
 
 def points(path: str) -> dict[str, np.ndarray]:
-    """The columns of the extracted points; tokens are compute over six times the size."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = ("Model Size", "Training FLOP", "loss")
-    if not rows or not set(names) <= set(rows[0]):
-        refuse("points_file", "a table with columns " + ", ".join(names), path)
-    n, c, loss = (np.array([float(r[k]) for r in rows]) for k in names)
-    return {"parameters": n, "tokens": c / 6 / n, "loss": loss}
+    """The columns of the points; without one of tokens they are compute over six times the size."""
+    return by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
 
 
 def exponent(p: dict[str, float]) -> float:
@@ -181,7 +177,7 @@ def exponent(p: dict[str, float]) -> float:
 
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
-    told: dict[str, float] = {
+    told: dict[str, float | str] = {
         f"tokens per parameter, {n}": float(s.ratio) for n, s in result.best.items()
     }
     told |= {f"least loss, {n}": float(s.loss) for n, s in result.best.items()}
@@ -189,7 +185,9 @@ def summary(params: Params, result: Result) -> Summary:
         m = result.measured
         told |= {"objective": m.fitted.objective, "objective, printed constants": m.printed}
         told |= m.fitted.parameters
-        told |= {f"standard error of {k}": v for k, v in m.drawn.errors.items()}
+        errors = m.drawn.errors
+        told |= {f"standard error of {k}": v if np.isfinite(v) else UNDETERMINED
+                 for k, v in errors.items()}  # fmt: skip
         told |= {"optimal parameters": float(result.best["fit of the points"].parameters)}
     return Summary(told)
 
@@ -214,8 +212,13 @@ def claims(params: Params, result: Result) -> Claims:
 
 def _by_points(m: Measured) -> list[Claim]:
     """The claims about the fit, at the published delta and points whatever the knobs are."""
+    if not (m.is_enough and m.huber.objective > 0):
+        told = f"{len(m.huber.weights)} points are too few, or lie on the law itself"
+        every = (HUBER, ABSOLUTE, COST, OUTLIERS, OPTIMUM)
+        return [s.beyond(expected="of the published points", note=told) for s in every]
     found = m.huber.parameters
     low, _, high = (float(e[0]) for e in bands(m.published_drawn, CHINCHILLA)["ratio"])
+    error = m.published_drawn.errors["beta"]
     change = abs(m.with_outliers.parameters["beta"] - found["beta"])
     return [
         HUBER.agrees(expected=(0.36575, 0.36585), measured=found["beta"],
@@ -227,12 +230,16 @@ def _by_points(m: Measured) -> list[Claim]:
         COST.agrees(expected=(0.99, 1.01), measured=m.printed / m.huber.objective,
                     note=f"objective over the least; {m.unrounded / m.huber.objective:.4g} for "
                     "the unrounded constants"),
-        OUTLIERS.bounded(below=m.published_drawn.errors["beta"], measured=change,
+        OUTLIERS.bounded(below=error, measured=change,
                          note="change of beta when no point is left out, against its standard "
-                         "error"),
+                         "error") if np.isfinite(error) else
+        OUTLIERS.beyond(expected="below the standard error of beta",
+                        note="the points do not determine beta"),
         OPTIMUM.exact(expected=True, measured=bool(low <= 20 <= high),
                       note=f"20 lies in the 95 % band {low:.3g} to {high:.3g} around "
-                      f"{optimal_split(found, CHINCHILLA).ratio:.3g}, and so does much else"),
+                      f"{optimal_split(found, CHINCHILLA).ratio:.3g}, and so does much else")
+        if low > 0 and np.isfinite(high) else
+        OPTIMUM.beyond(expected="20 in the band", note="the points do not determine an optimum"),
     ]  # fmt: skip
 
 
@@ -240,7 +247,8 @@ def alternative(result: Result) -> str:
     """What the figure of the advice shows, in words."""
     ends = {n: (s.ratio[0], s.ratio[-1]) for n, s in result.optima.items()}
     told = "; ".join(f"{n}: from {a:.3g} to {b:.3g}" for n, (a, b) in ends.items())
-    fitted = "" if result.measured is None else ", the last with its 95 % band"
+    shown = any(band(result, name) is not None for name in result.optima)
+    fitted = ", the last with its 95 % band" if shown else ""
     return f"Optimal tokens per parameter against compute, 1e18 to 1e26 FLOP: {told}{fitted}."
 
 
@@ -254,10 +262,15 @@ def valley(params: Params, result: Result) -> str:
 
 
 def band(result: Result, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """The 95 % band of tokens per parameter at every budget, for the fit of the points."""
+    """The 95 % band of tokens per parameter at every budget, for the fit of the points.
+
+    None where the points do not determine it.
+    """
     if result.measured is None or name in SETS:
         return None
     found = bands(result.measured.drawn, result.budgets)["ratio"]
+    if not np.isfinite(found.high).all() or not (found.low > 0).all():
+        return None
     best = result.optima[name].ratio
     # The percentiles of a few resamples need not hold the estimate itself.
     return np.minimum(found.low, best), np.maximum(found.high, best)

@@ -16,17 +16,18 @@ import functools
 import json
 import warnings
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.checks import refuse
+from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by
-from workbench.experiments.scaling._run_tables import only_rows, read_table
-from workbench.scaling import tables
-from workbench.scaling.bundled import lcdb
+from workbench.experiments.scaling._fit_knobs import how_by, runs_by
+from workbench.experiments.scaling._fit_pictures import Picture, picture, scatter
+from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
+from workbench.scaling.comparison import UNDETERMINED
 from workbench.scaling.fitting import (
     Bootstrap,
     Comparison,
@@ -34,12 +35,13 @@ from workbench.scaling.fitting import (
     Fit,
     FitWarning,
     bootstrap,
-    compare,
     covariance,
     fit,
-    prediction,
 )
+from workbench.scaling.holdout import cut
 from workbench.scaling.laws import NAMED
+from workbench.scaling.run_tables import Runs
+from workbench.tables.table import SUFFIXES
 from workbench.threads import one_numba_thread
 
 # Nodes of the grid that a sketch polishes; a fit has these and many more.
@@ -58,46 +60,40 @@ FLOOR = Statement(
 class Params(Knobs):
     """The knobs of the experiment."""
 
-    table_file: str = knob("", "your table of runs", suffixes=(".csv", ".parquet"))
+    table_file: str = knob("", "your table of runs", suffixes=SUFFIXES)
     law: Literal["power_constant", "power", "bnsl1", "chinchilla", "tied", "outer"] = knob(
         "power_constant", "the law to fit"
     )
-    loss: Literal["huber", "squared", "absolute", "student"] = knob("huber", "cost of a residual")
+    loss: Literal["huber", "squared", "absolute", "asymmetric", "student"] = knob(
+        "huber", "cost of a residual"
+    )
     delta: float = knob(0.01, "corner or scale of the cost", span=(1e-5, 1.0), log=True)
-    size_column: str = knob("size_train", "column of sizes, or of parameters")
-    tokens_column: str = knob("tokens", "column of tokens, for laws of two variables")
-    loss_column: str = knob("test_error", "column of losses")
-    only: str = knob("mnist_784 / RandomForestClassifier", "rows kept, by text columns")
+    penalty: float = knob(
+        10.0, "price of predicting too much loss, if asymmetric", span=(0.01, 1000.0), log=True
+    )
+    size_column: str = knob("", "column of sizes or parameters; empty: by its name")
+    tokens_column: str = knob("", "column of tokens, for laws of two variables; empty: by its name")
+    loss_column: str = knob("", "column of losses; empty: by its name")
+    weights_column: str = knob("", "column of the rows' weights; empty: all alike")
+    groups_column: str = knob("", "column of groups that are resampled whole; empty: single rows")
+    only: str = knob("", "condition that rows fulfil, such as loss < 3; empty: all rows")
     empty_cells: Literal["refuse", "leave out"] = knob(
         "refuse", "rows with an empty cell in a column that is read"
     )
+    repeats: Literal["all", "mean", "best"] = knob("all", "which runs of one setting are fitted")
+    fixed: str = knob("", "parameters that are not fitted, such as E: 1.69; empty: none")
     held: float = knob(0.3, "share of the rows held out, the largest", span=(0.05, 0.6))
     resamples: int = knob(
         1000, "resamples of the rows", span=(100, 20000), log=True, is_budget=True
     )
 
 
-class Picture(NamedTuple):
-    """What to draw of the fit: rows as marks, the law as a line with the band of a single run.
-
-    A law of one variable is drawn over its sizes to ten times the largest; one of two variables
-    has no line, so that what was observed is drawn against what is predicted.
-    """
-
-    labels: tuple[str, str]
-    x: Float[np.ndarray, " rows"]
-    y: Float[np.ndarray, " rows"]
-    grid: Float[np.ndarray, " grid"]
-    line: Float[np.ndarray, " grid"]
-    low: Float[np.ndarray, " grid"]
-    high: Float[np.ndarray, " grid"]
-
-
 class Result(NamedTuple):
     """The fit, its errors, its rivals, and what is drawn of them.
 
     `foreseen` is predicted over observed on every row by each rival fitted without the rows
-    beyond `cut`; what had to be warned of is in `said`.
+    beyond `cut`, NaN where too few are left for it; what had to be warned of is in `said`, and why
+    a rival is in no table in `refused`.
     """
 
     fitted: Fit
@@ -105,38 +101,51 @@ class Result(NamedTuple):
     drawn: Bootstrap
     comparison: Comparison
     picture: Picture
+    columns: tuple[str, ...]
     size: Float[np.ndarray, " rows"]
     foreseen: dict[str, np.ndarray]
     cut: float
     said: tuple[str, ...]
+    refused: tuple[str, ...]
     left_out: int
+    merged: int
 
 
 def run(params: Params) -> Result:
     """Everything the page tells about the table."""
-    table, left_out = runs(params)
-    how, one = _how(params)
+    runs = runs_by(params)
+    how, table = how_by(params, runs), runs.table
+    laws = ONE if how.one else TWO
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fitted = fit(params.law, table, **how)
-        drawn = bootstrap(fitted, params.resamples, rng=params.seed)
+        fitted = fit(params.law, table, **how.options, fixed=how.fixed)
+        drawn = bootstrap(fitted, params.resamples, rng=params.seed, **how.resampling)
         errors = covariance(fitted, drawn)
-        rivals = [fit(n, table, **how) for n in (ONE if one else TWO)]
-        compared = compare(rivals, params.size_column, params.held)
-    size, observed = table[params.size_column], table[params.loss_column]
-    cut = float(np.quantile(size, 1 - params.held))
-    foreseen = foreseen_by([f.law for f in rivals], table, size <= cut, {**how, "columns": None})
-    order = np.argsort(size, kind="stable")
-    said = tuple(dict.fromkeys(str(w.message) for w in caught if _tells(w)))
-    said = said or ("nothing to warn of",)
+        rivals, unfitted = rivals_of(fitted, laws, table, how.options)
+        compared, unscored = judged(rivals, runs.columns[0], params.held)
+    own, fixed = {**how.options, "columns": None}, {params.law: how.fixed}
+    size, limit, order = _cut(runs, params)
+    foreseen = foreseen_by([f.law for f in rivals], table, size <= limit, own, fixed)
+    warned = dict.fromkeys(str(w.message) for w in caught if _tells(w))
+    said = (*runs.notes, *warned, *_resampled(drawn))
     return Result(
         fitted, errors, drawn, compared,
-        _picture(fitted, drawn, params, size, observed) if one
-        else _scatter(fitted, drawn, params, observed),
-        size[order],
-        {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()},
-        cut, said, left_out,
+        (picture if how.one else scatter)(fitted, drawn, runs.columns, params.seed),
+        runs.columns, size[order], _ratios(foreseen, runs, order), limit,
+        said or ("nothing to warn of",), (*unfitted, *unscored), runs.left_out, runs.merged,
     )  # fmt: skip
+
+
+def _resampled(drawn: Bootstrap) -> tuple[str, ...]:
+    """What became of the resamples, where it is not that all were fitted."""
+    count, said = len(drawn.draws), []
+    if drawn.undetermined:
+        said.append(f"{drawn.undetermined} of {count} resamples hold too few different rows to "
+                    "determine the law, and count on both ends of every interval")  # fmt: skip
+    failed = round((1 - drawn.converged) * count)
+    if failed:
+        said.append(f"{failed} of {count} resamples did not reach a minimum; their best is used")
+    return tuple(said)
 
 
 def first_look(params: Params) -> Result:
@@ -146,113 +155,110 @@ def first_look(params: Params) -> Result:
     `delta`, and then from there, so that a law of several minima may end in another one, a per
     cent off.
     """
-    table, left_out = runs(params)
-    how, one = _how(params)
-    size, observed = table[params.size_column], table[params.loss_column]
-    cut = float(np.quantile(size, 1 - params.held))
-    order = np.argsort(size, kind="stable")
+    runs = runs_by(params)
+    how = how_by(params, runs)
+    size, limit, order = _cut(runs, params)
     state = Path(params.table_file).stat().st_mtime_ns if params.table_file else 0
     usual = Params(**{**params.values(), **{k: Params().values()[k] for k in NEARBY}})
+    laws, fixed = ONE if how.one else TWO, {params.law: how.fixed}
     with one_numba_thread():
         starts = _near(usual, state)
-        foreseen = foreseen_by(ONE if one else TWO, table, size <= cut, how, starts=starts)
-    shown = {n: (f.predict(table) / observed)[order] for n, f in foreseen.items()}
-    return Result(None, None, None, None, None, size[order], shown, cut, (), left_out)
+        foreseen = foreseen_by(laws, runs.table, size <= limit, how.options, fixed, starts)
+    shown = _ratios(foreseen, runs, order)
+    return Result(
+        None, None, None, None, None, runs.columns, size[order], shown, limit, (), (),
+        runs.left_out, runs.merged,
+    )  # fmt: skip
+
+
+def _cut(runs: Runs, params: Params) -> tuple[np.ndarray, float, np.ndarray]:
+    """The sizes, the one beyond which rows are held out, and the order of the sizes."""
+    size = runs.table[runs.columns[0]]
+    if size.min() == size.max():
+        refuse(runs.columns[0], "a column of more than one value", size[0])
+    return size, cut(size, params.held), np.argsort(size, kind="stable")
+
+
+def _ratios(
+    foreseen: dict[str, Fit | None], runs: Runs, order: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Predicted over observed by law, in the order of the sizes."""
+    observed, table = runs.table[runs.columns[-1]], dict(runs.table)
+    none = np.full(len(observed), np.nan)
+    return {n: (f.predict(table) / observed)[order] if f else none for n, f in foreseen.items()}
 
 
 @functools.lru_cache(maxsize=16)
 def _near(params: Params, state: int) -> dict[str, list[dict[str, float]]]:
     """Where each law's fit to the smaller runs ends; kept until a file's `state` changes."""
-    table, _ = runs(params)
-    how, one = _how(params)
-    size = table[params.size_column]
-    kept = size <= float(np.quantile(size, 1 - params.held))
-    found = foreseen_by(ONE if one else TWO, table, kept, {**how, "nodes": FEW})
-    return {n: [dict(f.parameters)] for n, f in found.items()}
-
-
-def _how(params: Params) -> tuple[dict[str, Any], bool]:
-    """What fits are told, and whether the law is of one variable."""
-    one = len(NAMED[params.law].columns) == 1
-    columns = {"size": params.size_column} if one else {
-        "parameters": params.size_column, "tokens": params.tokens_column
-    }  # fmt: skip
-    columns["loss"] = params.loss_column
-    return {"loss": params.loss, "delta": params.delta, "columns": columns}, one
-
-
-def _picture(
-    fitted: Fit, drawn: Bootstrap, params: Params, size: np.ndarray, observed: np.ndarray
-) -> Picture:
-    grid = np.geomspace(size.min(), 10 * size.max(), 100)
-    low, line, high = prediction(fitted, drawn, {params.size_column: grid}, rng=params.seed)
-    ends = np.minimum(low, line), np.maximum(high, line)
-    return Picture((params.size_column, params.loss_column), size, observed, grid, line, *ends)
-
-
-def _scatter(fitted: Fit, drawn: Bootstrap, params: Params, observed: np.ndarray) -> Picture:
-    low, line, high = prediction(fitted, drawn, fitted.columns, rng=params.seed)
-    order = np.argsort(line, kind="stable")
-    ends = np.minimum(low, line)[order], np.maximum(high, line)[order]
-    labels = f"predicted {params.loss_column}", f"observed {params.loss_column}"
-    return Picture(labels, line, observed, line[order], line[order], *ends)
+    runs = runs_by(params)
+    how = how_by(params, runs)
+    size, limit, _ = _cut(runs, params)
+    options, fixed = {**how.options, "nodes": FEW}, {params.law: how.fixed}
+    found = foreseen_by(ONE if how.one else TWO, runs.table, size <= limit, options, fixed)
+    return {n: [dict(f.parameters)] for n, f in found.items() if f}
 
 
 def _tells(warning: warnings.WarningMessage) -> bool:
     return issubclass(warning.category, FitWarning) or warning.category is UserWarning
 
 
-def runs(params: Params) -> tuple[dict[str, np.ndarray], int]:
-    """The rows that `only` and `empty_cells` keep, and how many they leave out."""
-    table = read_table(params.table_file) if params.table_file else lcdb()
-    read = [params.size_column, params.loss_column]
-    if len(NAMED[params.law].columns) == 2:
-        read.append(params.tokens_column)
-    for name in read:
-        tables.known(name, list(table), "column of the table")
-    keep = only_rows(table, params.only) if params.table_file else _shipped_rows(params.only)
-    if params.empty_cells == "leave out":
-        keep = keep & np.all([np.isfinite(table[n]) for n in read if table[n].dtype.kind in "iuf"],
-                             axis=0)  # fmt: skip
-    return {k: v[keep] for k, v in table.items()}, int((~keep).sum())
-
-
-@functools.lru_cache(maxsize=16)
-def _shipped_rows(only: str) -> Bool[np.ndarray, " rows"]:
-    """Which rows of the shipped table are kept, whose thousands of names take long to join."""
-    return only_rows(lcdb(), only)
-
-
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     fitted = result.fitted
-    told: dict[str, float] = {"rows": len(fitted.weights), "rows left out": result.left_out}
-    told |= dict(fitted.parameters)
-    told |= {f"error of {k}, bootstrap": v for k, v in result.errors.bootstrap.items()}
+    told: dict[str, float | str] = {"rows": len(fitted.weights), "rows left out": result.left_out}
+    told["rows merged"] = result.merged
+    estimates = result.errors.estimates
+    told |= {p: _number(v) for p, v in estimates.values.items()}
+    for p, (low, high) in estimates.intervals.items():
+        told |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
     told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
-    told |= {f"held-out error, {n}": e.rmsle for n, e in result.comparison.extrapolations.items()}
+    scores = result.comparison.extrapolations
+    told |= {f"held-out error, {n}": _number(e.rmsle) for n, e in scores.items()}
     return Summary(told)
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else UNDETERMINED
 
 
 def claims(params: Params, result: Result) -> Claims:
     """What the paper says of power laws, put to this table."""
-    exponent = next((p for p in ("alpha", "c0") if p in result.fitted.free), None)
-    found = result.fitted.parameters[exponent]
-    half = 2 * result.errors.bootstrap[exponent]
-    ends = (found - half, found + half)
-    told = f"{exponent} of {params.law}, two bootstrap standard errors on each side"
+    return Claims([*_exponent(params, result), _floor(params, result)])
+
+
+def _exponent(params: Params, result: Result) -> list[Claim]:
+    """The two claims about the exponent, by the interval that the table of estimates shows."""
+    law, estimates = params.law, result.errors.estimates
+    exponent = next(p for p in ("alpha", "c0") if p in estimates.values)
+    found, remark = estimates.values[exponent], estimates.remarks[exponent]
+    if exponent not in estimates.intervals or not estimates.is_closed(exponent):
+        told = f"{exponent} of {law} is {remark}"
+        return [FALLS.beyond(expected="above 0", note=told),
+                RANGE.beyond(expected="0.07 to 0.35", note=told)]  # fmt: skip
+    ends = estimates.intervals[exponent]
+    told = f"{exponent} of {law}{', ' + remark if remark else ''}; 95 % by {estimates.method}"
+    return [
+        FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
+        RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
+    ]
+
+
+def _floor(params: Params, result: Result) -> Claim:
+    """The claim about the constant, for which both laws must have been fitted."""
+    one = len(NAMED[params.law].columns) == 1
+    without, constant = ("power", "power_constant") if one else ("no_constant", "chinchilla")
     criteria = result.comparison.criteria
-    without, constant = (
-        ("power", "power_constant") if "power" in criteria else ("no_constant", "chinchilla")
-    )
-    gain = criteria[without]["laplace"].aic - criteria[constant]["laplace"].aic
-    return Claims(
-        [
-            FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
-            RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
-            FLOOR.bounded(above=0.0, measured=gain, note="fall of AIC, Laplace"),
-        ]
-    )
+    aic = [criteria[n]["laplace"].aic if n in criteria else np.nan for n in (without, constant)]
+    if not np.isfinite(aic).all():
+        told = (
+            f"the rows do not decide between {without} and {constant}: there must be more of them "
+            "than parameters and the noise's scale together, and a scatter about the law"
+        )
+        return FLOOR.beyond(expected="above 0", note=told)
+    remark = result.errors.estimates.remarks.get("E", "")
+    note = f"fall of AIC, Laplace{'; E is ' + remark if remark.startswith('on its') else ''}"
+    return FLOOR.bounded(above=0.0, measured=aic[0] - aic[1], note=note)
 
 
 def report(result: Result) -> str:
@@ -270,15 +276,17 @@ def pictured(result: Result) -> str:
     return (
         f"{shown.labels[1]} against {shown.labels[0]} for {len(shown.x)} runs with the fitted law, "
         f"from {shown.line[0]:.3g} at {shown.grid[0]:.3g} to {shown.line[-1]:.3g} at "
-        f"{shown.grid[-1]:.3g}; the band holds 95 % of single runs by the bootstrap."
+        f"{shown.grid[-1]:.3g}; {shown.banded}."
     )
 
 
 def alternative(result: Result) -> str:
     """What the figure of the held-out runs shows, in words."""
     fitted = int((result.size <= result.cut).sum())
-    ends = ", ".join(f"{n} {r[-1]:.3g}" for n, r in result.foreseen.items())
+    ends = ", ".join(f"{n} {r[-1]:.3g}" for n, r in result.foreseen.items() if np.isfinite(r[-1]))
+    few = ", ".join(n for n, r in result.foreseen.items() if not np.isfinite(r[-1]))
+    too_few = f" These rows are too few for {few}." if few else ""
     return (
-        f"Predicted over observed loss against size by each law fitted to the {fitted} runs up to "
-        f"{result.cut:.3g}; at the largest size: {ends}."
+        f"Predicted over observed loss against {result.columns[0]} by each law fitted to the "
+        f"{fitted} runs up to {result.cut:.3g}; at the largest size: {ends or 'none'}.{too_few}"
     )

@@ -19,6 +19,7 @@ from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
 from workbench.scaling.frontier import IsoFlop, bias
 from workbench.scaling.isoflop_tables import read_isoflops
+from workbench.tables.table import SUFFIXES
 from workbench.watch import steps
 
 PAPER = Paper("Czech et al.", 2026, "arXiv:2603.22339")
@@ -35,7 +36,7 @@ class Params(Knobs):
     centre: float = knob(1.0, "the grid's centre over the optimum", span=(0.1, 10.0), log=True)
     points: int = knob(15, "runs a budget", span=(3, 99))
     target: float = knob(1000.0, "compute extrapolated to, in 1e21 FLOP", span=(1.0, 1e6), log=True)
-    runs_file: str = knob("", "real runs: budget, params, loss", suffixes=(".csv",))
+    runs_file: str = knob("", "your runs: compute, sizes, losses", suffixes=SUFFIXES)
 
 
 def surface(alpha: float, beta: float) -> dict[str, float]:
@@ -59,9 +60,9 @@ def over_widths(alpha, beta, centre, points, target):
 
 
 @stage
-def real_runs(runs_file) -> tuple[dict[str, IsoFlop], int]:
-    """One isoFLOP reading for each experiment in the file, and how many outliers were left out."""
-    return read_isoflops(runs_file) if runs_file else ({}, 0)
+def real_runs(runs_file) -> tuple[dict[str, IsoFlop], tuple[str, ...]]:
+    """One isoFLOP reading for each experiment in the file, and what was left out of them."""
+    return read_isoflops(runs_file) if runs_file else ({}, ())
 
 
 def published(alpha: float, beta: float, **grid: float) -> float:
@@ -71,7 +72,7 @@ def published(alpha: float, beta: float, **grid: float) -> float:
 
 def run(p: Params) -> dict:
     """The bias over grid widths at the knobs, at the paper's settings, and on the real runs."""
-    readings, outliers = real_runs(p)
+    readings, left_out = real_runs(p)
     how = {"width": p.width, "points": p.points, "offset": p.centre}
     return {
         "widths": WIDTHS,
@@ -83,10 +84,26 @@ def run(p: Params) -> dict:
         "bias, narrow": published(0.34, 0.28, width=2.0),
         "bias, off centre": published(0.31, 0.31, offset=3.0),
         "readings": readings,
-        "outliers": outliers,
+        "left out": "; ".join(left_out) or "nothing",
         **{f"exponent, {name}": reading.exponent for name, reading in readings.items()},
-        **{f"bias of its grid, {name}": reading.bias for name, reading in readings.items()},
+        **{f"bias of its grid, {n}": _number(reading.bias) for n, reading in readings.items()},
     }
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else "not determined"
+
+
+def table(result: dict) -> dict[str, float | str]:
+    """What was read off the real runs, by experiment and quantity."""
+    if not result["readings"]:
+        return {"real runs": "none were read", "left out": result["left out"]}
+    shown = {"exponent": "exponent", "its standard error": "exponent_error", "bias": "bias"}
+    return {
+        f"{name}: {words}": _number(getattr(reading, field))
+        for name, reading in result["readings"].items()
+        for words, field in shown.items()
+    } | {"left out": result["left out"]}
 
 
 CLAIMS = [

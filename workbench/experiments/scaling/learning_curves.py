@@ -22,10 +22,11 @@ import numpy as np
 
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.scaling._curve_tables import CurveTable, curves_of
+from workbench.experiments.scaling._curve_tables import TRAINING, CurveTable, curves_of
 from workbench.intervals import binomial_interval
 from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
 from workbench.scaling.laws import NAMED
+from workbench.tables.table import SUFFIXES
 from workbench.threads import one_numba_thread
 
 PAPER = "Caballero et al. (2023)"
@@ -47,7 +48,7 @@ CONSTANT = Statement(
 class Params(Knobs):
     """The knobs of the experiment."""
 
-    curves_file: str = knob("", "a benchmark table in place of the curves here", suffixes=(".csv",))
+    curves_file: str = knob("", "your curves in place of those here", suffixes=SUFFIXES)
     curves: int = knob(
         100, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
     )
@@ -108,8 +109,8 @@ def _plain(params: Params, state: int, some: tuple[int, ...]) -> Result:
 
 def _marked(params: Params, curves: CurveTable, rows: np.ndarray) -> np.ndarray:
     """Which rows of one curve are fitted: as the file says, or all up to the cut of the knobs."""
-    if params.curves_file:
-        return curves.table["Training"][rows]
+    if TRAINING in curves.table:
+        return curves.table[TRAINING][rows]
     size = curves.table[curves.size][rows]
     return (size * params.reach <= size.max() * (1 + 1e-9)).astype(float)
 
@@ -125,17 +126,17 @@ def _fitted(params: Params, curves: CurveTable, drawn: np.ndarray, laws: tuple[s
         marks[curves.rows[i]] = _marked(params, curves, curves.rows[i])
     mine = np.isfinite(marks)
     table, names = {k: v[mine] for k, v in curves.table.items()}, curves.names[mine]
-    table["Training"] = marks[mine]
-    how = {"size": curves.size, "loss": curves.loss, "held": "Training"}
+    table[TRAINING] = marks[mine]
+    how = {"size": curves.size, "loss": curves.loss, "held": TRAINING}
     found = learning_curves(table, curves.curve, laws=laws, least=LEAST, **how)
-    fitted = table["Training"] == 1
+    fitted = table[TRAINING] == 1
     return Result(found, names, table[curves.size], table[curves.loss], fitted, curves.dropped)
 
 
 def summary(params: Params, result: Result) -> Summary:
     """The numbers the run is remembered by."""
     found = result.found
-    told: dict[str, float] = {"curves": len(found.names), "too short": len(found.skipped)}
+    told: dict[str, float] = {"curves": len(found.names), "curves left out": len(found.skipped)}
     told["rows of zero error left out"] = result.rows_dropped
     told |= {f"median held-out error, {n}": m for n, m in found.medians.items()}
     told |= {f"curves won, {n}": w for n, w in found.wins.items()}
@@ -151,7 +152,7 @@ def claims(params: Params, result: Result) -> Claims:
     won = ", ".join(f"{k} {v}" for k, v in found.wins.items())
     wins = found.best("bnsl1") & ~found.best(rival), found.best(rival) & ~found.best("bnsl1")
     # Where the constant vanishes both laws are one, and their curve says nothing about it.
-    apart = np.abs(held["power_constant"] / held["power"] - 1) > SAME
+    apart = np.abs(held["power_constant"] - held["power"]) > SAME * held["power"]
     gain = held["power_constant"] < held["power"]
     return Claims(
         [

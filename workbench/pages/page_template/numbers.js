@@ -66,7 +66,10 @@
     return rows;
   }
 
-  const numeric = (text) => (text.trim() !== "" && !isNaN(text) ? Number(text) : text);
+  // A text is a number where none of its digits is lost: no code with leading zeros, no long integer.
+  const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i;
+  const digits = (text) => text.replace(/e.*$/i, "").replace(/^[-0.]+|\./g, "").length;
+  const numeric = (text) => (NUMBER.test(text) && digits(text) <= 17 && !(digits(text) > 15 && !/[.e]/i.test(text)) ? Number(text) : text);
 
   // Tables that the record holds at full precision are told from it, others as they stand.
   function tabled(table) {
@@ -75,11 +78,8 @@
       return record.claims.map(({ interval, ...claim }) => ({ ...claim, low: interval?.[0] ?? null, high: interval?.[1] ?? null }));
     if (table.matches(".summary") && record.summary) return named(record.summary, "quantity");
     if (table.matches(".knobs") && record.knobs) return named(record.knobs, "knob");
-    const lines = [...table.rows].map((row) => [...row.cells]);
-    const text = (cell) => cell.dataset.value ?? cell.innerText.trim().replace(/\s+/g, " ");
-    const head = table.tHead ? lines.shift().map(text) : [];
-    const name = (i) => (head[i] && head.indexOf(head[i]) === i ? head[i] : `${head[i] || "column"} ${i + 1}`);
-    return lines.map((cells) => Object.fromEntries(cells.map((cell, i) => [name(i), numeric(text(cell))])));
+    const { names, lines } = tableOf(table);
+    return heldRows(table) ?? lines.map((line) => Object.fromEntries(line.map((text, i) => [names[i], numeric(text)])));
   }
 
   // A text that a spreadsheet would take for a formula gets an apostrophe before it.
@@ -87,7 +87,7 @@
     if (value === null || value === undefined || Number.isNaN(value)) return "";
     if (typeof value !== "string") return typeof value === "object" ? cell(JSON.stringify(value)) : String(value);
     const formula = /^[^\p{L}\p{N}]*?[=+\-@|%\uff1d\uff0b\uff0d\uff20]/u.test(value) || /^[\t\r\n]/.test(value);
-    const text = formula ? `'${value}` : value;
+    const text = formula && !NUMBER.test(value) ? `'${value}` : value;
     return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   }
 
@@ -110,10 +110,10 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
-  function offer(after, what, rows) {
+  function offer(after, what, rows, lack = "") {
     const line = document.createElement("p");
     line.className = "keep";
-    line.append("Download the numbers:");
+    line.append(lack ? `Download what is shown (${lack}):` : "Download the numbers:");
     for (const [word, [ending, kind, written]] of Object.entries(KINDS)) {
       const button = document.createElement("button");
       button.type = "button";
@@ -131,8 +131,10 @@
   });
   document.querySelectorAll("main table").forEach((table, i) => {
     const holder = document.createElement("div");
-    const frame = table.closest(".table") || table;
+    const box = table.closest(".table");
+    const frame = box?.querySelectorAll("table").length === 1 ? box : table;
     frame.after(holder);
-    offer(holder, `table ${i + 1}`, () => tabled(table));
+    const known = table.matches(".claims, .summary, .knobs, .facts");
+    offer(holder, `table ${i + 1}`, () => tabled(table), known ? "" : lackOf(table));
   });
 }

@@ -1,0 +1,99 @@
+"""Which modules count as the user's own, and whether their files are what was imported."""
+
+import hashlib
+import os
+import py_compile
+import sys
+import time
+import zipfile
+
+import pytest
+
+from workbench.runs import loaded
+from workbench.runs.modules import changed
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to import from, whose modules are forgotten afterwards."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def found(began=None, known=()):
+    """The modules that `local` tells of, without those of the tests."""
+    tests = [os.path.dirname(os.path.dirname(__file__)), *known]
+    root = os.path.dirname(tests[0])
+    folders = [*tests, os.path.join(root, "workbench"), os.path.join(root, "widgets")]
+    return loaded.local(time.time() + 9 if began is None else began, folders)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_modules_of_one_s_own_and_what_they_import(here):
+    (here / "helper_a.py").write_text("import helper_b\nimport json, numpy\n")
+    (here / "helper_b.py").write_text("from package_c.inner import d\n")
+    (here / "package_c" / "inner").mkdir(parents=True)
+    for part in ("__init__", "inner/__init__", "inner/d"):
+        (here / "package_c" / f"{part}.py").write_text("")
+    with zipfile.ZipFile(here / "e.zip", "w") as archive:
+        archive.writestr("module_e.py", "")
+    sys.path.insert(0, str(here / "e.zip"))
+    __import__("helper_a"), __import__("module_e")
+    assert found() == {
+        name: sha256(here / name)
+        for name in sorted(
+            ("e.zip", "helper_a.py", "helper_b.py", "package_c/__init__.py")
+            + ("package_c/inner/__init__.py", "package_c/inner/d.py")
+        )
+    }
+    assert found(known=[str(here / "package_c")]).keys() == {"e.zip", "helper_a.py", "helper_b.py"}
+
+
+def test_what_is_installed_or_no_module_is_left_out(here, monkeypatch):
+    other = here / "venv" / "site-packages"
+    other.mkdir(parents=True)
+    (other / "installed_f.py").write_text("")
+    monkeypatch.syspath_prepend(str(other))
+    __import__("installed_f")
+    for name, file in (("odd_g", "_relative.py"), ("odd_h", 3), ("odd_i", None)):
+        module = type(sys)(name)
+        module.__file__ = file
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "odd_j", None)
+    assert found() == {}
+
+
+def test_a_file_that_changed_since_its_import_has_no_hash(here):
+    path = here / "helper_k.py"
+    path.write_text("x = 1\n")
+    __import__("helper_k")
+    began = time.time() - 1000
+    assert found(began) == {"helper_k.py": sha256(path)}, "it was written in this run, and imported"
+    path.write_text("x = 22\n")
+    assert found(began) == {"helper_k.py": None}
+    py_compile.compile(str(path))
+    assert found(began) == {"helper_k.py": sha256(path)}
+    path.unlink()
+    assert found(began) == {"helper_k.py": None}
+
+
+def test_a_record_s_modules_are_compared_with_their_files(here):
+    paths = [here / name for name in ("a.py", "b.py", "c.py")]
+    for path in paths:
+        path.write_text("x")
+    held = {p.name: sha256(p) for p in paths} | {"c.py": None}
+    record = {"provenance": {"modules": held}}
+    assert changed(record, {}) == ["c.py"]
+    paths[0].write_text("y")
+    paths[1].unlink()
+    assert changed(record, {}) == ["a.py", "b.py", "c.py"]
+    for nothing in ({}, {"provenance": 3}, {"provenance": {"modules": None}}):
+        assert changed(nothing, {}) == []

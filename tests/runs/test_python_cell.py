@@ -1,0 +1,95 @@
+import pytest
+
+from workbench.runs.annotation import kind_of_text
+from workbench.runs.python_cell import is_opaque, python_of, times_set, touch
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("files = !ls\nn = 3", {"files": 1, "n": 1}),
+        ("%%time\nn = 3", {"n": 1}),
+        ("\n%%capture out --no-stderr\n%%time\nn = 3", {"n": 1}),
+        ("%matplotlib inline\nx = %who\n?len\nlen?\nn = 3", {"x": 1, "n": 1}),
+        ("pip install numpy\nn = 3\ncd ..", {"n": 1}),
+        ("!ls \\\n  -a\nn = 3", {"n": 1}),
+        ("x = '\\d'\nn = 3", {"x": 1, "n": 1}),
+        ("import a.b, c as d\nfrom e import f\ndef g(): pass", {"a": 1, "d": 1, "f": 1, "g": 1}),
+        ("n = 1\nn += 1\ndel n", {"n": 3}),
+    ],
+)
+def test_magics_are_no_obstacle(source, names):
+    assert times_set(python_of(source)[1]) == names
+
+
+@pytest.mark.parametrize("source", ["%%bash\nn=3", "%%writefile a.py\nn = 3", "n = ", "((((", "\0"])
+def test_what_is_no_python(source):
+    with pytest.raises(SyntaxError):
+        python_of(source)
+
+
+@pytest.mark.parametrize(
+    "source", ["from a import *", "exec('n = 3')", "%run a.py", "globals()['n'] = 3", "%store -r"]
+)
+def test_code_that_may_set_anything(source):
+    assert is_opaque(python_of(source)[1])
+    assert not is_opaque(
+        python_of("from typing import *\nimport a\n%matplotlib inline\n!ls\nf(x)")[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "first"),
+    [
+        ("n = 3", "set"),
+        ("m = n\nn = 3", "read"),
+        ("n = n + 1", "read"),
+        ("n += 1", "read"),
+        ("m = 3", None),
+        ("(m, (n, k)) = f()", "set"),
+        ("for n in x: pass", "set"),
+        ("with f() as n: pass", "set"),
+        ("import n", "set"),
+        ("def n(): pass", "set"),
+        ("def f():\n    n = 1", None),
+        ("def f():\n    global n\n    n = 1", "read"),
+        ("def f():\n    return n", "read"),
+        ("if x:\n    n = 1", "read"),
+        ("!echo {n}", "read"),
+        ("%%time\nn = 3", "set"),
+        ("%%bash\necho $n", "read"),
+        ("%%bash\necho $m", None),
+        ("print('n')", None),
+        ("Params.of(globals())", "read"),
+        ("from a import *", None),
+        ("del n", "read"),
+    ],
+)
+def test_what_a_cell_does_first_with_a_name(source, first):
+    assert touch(source, "n") == first
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("List[int]", list[int]),
+        ("typing.List['int']", list[int]),
+        ("Optional[List[float]]", list[float] | None),
+        ("t.Union[int, str, None]", int | str | None),
+        ("Dict[str, List[int]]", dict[str, list[int]]),
+        ("Tuple[int, ...]", tuple[int, ...]),
+        ("tuple[int, str]", tuple[int, str]),
+        ("Annotated[int, 'unit']", int),
+        ("'int | None'", int | None),
+        ("list[Path]", list),
+        ("Dict[int, str]", None),
+        ("Tuple[()]", tuple),
+        ("Path", None),
+        ("Optional[Path]", None),
+        ("np.ndarray", None),
+        ("3", None),
+        ("int[", None),
+    ],
+)
+def test_annotations(text, kind):
+    assert kind_of_text(text) == kind

@@ -1,0 +1,77 @@
+"""Words of a command line as knobs and their texts, beside options that may have the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import click
+from click.core import ParameterSource
+
+
+class KnobCommand(click.Command):
+    """A command whose options may share names with knobs: a refusal says how to give those."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """What click does; its refusal of an option's value has a sentence more."""
+        try:
+            return super().parse_args(context, args)
+        except click.UsageError as error:
+            param = getattr(error, "param", None)
+            if param is not None and isinstance(param, click.Option):
+                name = _option(param)
+                error.message += f" A knob of this name is given as --set {name}=VALUE."
+            raise
+
+
+def knob_words(context: click.Context, pairs: tuple[str, ...], names: set[str]) -> dict[str, str]:
+    """By knob, the text given for it as `--knob value` or `--set knob=value`.
+
+    A word that could be meant for an option or for a knob of its name is refused: it is the
+    option's where the knob is set as well.
+    """
+    options = {_option(p): p for p in context.command.params if isinstance(p, click.Option)}
+    taken, found = set(options) & names, options_of(context.args, set(options) & names)
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise ValueError(f"`set` must be given as --set NAME=VALUE; got {pair!r}")
+        if name in found:
+            raise ValueError(f"`{name}` must be given once; got it twice")
+        found[name] = value
+    for name in sorted(taken - set(found)):
+        source = context.get_parameter_source(options[name].name)
+        if source is ParameterSource.COMMANDLINE:
+            raise ValueError(
+                f"`{name}` must be {_how_to_set(name)}; got --{name.replace('_', '-')}"
+            )
+    return found
+
+
+def _how_to_set(name: str) -> str:
+    return f"given as --set {name}=VALUE, since the command has an option of this name"
+
+
+def _option(option: click.Parameter) -> str:
+    """The name of an option as a knob would have it."""
+    return max(option.opts, key=len).lstrip("-").replace("-", "_")
+
+
+def options_of(words: list[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """`--knob value` and `--knob=value` as a mapping; a dash in a name is an underscore."""
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--") or word == "--":
+            more = "".join(f"; `{name}` is {_how_to_set(name)}" for name in sorted(taken))
+            raise ValueError(f"a knob must be given as --name value; got {word!r}{more}")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            value = next(rest, None)
+            if value is None:
+                raise ValueError(f"`{name}` must have a value; got none")
+        name = name.replace("-", "_")
+        if name in found:
+            raise ValueError(f"`{name}` must be given once; got it twice")
+        found[name] = value
+    return found

@@ -1,0 +1,138 @@
+"""LaTeX's macros as MathJax reads them in a notebook: of one formula, known in the next."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_DEFINING = re.compile(
+    r"\\(?:(re|provide)?newcommand|providecommand|renewcommand|DeclareMathOperator|[gex]?def|let)"
+    r"(?![a-zA-Z])\*?"
+)
+_NAME = re.compile(r"\\(?:[a-zA-Z]+|.)", re.S)
+# Expansions and letters of one formula; a macro that calls itself would have no end.
+_MOST, _LONGEST = 1000, 100_000
+# What MathJax knows and the converter does not.
+_BUILT_IN = {
+    r"\arg": r"\operatorname{arg}",
+    r"\hdots": r"\ldots",
+    r"\dotsc": r"\ldots",
+    r"\dotsb": r"\cdots",
+}
+
+
+class Macro(NamedTuple):
+    """What stands for a name: `#1` and so on in `body` are its arguments."""
+
+    body: str
+    arguments: int = 0
+    default: str | None = None
+
+
+class Macros:
+    """The macros defined so far."""
+
+    def __init__(self):
+        """Knows what MathJax knows from the start, as far as the converter needs to be told."""
+        self.known = {name: Macro(body) for name, body in _BUILT_IN.items()}
+
+    def expanded(self, formula: str) -> str:
+        """The formula without definitions, which are noted, and with the macros' bodies.
+
+        Raises:
+            ValueError: for a definition that cannot be read, or a macro that does not end.
+        """
+        done, rest, calls = [""], formula, 0
+        while found := _NAME.search(rest):
+            done.append(_apart(done[-1], rest[: found.start()]))
+            name, after = found[0], rest[found.end() :]
+            if defining := _DEFINING.match(rest, found.start()):
+                rest = self._define(defining[0], rest[defining.end() :])
+            elif name in self.known:
+                body, rest = self._called(self.known[name], after)
+                raised = "".join(done[-2:]).rstrip()[-1:] in ("^", "_")
+                body = f"{{{body}}}" if raised and body else body
+                rest, calls = body + _apart(body, rest), calls + 1
+            else:
+                rest = after
+                done.append(name)
+            if calls > _MOST or len(rest) > _LONGEST:
+                raise ValueError(f"a formula's macros must end within {_MOST} expansions")
+        return "".join([*done, _apart(done[-1], rest)])
+
+    def _define(self, command: str, rest: str) -> str:
+        """Notes the definition that begins here; the text after it."""
+        command = command.lstrip("\\")
+        name, rest = _argument(rest)
+        name = name.strip()
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"a macro's name must begin with a backslash; got {name!r}")
+        count, default = 0, None
+        if command.startswith("let"):
+            body, rest = _argument(rest.lstrip().removeprefix("="))
+            self.known[name] = self.known.get(body.strip(), Macro(body))
+            return rest
+        if command.rstrip("*").endswith("def"):
+            pattern, brace, _ = rest.partition("{")
+            count = pattern.count("#")
+            if not brace or re.sub(r"#\d|\s", "", pattern):
+                raise ValueError(f"a macro's arguments must follow each other; got {pattern!r}")
+            rest = rest[len(pattern) :]
+        elif not command.startswith("Declare"):
+            number, rest = _option(rest)
+            count = int(number or 0)
+            default, rest = _option(rest) if count else (None, rest)
+        body, rest = _argument(rest)
+        if command.startswith("Declare"):
+            body = rf"\operatorname{{{body}}}"
+        if not (command.startswith("provide") and name in self.known):
+            self.known[name] = Macro(body, count, default)
+        return rest
+
+    def _called(self, macro: Macro, rest: str) -> tuple[str, str]:
+        """The macro's body with the arguments that follow it, and the text after them."""
+        values: list[str] = []
+        if macro.default is not None:
+            given, rest = _option(rest)
+            values.append(macro.default if given is None else given)
+        while len(values) < macro.arguments:
+            value, rest = _argument(rest)
+            values.append(value)
+        body = ""
+        for part in re.split(r"(#\d)", macro.body):
+            is_value = re.fullmatch(r"#\d", part) and 0 < int(part[1]) <= len(values)
+            part = values[int(part[1]) - 1] if is_value else part
+            body += _apart(body, part)
+        return body, rest
+
+
+def _apart(left: str, right: str) -> str:
+    """What follows, after a blank where a letter would lengthen the name of a macro."""
+    lengthens = right[:1].isalpha() and re.search(r"\\[a-zA-Z]+$", left)
+    return f" {right}" if lengthens else right
+
+
+def _argument(text: str) -> tuple[str, str]:
+    """The group in braces or the one sign that comes next, and the text after it."""
+    text = text.lstrip()
+    if not text:
+        raise ValueError("a macro must have its arguments")
+    if text[0] != "{":
+        sign = _NAME.match(text)
+        end = sign.end() if sign else 1
+        return text[:end], text[end:]
+    return _group(text, "{", "}")
+
+
+def _option(text: str) -> tuple[str | None, str]:
+    """What stands in brackets next, if anything does, and the text after it."""
+    return _group(text.lstrip(), "[", "]") if text.lstrip()[:1] == "[" else (None, text)
+
+
+def _group(text: str, opening: str, closing: str) -> tuple[str, str]:
+    depth = 0
+    for found in re.finditer(rf"\\.|[{{}}{re.escape(opening + closing)}]", text, re.S):
+        depth += (found[0] in (opening, "{")) - (found[0] in (closing, "}"))
+        if depth == 0:
+            return text[1 : found.start()], text[found.end() :]
+    raise ValueError(f"a macro's {opening} must have its {closing}")
