@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 
-from workbench.experiment.decisions import declared
+from workbench.experiment.claims import declared
 from workbench.runs.find import experiments
 
 ROOT = Path(__file__).parents[1]

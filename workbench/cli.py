@@ -155,7 +155,7 @@ def list_() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show an experiment's paper, claims and knobs with their spans."""
-    from workbench.experiment.decisions import declared
+    from workbench.experiment.claims import declared
     from workbench.runs.find import experiment
 
     found = _or_refuse(lambda: experiment(name))

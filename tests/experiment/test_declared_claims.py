@@ -9,6 +9,7 @@ from workbench.experiment.claims import (
     Paper,
     between,
     decide,
+    declared,
     differs,
     equals,
     exactly,
@@ -17,7 +18,6 @@ from workbench.experiment.claims import (
     printed,
     summary,
 )
-from workbench.experiment.decisions import declared
 from workbench.experiment.measurement import Counts, Samples
 from workbench.experiment.params import Knobs
 

@@ -197,6 +197,19 @@ def statement(module: ModuleType, claim: Claim) -> Statement:
     return Statement(str(paper), claim.where, claim.text, paper.id)
 
 
+def declared(module: ModuleType) -> list[Statement]:
+    """The statements that an experiment declares, in their order."""
+    if hasattr(module, "CLAIMS"):
+        return [statement(module, claim) for claim in module.CLAIMS]
+    found: list[Statement] = []
+    for value in vars(module).values():
+        several = (
+            value if isinstance(value, tuple) and not isinstance(value, Statement) else (value,)
+        )
+        found += [v for v in several if isinstance(v, Statement)]
+    return list(dict.fromkeys(found))
+
+
 def summarised(module: ModuleType, params: Parameters, result: Any) -> Summary:
     """The summary of a run, also of an experiment that writes its own."""
     return module.summary(params, result) if hasattr(module, "summary") else summary(result)

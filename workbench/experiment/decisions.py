@@ -10,7 +10,6 @@ import html
 import math
 import re
 from collections.abc import Iterable, Mapping
-from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -246,21 +245,6 @@ class Summary(Values):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {**super()._repr_mimebundle_(), SUMMARY_MIME: dict(self)}
-
-
-def declared(module: ModuleType) -> list[Statement]:
-    """The statements that an experiment declares, one by one or in a tuple, in their order."""
-    if hasattr(module, "CLAIMS"):
-        from workbench.experiment.claims import statement
-
-        return [statement(module, claim) for claim in module.CLAIMS]
-    found: list[Statement] = []
-    for value in vars(module).values():
-        if isinstance(value, Statement):
-            found.append(value)
-        elif isinstance(value, tuple):
-            found += [v for v in value if isinstance(v, Statement)]
-    return list(dict.fromkeys(found))
 
 
 def table(claims: Iterable[Claim]) -> str:

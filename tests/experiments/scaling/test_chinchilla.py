@@ -7,7 +7,8 @@ from scaling.chinchilla_points import shared
 from scipy.optimize import minimize_scalar
 from strategies import params
 
-from workbench.experiment.decisions import MARKS, declared
+from workbench.experiment.claims import declared
+from workbench.experiment.decisions import MARKS
 from workbench.experiments.scaling import chinchilla
 from workbench.experiments.scaling.chinchilla import Params
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scaling.chinchilla_points import rows, shared
 
-from workbench.experiment.decisions import declared
+from workbench.experiment.claims import declared
 from workbench.experiments.scaling import fit
 from workbench.experiments.scaling.fit import Params
 from workbench.scaling import fitting

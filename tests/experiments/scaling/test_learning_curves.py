@@ -8,7 +8,8 @@ from scaling.chinchilla_points import shared
 from scipy.optimize import least_squares
 from strategies import params
 
-from workbench.experiment.decisions import MARKS, declared
+from workbench.experiment.claims import declared
+from workbench.experiment.decisions import MARKS
 from workbench.experiments.scaling import learning_curves
 from workbench.experiments.scaling.learning_curves import Params
 from workbench.scaling import curves
