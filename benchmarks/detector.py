@@ -21,8 +21,8 @@ from detector_reads import processors, read_rates
 from detector_threads import threads_bound
 from machine import kept, machine
 
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_rates import rates
+from workbench.dendrites.matching.calibration import rates
+from workbench.dendrites.matching.detector import Detector
 
 PACKAGES = ("numpy", "scipy", "numba", "faiss-cpu", "sparse-dot-topn")
 

@@ -21,9 +21,9 @@ from detector_cuda_limits import limits
 from gpu_events import Stopwatch, Timed
 from machine import RESULTS, machine
 
-from workbench.array import device_name, generator
-from workbench.dendrites import detector_cuda
-from workbench.dendrites.detector import Detector
+from workbench.base.array import device_name, generator
+from workbench.dendrites.matching.backends import gpu
+from workbench.dendrites.matching.detector import Detector
 
 PACKAGES = ("numpy", "numba", "cupy-cuda12x", "cupy-cuda13x")
 GOAL = 1e12
@@ -201,14 +201,14 @@ def measured(cupy, rounds, most, quick):
         "machine": machine(PACKAGES),
         "races": races,
     }
-    compiled = detector_cuda._compiled
+    compiled = gpu._compiled
     for case, peers in cases(most, quick):
         entered, left_out = contestants(cupy, case, peers, int(cupy.cuda.runtime.memGetInfo()[0]))
         if not entered or entered[0].name != Ours.name:
             print(f"{case.title}: {left_out[Ours.name]}")
             continue
         watch = entered[0].watch
-        detector_cuda._compiled = lambda xp, text, w=watch: Timed(compiled(xp, text), w)
+        gpu._compiled = lambda xp, text, w=watch: Timed(compiled(xp, text), w)
         patterns, segments = drawn(case)
         data = patterns, segments, cupy.asarray(segments)
         result = raced(case, data, entered, rounds) | {"left_out": left_out}
@@ -216,7 +216,7 @@ def measured(cupy, rounds, most, quick):
         print(shown(races[-1]), flush=True)
         del data, entered
         cupy.get_default_memory_pool().free_all_blocks()
-    detector_cuda._compiled = compiled
+    gpu._compiled = compiled
     return report | {"goal": reached(races)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from workbench.dendrites.detector import Detector
+from workbench.dendrites.matching.detector import Detector
 
 
 class Ours:

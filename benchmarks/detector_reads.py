@@ -10,8 +10,8 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from workbench.dendrites import detector_gather
-from workbench.dendrites.detector_lanes import LONG, Tile, vectors
+from workbench.dendrites.matching.kernels import bitslice
+from workbench.dendrites.matching.kernels.simd import LONG, Tile, vectors
 
 SYNAPSES = 16
 
@@ -45,9 +45,9 @@ def read_rates(cells, words, segments=1 << 15):
     """Nanoseconds a row and GB/s of rows read from a table of so many cells."""
     rng = np.random.default_rng(0)
     lists = rng.integers(0, cells, (segments, SYNAPSES)).astype(np.uint16)
-    tiles = detector_gather.tiled(lists, cells).cells
-    table = detector_gather.aligned((cells + 1, words), np.uint64)
-    out = detector_gather.aligned((1, 8), np.uint64)
+    tiles = bitslice.tiled(lists, cells).cells
+    table = bitslice.aligned((cells + 1, words), np.uint64)
+    out = bitslice.aligned((1, 8), np.uint64)
     read, times = reader(words), []
     for _ in range(9):
         start = time.perf_counter()

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from workbench.dendrites import detector_gather
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_ahead import in_order
+from workbench.dendrites.matching.detector import Detector
+from workbench.dendrites.matching.executor import in_order
+from workbench.dendrites.matching.kernels import bitslice
 
 
 def threads_bound(case, threads, rounds=30):
@@ -24,16 +24,16 @@ def threads_bound(case, threads, rounds=30):
     detector = Detector(segments, case.cells, case.threshold, "gather", threads=1)
     detector.matches(patterns)
     plan, rows = detector.plan(patterns), patterns.astype(np.uint16)
-    tiles = detector_gather.tiled(segments.astype(np.uint16), case.cells)
+    tiles = bitslice.tiled(segments.astype(np.uint16), case.cells)
     made = [
-        detector_gather.table(rows, first, plan.words, plan.group, case.cells)
+        bitslice.table(rows, first, plan.words, plan.group, case.cells)
         for first in range(0, len(rows), 64 * plan.words * plan.group)
     ]
 
     def search(_):
         for table in made:
             span = 0, tiles.cells.shape[0]
-            list(detector_gather.matches(tiles, span, table, plan.tested, case.threshold))
+            list(bitslice.matches(tiles, span, table, plan.tested, case.threshold))
 
     times = {"whole": [], "one": [], "many": [], "handed": []}
     with ThreadPoolExecutor(threads) as pool:

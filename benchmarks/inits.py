@@ -19,10 +19,10 @@ import time
 import torch
 from machine import kept, machine
 
-from workbench.array import device_name, generator, host
-from workbench.inits import schemes
-from workbench.inits.orthogonal import orthogonal
-from workbench.inits.propagation import propagate
+from workbench.base.array import device_name, generator, host
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.schemes import variance_scaling
+from workbench.inits.schemes.orthogonal import orthogonal
 
 SHAPE = (4096, 4096)
 
@@ -35,7 +35,7 @@ def fillers(rng):
     made = {}
     for kind in ("normal", "uniform", "truncated_normal"):
         ours = {"distribution": kind}
-        made[kind, "workbench"] = lambda o=ours: host(schemes.he(rng, SHAPE, **o)[:1, :1])
+        made[kind, "workbench"] = lambda o=ours: host(variance_scaling.he(rng, SHAPE, **o)[:1, :1])
         theirs = jax.nn.initializers.variance_scaling(2.0, "fan_in", kind, in_axis=1, out_axis=0)
         drawn = jax.jit(lambda k, make=theirs: make(k, SHAPE))
         made[kind, "jax"] = lambda d=drawn: d(key).block_until_ready()
@@ -117,7 +117,9 @@ def main():
     size = {"networks": asked.networks, "inputs": asked.inputs}
     widths = [asked.width] * (asked.depth + 1)
     deep = {
-        ("propagate", "workbench"): lambda: propagate(rng, widths, "relu", schemes.he, **size),
+        ("propagate", "workbench"): lambda: propagate(
+            rng, widths, "relu", variance_scaling.he, **size
+        ),
         ("propagate", "torch"): lambda: torch_propagate(asked.width, asked.depth, **size),
     }
     tasks = report({**timed(fillers(rng), asked.rounds), **timed(deep, max(2, asked.rounds // 2))})

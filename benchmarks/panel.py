@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from browser import Visit, chromium, lab  # noqa: E402
 from machine import kept, machine  # noqa: E402
 
-from workbench.live.live import panel_alone  # noqa: E402
+from workbench.live.servers import panel_alone  # noqa: E402
 from workbench.runs.find import experiment, experiments  # noqa: E402
-from workbench.runs.parameters_cell import read_notebook  # noqa: E402
+from workbench.runs.parameters.parameters_cell import read_notebook  # noqa: E402
 
 GOAL = 0.1
 TURN = """([handle, key]) => new Promise((done) => {

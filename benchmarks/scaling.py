@@ -23,10 +23,12 @@ import numpy as np
 import scaling_peers as peers
 from machine import kept, machine
 
-from workbench.scaling import laws, solver, starts
-from workbench.scaling.curves import learning_curves
-from workbench.scaling.fitting import bootstrap, fit
-from workbench.scaling.resampling import pair_counts
+from workbench.scaling.fit import starts
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.solvers import minimise
+from workbench.scaling.inference.bootstrap import bootstrap, pair_counts
+from workbench.scaling.laws import catalogue
+from workbench.scaling.learning_curves import learning_curves
 
 PACKAGES = ("numpy", "scipy", "numba", "lmfit", "chinchilla", "vpnls")
 CORES = os.cpu_count()
@@ -140,14 +142,14 @@ def resamples(rounds):
 
 def published_grid(rounds, sample):
     """The 4,500 starts against SciPy's L-BFGS-B with finite differences on a sample of them."""
-    every = starts.published(laws.chinchilla)
+    every = starts.published(catalogue.chinchilla)
     some = every[np.random.default_rng(0).choice(4500, sample, replace=False)]
     found = fit("chinchilla", peers.TABLE)
     problem = found.problem.every(4500)
     made, told = against(
         rounds,
         4500 / sample,
-        ours=lambda: solver.minima(problem, every, levels=1).objective,
+        ours=lambda: minimise.minima(problem, every, levels=1).objective,
         peer=lambda: peers.shared_out(peers.scipy_lbfgs_differences, some, CORES),
     )
     told["peer_timed_on"] = f"{sample} random starts of 4,500, scaled"

@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 from gpu_events import Stopwatch, Timed
 
-from workbench.array import device_name, generator
-from workbench.scaling import laws, solver, solver_cuda, starts
-from workbench.scaling.fitting import fit
-from workbench.scaling.resampling import pair_counts
+from workbench.base.array import device_name, generator
+from workbench.scaling.fit import starts
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.solvers import gpu, minimise
+from workbench.scaling.inference.bootstrap import pair_counts
+from workbench.scaling.laws import catalogue
 
 HERE = Path(__file__).parent
 EXTRACTED = HERE.parents[1] / "shared" / "data" / "chinchilla_svg_extracted.csv"
@@ -76,23 +78,23 @@ def table():
     points = {"parameters": 10 ** rng.uniform(7.5, 10.2, 240)}
     points["tokens"] = 10 ** rng.uniform(9, 11.5, 240)
     truth = {"A": 482.0, "B": 2085.0, "E": 1.82, "alpha": 0.348, "beta": 0.366}
-    exact = laws.chinchilla.value(truth, points)
+    exact = catalogue.chinchilla.value(truth, points)
     return points | {"loss": exact * np.exp(0.005 * rng.standard_t(3, 240))}, "made up"
 
 
 def measured(cupy, resamples):
     points, origin = table()
     found = fit("chinchilla", {k: cupy.asarray(v) for k, v in points.items()})
-    begin = starts.published(laws.chinchilla)
+    begin = starts.published(catalogue.chinchilla)
     counts = pair_counts(np.random.default_rng(0), resamples, len(points["loss"]))
-    text = solver_cuda.source(laws.chinchilla.program, True)
+    text = gpu.source(catalogue.chinchilla.program, True)
     watch = Stopwatch(cupy)
-    kernel = Timed(solver_cuda._compiled(cupy, text), watch)
-    solver_cuda._compiled = lambda xp, text: kernel
+    kernel = Timed(gpu._compiled(cupy, text), watch)
+    gpu._compiled = lambda xp, text: kernel
 
     def ended(rows):
         problem = found.problem.resampled(rows, len(begin))
-        return solver.minima(problem, np.tile(begin, (len(rows), 1)), levels=1)
+        return minimise.minima(problem, np.tile(begin, (len(rows), 1)), levels=1)
 
     ended(counts[:1])
     watch.seconds()
@@ -124,7 +126,7 @@ def measured(cupy, resamples):
 def checked(found, counts, begin, best):
     """The largest relative difference of the least objectives from Numba's."""
     problem = found.problem.resampled(counts, len(begin))
-    here = solver.minima(problem, np.tile(begin, (len(counts), 1)), levels=1, method="numba")
+    here = minimise.minima(problem, np.tile(begin, (len(counts), 1)), levels=1, method="numba")
     least = here.objective.reshape(len(counts), -1).min(axis=1)
     return float(np.abs(best[: len(counts)] / least - 1).max())
 

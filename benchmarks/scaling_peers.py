@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares, minimize
 
-from workbench.scaling.published import HOFFMANN
+from workbench.scaling.inference.published_bootstrap import HOFFMANN
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DELTA = 1e-3

@@ -40,8 +40,8 @@ import trial  # noqa: E402
 
 from workbench.runs.function_run import call  # noqa: E402
 from workbench.studies import executor, sweep  # noqa: E402
+from workbench.studies.grid import sweep as points  # noqa: E402
 from workbench.studies.notebook_run import NotebookTask, execute_task, prepare  # noqa: E402
-from workbench.studies.study import sweep as points  # noqa: E402
 
 GOALS = {"notebook run": 0.35, "function run": 0.002}
 

@@ -12,7 +12,7 @@ import toy
 from hypothesis import settings
 from jaxtyping import config
 
-from workbench.array import generator, has_gpu
+from workbench.base.array import generator, has_gpu
 
 # Machines that run tests are shared; an example's time says nothing about its truth.
 settings.register_profile("house", deadline=None)

@@ -2,8 +2,8 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from workbench.array import device_name, generator, has_gpu, host, like, namespace, seeds
-from workbench.checks import real, refuse, whole
+from workbench.base.array import device_name, generator, has_gpu, host, like, namespace, seeds
+from workbench.base.checks import real, refuse, whole
 
 
 def test_namespace_of_numbers_is_numpy():

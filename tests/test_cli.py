@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workbench import cli
+from workbench.cli import cli
 from workbench.runs import execute as executing
 
 
@@ -270,7 +270,7 @@ HEAVY = "numpy pydantic nbformat nbconvert papermill plotly jupyter_client psuti
 def test_what_needs_no_library_loads_none(words):
     code = (
         "import sys, contextlib\n"
-        "from workbench.cli import main\n"
+        "from workbench.cli.cli import main\n"
         f"with contextlib.suppress(SystemExit): main({words!r})\n"
         f"print('loaded', *[n for n in {HEAVY!r}.split() if n in sys.modules])"
     )
@@ -282,7 +282,7 @@ def test_what_needs_no_library_loads_none(words):
 
 def test_cli_itself_needs_nothing_but_click():
     code = (
-        "import sys\nimport click\nbefore = set(sys.modules)\nimport workbench.cli\n"
+        "import sys\nimport click\nbefore = set(sys.modules)\nimport workbench.cli.cli\n"
         "new = set(sys.modules) - before\n"
         "print({n.split('.')[0] for n in new} - set(sys.stdlib_module_names))"
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from workbench.condition import chosen
+from workbench.base.condition import chosen
 
 NAMES = ["run", "dataset", "Model Size", "loss"]
 ROWS = [("a", "pile", 1e8, 3.0), ("b", "c4", 1e9, 2.5), ("c", "it's", None, 2.0)]

@@ -22,16 +22,16 @@ from opened import opened
 from page_parts import shown
 from playwright.sync_api import Error
 
-from workbench.cli import main
+from workbench.cli.cli import main
 from workbench.experiment.params import Parameters, knob
 from workbench.pages.page import page
-from workbench.records.records import find_records, given_record, normal, read_points, read_record
+from workbench.records.store import find_records, given_record, normal, read_points, read_record
 from workbench.runs.find import experiment
 from workbench.runs.job import run_name
 from workbench.share.compare import page as compared
 from workbench.share.gallery import gallery
-from workbench.share.library import share
-from workbench.share.report import report
+from workbench.share.shared_plotly import share
+from workbench.share.study_report import report
 
 
 def test_the_corpus_is_large_and_each_of_it_once():
@@ -338,10 +338,10 @@ def mark(tmp_path):
 
 
 def test_nothing_that_is_loaded_is_unpickled(tmp_path, mark, monkeypatch):
-    from workbench.dendrites.detector import Detector
-    from workbench.dendrites.pattern_files import read_patterns
+    from workbench.dendrites.codes.files import read_patterns
+    from workbench.dendrites.matching.detector import Detector
     from workbench.experiments.scaling import fit
-    from workbench.inits.weight_files import arrays
+    from workbench.inits.weights.reading.files import arrays
     from workbench.share.sketch import main_figure
     from workbench.studies.study_file import read_study
 
@@ -436,7 +436,7 @@ def test_records_of_any_form_make_pages_and_never_a_traceback(parts):
 
 def test_torch_files_are_read_without_their_objects(tmp_path, mark):
     torch = pytest.importorskip("torch")
-    from workbench.inits.weight_files import arrays
+    from workbench.inits.weights.reading.files import arrays
 
     path = tmp_path / "weights.pt"
     torch.save({"x": Bomb(mark)}, path)

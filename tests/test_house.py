@@ -117,7 +117,8 @@ def test_primitives_import_light(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["workbench.experiment.params", "workbench.experiment.decisions", "workbench.array"]
+    "module",
+    ["workbench.experiment.params", "workbench.experiment.decisions", "workbench.base.array"],
 )
 def test_the_ground_floor_imports_light(module):
     heavy = [n for n in LIGHT if n != "pydantic"] + ["scipy", "numba"]
@@ -125,7 +126,7 @@ def test_the_ground_floor_imports_light(module):
 
 
 def test_the_command_line_imports_light():
-    assert loaded_by("workbench.cli", [*LIGHT, "numpy", "nbformat", "nbconvert"]) == []
+    assert loaded_by("workbench.cli.cli", [*LIGHT, "numpy", "nbformat", "nbconvert"]) == []
 
 
 def told_floors():
@@ -176,7 +177,7 @@ def test_imports_run_downward(path):
     here = part(dotted(path))
     if here == "workbench":
         # The door for users' notebooks, which must stay light.
-        assert {part(target) for target in imported(path)} == {"workbench.results"}
+        assert {part(target) for target in imported(path)} == {"workbench.base.results"}
         return
     for target in imported(path):
         there = part(target)

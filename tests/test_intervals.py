@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.intervals import binomial_interval, chernoff_interval
+from workbench.base.intervals import binomial_interval, chernoff_interval
 
 NAN, INF = math.nan, math.inf
 

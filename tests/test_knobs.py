@@ -12,8 +12,8 @@ import strategies
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from workbench.checks import refuse
-from workbench.experiment.params import KnobError, Knobs, Parameters, knob, nearest
+from workbench.base.checks import nearest, refuse
+from workbench.experiment.params import KnobError, Knobs, Parameters, knob
 
 
 class Params(Knobs):

@@ -13,8 +13,8 @@ import pytest
 import toy
 
 import workbench
-from workbench.results import SUMMARY_MIME, flat
-from workbench.runs import outcome
+from workbench.base.results import SUMMARY_MIME, flat
+from workbench.runs import notebook_outcome
 
 FORMS = {
     "plain": ({"a": 1, "b": 0.5, "c": "x", "d": True}, {"a": 1, "b": 0.5, "c": "x", "d": True}),
@@ -100,7 +100,7 @@ def test_glued_values_are_read(tmp_path):
         made.cells[-1].outputs.append(toy.nbformat.v4.new_output("display_data", bundle))
     former = {"application/papermill.record+json": {"old": {"a": 2}}}
     made.cells[-1].outputs.append(toy.nbformat.v4.new_output("display_data", former))
-    assert outcome.shown(made)["summary"] == {
+    assert notebook_outcome.shown(made)["summary"] == {
         "json[0]": 1,
         "json[1]": "nan",
         "text": "x",

@@ -5,7 +5,7 @@ import html
 import pytest
 from bs4 import BeautifulSoup
 
-from workbench.rows import Rows, unbroken
+from workbench.base.rows import Rows, unbroken
 
 LAWS = Rows(
     ("law", "AIC", "coverage", "rows"),

@@ -3,7 +3,7 @@ import threading
 import pytest
 from threadpoolctl import threadpool_info
 
-from workbench.threads import shared, spread
+from workbench.base.parallel import shared, spread
 
 
 def test_results_come_in_order_from_threads_that_stay():

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from workbench.watch import Stopped, Watch, step, steps, watched
+from workbench.base.cancellation import Stopped, Watch, step, steps, watched
 
 
 def test_unwatched_steps_are_the_items_themselves():

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import plotly.graph_objects as go
 
-from widgets.written_figure import text
+from widgets.figure.fast_figure import text
 
 
 def plain(value):

@@ -13,7 +13,7 @@ import workbench.experiments
 from workbench.runs import find
 from workbench.runs.function_run import call
 from workbench.studies import executor, sweep
-from workbench.studies.study import sweep as points
+from workbench.studies.grid import sweep as points
 
 CODE = '''"""Does a trial end?"""
 

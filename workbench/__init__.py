@@ -1,5 +1,5 @@
 """Primitives and experiments that put the claims of papers to the test."""
 
-from workbench.results import record
+from workbench.base.results import record
 
 __all__ = ["record"]

@@ -8,8 +8,8 @@ import pytest
 import toy
 from click.testing import CliRunner
 
-from workbench import cli
-from workbench.commands.sweep import declared
+from workbench.cli import cli
+from workbench.cli.sweep import declared
 from workbench.studies import executor
 
 NAME = "scaling/isoflop"

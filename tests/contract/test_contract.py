@@ -98,7 +98,7 @@ def test_a_setting_without_a_verdict_is_caught():
 
 def test_a_run_that_takes_long_is_ended():
     def slow(p):
-        from workbench.watch import steps
+        from workbench.base.cancellation import steps
 
         for _ in steps(range(10**9)):
             pass

@@ -85,7 +85,7 @@ class Kernel:
 
 
 class Cupy:
-    """The functions of CuPy's namespace that `detector_cuda` calls."""
+    """The functions of CuPy's namespace that `backends.gpu` calls."""
 
     uint32, uint64 = np.uint32, np.uint64
 

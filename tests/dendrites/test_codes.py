@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.array import generator
-from workbench.dendrites import _rows, codes, laws
+from workbench.base.array import generator
+from workbench.dendrites.codes import _sets, patterns
+from workbench.dendrites.theory import overlap_laws
 
 DRAWS = 60000
 
@@ -35,7 +36,7 @@ def worst_count(rows, possible):
 
 @pytest.mark.parametrize("active", [1, 2, 3, 4, 5, 6])
 def test_patterns_are_uniform_over_all_sets(active):
-    rows = codes.patterns(generator(active), DRAWS, 7, active)
+    rows = patterns.patterns(generator(active), DRAWS, 7, active)
     assert worst_count(rows, list(combinations(range(7), active))) < 5
 
 
@@ -48,8 +49,8 @@ def test_a_biased_sampler_is_caught():
 
 def test_the_order_of_rows_tells_nothing(monkeypatch):
     # Rows that needed no second draw come first in a chunk; they must be like the others.
-    monkeypatch.setattr(_rows, "CHUNK", 90)
-    rows = codes.patterns(generator(3), DRAWS, 7, 3).reshape(-1, 30, 3)
+    monkeypatch.setattr(_sets, "CHUNK", 90)
+    rows = patterns.patterns(generator(3), DRAWS, 7, 3).reshape(-1, 30, 3)
     for part in (rows[:, 0], rows[:, -1]):
         assert worst_count(part, list(combinations(range(7), 3))) < 5
     first, second = rows[:, :-1].reshape(-1, 3), rows[:, 1:].reshape(-1, 3)
@@ -59,17 +60,17 @@ def test_the_order_of_rows_tells_nothing(monkeypatch):
 
 
 def test_overlaps_follow_the_law():
-    rows = codes.patterns(generator(4), 20000, 500, 60)
+    rows = patterns.patterns(generator(4), 20000, 500, 60)
     overlap = (rows < 40).sum(axis=1)
     for threshold in (2, 5, 8, 10):
-        p = laws.false_match(500, 60, 40, threshold)
+        p = overlap_laws.false_match(500, 60, 40, threshold)
         error = np.sqrt(p * (1 - p) / len(rows))
         assert abs((overlap >= threshold).mean() - p) < 5 * error
 
 
 def test_subsamples_are_uniform_subsets():
     pattern = np.array([[2, 5, 11, 30, 31]])
-    rows = codes.subsamples(generator(5), np.repeat(pattern, DRAWS, axis=0), 3)
+    rows = patterns.subsamples(generator(5), np.repeat(pattern, DRAWS, axis=0), 3)
     assert worst_count(rows, list(combinations(pattern[0].tolist(), 3))) < 5
 
 
@@ -77,17 +78,17 @@ def test_perturbed_is_uniform_over_what_lies_as_far_away():
     pattern = (1, 2, 5)
     near = [x for x in combinations(range(7), 3) if len(set(x) & set(pattern)) == 1]
     assert len(near) == comb(3, 1) * comb(4, 2)
-    rows = codes.perturbed(generator(6), np.array([pattern] * DRAWS), 7, 2)
+    rows = patterns.perturbed(generator(6), np.array([pattern] * DRAWS), 7, 2)
     assert worst_count(rows, near) < 5
 
 
 def test_damage_is_missed_as_often_as_the_law_says():
-    shown = codes.patterns(generator(7), 20000, 600, 64)
+    shown = patterns.patterns(generator(7), 20000, 600, 64)
     rng = generator(8)
-    stored, damaged = codes.subsamples(rng, shown, 20), codes.perturbed(rng, shown, 600, 30)
+    stored, damaged = patterns.subsamples(rng, shown, 20), patterns.perturbed(rng, shown, 600, 30)
     overlap = (stored[:, :, None] == damaged[:, None, :]).sum((1, 2))
     for threshold in (8, 10, 12):
-        p = laws.false_negative(64, 20, threshold, 30)
+        p = overlap_laws.false_negative(64, 20, threshold, 30)
         error = np.sqrt(p * (1 - p) / len(shown))
         assert abs((overlap < threshold).mean() - p) < 5 * error
 
@@ -99,9 +100,9 @@ def test_every_code_has_exactly_its_weight(cells, count, data):
     moved = data.draw(st.integers(0, min(active, cells - active)))
     synapses = data.draw(st.integers(0, active))
     rng = generator(data.draw(st.integers(0, 99)))
-    rows = codes.patterns(rng, count, cells, active)
-    kept = codes.subsamples(rng, rows, synapses)
-    damaged = codes.perturbed(rng, rows, cells, moved)
+    rows = patterns.patterns(rng, count, cells, active)
+    kept = patterns.subsamples(rng, rows, synapses)
+    damaged = patterns.perturbed(rng, rows, cells, moved)
     assert rows.shape == damaged.shape == (count, active)
     assert kept.shape == (count, synapses)
     for found in (rows, kept, damaged):
@@ -109,19 +110,19 @@ def test_every_code_has_exactly_its_weight(cells, count, data):
     for row, some, other in zip(rows.tolist(), kept.tolist(), damaged.tolist(), strict=True):
         assert set(some) <= set(row)
         assert len(set(row) - set(other)) == moved
-    bits = np.unpackbits(codes.pack(rows, cells), axis=1, bitorder="little")
+    bits = np.unpackbits(patterns.pack(rows, cells), axis=1, bitorder="little")
     assert bits.shape == (count, -(-cells // 8) * 8)
     assert [np.flatnonzero(x).tolist() for x in bits] == rows.tolist()
-    np.testing.assert_array_equal(codes.union(rows, cells), np.unique(rows))
+    np.testing.assert_array_equal(patterns.union(rows, cells), np.unique(rows))
 
 
 def test_populations_beyond_sixteen_bits():
     rng = generator(9)
-    rows = codes.patterns(rng, 50, 10**6, 655)
+    rows = patterns.patterns(rng, 50, 10**6, 655)
     assert are_codes(rows, 10**6)
     assert rows.max() > 65536
-    assert are_codes(codes.perturbed(rng, rows, 10**6, 300), 10**6)
-    assert codes.pack(rows, 10**6).sum(dtype=np.int64) > 0
+    assert are_codes(patterns.perturbed(rng, rows, 10**6, 300), 10**6)
+    assert patterns.pack(rows, 10**6).sum(dtype=np.int64) > 0
 
 
 @given(st.data())
@@ -131,56 +132,56 @@ def test_winners_are_the_largest_and_of_equals_the_first(data):
     active = data.draw(st.integers(0, scores.size))
     ranked = sorted(range(scores.size), key=lambda i: (-scores[i], i))
     for kind in (np.int64, np.float32):
-        found = codes.winners(scores[None].astype(kind), active)
+        found = patterns.winners(scores[None].astype(kind), active)
         assert found.tolist() == [sorted(ranked[:active])]
 
 
 def test_winners_take_infinities():
-    assert codes.winners(np.array([[-np.inf, 0, np.inf]]), 2).tolist() == [[1, 2]]
+    assert patterns.winners(np.array([[-np.inf, 0, np.inf]]), 2).tolist() == [[1, 2]]
 
 
 def test_chunks_leave_no_seam(monkeypatch):
-    rows = codes.patterns(generator(1), 40, 100, 7)
+    rows = patterns.patterns(generator(1), 40, 100, 7)
     scores = generator(2).integers(0, 5, (40, 100))
-    whole = codes.pack(rows, 100), codes.winners(scores, 9)
-    monkeypatch.setattr(codes, "CHUNK", 300)
-    np.testing.assert_array_equal(codes.pack(rows, 100), whole[0])
-    np.testing.assert_array_equal(codes.winners(scores, 9), whole[1])
+    whole = patterns.pack(rows, 100), patterns.winners(scores, 9)
+    monkeypatch.setattr(patterns, "CHUNK", 300)
+    np.testing.assert_array_equal(patterns.pack(rows, 100), whole[0])
+    np.testing.assert_array_equal(patterns.winners(scores, 9), whole[1])
 
 
 @given(st.integers(0, 30), st.integers(0, 9), st.integers(0, 12), st.integers(0, 99))
 @settings(deadline=None, max_examples=60)
 def test_overlaps_are_those_of_sets(count, synapses, active, seed):
     rng = generator(seed)
-    segments = codes.patterns(rng, count, 15, synapses)[:, ::-1]
-    rows = codes.patterns(rng, count, 15, active)
+    segments = patterns.patterns(rng, count, 15, synapses)[:, ::-1]
+    rows = patterns.patterns(rng, count, 15, active)
     pairs = zip(segments.tolist(), rows.tolist(), strict=True)
-    assert codes.overlaps(segments, rows).tolist() == [len(set(s) & set(p)) for s, p in pairs]
+    assert patterns.overlaps(segments, rows).tolist() == [len(set(s) & set(p)) for s, p in pairs]
 
 
 def test_overlaps_on_every_backend(backend):
     segments, rows = np.array([[5, 1], [0, 2]]), np.array([[1, 3, 5], [4, 3, 2]])
-    found = codes.overlaps(backend.put(segments), backend.put(rows))
+    found = patterns.overlaps(backend.put(segments), backend.put(rows))
     assert backend.back(found).tolist() == [2, 1]
 
 
 def test_overlaps_refuse_rows_that_do_not_pair(unchecked):
     rows = np.array([[1, 2], [3, 4]])
     with pytest.raises(ValueError, match="`patterns` must be as many as the segments=1; got 2"):
-        codes.overlaps(rows[:1], rows)
+        patterns.overlaps(rows[:1], rows)
     with pytest.raises(ValueError, match="rows in which no cell repeats"):
-        codes.overlaps(np.array([[1, 1], [3, 4]]), rows)
+        patterns.overlaps(np.array([[1, 1], [3, 4]]), rows)
 
 
 @pytest.mark.parametrize("shape", [(30, 200, 12), (30, 200, 150), (0, 9, 3), (4, 9, 0), (2, 9, 9)])
 def test_backends(backend, shape, monkeypatch):
-    monkeypatch.setattr(_rows, "CHUNK", 200)
+    monkeypatch.setattr(_sets, "CHUNK", 200)
     count, cells, active = shape
     moved, rng = min(active, cells - active) // 2, backend.rng(3)
-    rows = codes.patterns(rng, count, cells, active)
+    rows = patterns.patterns(rng, count, cells, active)
     here = backend.back(rows)
-    kept = backend.back(codes.subsamples(rng, rows, active // 2))
-    damaged = backend.back(codes.perturbed(rng, rows, cells, moved))
+    kept = backend.back(patterns.subsamples(rng, rows, active // 2))
+    damaged = backend.back(patterns.perturbed(rng, rows, cells, moved))
     for found in (here, kept, damaged):
         assert are_codes(found, cells)
     assert here.shape == damaged.shape == (count, active)
@@ -188,64 +189,64 @@ def test_backends(backend, shape, monkeypatch):
         moved
     ] * count
     shuffled = backend.put(here[:, ::-1])
-    np.testing.assert_array_equal(backend.back(codes.union(shuffled, cells)), np.unique(here))
-    packed = backend.back(codes.pack(shuffled, cells))
+    np.testing.assert_array_equal(backend.back(patterns.union(shuffled, cells)), np.unique(here))
+    packed = backend.back(patterns.pack(shuffled, cells))
     assert packed.dtype == np.uint8
-    np.testing.assert_array_equal(packed, codes.pack(here, cells))
+    np.testing.assert_array_equal(packed, patterns.pack(here, cells))
     scores = np.random.default_rng(1).integers(0, 4, (count, cells)).astype(float)
-    found = backend.back(codes.winners(backend.put(scores), active))
-    np.testing.assert_array_equal(found, codes.winners(scores, active))
+    found = backend.back(patterns.winners(backend.put(scores), active))
+    np.testing.assert_array_equal(found, patterns.winners(scores, active))
 
 
 ROWS = np.array([[0, 3, 5], [1, 2, 3]])
 BAD = [
-    (codes.patterns, (-1, 9, 3), "`count` must be a whole number of at least 0; got -1"),
-    (codes.patterns, (2, 0, 0), "`cells` must be a whole number of at least 1; got 0"),
-    (codes.patterns, (2, 9, 10), r"`active` must be a whole number in \[0, cells=9\]; got 10"),
-    (codes.patterns, (2, 9, 2.5), "`active` must be a whole number"),
-    (codes.patterns, (2, float("nan"), 2), "`cells` must be a whole number"),
-    (codes.patterns, ([2, 3], 9, 2), "`count` must be one number"),
-    (codes.subsamples, (ROWS, 4), r"`synapses` must be .* \[0, active=3\]; got 4"),
-    (codes.subsamples, (ROWS - 1, 2), "`patterns` must be indices at least 0; got -1"),
-    (codes.perturbed, (ROWS, 5, 1), r"`patterns` must be indices in \[0, cells=5\); got 5"),
-    (codes.perturbed, (ROWS, 7, 4), r"`moved` .*min\(active, cells - active\)=3\]; got 4"),
-    (codes.perturbed, (ROWS, 6, -1), "`moved` must be a whole number"),
+    (patterns.patterns, (-1, 9, 3), "`count` must be a whole number of at least 0; got -1"),
+    (patterns.patterns, (2, 0, 0), "`cells` must be a whole number of at least 1; got 0"),
+    (patterns.patterns, (2, 9, 10), r"`active` must be a whole number in \[0, cells=9\]; got 10"),
+    (patterns.patterns, (2, 9, 2.5), "`active` must be a whole number"),
+    (patterns.patterns, (2, float("nan"), 2), "`cells` must be a whole number"),
+    (patterns.patterns, ([2, 3], 9, 2), "`count` must be one number"),
+    (patterns.subsamples, (ROWS, 4), r"`synapses` must be .* \[0, active=3\]; got 4"),
+    (patterns.subsamples, (ROWS - 1, 2), "`patterns` must be indices at least 0; got -1"),
+    (patterns.perturbed, (ROWS, 5, 1), r"`patterns` must be indices in \[0, cells=5\); got 5"),
+    (patterns.perturbed, (ROWS, 7, 4), r"`moved` .*min\(active, cells - active\)=3\]; got 4"),
+    (patterns.perturbed, (ROWS, 6, -1), "`moved` must be a whole number"),
     (
-        codes.perturbed,
+        patterns.perturbed,
         (np.zeros((0, 5), int), 4, 0),
         "`patterns` .* at most cells=4 indices; got 5",
     ),
-    (codes.union, (ROWS, 4), r"`patterns` must be indices in \[0, cells=4\); got 5"),
-    (codes.union, (ROWS[0], 9), r"`patterns` must be a table of shape .*; got \(3,\)"),
+    (patterns.union, (ROWS, 4), r"`patterns` must be indices in \[0, cells=4\); got 5"),
+    (patterns.union, (ROWS[0], 9), r"`patterns` must be a table of shape .*; got \(3,\)"),
     (
-        codes.pack,
+        patterns.pack,
         (np.array([[4, 1, 4]]), 9),
         "`patterns` must be rows in which no cell repeats; got 4",
     ),
-    (codes.pack, (ROWS, 0), "`cells` must be a whole number of at least 1; got 0"),
-    (codes.winners, (np.array([[1.0, np.nan]]), 1), "`scores` must be free of NaN; got nan"),
-    (codes.winners, (np.ones(4), 1), "`scores` must be a table"),
-    (codes.winners, (np.ones((2, 4)), 5), r"`active` must be .* \[0, cells=4\]; got 5"),
+    (patterns.pack, (ROWS, 0), "`cells` must be a whole number of at least 1; got 0"),
+    (patterns.winners, (np.array([[1.0, np.nan]]), 1), "`scores` must be free of NaN; got nan"),
+    (patterns.winners, (np.ones(4), 1), "`scores` must be a table"),
+    (patterns.winners, (np.ones((2, 4)), 5), r"`active` must be .* \[0, cells=4\]; got 5"),
 ]
 
 
 @pytest.mark.parametrize(("function", "arguments", "sentence"), BAD)
 def test_bad_values_meet_one_sentence(unchecked, function, arguments, sentence):
-    draws = function in (codes.patterns, codes.subsamples, codes.perturbed)
+    draws = function in (patterns.patterns, patterns.subsamples, patterns.perturbed)
     with pytest.raises(ValueError, match=f"^{sentence}"):
         function(*([generator(0)] if draws else []), *arguments)
 
 
 def test_bad_kinds_are_refused(unchecked):
     with pytest.raises(TypeError, match="^`rng` must be a random generator; got 3"):
-        codes.patterns(3, 2, 9, 2)
+        patterns.patterns(3, 2, 9, 2)
     with pytest.raises(TypeError, match="^`active` must be a whole number; got True"):
-        codes.patterns(generator(0), 2, 9, True)
+        patterns.patterns(generator(0), 2, 9, True)
     with pytest.raises(TypeError, match="^`patterns` must be integer indices; got .*float64"):
-        codes.union(ROWS.astype(float), 9)
+        patterns.union(ROWS.astype(float), 9)
     with pytest.raises(TypeError, match="^`patterns` must be integer indices; got .*bool"):
-        codes.pack(ROWS > 1, 9)
+        patterns.pack(ROWS > 1, 9)
     with pytest.raises(TypeError, match="^`scores` must be real numbers; got .*complex"):
-        codes.winners(np.ones((1, 2), complex), 1)
+        patterns.winners(np.ones((1, 2), complex), 1)
     with pytest.raises(TypeError, match="one library"):
-        codes.subsamples(generator(0), array_api_strict.asarray(ROWS), 2)
+        patterns.subsamples(generator(0), array_api_strict.asarray(ROWS), 2)

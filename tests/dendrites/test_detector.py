@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.dendrites.detector import Detector
+from workbench.dendrites.matching.detector import Detector
 
 # cells, active, synapses, threshold, segments, patterns
 EDGES = {
@@ -156,5 +156,5 @@ def test_bad_methods_lists_and_mixtures_are_refused(backend, unchecked):
 
 
 def test_importing_the_detector_leaves_numba_alone():
-    code = "import sys, workbench.dendrites.detector; sys.exit('numba' in sys.modules)"
+    code = "import sys, workbench.dendrites.matching.detector; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from workbench.dendrites import detector_ahead
-from workbench.dendrites.detector_ahead import in_order
+from workbench.dendrites.matching import executor
+from workbench.dendrites.matching.executor import in_order
 
 
 def pieces(task, count, seen=None, rest=0.0):
@@ -37,7 +37,7 @@ def test_every_piece_comes_once_and_in_order(threads):
 
 
 def test_a_long_task_is_paused_where_nobody_asks_for_its_pieces(monkeypatch):
-    monkeypatch.setattr(detector_ahead, "PAIRS_HELD", 100)
+    monkeypatch.setattr(executor, "PAIRS_HELD", 100)
     made = []
 
     def long(task):

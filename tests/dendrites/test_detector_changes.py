@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.dendrites import detector_store
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_unions import mixed, tagged
+from workbench.dendrites.codes.unions import mixed, tagged
+from workbench.dendrites.matching import segment_store
+from workbench.dendrites.matching.detector import Detector
 
 CELLS = 60
 METHODS = ["plain", "numba", "gather", "index", "pairs"]
@@ -19,8 +19,8 @@ cell_sets = st.sets(st.integers(0, CELLS - 1), max_size=20)
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of a few rows, so that a few rows make several."""
-    monkeypatch.setattr(detector_store, "BLOCK", 11)
-    monkeypatch.setattr(detector_store, "YOUNG", 4)
+    monkeypatch.setattr(segment_store, "BLOCK", 11)
+    monkeypatch.setattr(segment_store, "YOUNG", 4)
 
 
 def arrays(sets):

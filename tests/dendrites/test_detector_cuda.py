@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from nvrtc import Compiler
 
-from workbench.dendrites import detector_cuda
-from workbench.dendrites.detector_cuda import PLANES, SOURCE, WORDS, options, tables
+from workbench.dendrites.matching.backends import gpu
+from workbench.dendrites.matching.backends.gpu import PLANES, SOURCE, WORDS, options, tables
 
 HARNESS = """
-#include "detector_gather.h"
+#include "bitslice.h"
 extern "C" void reached(const Row<4> *table, const CELL *lists, long long segments, int synapses,
                         unsigned bound, Word *hits) {
   for (long long s = 0; s < segments; ++s) {
@@ -104,7 +104,7 @@ def test_a_table_has_four_words_a_cell_and_none_for_no_cell():
     assert bits[0, 3].all()
     assert bits[1, 0].tolist() == [1, 0] + [0] * 126
     assert not bits[:, 5].any()
-    assert detector_cuda.PATTERNS_AT_ONCE % (32 * WORDS) == 0
+    assert gpu.PATTERNS_AT_ONCE % (32 * WORDS) == 0
 
 
 def test_tables_need_the_memory_they_say():

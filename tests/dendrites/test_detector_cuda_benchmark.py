@@ -11,9 +11,9 @@ import pytest
 from dendrites.cuda_benchmark import BENCHMARKS, Watch, module, multiplied
 from dendrites.emulated_cupy import Cupy, OnDevice
 
-from workbench.array import has_gpu
-from workbench.dendrites import detector_cuda
-from workbench.dendrites.detector import Detector
+from workbench.base.array import has_gpu
+from workbench.dendrites.matching.backends import gpu
+from workbench.dendrites.matching.detector import Detector
 
 peers = module("detector_cuda_peers")
 rates = module("detector_cuda_rates")
@@ -107,13 +107,13 @@ def library(monkeypatch, tmp_path):
     def like(values, x):
         return made.asarray(values) if isinstance(x, OnDevice) else values
 
-    detector_cuda._compiled.cache_clear()
-    compiled = detector_cuda._compiled
-    monkeypatch.setattr(detector_cuda, "_compiled", compiled)
+    gpu._compiled.cache_clear()
+    compiled = gpu._compiled
+    monkeypatch.setattr(gpu, "_compiled", compiled)
     monkeypatch.setattr(array_api_compat, "is_cupy_array", lambda x: isinstance(x, OnDevice))
-    monkeypatch.setattr(detector_cuda, "namespace", lambda *arrays: made)
-    for name in ("detector", "detector_cuda"):
-        monkeypatch.setattr(f"workbench.dendrites.{name}.like", like)
+    monkeypatch.setattr(gpu, "namespace", lambda *arrays: made)
+    for name in ("detector", "backends.gpu"):
+        monkeypatch.setattr(f"workbench.dendrites.matching.{name}.like", like)
     monkeypatch.setattr(script, "device_name", lambda backend: "made up")
     libraries = SimpleNamespace(cublas=None)
     monkeypatch.setitem(sys.modules, "cupy_backends.cuda.libs", libraries)

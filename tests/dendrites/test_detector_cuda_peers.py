@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dendrites.cuda_benchmark import Watch, module, multiplied
 
-from workbench.dendrites.detector import Detector
+from workbench.dendrites.matching.detector import Detector
 
 peers = module("detector_cuda_peers")
 script = module("detector_cuda")

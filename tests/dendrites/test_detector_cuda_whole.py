@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from dendrites.emulated_cupy import Cupy, OnDevice
 
-from workbench.array import has_gpu
-from workbench.dendrites import detector, detector_cuda
-from workbench.dendrites.detector import Detector
+from workbench.base.array import has_gpu
+from workbench.dendrites.matching import detector
+from workbench.dendrites.matching.backends import gpu
+from workbench.dendrites.matching.detector import Detector
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +20,17 @@ def folder(tmp_path_factory):
 def cupy(monkeypatch, folder):
     """What passes for CuPy, where the detector looks for it."""
     made = Cupy(folder)
-    detector_cuda._compiled.cache_clear()
+    gpu._compiled.cache_clear()
     monkeypatch.setattr(array_api_compat, "is_cupy_array", lambda x: isinstance(x, OnDevice))
-    monkeypatch.setattr(detector_cuda, "namespace", lambda *arrays: made)
+    monkeypatch.setattr(gpu, "namespace", lambda *arrays: made)
 
     def like(values, x):
         return made.asarray(values) if isinstance(x, OnDevice) else values
 
-    for module in (detector, detector_cuda):
+    for module in (detector, gpu):
         monkeypatch.setattr(module, "like", like)
     yield made
-    detector_cuda._compiled.cache_clear()
+    gpu._compiled.cache_clear()
 
 
 def drawn(cells, active, synapses, segments, patterns, seed=0):
@@ -73,7 +74,7 @@ def test_the_least_and_the_greatest_threshold(cupy, threshold):
 
 def test_more_matches_than_room_come_in_halves(cupy, monkeypatch):
     of, lists = drawn(60, 20, 10, 150, 200)
-    monkeypatch.setattr(detector_cuda, "MATCHES_AT_ONCE", 1)
+    monkeypatch.setattr(gpu, "MATCHES_AT_ONCE", 1)
     _, here = same(cupy, of, lists, 60, 2)
     assert len(here.pattern) > 20_000
     assert len(cupy.kernels[0].launches) > 150
@@ -81,8 +82,8 @@ def test_more_matches_than_room_come_in_halves(cupy, monkeypatch):
 
 def test_blocks_and_patterns_in_pieces_are_the_same(cupy, monkeypatch):
     of, lists = drawn(150, 25, 10, 1000, 300)
-    monkeypatch.setattr(detector_cuda, "PATTERNS_AT_ONCE", 128)
-    monkeypatch.setattr("workbench.dendrites.detector_store.BLOCK", 333)
+    monkeypatch.setattr(gpu, "PATTERNS_AT_ONCE", 128)
+    monkeypatch.setattr("workbench.dendrites.matching.segment_store.BLOCK", 333)
     same(cupy, of, lists, 150, 4)
     assert len(cupy.kernels[0].launches) == 3 * 4
 
@@ -151,17 +152,17 @@ def test_faults_that_a_gpu_would_show_are_found_here(cupy, fault):
 @pytest.mark.parametrize("rows", [2049, 8193, 65_537])
 def test_grids_have_no_idle_blocks_and_amortise_their_table(segments, rows):
     for shared in (False, True):
-        across, down = detector_cuda.grid(segments, 20, rows, 32, shared)
+        across, down = gpu.grid(segments, 20, rows, 32, shared)
         assert down == 32
         each = segments / across
-        assert (across - 1) * detector_cuda.THREADS * detector_cuda.SEGMENTS_A_THREAD < segments
+        assert (across - 1) * gpu.THREADS * gpu.SEGMENTS_A_THREAD < segments
         if shared and across > 1:
-            assert each * 20 >= detector_cuda.ROWS_READ_A_ROW * rows / 2
+            assert each * 20 >= gpu.ROWS_READ_A_ROW * rows / 2
 
 
 def test_rows_of_65536_synapses_and_more_have_planes():
-    assert detector_cuda.options(65_536, 4, False)[1] == "-DPLANES=25"
-    assert detector_cuda.options(1 << 24, 4, False)[1] == "-DPLANES=25"
+    assert gpu.options(65_536, 4, False)[1] == "-DPLANES=25"
+    assert gpu.options(1 << 24, 4, False)[1] == "-DPLANES=25"
 
 
 @pytest.mark.skipif(not has_gpu(), reason="needs a GPU")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_file import HEADER
+from workbench.dendrites.matching.detector import Detector
+from workbench.dendrites.matching.serialization import HEADER
 
 SEGMENTS = np.random.default_rng(3).random((50, 64)).argsort(axis=1)[:, :12]
 PATTERNS = np.random.default_rng(4).random((9, 64)).argsort(axis=1)[:, :20]

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from workbench.dendrites import detector_gather, detector_plan, detector_rates
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_plan import Problem, Rates, plans
+from workbench.dendrites.matching import calibration, cost_model
+from workbench.dendrites.matching.cost_model import Problem, Rates, plans
+from workbench.dendrites.matching.detector import Detector
+from workbench.dendrites.matching.kernels import bitslice
 
 MAIN = Problem(2048, 40, 20, 12, 200_000, 512)
 RATES = Rates(((0.5,) * 3, (0.6,) * 3, (0.7,) * 3, (0.8,) * 3), 7, 0.8, 0.02, 40, 6, 10, 30_000)
@@ -21,21 +22,21 @@ def test_all_shapes_of_the_table_find_the_same(words, synapses):
     lists = rng.random((43, cells)).argsort(axis=1)[:, :synapses].astype(np.uint16)
     patterns = rng.random((150, cells)).argsort(axis=1)[:, : synapses + 3].astype(np.uint16)
     overlap = (patterns[:, None, :, None] == lists[None, :, None]).sum(axis=(2, 3))
-    tiles = detector_gather.tiled(lists, cells)
+    tiles = bitslice.tiled(lists, cells)
     everything = (0, tiles.cells.shape[0])
     threshold = max(1, int(np.quantile(overlap, 0.9)))
     low, every = synapses - threshold + 1, tiles.cells.shape[1]
     for group in (1, 2, 4, 8, 16, 32):
-        table = detector_gather.table(patterns, 0, words, group, cells)
+        table = bitslice.table(patterns, 0, words, group, cells)
         for tested in {low + low % 2, every}:
-            pieces = detector_gather.matches(tiles, everything, table, tested, threshold)
+            pieces = bitslice.matches(tiles, everything, table, tested, threshold)
             found = [
                 pair for p, s, _ in pieces for pair in zip(p.tolist(), s.tolist(), strict=True)
             ]
             wanted = np.argwhere(overlap[: 64 * words * group] >= threshold).tolist()
             assert sorted(map(list, found)) == wanted
-    table = detector_gather.table(patterns, 0, words, 1, cells)
-    pairs = detector_gather.tally(tiles, everything, table)
+    table = bitslice.table(patterns, 0, words, 1, cells)
+    pairs = bitslice.tally(tiles, everything, table)
     counts = np.bincount(overlap[: 64 * words].ravel(), minlength=synapses + 1)
     np.testing.assert_array_equal(pairs[1:], counts[1:])
 
@@ -51,12 +52,12 @@ def test_more_matches_than_there_is_room_for_come_in_pieces(words, group):
     np.put_along_axis(there, lists.astype(int), 1, 1)
     np.put_along_axis(active, patterns.astype(int), 1, 1)
     wanted = np.argwhere(active @ there.T >= threshold)
-    tiles = detector_gather.tiled(lists, cells)
-    table = detector_gather.table(patterns, 0, words, group, cells)
+    tiles = bitslice.tiled(lists, cells)
+    table = bitslice.table(patterns, 0, words, group, cells)
     everything = (0, tiles.cells.shape[0])
-    pieces = list(detector_gather.matches(tiles, everything, table, synapses, threshold))
+    pieces = list(bitslice.matches(tiles, everything, table, synapses, threshold))
     found = np.array([np.concatenate(column) for column in list(zip(*pieces, strict=True))[:2]]).T
-    room = detector_gather.TILE * detector_gather.LANES * detector_gather.MOST
+    room = bitslice.TILE * bitslice.LANES * bitslice.MOST
     assert len(wanted) > room
     assert 1 < len(pieces) < len(wanted) / (room / 2)
     np.testing.assert_array_equal(found[np.lexsort(found.T[::-1])], wanted)
@@ -126,7 +127,7 @@ def test_the_chance_to_pass_is_the_binomial_s():
 
     for tested, share, bound in ((12, 0.02, 4), (20, 0.14, 12), (5, 0.5, 5), (9, 0.3, 0)):
         exact = binom.sf(bound - 1, tested, share)
-        assert detector_plan.passing(tested, share, bound) == pytest.approx(exact, rel=1e-12)
+        assert cost_model.passing(tested, share, bound) == pytest.approx(exact, rel=1e-12)
 
 
 def test_an_index_is_made_when_its_want_has_cost_as_much():
@@ -146,32 +147,32 @@ def test_an_index_is_made_when_its_want_has_cost_as_much():
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    detector_rates.rates.cache_clear()
+    calibration.rates.cache_clear()
     yield tmp_path / "paper-workbench" / "detector-rates.json"
-    detector_rates.rates.cache_clear()
+    calibration.rates.cache_clear()
 
 
 def test_rates_are_measured_once_and_kept(empty_cache, monkeypatch):
-    measured = detector_rates.rates()
+    measured = calibration.rates()
     assert all(0 < rate < 1000 for row in measured.row for rate in row)
     assert min(measured[1:]) > 0
-    detector_rates.rates.cache_clear()
-    monkeypatch.setattr(detector_rates, "measured", lambda: pytest.fail("measured again"))
-    assert detector_rates.rates() == measured
+    calibration.rates.cache_clear()
+    monkeypatch.setattr(calibration, "measured", lambda: pytest.fail("measured again"))
+    assert calibration.rates() == measured
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"made_on": 1}', '{"made_on": {}, "row": 3}'])
 def test_rates_of_another_machine_or_damaged_ones_are_measured_anew(
     empty_cache, content, monkeypatch
 ):
-    monkeypatch.setattr(detector_rates, "measured", lambda: RATES)
+    monkeypatch.setattr(calibration, "measured", lambda: RATES)
     empty_cache.parent.mkdir()
     empty_cache.write_text(content)
-    assert detector_rates.rates() == RATES
+    assert calibration.rates() == RATES
     assert json.loads(empty_cache.read_text())["visit"] == RATES.visit
 
 
 def test_a_machine_that_keeps_nothing_measures(empty_cache, monkeypatch):
-    monkeypatch.setattr(detector_rates, "measured", lambda: RATES)
+    monkeypatch.setattr(calibration, "measured", lambda: RATES)
     empty_cache.parent.write_text("a file where the folder should be")
-    assert detector_rates.rates() == RATES
+    assert calibration.rates() == RATES

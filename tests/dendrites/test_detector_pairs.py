@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites import detector_pairs, detector_plan
-from workbench.dendrites.detector_spare import Spare
+from workbench.dendrites.matching import cost_model
+from workbench.dendrites.matching.kernels import pair_index
+from workbench.dendrites.matching.kernels.buffer_pool import Spare
 
 
 def drawn(cells, segments, synapses, patterns, active):
@@ -27,13 +28,13 @@ def drawn(cells, segments, synapses, patterns, active):
 @pytest.mark.parametrize("cells", [90, 3000, 60_000, 2**22])
 def test_all_pairs_of_a_pattern_and_a_segment_are_found(cells, threshold):
     lists, shown = drawn(cells, 700, 11, 40, 30)
-    index = detector_pairs.paired(lists, cells, threshold)
+    index = pair_index.paired(lists, cells, threshold)
     assert (index.bits == 0) == (cells == 90)
     equal = shown[:, None, :, None] == lists[None, :, None, :]
     overlap = (equal & (lists < cells)[None, :, None, :]).sum(axis=(2, 3))
     for _ in range(2):  # the second time with maps that the first has used
         found = np.zeros_like(overlap, dtype=bool)
-        for pattern, segment, hits in detector_pairs.matches(lists, index, shown, cells, threshold):
+        for pattern, segment, hits in pair_index.matches(lists, index, shown, cells, threshold):
             assert np.all(np.diff(segment) > 0)
             assert hits >= 2 * segment.size or threshold == 2
             found[pattern, segment] = True
@@ -48,10 +49,10 @@ def test_random_patterns_lead_to_as_many_entries_as_the_plan_expects():
         rng.random((rows, cells)).argsort(axis=1)[:, :each].astype(np.uint16)
         for rows, each in ((2000, synapses), (400, active))
     )
-    index = detector_pairs.paired(lists, cells, threshold)
-    hits = [h for *_, h in detector_pairs.matches(lists, index, shown, cells, threshold)]
+    index = pair_index.paired(lists, cells, threshold)
+    hits = [h for *_, h in pair_index.matches(lists, index, shown, cells, threshold)]
     assert index.bits == 0
-    pairs = detector_plan.pairs(synapses, threshold)
+    pairs = cost_model.pairs(synapses, threshold)
     expected = len(lists) * pairs * active * (active - 1) / (cells * (cells - 1))
     error = np.sqrt(expected / len(hits))
     assert abs(np.mean(hits) - expected) < 5 * error
@@ -61,7 +62,7 @@ def test_random_patterns_lead_to_as_many_entries_as_the_plan_expects():
 def test_a_match_has_two_pairs_within_groups_and_one_group_more_would_lose_some():
     for synapses in range(3, 14):
         for threshold in range(3, synapses + 1):
-            groups = detector_plan.groups(threshold)
+            groups = cost_model.groups(threshold)
             assert fewest_pairs(synapses, threshold, groups) >= 2
             if groups > 1 and groups + 1 <= synapses and 2 * (groups + 1) <= synapses:
                 assert fewest_pairs(synapses, threshold, groups + 1) < 2

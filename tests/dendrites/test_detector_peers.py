@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from workbench.dendrites.detector import Detector
+from workbench.dendrites.matching.detector import Detector
 
 METHODS = ["plain", "gather", "index"]
 

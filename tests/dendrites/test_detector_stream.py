@@ -9,8 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from workbench.dendrites import detector_ahead, detector_numba, detector_store
-from workbench.dendrites.detector import Detector
+from workbench.dendrites.matching import executor, segment_store
+from workbench.dendrites.matching.backends import cpu
+from workbench.dendrites.matching.detector import Detector
 
 CELLS = 300
 
@@ -18,10 +19,10 @@ CELLS = 300
 @pytest.fixture
 def crowd(monkeypatch):
     """Many segments in several blocks and spans."""
-    monkeypatch.setattr(detector_store, "BLOCK", 3000)
-    monkeypatch.setattr(detector_numba, "SHORT", 1e-9)
-    monkeypatch.setattr(detector_numba, "LONG", 1e-5)
-    monkeypatch.setattr(detector_numba, "PATTERNS_AT_ONCE", 90)
+    monkeypatch.setattr(segment_store, "BLOCK", 3000)
+    monkeypatch.setattr(cpu, "SHORT", 1e-9)
+    monkeypatch.setattr(cpu, "LONG", 1e-5)
+    monkeypatch.setattr(cpu, "PATTERNS_AT_ONCE", 90)
     rng = np.random.default_rng(8)
     segments = rng.random((10_001, CELLS)).argsort(axis=1)[:, :20].astype(np.uint16)
     patterns = rng.random((200, CELLS)).argsort(axis=1)[:, :40]
@@ -47,7 +48,7 @@ def assert_same(found, wanted):
 def test_every_method_and_number_of_threads_gives_the_same_list(
     crowd, method, threads, threshold, monkeypatch
 ):
-    monkeypatch.setattr(detector_ahead, "PAIRS_HELD", 1000)
+    monkeypatch.setattr(executor, "PAIRS_HELD", 1000)
     segments, patterns = crowd
     detector = Detector(segments, CELLS, threshold, method, threads=threads)
     wanted = expected(segments, patterns, threshold)
@@ -125,7 +126,7 @@ def test_a_bar_shows_after_a_second_only(crowd, capsys):
 INTERRUPTED = """
 import sys
 import numpy as np
-from workbench.dendrites.detector import Detector
+from workbench.dendrites.matching.detector import Detector
 rng = np.random.default_rng(0)
 segments = rng.random((20_000, 300)).argsort(axis=1)[:, :20]
 detector = Detector(segments, 300, 6, sys.argv[1], threads=int(sys.argv[2]))

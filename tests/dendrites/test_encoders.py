@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites.codes import overlaps
-from workbench.dendrites.encoders import random_projection
+from workbench.dendrites.codes.encoders import random_projection
+from workbench.dendrites.codes.patterns import overlaps
 
 
 def test_the_code_is_that_of_the_formula(backend):

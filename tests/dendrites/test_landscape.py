@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from workbench.dendrites.landscape import error_map, figure_6_medians, growth
+from workbench.dendrites.theory.parameter_grids import error_map, figure_6_medians, growth
 
 # Ahmad & Hawkins (2016), Fig. 6: threshold and the median the authors' table prints.
 PRINTED = {3: 1.8157e-2, 8: 4.83e-8, 9: 2.0406e-9, 10: 7.400e-11, 12: 7.63e-14, 15: 1.033e-18}

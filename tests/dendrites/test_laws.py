@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.dendrites import laws
+from workbench.dendrites.theory import capacity, overlap_laws, union_laws
 
 CSV = Path(__file__).parents[2].parent / "shared" / "reference" / "dendrites.csv"
 ULPS = 4e-15
@@ -64,30 +64,38 @@ PRINTED = [
 
 @pytest.mark.parametrize(("arguments", "value"), PRINTED)
 def test_false_match_at_the_papers_cases(arguments, value):
-    assert off(laws.false_match(*arguments), Fraction(value)) < ULPS
+    assert off(overlap_laws.false_match(*arguments), Fraction(value)) < ULPS
 
 
 def test_false_match_counts_the_ways_of_all_15504_patterns():
     hits = sum(len({0, 1, 2, 3}.intersection(p)) >= 2 for p in combinations(range(20), 5))
-    assert laws.false_match(20, 5, 4, 2, exact=True) == Fraction(hits, 15504) == Fraction(241, 969)
+    assert (
+        overlap_laws.false_match(20, 5, 4, 2, exact=True)
+        == Fraction(hits, 15504)
+        == Fraction(241, 969)
+    )
 
 
 def test_union_laws_against_every_choice_of_three_pairs():
     pairs, shown = list(combinations(range(7), 2)), {0, 1, 2}
     unions = [set().union(*three) for three in product(pairs, repeat=3)]
     hits, size = sum(len(u & shown) >= 2 for u in unions), sum(map(len, unions))
-    assert laws.union_false_match(7, 3, 2, 2, 3, exact=True) == Fraction(hits, len(unions))
+    assert union_laws.union_false_match(7, 3, 2, 2, 3, exact=True) == Fraction(hits, len(unions))
     assert Fraction(hits, len(unions)) == Fraction(2231, 3087)
-    assert laws.union_size(7, 2, 3, exact=True) == Fraction(size, len(unions)) == Fraction(218, 49)
+    assert (
+        union_laws.union_size(7, 2, 3, exact=True)
+        == Fraction(size, len(unions))
+        == Fraction(218, 49)
+    )
 
 
 def test_false_negative_against_every_choice_of_lost_cells():
     lost = list(combinations(range(8), 3))
     missed = sum(4 - len({0, 1, 2, 3}.intersection(v)) < 3 for v in lost)
-    assert laws.false_negative(8, 4, 3, 3, exact=True) == Fraction(missed, len(lost))
-    assert laws.false_negative(8, 4, 3, 3) == 0.5
-    assert laws.false_negative(128, 30, 12, 18) == 0
-    assert laws.false_negative(128, 30, 12, 19) > 0
+    assert overlap_laws.false_negative(8, 4, 3, 3, exact=True) == Fraction(missed, len(lost))
+    assert overlap_laws.false_negative(8, 4, 3, 3) == 0.5
+    assert overlap_laws.false_negative(128, 30, 12, 18) == 0
+    assert overlap_laws.false_negative(128, 30, 12, 19) > 0
 
 
 @pytest.fixture
@@ -107,18 +115,20 @@ def row_law(row):
     n, a, s, t, m, w = (p.get(k) for k in ("n", "a", "s", "theta", "M", "w"))
     formula = row["formula"].split()[0]
     both = {
-        "F1": lambda **o: laws.overlap_count(n, a, n, a),
-        "F2": lambda **o: laws.overlap_count(n, a, s, p["b"]),
-        "F3": lambda **o: laws.false_match(n, a, s, t, **o),
-        "F4": lambda **o: laws.false_negative(a, s, t, p["v"], **o),
-        "F5": lambda **o: laws.any_match(laws.false_match(n, a, s, t, **o), m, **o),
-        "F6": lambda **o: m * laws.false_match(n, a, s, t, **o),
-        "F7": lambda **o: laws.any_match(Fraction(w, n) if o else w / n, m, **o) ** w,
-        "F7x": lambda **o: laws.union_false_match(n, w, w, w, m, **o),
-        "F8": lambda **o: laws.union_size(n, s, m, **o),
-        "F9": lambda **o: laws.union_false_match(n, a, s, t, m, "plugin", **o),
-        "F10": lambda **o: laws.union_false_match(n, a, s, t, m, **o),
-        "F12": lambda **o: laws.binomial_limit(Fraction(rho) if o else float(rho), s, t, **o),
+        "F1": lambda **o: overlap_laws.overlap_count(n, a, n, a),
+        "F2": lambda **o: overlap_laws.overlap_count(n, a, s, p["b"]),
+        "F3": lambda **o: overlap_laws.false_match(n, a, s, t, **o),
+        "F4": lambda **o: overlap_laws.false_negative(a, s, t, p["v"], **o),
+        "F5": lambda **o: union_laws.any_match(overlap_laws.false_match(n, a, s, t, **o), m, **o),
+        "F6": lambda **o: m * overlap_laws.false_match(n, a, s, t, **o),
+        "F7": lambda **o: union_laws.any_match(Fraction(w, n) if o else w / n, m, **o) ** w,
+        "F7x": lambda **o: union_laws.union_false_match(n, w, w, w, m, **o),
+        "F8": lambda **o: union_laws.union_size(n, s, m, **o),
+        "F9": lambda **o: union_laws.union_false_match(n, a, s, t, m, "plugin", **o),
+        "F10": lambda **o: union_laws.union_false_match(n, a, s, t, m, **o),
+        "F12": lambda **o: overlap_laws.binomial_limit(
+            Fraction(rho) if o else float(rho), s, t, **o
+        ),
         "F13": lambda **o: (a * Fraction(1, n)) ** t * comb(s, t),
     }
     if formula == "F11":
@@ -152,7 +162,7 @@ def figure_6(threshold):
     """False match over the paper's grid of 420 points; a/n in steps of 0.5 %."""
     n = np.arange(10000, 190001, 20000)[:, None, None]
     a = n * np.arange(1, 7)[:, None] // 200
-    return laws.false_match(n, a, np.arange(20, 51, 5), threshold).ravel()
+    return overlap_laws.false_match(n, a, np.arange(20, 51, 5), threshold).ravel()
 
 
 @pytest.mark.parametrize(
@@ -178,8 +188,8 @@ def test_figure_6_digit_by_digit(threshold, median, mean):
 
 def test_fixed_sparsity_rises_to_the_binomial_limit():
     n = np.array([500, 1000, 4000, 16000, 1000000])
-    rising = laws.false_match(n, n * 32 // 1000, 24, 12)
-    limit = laws.binomial_limit(0.032, 24, 12)
+    rising = overlap_laws.false_match(n, n * 32 // 1000, 24, 12)
+    limit = overlap_laws.binomial_limit(0.032, 24, 12)
     assert (np.diff(rising) > 0).all()
     assert rising[-1] < limit == pytest.approx(stats.binom.sf(11, 24, 0.032), rel=1e-12, abs=0)
     assert rising[2] == pytest.approx(1.34e-12, rel=5e-3, abs=0)
@@ -190,30 +200,30 @@ def test_fixed_sparsity_rises_to_the_binomial_limit():
     [((2048, 40, 20), 10), ((2048, 40, 40), 13), ((16384, 82, 20), 8), ((65536, 1311, 40), 13)],
 )
 def test_smallest_threshold_and_its_neighbours(arguments, threshold):
-    assert laws.smallest_threshold(*arguments, 1e-12) == threshold
+    assert capacity.smallest_threshold(*arguments, 1e-12) == threshold
     assert (
-        laws.false_match(*arguments, threshold)
+        overlap_laws.false_match(*arguments, threshold)
         < 1e-12
-        <= laws.false_match(*arguments, threshold - 1)
+        <= overlap_laws.false_match(*arguments, threshold - 1)
     )
 
 
 def test_smallest_threshold_at_ties_and_ends():
-    exactly = laws.false_match(2, 1, 1, 1)
+    exactly = overlap_laws.false_match(2, 1, 1, 1)
     assert exactly == 0.5
-    assert laws.smallest_threshold(2, 1, 1, [0.5, 0.5000001, 1]).tolist() == [2, 1, 1]
-    assert laws.smallest_threshold(10, 10, 4, 1) == 5
-    assert laws.smallest_threshold(10, 4, 0, 1e-300) == 1
+    assert capacity.smallest_threshold(2, 1, 1, [0.5, 0.5000001, 1]).tolist() == [2, 1, 1]
+    assert capacity.smallest_threshold(10, 10, 4, 1) == 5
+    assert capacity.smallest_threshold(10, 4, 0, 1e-300) == 1
 
 
 def test_capacity_of_the_facts():
     cases = [(10000, 300, 30, 12), (10000, 300, 30, 15), (2048, 40, 20, 10), (2048, 40, 20, 12)]
-    found = laws.capacity(*np.array(cases).T, 1e-9)
+    found = capacity.capacity(*np.array(cases).T, 1e-9)
     assert found == pytest.approx([44, 953110, 2557, 1.73e7], rel=5e-3, abs=0)
-    assert laws.capacity(20, 5, 4, 2, 1, exact=True) == Fraction(969, 241)
-    assert laws.capacity(20, 5, 4, 9, 0.1) == np.inf
-    assert laws.capacity(10000, 300, 30, 30, 0.5, log10=True) == pytest.approx(
-        log10(0.5) - log10(laws.false_match(10000, 300, 30, 30))
+    assert capacity.capacity(20, 5, 4, 2, 1, exact=True) == Fraction(969, 241)
+    assert capacity.capacity(20, 5, 4, 9, 0.1) == np.inf
+    assert capacity.capacity(10000, 300, 30, 30, 0.5, log10=True) == pytest.approx(
+        log10(0.5) - log10(overlap_laws.false_match(10000, 300, 30, 30))
     )
 
 
@@ -221,11 +231,13 @@ def test_capacity_of_the_facts():
 @settings(deadline=None)
 def test_false_match_is_the_fraction_symmetric_and_falling(segment):
     n, a, s, t = segment
-    got = laws.false_match(n, a, s, np.arange(t + 2))
+    got = overlap_laws.false_match(n, a, s, np.arange(t + 2))
     want = exact_match(n, a, s, t)
     assert off(got[t], want) < ULPS or want < 1e-290
-    assert laws.false_match(n, a, s, t, exact=True) == want
-    assert off(laws.false_match(n, s, a, t), Fraction(float(got[t]))) < ULPS or want < 1e-290
+    assert overlap_laws.false_match(n, a, s, t, exact=True) == want
+    assert (
+        off(overlap_laws.false_match(n, s, a, t), Fraction(float(got[t]))) < ULPS or want < 1e-290
+    )
     assert (np.diff(got) <= 0).all()
     assert got[0] == 1
 
@@ -245,7 +257,7 @@ def test_false_match_is_the_fraction_symmetric_and_falling(segment):
 def test_false_match_keeps_its_digits_over_a_thousand_synapses(case):
     n, a, s, t = case
     # The reference with a and s exchanged: the same law from far smaller binomial coefficients.
-    assert off(laws.false_match(*case), exact_match(n, s, a, t)) < ULPS
+    assert off(overlap_laws.false_match(*case), exact_match(n, s, a, t)) < ULPS
 
 
 @given(segments(largest=200, synapses=30), st.integers(0, 6))
@@ -253,23 +265,24 @@ def test_false_match_keeps_its_digits_over_a_thousand_synapses(case):
 def test_union_is_the_sum_over_its_sizes(segment, patterns):
     n, a, s, t = segment
     want = exact_union(n, a, s, t, patterns)
-    got = laws.union_false_match(n, a, s, t, patterns)
+    got = union_laws.union_false_match(n, a, s, t, patterns)
     assert off(got, want) < ULPS
-    assert laws.union_false_match(n, a, s, t, patterns, exact=True) == want
+    assert union_laws.union_false_match(n, a, s, t, patterns, exact=True) == want
     if want:
-        log = laws.union_false_match(n, a, s, t, patterns, log10=True)
+        log = union_laws.union_false_match(n, a, s, t, patterns, log10=True)
         assert log == pytest.approx(log10(got), rel=1e-13, abs=1e-15)
 
 
 def test_union_methods_meet_at_one_pattern_and_part_in_the_right_order():
-    once = laws.false_match(20000, 200, 25, 15)
+    once = overlap_laws.false_match(20000, 200, 25, 15)
     for method in ("mixture", "plugin", "tagged"):
-        assert laws.union_false_match(20000, 200, 25, 15, 1, method) == pytest.approx(
+        assert union_laws.union_false_match(20000, 200, 25, 15, 1, method) == pytest.approx(
             once, rel=ULPS
         )
     m = np.arange(2, 12)
     mixture, plugin, tagged = (
-        laws.union_false_match(20000, 200, 25, 15, m, x) for x in ("mixture", "plugin", "tagged")
+        union_laws.union_false_match(20000, 200, 25, 15, m, x)
+        for x in ("mixture", "plugin", "tagged")
     )
     assert (tagged < 1e-3 * mixture).all()
     assert 0.01 < plugin[8] / mixture[8] - 1 < 0.03

@@ -9,21 +9,21 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from workbench.dendrites import laws
+from workbench.dendrites.theory import capacity, overlap_laws, union_laws
 
 # Each law with arguments inside its domain, in the order of the signature.
 LAWS = [
-    (laws.false_match, (2048, 40, 20, 10)),
-    (laws.false_negative, (40, 20, 10, 25)),
-    (laws.any_match, (1e-6, 1000)),
-    (laws.union_size, (2048, 20, 10)),
-    (laws.union_false_match, (2048, 40, 20, 10, 3)),
-    (laws.binomial_limit, (0.02, 20, 10)),
-    (laws.smallest_threshold, (2048, 40, 20, 1e-9)),
-    (laws.capacity, (2048, 40, 20, 10, 1e-9)),
+    (overlap_laws.false_match, (2048, 40, 20, 10)),
+    (overlap_laws.false_negative, (40, 20, 10, 25)),
+    (union_laws.any_match, (1e-6, 1000)),
+    (union_laws.union_size, (2048, 20, 10)),
+    (union_laws.union_false_match, (2048, 40, 20, 10, 3)),
+    (overlap_laws.binomial_limit, (0.02, 20, 10)),
+    (capacity.smallest_threshold, (2048, 40, 20, 1e-9)),
+    (capacity.capacity, (2048, 40, 20, 10, 1e-9)),
 ]
 NAMES = [law.__name__ for law, _ in LAWS]
-LOGS = [x for x in LAWS if x[0] not in (laws.union_size, laws.smallest_threshold)]
+LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, capacity.smallest_threshold)]
 
 
 @pytest.mark.parametrize(("law", "arguments"), LAWS, ids=NAMES)
@@ -40,26 +40,26 @@ def test_arrays_return_to_where_they_came_from(backend, law, arguments, place):
 
 def test_two_libraries_are_refused():
     with pytest.raises(TypeError, match="one library"):
-        laws.false_match(np.array([20]), array_api_strict.asarray([5]), 4, 2)
+        overlap_laws.false_match(np.array([20]), array_api_strict.asarray([5]), 4, 2)
 
 
 def test_arguments_broadcast_and_chunks_leave_no_seam():
     cells = np.arange(100, 400)[:, None]
     synapses = np.arange(1, 101)
-    found = laws.false_match(cells, 50, synapses, 5)
+    found = overlap_laws.false_match(cells, 50, synapses, 5)
     assert found.shape == (300, 100)
     for i, j in ((0, 0), (163, 84), (164, 0), (299, 99)):
-        assert found[i, j] == laws.false_match(100 + i, 50, 1 + j, 5)
-    mixed = laws.union_false_match(cells, 50, np.arange(1, 5), [[2], [7], [30]] * 100, 3)
+        assert found[i, j] == overlap_laws.false_match(100 + i, 50, 1 + j, 5)
+    mixed = union_laws.union_false_match(cells, 50, np.arange(1, 5), [[2], [7], [30]] * 100, 3)
     for i in (0, 1, 2, 199, 299):
-        assert mixed[i, 3] == laws.union_false_match(100 + i, 50, 4, (2, 7, 30)[i % 3], 3)
-    assert laws.false_match(20, np.zeros((0, 3), int), 4, 2).shape == (0, 3)
-    assert laws.union_false_match(20, np.zeros((0, 3), int), 4, 2, 2).shape == (0, 3)
+        assert mixed[i, 3] == union_laws.union_false_match(100 + i, 50, 4, (2, 7, 30)[i % 3], 3)
+    assert overlap_laws.false_match(20, np.zeros((0, 3), int), 4, 2).shape == (0, 3)
+    assert union_laws.union_false_match(20, np.zeros((0, 3), int), 4, 2, 2).shape == (0, 3)
 
 
 @pytest.mark.parametrize(("law", "arguments"), LOGS, ids=[law.__name__ for law, _ in LOGS])
 def test_the_logarithm_is_that_of_the_value(law, arguments):
-    if law is laws.any_match:
+    if law is union_laws.any_match:
         arguments = (log10(arguments[0]), arguments[1])
         assert 10 ** law(*arguments, log10=True) == pytest.approx(law(1e-6, 1000), rel=1e-13, abs=0)
     else:
@@ -71,87 +71,101 @@ def test_logarithms_far_below_the_smallest_double():
         shift = fraction.denominator.bit_length() - fraction.numerator.bit_length()
         return log10(fraction * 2**shift) - shift * log10(2)
 
-    assert laws.false_match(10**6, 1000, 900, 700) == 0
+    assert overlap_laws.false_match(10**6, 1000, 900, 700) == 0
     for law, arguments in (
-        (laws.false_match, (10**6, 1000, 900, 700)),
-        (laws.false_negative, (5000, 1000, 200, 900)),
-        (laws.union_false_match, (10**6, 1000, 100, 160, 3)),
-        (laws.union_false_match, (10**6, 1000, 300, 280, 3, "plugin")),
-        (laws.union_false_match, (10**6, 1000, 300, 280, 3, "tagged")),
-        (laws.binomial_limit, (Fraction(1, 2**20), 100, 80)),
+        (overlap_laws.false_match, (10**6, 1000, 900, 700)),
+        (overlap_laws.false_negative, (5000, 1000, 200, 900)),
+        (union_laws.union_false_match, (10**6, 1000, 100, 160, 3)),
+        (union_laws.union_false_match, (10**6, 1000, 300, 280, 3, "plugin")),
+        (union_laws.union_false_match, (10**6, 1000, 300, 280, 3, "tagged")),
+        (overlap_laws.binomial_limit, (Fraction(1, 2**20), 100, 80)),
     ):
         got, want = law(*arguments, log10=True), exact(law(*arguments, exact=True))
         assert want < -290
         assert got == pytest.approx(want, rel=1e-13)
-    assert laws.any_match(-5000.0, 1000, log10=True) == pytest.approx(-4997)
-    assert laws.capacity(10**6, 1000, 900, 700, 1e-9, log10=True) > 1000
-    assert laws.overlap_count(10**6, 1000, 900, 0, log10=True) == pytest.approx(
+    assert union_laws.any_match(-5000.0, 1000, log10=True) == pytest.approx(-4997)
+    assert capacity.capacity(10**6, 1000, 900, 700, 1e-9, log10=True) > 1000
+    assert overlap_laws.overlap_count(10**6, 1000, 900, 0, log10=True) == pytest.approx(
         log10(comb(10**6 - 900, 1000) >> 10000) + 10000 * log10(2)
     )
 
 
 def test_logarithm_tells_one_from_almost_one():
-    almost = laws.false_match(1000, 500, 200, 50, log10=True)
-    missed = 1 - laws.false_match(1000, 500, 200, 50, exact=True)
+    almost = overlap_laws.false_match(1000, 500, 200, 50, log10=True)
+    missed = 1 - overlap_laws.false_match(1000, 500, 200, 50, exact=True)
     assert almost == pytest.approx(-float(missed) / np.log(10), rel=1e-13, abs=0)
-    assert laws.false_match(1000, 500, 200, 0, log10=True) == 0
-    assert laws.false_match(1000, 500, 200, 201, log10=True) == -np.inf
+    assert overlap_laws.false_match(1000, 500, 200, 0, log10=True) == 0
+    assert overlap_laws.false_match(1000, 500, 200, 201, log10=True) == -np.inf
 
 
 def test_edges_of_every_law():
-    assert laws.false_match(20, 5, 4, [0, 5, 99]).tolist() == [1, 0, 0]
-    assert laws.false_match(20, 20, 4, [4, 5]).tolist() == [1, 0]
-    assert laws.false_match(20, [0, 5], [5, 0], 1).tolist() == [0, 0]
-    assert laws.false_negative(8, 4, [0, 4, 5], [8, 0, 0]).tolist() == [0, 0, 1]
-    assert laws.false_negative(0, 0, [0, 1], 0).tolist() == [0, 1]
-    assert laws.any_match([0, 1, 0.5, 1], [9, 1, 0, 0]).tolist() == [0, 1, 0, 0]
-    assert laws.any_match(1e-300, 10**6) == pytest.approx(1e-294, rel=1e-15, abs=0)
-    assert laws.union_size(9, [0, 9, 9, 2], [5, 1, 0, 1]).tolist() == [0, 9, 0, 2]
+    assert overlap_laws.false_match(20, 5, 4, [0, 5, 99]).tolist() == [1, 0, 0]
+    assert overlap_laws.false_match(20, 20, 4, [4, 5]).tolist() == [1, 0]
+    assert overlap_laws.false_match(20, [0, 5], [5, 0], 1).tolist() == [0, 0]
+    assert overlap_laws.false_negative(8, 4, [0, 4, 5], [8, 0, 0]).tolist() == [0, 0, 1]
+    assert overlap_laws.false_negative(0, 0, [0, 1], 0).tolist() == [0, 1]
+    assert union_laws.any_match([0, 1, 0.5, 1], [9, 1, 0, 0]).tolist() == [0, 1, 0, 0]
+    assert union_laws.any_match(1e-300, 10**6) == pytest.approx(1e-294, rel=1e-15, abs=0)
+    assert union_laws.union_size(9, [0, 9, 9, 2], [5, 1, 0, 1]).tolist() == [0, 9, 0, 2]
     for method in ("mixture", "plugin", "tagged"):
-        found = laws.union_false_match(20, 5, 4, [0, 1], [[0], [2]], method)
+        found = union_laws.union_false_match(20, 5, 4, [0, 1], [[0], [2]], method)
         assert found[:, 0].tolist() == ([0, 1] if method == "tagged" else [1, 1])
         assert found[0, 1] == 0
-    assert laws.union_false_match(2, 1, 1, 1, 2, "plugin", exact=True) == 1  # 1.5 rounds to 2
-    assert laws.union_false_match(2, 1, 1, 1, 2, "plugin") == 1
-    assert laws.binomial_limit([0, 0, 1, 1, 0.5], 3, [0, 1, 3, 4, 4]).tolist() == [1, 0, 1, 0, 0]
-    assert laws.overlap_count(20, 5, 4, 5) == 0
-    assert laws.overlap_count(20, 5, 4, np.arange(6)).sum() == comb(20, 5)
+    assert union_laws.union_false_match(2, 1, 1, 1, 2, "plugin", exact=True) == 1  # 1.5 rounds to 2
+    assert union_laws.union_false_match(2, 1, 1, 1, 2, "plugin") == 1
+    assert overlap_laws.binomial_limit([0, 0, 1, 1, 0.5], 3, [0, 1, 3, 4, 4]).tolist() == [
+        1,
+        0,
+        1,
+        0,
+        0,
+    ]
+    assert overlap_laws.overlap_count(20, 5, 4, 5) == 0
+    assert overlap_laws.overlap_count(20, 5, 4, np.arange(6)).sum() == comb(20, 5)
 
 
 COUNT = "must be a whole number"
 BAD = [
-    (laws.false_match, (0, 0, 0, 0), f"`cells` {COUNT}"),
-    (laws.false_match, (2**27, 5, 4, 2), f"`cells` {COUNT} in .1, 67108864."),
-    (laws.false_match, (20.5, 5, 4, 2), f"`cells` {COUNT}"),
+    (overlap_laws.false_match, (0, 0, 0, 0), f"`cells` {COUNT}"),
+    (overlap_laws.false_match, (2**27, 5, 4, 2), f"`cells` {COUNT} in .1, 67108864."),
+    (overlap_laws.false_match, (20.5, 5, 4, 2), f"`cells` {COUNT}"),
     (
-        laws.false_match,
+        overlap_laws.false_match,
         (20, 21, 4, 2),
         r"`active` must be a whole number in \[0, cells=20\]; got 21",
     ),
-    (laws.false_match, (20, 5, [4, 30], 2), r"`synapses` .* \[0, cells=20\]; got 30"),
-    (laws.false_match, (20, float("nan"), 4, 2), f"`active` {COUNT}"),
-    (laws.false_match, (20, 5, 4, -1), f"`threshold` {COUNT} of at least 0; got -1"),
-    (laws.false_match, (20, 5, 4, 1.5), f"`threshold` {COUNT}"),
-    (laws.overlap_count, (20, 5, 4, -1), f"`overlap` {COUNT}"),
-    (laws.overlap_count, (20, 5, 21, 1), f"`synapses` {COUNT}"),
-    (laws.false_negative, (8, 9, 3, 3), r"`synapses` .* \[0, active=8\]; got 9"),
-    (laws.false_negative, (8, 4, 3, 9), r"`moved` .* \[0, active=8\]; got 9"),
-    (laws.false_negative, (8, 4, 3, 0.5), f"`moved` {COUNT}"),
-    (laws.any_match, (1.5, 3), r"`probability` must be in \[0, 1\]; got 1.5"),
-    (laws.any_match, (float("nan"), 3), "`probability` must be in"),
-    (laws.any_match, (0.5, -3), f"`segments` {COUNT}"),
-    (laws.union_size, (20, 21, 3), f"`synapses` {COUNT}"),
-    (laws.union_size, (20, 2, -3), f"`patterns` {COUNT}"),
-    (laws.union_false_match, (20, 5, 4, 2, 0.5), f"`patterns` {COUNT}"),
-    (laws.union_false_match, (20, 5, 4, 2, 3, "bloom"), "`method` must be 'mixture'.*got 'bloom'"),
-    (laws.binomial_limit, (-0.1, 4, 2), "`sparsity` must be in"),
-    (laws.binomial_limit, (1e-200, 4, 2), r"`sparsity` must be 0 or in \[1e-100, 1\]; got 1e-200"),
-    (laws.binomial_limit, (0.1, -4, 2), f"`synapses` {COUNT}"),
-    (laws.smallest_threshold, (20, 5, 4, 0), r"`target` must be in \(0, 1\]; got 0"),
-    (laws.smallest_threshold, (20, 5, 4, float("nan")), "`target` must be in"),
-    (laws.smallest_threshold, (20, 5, 4, 1.1), "`target` must be in"),
-    (laws.capacity, (20, 5, 4, 2, 0), r"`error` must be in \(0, 1\]; got 0"),
-    (laws.capacity, (20, 5, 4, 2, 2), "`error` must be in"),
+    (overlap_laws.false_match, (20, 5, [4, 30], 2), r"`synapses` .* \[0, cells=20\]; got 30"),
+    (overlap_laws.false_match, (20, float("nan"), 4, 2), f"`active` {COUNT}"),
+    (overlap_laws.false_match, (20, 5, 4, -1), f"`threshold` {COUNT} of at least 0; got -1"),
+    (overlap_laws.false_match, (20, 5, 4, 1.5), f"`threshold` {COUNT}"),
+    (overlap_laws.overlap_count, (20, 5, 4, -1), f"`overlap` {COUNT}"),
+    (overlap_laws.overlap_count, (20, 5, 21, 1), f"`synapses` {COUNT}"),
+    (overlap_laws.false_negative, (8, 9, 3, 3), r"`synapses` .* \[0, active=8\]; got 9"),
+    (overlap_laws.false_negative, (8, 4, 3, 9), r"`moved` .* \[0, active=8\]; got 9"),
+    (overlap_laws.false_negative, (8, 4, 3, 0.5), f"`moved` {COUNT}"),
+    (union_laws.any_match, (1.5, 3), r"`probability` must be in \[0, 1\]; got 1.5"),
+    (union_laws.any_match, (float("nan"), 3), "`probability` must be in"),
+    (union_laws.any_match, (0.5, -3), f"`segments` {COUNT}"),
+    (union_laws.union_size, (20, 21, 3), f"`synapses` {COUNT}"),
+    (union_laws.union_size, (20, 2, -3), f"`patterns` {COUNT}"),
+    (union_laws.union_false_match, (20, 5, 4, 2, 0.5), f"`patterns` {COUNT}"),
+    (
+        union_laws.union_false_match,
+        (20, 5, 4, 2, 3, "bloom"),
+        "`method` must be 'mixture'.*got 'bloom'",
+    ),
+    (overlap_laws.binomial_limit, (-0.1, 4, 2), "`sparsity` must be in"),
+    (
+        overlap_laws.binomial_limit,
+        (1e-200, 4, 2),
+        r"`sparsity` must be 0 or in \[1e-100, 1\]; got 1e-200",
+    ),
+    (overlap_laws.binomial_limit, (0.1, -4, 2), f"`synapses` {COUNT}"),
+    (capacity.smallest_threshold, (20, 5, 4, 0), r"`target` must be in \(0, 1\]; got 0"),
+    (capacity.smallest_threshold, (20, 5, 4, float("nan")), "`target` must be in"),
+    (capacity.smallest_threshold, (20, 5, 4, 1.1), "`target` must be in"),
+    (capacity.capacity, (20, 5, 4, 2, 0), r"`error` must be in \(0, 1\]; got 0"),
+    (capacity.capacity, (20, 5, 4, 2, 2), "`error` must be in"),
 ]
 
 
@@ -173,11 +187,16 @@ def test_bad_kinds_are_refused_in_every_place(unchecked, law, arguments, bad):
 @pytest.mark.parametrize(
     ("law", "arguments", "options", "sentence"),
     [
-        (laws.false_match, ([20], 5, 4, 2), {}, r"`exact` must be False for arrays .*\(1,\)"),
-        (laws.false_match, (20, 5, 4, 2), {"log10": True}, "`log10` must be False"),
-        (laws.any_match, (Fraction(3, 2), 2), {}, r"`probability` must be in \[0, 1\]"),
-        (laws.any_match, ([0.5], 2), {}, "`probability` must be one number"),
-        (laws.capacity, (20, 5, 4, 5, 0.1), {}, r"`threshold` must be at most .*=4 .*; got 5"),
+        (
+            overlap_laws.false_match,
+            ([20], 5, 4, 2),
+            {},
+            r"`exact` must be False for arrays .*\(1,\)",
+        ),
+        (overlap_laws.false_match, (20, 5, 4, 2), {"log10": True}, "`log10` must be False"),
+        (union_laws.any_match, (Fraction(3, 2), 2), {}, r"`probability` must be in \[0, 1\]"),
+        (union_laws.any_match, ([0.5], 2), {}, "`probability` must be one number"),
+        (capacity.capacity, (20, 5, 4, 5, 0.1), {}, r"`threshold` must be at most .*=4 .*; got 5"),
     ],
 )
 def test_exact_is_for_numbers(unchecked, law, arguments, options, sentence):
@@ -186,7 +205,7 @@ def test_exact_is_for_numbers(unchecked, law, arguments, options, sentence):
 
 
 def test_the_import_is_light():
-    code = "import sys, workbench.dendrites.laws; print(sorted(sys.modules))"
+    code = "import sys, workbench.dendrites.theory.overlap_laws; print(sorted(sys.modules))"
     modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites.overlap_table import overlap_table
+from workbench.dendrites.codes.overlaps import overlap_table
 
 
 def rows(rng, count, cells, size):

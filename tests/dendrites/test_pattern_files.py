@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from workbench.dendrites.pattern_files import read_patterns
+from workbench.dendrites.codes.files import read_patterns
 
 ROWS = np.array([[5, 1, 9], [0, 3, 2]])
 SORTED = np.array([[1, 5, 9], [0, 2, 3]])

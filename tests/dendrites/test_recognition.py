@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites.detector import Detector
+from workbench.base.intervals import chernoff_interval
+from workbench.dendrites.matching.detector import Detector
 from workbench.dendrites.recognition import Tally, fired, fired_at_each, rates, shares, vote
-from workbench.intervals import chernoff_interval
 
 DEVIATIONS = 5.0
 

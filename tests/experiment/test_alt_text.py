@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from widgets.figure import curve, figure, heat, histogram, level, marks
-from widgets.written_figure import alternative
+from widgets.figure.fast_figure import alternative
+from widgets.figure.figure import curve, figure, heat, histogram, level, marks
 from workbench.experiment.alt_text import alt_text
 
 X = np.array([1.0, 10.0, 100.0])

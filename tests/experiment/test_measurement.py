@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workbench.base.intervals import chernoff_interval, student_interval
 from workbench.experiment import measurement
 from workbench.experiment.measurement import Counts, Samples, stage, stream
 from workbench.experiment.params import Knobs, knob
-from workbench.intervals import chernoff_interval, student_interval
 
 
 class Params(Knobs):

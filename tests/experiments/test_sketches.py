@@ -8,7 +8,7 @@ import pytest
 from told import assert_told_as_plotly_would
 
 from workbench.runs.find import experiments
-from workbench.runs.parameters_cell import read_notebook
+from workbench.runs.parameters.parameters_cell import read_notebook
 
 SMALL = {
     "dendrites/digits": {"training": 300},

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from workbench.inits.activations import NAMES, Activation, activation, differences
-from workbench.inits.error_function import erf, standard_erf
+from workbench.inits.functions.activations import NAMES, Activation, activation, differences
+from workbench.inits.functions.erf import erf, standard_erf
 
 NUMBERS = np.concatenate([np.linspace(-12, 12, 4001), [0.0, 1e-8, -1e-8]])
 

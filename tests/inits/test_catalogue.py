@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from workbench.array import generator
-from workbench.inits.batching import on_a_ring
-from workbench.inits.catalogue import TORCH_TANH, named
-from workbench.inits.draws import truncated_deviation
-from workbench.inits.external import libraries
-from workbench.inits.moments import gain
-from workbench.inits.propagation import propagate
+from workbench.base.array import generator
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.schemes.batching import on_a_ring
+from workbench.inits.schemes.catalogue import TORCH_TANH, named
+from workbench.inits.schemes.external import libraries
+from workbench.inits.schemes.sampling import truncated_deviation
+from workbench.inits.theory.moments import gain
 
 AXES = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": "float64"}
 

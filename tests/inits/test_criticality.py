@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from inits.references import rows, value
 
-from workbench.inits.activations import NAMES
-from workbench.inits.criticality import critical, edge_of_chaos, fixed_point
-from workbench.inits.moments import chi, moments, variance_map
+from workbench.inits.functions.activations import NAMES
+from workbench.inits.theory.criticality import critical, edge_of_chaos, fixed_point
+from workbench.inits.theory.moments import chi, moments, variance_map
 
 FIELDS = {
     "critical_K_star": "variance",

@@ -6,7 +6,7 @@ from inits.references import value
 from inits.sampling import mean_is, variance_is
 from scipy import stats
 
-from workbench.inits.draws import (
+from workbench.inits.schemes.sampling import (
     BLOCK,
     accepted,
     gammas,

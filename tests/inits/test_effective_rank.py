@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.inits import effective_rank as rank
+from workbench.inits.weights import effective_rank as rank
 
 FOUR = [rank.participation, rank.entropy_rank, rank.nuclear_rank, rank.stable_rank]
 spectra = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=30)

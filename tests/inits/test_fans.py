@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.inits.fans import fans
+from workbench.inits.schemes.fans import fans
 
 sizes = st.integers(1, 6)
 

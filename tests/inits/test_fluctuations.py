@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from workbench.inits.fluctuations import fluctuations
+from workbench.inits.networks.finite_width import fluctuations
 
 
 @pytest.mark.parametrize(("which", "c"), [("relu", 5), ("linear", 2)])

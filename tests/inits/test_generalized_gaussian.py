@@ -8,7 +8,7 @@ from inits.references import rows, value
 from inits.sampling import variance_is
 from scipy import stats
 
-from workbench.inits import generalized_gaussian as gg
+from workbench.inits.schemes import generalized_gaussian as gg
 
 shapes = st.floats(0.2, 5.0)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.inits.layouts import as_matrix, gates, guess
+from workbench.inits.weights.reading.layouts import as_matrix, gates, guess
 
 FRESH = np.random.default_rng(0)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.inits.likelihood import best, candidates
+from workbench.inits.weights.model_selection import best, candidates
 
 SAMPLES = {
     "gaussian": stats.norm(scale=0.02),

@@ -1,6 +1,6 @@
 import pytest
 
-from workbench.inits.lookup_tables import lookup_tables
+from workbench.inits.weights.reading.lookup_tables import lookup_tables
 
 BODY = {"body.0.weight": (64, 64), "norm.weight": (64,), "head.weight": (30_000, 64)}
 

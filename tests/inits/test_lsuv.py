@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from workbench.inits.activations import NAMES, activation
-from workbench.inits.lsuv import lsuv
+from workbench.inits.functions.activations import NAMES, activation
+from workbench.inits.schemes.lsuv import lsuv
 
 
 def network(rng, layers=8, networks=3, width=40):

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from workbench.inits.matrix_report import DRAWN, fault, fitted_tail, spectrum, wanting
-from workbench.inits.schemes import he
-from workbench.inits.untrained import initial_laws
+from workbench.inits.schemes.variance_scaling import he
+from workbench.inits.weights.matrix_report import DRAWN, fault, fitted_tail, spectrum, wanting
+from workbench.inits.weights.untrained import initial_laws
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from inits.references import rows
 
-from workbench.inits.activations import NAMES
-from workbench.inits.moments import (
+from workbench.inits.functions.activations import NAMES
+from workbench.inits.theory.moments import (
     chi,
     correlation_map,
     depth_scale,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.inits.mup import attention_scale, mup
+from workbench.inits.schemes.mup import attention_scale, mup
 
 roles = st.sampled_from(["input", "hidden", "output", "vector"])
 widths = st.integers(1, 4096)

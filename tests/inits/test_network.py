@@ -3,9 +3,8 @@ import functools
 import numpy as np
 import pytest
 
-from workbench.inits import schemes
-from workbench.inits.activations import activation
-from workbench.inits.network import (
+from workbench.inits.functions.activations import activation
+from workbench.inits.networks.mlp import (
     Network,
     adam,
     loss_and_gradient,
@@ -14,6 +13,7 @@ from workbench.inits.network import (
     sgd,
     start,
 )
+from workbench.inits.schemes import variance_scaling
 
 WIDTHS, NETWORKS, EXAMPLES = (5, 7, 6, 3), 4, 9
 
@@ -21,7 +21,7 @@ WIDTHS, NETWORKS, EXAMPLES = (5, 7, 6, 3), 4, 9
 @pytest.fixture
 def task():
     rng = np.random.default_rng(1)
-    model = network(rng, WIDTHS, schemes.lecun, NETWORKS)
+    model = network(rng, WIDTHS, variance_scaling.lecun, NETWORKS)
     model = Network(model.weights, [b + rng.standard_normal(b.shape) for b in model.biases])
     x = rng.standard_normal((NETWORKS, EXAMPLES, 5))
     targets = rng.random((NETWORKS, EXAMPLES, 3))
@@ -120,7 +120,7 @@ def test_torch_s_training_agrees(task, loss, decay):
 
 def test_training_recovers_a_teacher():
     rng = np.random.default_rng(3)
-    scheme = functools.partial(schemes.preserving, activation="tanh")
+    scheme = functools.partial(variance_scaling.preserving, activation="tanh")
     teacher = network(rng, (4, 6, 2), scheme, 3)
     model = network(rng, (4, 24, 2), scheme, 3)
     x = rng.standard_normal((3, 200, 4))
@@ -142,4 +142,4 @@ def test_bad_input(task, unchecked):
     with pytest.raises(ValueError, match=r"`memories` must be two numbers in \[0, 1\)"):
         adam(model, model, start(model), 0.1, memories=(1.0, 0.9))
     with pytest.raises(ValueError, match="`widths` must be of at least two layers"):
-        network(np.random.default_rng(0), [3], schemes.he)
+        network(np.random.default_rng(0), [3], variance_scaling.he)

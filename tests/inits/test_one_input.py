@@ -4,13 +4,13 @@ import math
 import numpy as np
 import pytest
 
-from workbench.array import generator
-from workbench.inits import schemes
-from workbench.inits.activations import activation
-from workbench.inits.one_input import one_input
-from workbench.inits.orthogonal import orthogonal
-from workbench.inits.propagation import propagate
-from workbench.inits.verdict import spread
+from workbench.base.array import generator
+from workbench.inits.functions.activations import activation
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.networks.single_input import one_input
+from workbench.inits.schemes import variance_scaling
+from workbench.inits.schemes.orthogonal import orthogonal
+from workbench.inits.theory.preservation import spread
 
 
 class Fixed:
@@ -62,8 +62,8 @@ def compared(one, other):
 @pytest.mark.parametrize(
     ("which", "bias", "scheme"),
     [
-        ("relu", 0.0, functools.partial(schemes.variance_scaling, scale=2.0)),
-        ("gelu", 0.2, functools.partial(schemes.variance_scaling, scale=2.0)),
+        ("relu", 0.0, functools.partial(variance_scaling.variance_scaling, scale=2.0)),
+        ("gelu", 0.2, functools.partial(variance_scaling.variance_scaling, scale=2.0)),
         ("tanh", 0.0, functools.partial(orthogonal, gain=math.sqrt(2.0))),
     ],
 )

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.inits.orthogonal import delta_orthogonal, identity, orthogonal
+from workbench.inits.schemes.orthogonal import delta_orthogonal, identity, orthogonal
 
 sizes = st.integers(1, 12)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from workbench.inits.criticality import edge_of_chaos, fixed_point
-from workbench.inits.phases import phases
+from workbench.inits.theory.criticality import edge_of_chaos, fixed_point
+from workbench.inits.theory.phase_diagram import phases
 
 WEIGHTS = np.linspace(0.5, 3.5, 31)
 

@@ -3,12 +3,13 @@ import functools
 import numpy as np
 import pytest
 
-from workbench.inits import propagation, schemes
-from workbench.inits.activations import activation
-from workbench.inits.moments import moments, variance_map
-from workbench.inits.orthogonal import orthogonal
-from workbench.inits.propagation import propagate
-from workbench.inits.stacked import product
+from workbench.inits.functions.activations import activation
+from workbench.inits.functions.batched_linalg import product
+from workbench.inits.networks import propagation
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.schemes import variance_scaling
+from workbench.inits.schemes.orthogonal import orthogonal
+from workbench.inits.theory.moments import moments, variance_map
 
 
 def recorded(weights):
@@ -94,7 +95,7 @@ class _Host(Fixed):
 @pytest.mark.parametrize("which", ["tanh", "silu", "sigmoid"])
 def test_wide_networks_follow_the_variance_map(backend, which):
     networks, layers, width = 240, 3, 128
-    scheme = functools.partial(schemes.variance_scaling, scale=1.8)
+    scheme = functools.partial(variance_scaling.variance_scaling, scale=1.8)
     found = propagate(
         backend.rng(3), [width] * (layers + 1), which, scheme, networks=networks, bias_variance=0.1
     )
@@ -114,14 +115,14 @@ def test_orthogonal_linear_networks_are_isometries():
     np.testing.assert_allclose(found.singular, 1, rtol=1e-12)
     np.testing.assert_allclose(found.signal_ratio, 1, rtol=1e-12)
     np.testing.assert_allclose(found.gradient_ratio, 1, rtol=1e-12)
-    gaussian = propagate(rng, [48] * 21, "linear", schemes.lecun, networks=3, jacobian=3)
+    gaussian = propagate(rng, [48] * 21, "linear", variance_scaling.lecun, networks=3, jacobian=3)
     assert (gaussian.singular[:, 0] / gaussian.singular[:, -1]).min() > 1e4
 
 
 def test_networks_that_do_not_fit_run_in_parts(monkeypatch):
     monkeypatch.setattr(propagation, "MEMORY", 3 * 2 * 64 * 64 * 4)
     found = propagate(
-        np.random.default_rng(5), [64, 64, 64], "relu", schemes.he, networks=8, jacobian=8
+        np.random.default_rng(5), [64, 64, 64], "relu", variance_scaling.he, networks=8, jacobian=8
     )
     assert found.before.shape == found.gradient.shape == (3, 8)
     assert found.singular.shape == (8, 64)
@@ -143,7 +144,7 @@ def test_product_says_what_does_not_fit():
 def test_bad_input(unchecked):
     rng = np.random.default_rng(0)
 
-    def call(widths=(4, 4), scheme=schemes.he, **options):
+    def call(widths=(4, 4), scheme=variance_scaling.he, **options):
         propagate(rng, widths, "relu", scheme, **options)
 
     with pytest.raises(ValueError, match="`widths` must be of at least two layers"):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.inits.random_spectrum import largest_random, random_singular_values
+from workbench.inits.theory.marchenko_pastur import largest_random, random_singular_values
 
 sizes = st.integers(1, 300)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inits.references import value
 
-from workbench.inits.residual import deepnorm, depth_scaled, fixup, rezero, t_fixup
+from workbench.inits.theory.residual_scaling import deepnorm, depth_scaled, fixup, rezero, t_fixup
 
 counts = st.integers(1, 1000)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from workbench.array import generator, host
-from workbench.inits.residual_stream import factors, growth, residual_stream
-from workbench.inits.schemes import variance_scaling
+from workbench.base.array import generator, host
+from workbench.inits.networks.residual_stream import factors, growth, residual_stream
+from workbench.inits.schemes.variance_scaling import variance_scaling
 
 
 @pytest.mark.parametrize(("factor", "skip"), [(1.0, 1.0), (0.3, 1.0), (0.5, 0.8), (-1.0, 0.5)])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from inits.sampling import variance_is
 from scipy import stats
 
-from workbench.inits import schemes
-from workbench.inits.moments import gain
-from workbench.inits.schemes import variance_scaling
+from workbench.inits.schemes import variance_scaling as schemes
+from workbench.inits.schemes.variance_scaling import variance_scaling
+from workbench.inits.theory.moments import gain
 
 # Kurtosis of each distribution, for the error of a sample's variance.
 KURTOSIS = {

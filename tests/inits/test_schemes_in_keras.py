@@ -5,10 +5,10 @@ import pytest
 from inits.sampling import variance_is
 from scipy import stats
 
-from workbench.inits.draws import truncated_normals
-from workbench.inits.fans import fans
-from workbench.inits.orthogonal import identity, orthogonal
-from workbench.inits.schemes import glorot, he, lecun, variance_scaling
+from workbench.inits.schemes.fans import fans
+from workbench.inits.schemes.orthogonal import identity, orthogonal
+from workbench.inits.schemes.sampling import truncated_normals
+from workbench.inits.schemes.variance_scaling import glorot, he, lecun, variance_scaling
 
 # Keras's layout, (*field, inputs, outputs).
 LAYOUT = {"in_axis": -2, "out_axis": -1}

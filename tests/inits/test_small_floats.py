@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.inits.generalized_gaussian import variates
-from workbench.inits.small_floats import decode, encode, entropy, ordinary, signal_to_noise
+from workbench.inits.schemes.generalized_gaussian import variates
+from workbench.inits.weights.rf8 import decode, encode, entropy, ordinary, signal_to_noise
 
 values = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=40)
 

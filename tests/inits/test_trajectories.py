@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from workbench.array import generator
-from workbench.inits.moments import gain, variance_map
-from workbench.inits.trajectories import iterated, trajectory
+from workbench.base.array import generator
+from workbench.inits.networks.trajectories import iterated, trajectory
+from workbench.inits.theory.moments import gain, variance_map
 
 SIZE = {"width": 64, "depth": 6, "networks": 200}
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from workbench.inits.effective_rank import singular
-from workbench.inits.layouts import as_matrix
-from workbench.inits.trained_digits import trained_digits
-from workbench.inits.untrained import as_drawn, initial_laws, transformer_blocks
+from workbench.inits.weights.digits_mlp import trained_digits
+from workbench.inits.weights.effective_rank import singular
+from workbench.inits.weights.reading.layouts import as_matrix
+from workbench.inits.weights.untrained import as_drawn, initial_laws, transformer_blocks
 
 
 def named(name, value, layout="torch", bias=None, **about):

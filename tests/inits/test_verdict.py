@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inits.references import value
 
-from workbench.inits import schemes
-from workbench.inits.propagation import propagate
-from workbench.inits.verdict import scatter, spread, verdict
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.schemes import variance_scaling
+from workbench.inits.theory.preservation import scatter, spread, verdict
 
 NETWORKS = 16
 
 
 def measured(gain_error, which="relu", width=512, depth=20):
-    scheme = functools.partial(schemes.variance_scaling, scale=2 * gain_error**2)
+    scheme = functools.partial(variance_scaling.variance_scaling, scale=2 * gain_error**2)
     rng = np.random.default_rng(1)
     return propagate(rng, [width] * (depth + 1), which, scheme, networks=NETWORKS, inputs=16)
 
@@ -48,7 +48,9 @@ def test_the_table_s_fluctuation():
     assert 1 + spread(64, 16) ** 2 == pytest.approx(exact, rel=1e-13)
 
 
-@pytest.mark.parametrize(("which", "scheme"), [("relu", schemes.he), ("linear", schemes.lecun)])
+@pytest.mark.parametrize(
+    ("which", "scheme"), [("relu", variance_scaling.he), ("linear", variance_scaling.lecun)]
+)
 def test_networks_of_one_input_scatter_as_the_law_says(which, scheme):
     """The kernel's mean square over 4000 networks, by ten batches for its error."""
     width, depth = 64, 4

@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from workbench.inits.trained import matrices, trained
-from workbench.inits.weight_files import arrays, changed, contents, packaged, read
-from workbench.inits.weight_survey import left_out
+from workbench.inits.weights.reading.files import arrays, changed, contents, packaged, read
+from workbench.inits.weights.sources import matrices, trained
+from workbench.inits.weights.survey import left_out
 
 
 class Bomb:
@@ -77,7 +77,7 @@ def test_nothing_in_an_archive_is_executed(tmp_path):
 
 
 def test_the_stand_in_learns(monkeypatch):
-    monkeypatch.setattr("workbench.inits.trained.packaged", lambda: "")
+    monkeypatch.setattr("workbench.inits.weights.sources.packaged", lambda: "")
     found = trained(np.random.default_rng(0))
     assert int(found.source.split(" % ")[0].split()[-1]) >= 88
     assert [m.shape for _, m in matrices(found.survey)] == [(256, 64), (256, 256), (10, 256)]

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from page_parts import ATTACKS, EVIL
 
-from workbench.pages.figure import MAPS, figure_html
+from workbench.pages.cells.figure import MAPS, figure_html
 
 
 def made(bundle):

@@ -10,9 +10,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from page_parts import PNG, record, shown
 
-from workbench.pages.foreign import output_html
+from workbench.pages.cells.foreign import output_html
 from workbench.pages.page import page
-from workbench.pages.style_sheets import inline, scoped
+from workbench.pages.text.style_sheets import inline, scoped
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"

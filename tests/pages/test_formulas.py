@@ -3,8 +3,8 @@ r"""Formulas of a page: macros carry over, and what cannot be laid out stands as
 import pytest
 from bs4 import BeautifulSoup
 
-from workbench.pages.formulas import Formulas
-from workbench.pages.prose import markdown
+from workbench.pages.text.formulas import Formulas
+from workbench.pages.text.prose import markdown
 
 
 def made(source, formulas=None):

@@ -12,9 +12,9 @@ from nbformat.v4 import new_markdown_cell, new_notebook, new_output, new_raw_cel
 from page_parts import ATTACKS, EVIL, PNG, record, shown
 
 from workbench.experiment.decisions import Statement
-from workbench.pages.clean import clean
 from workbench.pages.page import page, warm
-from workbench.pages.prose import markdown
+from workbench.pages.text.clean import clean
+from workbench.pages.text.prose import markdown
 from workbench.runs.job import job
 
 
@@ -122,7 +122,7 @@ def test_a_formula_is_not_cut_within(body):
 
 
 def test_a_formula_beyond_the_converter_shows_its_source(monkeypatch):
-    from workbench.pages import formulas
+    from workbench.pages.text import formulas
 
     def stumbles(*_, **__):
         raise IndexError

@@ -12,8 +12,8 @@ from nbformat.v4 import new_notebook
 from opened import opened
 from page_parts import record, shown
 
-from widgets.figure import curve, figure, heat, histogram, level, marks
-from widgets.slider import slide
+from widgets.figure.figure import curve, figure, heat, histogram, level, marks
+from widgets.figure.slider import slide
 from workbench.experiment.decisions import Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
 from workbench.pages.page import page

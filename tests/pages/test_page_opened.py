@@ -12,7 +12,7 @@ from opened import opened
 from page_parts import ATTACKS, EVIL, PNG, record, shown
 from playwright.sync_api import expect
 
-from widgets import figure as house
+from widgets.figure import figure as house
 from workbench.pages.page import page
 
 pytestmark = pytest.mark.browser

@@ -5,7 +5,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from workbench.pages.terminal import screens, terminal_html
+from workbench.pages.cells.terminal import screens, terminal_html
 
 
 def text(source):

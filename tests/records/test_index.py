@@ -6,10 +6,10 @@ from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workbench import cli
-from workbench.checks import spell
+from workbench.base.checks import spell
+from workbench.cli import cli
 from workbench.records.index import write_index
-from workbench.records.records import read_points
+from workbench.records.store import read_points
 from workbench.records.table import columns, rows
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workbench.records.records import read_points, read_record, read_records
+from workbench.records.store import read_points, read_record, read_records
 from workbench.records.table import as_csv, as_text, columns, rows, where
 
 

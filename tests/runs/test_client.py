@@ -5,8 +5,8 @@ import pytest
 import toy
 
 from workbench.runs.execute import execute
-from workbench.runs.forked_kernel import Template
 from workbench.runs.job import job
+from workbench.runs.kernels.forked_kernel import Template
 
 pytestmark = pytest.mark.notebook
 

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from workbench.runs.closure import closure
 from workbench.runs.find import ROOT, experiments
+from workbench.runs.identity.closure import closure
 
 FILES = {
     "pkg/__init__.py": "",

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 import toy
 
-from workbench.runs.inputs import declared, inputs
+from workbench.runs.identity.inputs import declared, inputs
 from workbench.runs.job import job
 
 

@@ -7,12 +7,12 @@ import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.commands.words import options_of
+from workbench.cli.words import options_of
 from workbench.pages import versions
 from workbench.runs import job as jobs
-from workbench.runs import provenance
+from workbench.runs.identity import provenance
 from workbench.runs.job import job
-from workbench.runs.spelling import parsed
+from workbench.runs.parameters.spelling import parsed
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 

@@ -16,7 +16,7 @@ import toy
 from click.testing import CliRunner
 from terminal import on_a_terminal
 
-from workbench import cli
+from workbench.cli import cli
 from workbench.runs.execute import execute
 from workbench.runs.job import job
 

@@ -8,11 +8,11 @@ import pytest
 import toy
 
 from workbench.experiment.params import KnobError
-from workbench.runs import foreign_cell
 from workbench.runs.execute import execute
 from workbench.runs.job import job
-from workbench.runs.language import Language, language_of
-from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
+from workbench.runs.parameters import foreign_cell
+from workbench.runs.parameters.language import Language, language_of
+from workbench.runs.parameters.parameters_cell import UNREAD, parameters_of, read_notebook
 
 R = {"name": "ir", "display_name": "R", "language": "R"}
 BASH = {"name": "bash", "display_name": "Bash", "language": "bash"}

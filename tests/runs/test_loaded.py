@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from workbench.runs import loaded
-from workbench.runs.modules import changed
+from workbench.runs.identity.modules import changed
+from workbench.runs.kernels import loaded_modules
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def found(began=None, known=()):
     tests = [os.path.dirname(os.path.dirname(__file__)), *known]
     root = os.path.dirname(tests[0])
     folders = [*tests, os.path.join(root, "workbench"), os.path.join(root, "widgets")]
-    return loaded.local(time.time() + 9 if began is None else began, folders)
+    return loaded_modules.local(time.time() + 9 if began is None else began, folders)
 
 
 def sha256(path):

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench.experiment.params import KnobError
-from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
-from workbench.runs.spelling import spelled, text_of
+from workbench.runs.parameters.parameters_cell import UNREAD, parameters_of, read_notebook
+from workbench.runs.parameters.spelling import spelled, text_of
 
 
 def model(source):

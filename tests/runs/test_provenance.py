@@ -7,8 +7,8 @@ import pytest
 import toy
 
 from workbench.experiment.params import Knobs, Parameters, knob
-from workbench.runs import provenance
 from workbench.runs.atomic import write_json
+from workbench.runs.identity import provenance
 from workbench.runs.job import job, model_of
 from workbench.studies.sweep import study_jobs
 

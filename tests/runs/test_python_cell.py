@@ -1,7 +1,7 @@
 import pytest
 
-from workbench.runs.annotation import kind_of_text
-from workbench.runs.python_cell import is_opaque, python_of, times_set, touch
+from workbench.runs.parameters.annotation import kind_of_text
+from workbench.runs.parameters.python_cell import is_opaque, python_of, times_set, touch
 
 
 @pytest.mark.parametrize(

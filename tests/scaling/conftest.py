@@ -4,7 +4,7 @@ import array_api_compat
 import pytest
 from scaling.emulated import OnDevice, compiled
 
-from workbench.scaling import solver_cuda
+from workbench.scaling.fit.solvers import gpu as solver_cuda
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.scaling import solver_cuda
+from workbench.scaling.fit.solvers import gpu
 
 LAUNCH = """
 extern "C" bool launch(
@@ -109,6 +109,6 @@ def compiled(folder, text):
             "-shared",
             "-fPIC",
         ]
-        includes = [f"-I{solver_cuda.SOURCE.parent}", f"-I{Path(__file__).parent}"]
+        includes = [f"-I{gpu.SOURCE.parent}", f"-I{Path(__file__).parent}"]
         subprocess.run(["g++", *flags, *includes, code, "-o", library], check=True)
     return Kernel(library)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from workbench.scaling.frontier import optimal_split
-from workbench.scaling.isoflop_tables import read_isoflops
+from workbench.scaling.allocation.isoflop_tables import read_isoflops
+from workbench.scaling.allocation.optimum import optimal_split
 
 LAW = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
 

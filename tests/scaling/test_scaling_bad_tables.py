@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scaling.planted import planted
 
-from workbench.scaling import laws
-from workbench.scaling.fitting import fit
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.laws import catalogue
 
 
 @pytest.fixture
 def table():
-    return planted(laws.chinchilla, rows=30, noise=0.01)[0]
+    return planted(catalogue.chinchilla, rows=30, noise=0.01)[0]
 
 
 def changed(table, **columns):

@@ -8,13 +8,17 @@ from scaling.chinchilla_points import extracted
 from scaling.emulated import on_device
 from scaling.planted import planted
 
-from workbench.array import has_gpu
-from workbench.scaling import laws, losses, solver, solver_cuda, starts
-from workbench.scaling.curves import learning_curves
-from workbench.scaling.fitting import bootstrap, fit, profile
-from workbench.scaling.resampling import pair_counts
+from workbench.base.array import has_gpu
+from workbench.scaling.fit import losses, starts
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.solvers import gpu as solver_cuda
+from workbench.scaling.fit.solvers import minimise
+from workbench.scaling.inference.bootstrap import bootstrap, pair_counts
+from workbench.scaling.inference.profile import profile
+from workbench.scaling.laws import catalogue
+from workbench.scaling.learning_curves import learning_curves
 
-CHINCHILLA = solver_cuda.source(laws.chinchilla.program, True)
+CHINCHILLA = solver_cuda.source(catalogue.chinchilla.program, True)
 
 
 def both(table, law="chinchilla", **told):
@@ -44,7 +48,7 @@ def test_the_extracted_points_have_the_same_minima(gpu, loss, space):
 @pytest.mark.filterwarnings("ignore:.*decades")
 @pytest.mark.parametrize("name", ["power_constant", "tied", "outer", "repeated", "bnsl1"])
 def test_other_laws_end_where_they_do_on_the_processor(gpu, name):
-    table, _ = planted(laws.NAMED[name], rows=70, noise=0.02, seed=2)
+    table, _ = planted(catalogue.NAMED[name], rows=70, noise=0.02, seed=2)
     here, there = both(table, name, delta=1e-2)
     assert there.objective == pytest.approx(here.objective, rel=1e-11)
     assert there.predict(table) == pytest.approx(here.predict(table), rel=1e-6)
@@ -53,14 +57,14 @@ def test_other_laws_end_where_they_do_on_the_processor(gpu, name):
 
 @pytest.mark.filterwarnings("ignore:.*decades")
 def test_an_implicit_law_ends_where_it_does_on_the_processor(gpu):
-    table, truth = planted(laws.NAMED["m4"], rows=40, noise=0.01, seed=3)
+    table, truth = planted(catalogue.NAMED["m4"], rows=40, noise=0.01, seed=3)
     near = [truth, {**truth, "alpha": 1.3 * truth["alpha"]}]
     agree(*both(table, "m4", starts=near, fixed={"eps_0": truth["eps_0"]}, loss="squared"))
 
 
 @pytest.mark.parametrize("kind", ["pairs", "residual", "wild", "block"])
 def test_resamples_have_the_same_minima(gpu, kind):
-    table, _ = planted(laws.chinchilla, rows=100, noise=0.02, seed=4)
+    table, _ = planted(catalogue.chinchilla, rows=100, noise=0.02, seed=4)
     table["run"] = np.repeat(np.arange(20.0), 5)
     found = fit("chinchilla", table)
     sent = replace(found, problem=found.problem._replace(home=on_device(table["loss"])))
@@ -75,12 +79,12 @@ def test_resamples_have_the_same_minima(gpu, kind):
 def test_all_starts_of_all_resamples_end_as_on_the_processor(gpu):
     """From 40 of the published starts, most of them far off: the same walks, not only ends."""
     found = fit("chinchilla", {k: on_device(v) for k, v in extracted().items()})
-    some = starts.published(laws.chinchilla)[::113]
+    some = starts.published(catalogue.chinchilla)[::113]
     counts = pair_counts(np.random.default_rng(0), 3, 240)
     problem = found.problem.resampled(counts, len(some))
     begin = np.tile(some, (3, 1))
-    there = solver.minima(problem, begin, levels=1)
-    here = solver.minima(problem, begin, levels=1, method="numba")
+    there = minimise.minima(problem, begin, levels=1)
+    here = minimise.minima(problem, begin, levels=1, method="numba")
     np.testing.assert_allclose(there.objective, here.objective, rtol=1e-9)
     assert (there.converged == here.converged).all()
     # Rounding makes a step more or less at the end; another rule for steps makes many.
@@ -123,12 +127,12 @@ class TestEdges:
 
     @pytest.fixture
     def problem(self, gpu):
-        table, _ = planted(laws.chinchilla, rows=45, noise=0.02, seed=6)
+        table, _ = planted(catalogue.chinchilla, rows=45, noise=0.02, seed=6)
         return fit("chinchilla", table).problem._replace(home=on_device(table["loss"]))
 
     def ends(self, problem, theta, **told):
         theta = np.array(theta, float)
-        return [solver.minima(problem, theta, method=m, **told) for m in ("numba", "cuda")]
+        return [minimise.minima(problem, theta, method=m, **told) for m in ("numba", "cuda")]
 
     def test_points_without_weight_are_not_read(self, problem):
         weights = np.zeros((3, 45))
@@ -188,14 +192,14 @@ class TestEdges:
 
 
 def test_one_fit_stays_on_the_processor(gpu):
-    table, _ = planted(laws.chinchilla, rows=50, noise=0.02, seed=7)
+    table, _ = planted(catalogue.chinchilla, rows=50, noise=0.02, seed=7)
     found = fit("chinchilla", {k: on_device(v) for k, v in table.items()})
     profile(found, "alpha", points=4)
     assert gpu[CHINCHILLA].fits == [found.starts]
 
 
 def test_a_host_table_is_not_sent_to_a_gpu(gpu):
-    table, _ = planted(laws.chinchilla, rows=50, noise=0.02, seed=7)
+    table, _ = planted(catalogue.chinchilla, rows=50, noise=0.02, seed=7)
     with pytest.raises(ValueError, match="`method` must be another than 'cuda' for a table that"):
         fit("chinchilla", table, method="cuda")
     there = {k: on_device(v) for k, v in table.items()}
@@ -206,7 +210,7 @@ def test_a_host_table_is_not_sent_to_a_gpu(gpu):
 
 
 def test_a_fit_in_pieces_is_the_same(gpu, monkeypatch):
-    table, _ = planted(laws.chinchilla, rows=50, noise=0.02, seed=8)
+    table, _ = planted(catalogue.chinchilla, rows=50, noise=0.02, seed=8)
     there = {k: on_device(v) for k, v in table.items()}
     whole = bootstrap(fit("chinchilla", there), 11, rng=0)
     monkeypatch.setattr(solver_cuda, "FITS_AT_ONCE", 4)
@@ -221,7 +225,7 @@ def test_a_fit_in_pieces_is_the_same(gpu, monkeypatch):
 def test_a_gpu_finds_the_same_minima(law, loss):
     import cupy
 
-    table, _ = planted(laws.NAMED[law], rows=240, noise=0.02, seed=11)
+    table, _ = planted(catalogue.NAMED[law], rows=240, noise=0.02, seed=11)
     there = {k: cupy.asarray(v) for k, v in table.items()}
     a, b = fit(law, table, loss=loss), fit(law, there, loss=loss)
     agree(a, b)

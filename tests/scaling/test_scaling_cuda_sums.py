@@ -5,9 +5,12 @@ import pytest
 from scaling.emulated import compiled
 from scaling.planted import COLUMNS, TYPICAL
 
-from workbench.scaling import derivatives, laws, losses, rules, solver, solver_cuda
+from workbench.scaling.fit import losses
+from workbench.scaling.fit.solvers import gpu, minimise
+from workbench.scaling.laws import autodiff, catalogue, operations
+from workbench.scaling.laws import law as law_module
 
-RULES = laws.law(
+RULES = law_module.law(
     "E + minimum(A / size**alpha, B * exp(-size / d1)) * log(2 + K / size) - (-a)"
     " + exp(log(b) * share(beta / size**c, alpha))",
     ("size",),
@@ -22,14 +25,14 @@ def problem_of(law, loss, space="log", points=37):
     truth = law.program.inside(law.vector({p: TYPICAL[p] for p in law.parameters}))
     program = law.program if space == "log" else law.program.raised()
     data = program.bound(table)
-    target = derivatives.forward(program, truth[None], data).log_loss[0]
+    target = autodiff.forward(program, truth[None], data).log_loss[0]
     target = target + 0.05 * rng.standard_normal(points)
     weights = rng.integers(1, 4, (1, points)).astype(float)
     cost = losses.cost(loss, 1e-2, SHAPES.get(loss))
     if loss == "absolute":
         cost = cost._replace(delta=1e-2)
-    low, high = solver.limits(program)
-    problem = solver.Problem(
+    low, high = minimise.limits(program)
+    problem = minimise.Problem(
         program, data, target, weights, np.array([[0, points, 0]]), low, high, cost
     )
     return problem, truth * (1 + 1e-3 * rng.standard_normal(len(truth)))
@@ -37,8 +40,8 @@ def problem_of(law, loss, space="log", points=37):
 
 def plain(problem, theta):
     """The same sums by the array version."""
-    trace = derivatives.forward(problem.program, theta[None], problem.data)
-    slope, bend = derivatives.gradient(trace)[0], derivatives.hessian(trace)[0]
+    trace = autodiff.forward(problem.program, theta[None], problem.data)
+    slope, bend = autodiff.gradient(trace)[0], autodiff.hessian(trace)[0]
     cost, w = problem.cost, problem.weights[0]
     price = losses.parts(cost.code, trace.log_loss[0] - problem.target, cost.delta, cost.shape)
     rho, psi, second, again = (w * p for p in price)
@@ -61,22 +64,22 @@ def same(kernel, problem, theta):
 
 @pytest.mark.parametrize("loss", losses.NAMES)
 def test_chinchilla_s_own_sums_are_right_for_every_loss(folder, loss):
-    kernel = compiled(folder, solver_cuda.source(laws.chinchilla.program, True))
-    same(kernel, *problem_of(laws.chinchilla, loss))
+    kernel = compiled(folder, gpu.source(catalogue.chinchilla.program, True))
+    same(kernel, *problem_of(catalogue.chinchilla, loss))
 
 
 @pytest.mark.parametrize("space", ["log", "raw"])
 @pytest.mark.parametrize("loss", losses.NAMES)
 def test_a_tape_s_sums_are_right_for_every_loss(folder, loss, space):
-    problem, theta = problem_of(laws.chinchilla, loss, space)
-    same(compiled(folder, solver_cuda.source(problem.program, False)), problem, theta)
+    problem, theta = problem_of(catalogue.chinchilla, loss, space)
+    same(compiled(folder, gpu.source(problem.program, False)), problem, theta)
 
 
-@pytest.mark.parametrize("name", [*laws.NAMED, "every rule"])
+@pytest.mark.parametrize("name", [*catalogue.NAMED, "every rule"])
 def test_every_law_s_sums_are_right(folder, name):
-    law = RULES if name == "every rule" else laws.NAMED[name]
+    law = RULES if name == "every rule" else catalogue.NAMED[name]
     problem, theta = problem_of(law, "student")
-    kernel = compiled(folder, solver_cuda.source(problem.program, False))
+    kernel = compiled(folder, gpu.source(problem.program, False))
     same(kernel, problem, theta)
     without = kernel.totals(problem, theta, exact=False)
     found = kernel.totals(problem, theta)
@@ -85,5 +88,5 @@ def test_every_law_s_sums_are_right(folder, name):
 
 
 def test_the_rules_are_all_in_use():
-    used = set(RULES.program.code) | set(laws.NAMED["bnsl1"].program.code)
-    assert used == set(range(len(rules.NAMES)))
+    used = set(RULES.program.code) | set(catalogue.NAMED["bnsl1"].program.code)
+    assert used == set(range(len(operations.NAMES)))

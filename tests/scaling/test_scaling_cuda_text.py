@@ -8,35 +8,36 @@ from nvrtc import Compiler
 from scaling.emulated import compiled, on_device
 from scaling.planted import planted
 
-from workbench.scaling import laws, solver, solver_cuda
-from workbench.scaling.fitting import fit
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.solvers import gpu, minimise
+from workbench.scaling.laws import catalogue, law
 
-TEXT = solver_cuda.source(laws.chinchilla.program, True)
+TEXT = gpu.source(catalogue.chinchilla.program, True)
 
 
 def test_more_parameters_than_bits_are_refused():
-    wide = laws.law("E + " + " + ".join(f"A{i} / size**{i + 1}" for i in range(32)), ("size",))
+    wide = law.law("E + " + " + ".join(f"A{i} / size**{i + 1}" for i in range(32)), ("size",))
     with pytest.raises(ValueError, match="`law` must be of at most 32 parameters on a GPU; got 33"):
-        solver_cuda.source(wide.program, False)
+        gpu.source(wide.program, False)
 
 
 def test_pieces_cover_all_fits_once(monkeypatch):
-    monkeypatch.setattr(solver_cuda, "POINTS_AT_ONCE", 25)
-    monkeypatch.setattr(solver_cuda, "FITS_AT_ONCE", 4)
+    monkeypatch.setattr(gpu, "POINTS_AT_ONCE", 25)
+    monkeypatch.setattr(gpu, "FITS_AT_ONCE", 4)
     places = np.array([[0, 10, r] for r in (0, 0, 0, 0, 0, 0, 1, 2, 3, 3)])
-    found = [range(10)[s] for s in solver_cuda.pieces(places)]
+    found = [range(10)[s] for s in gpu.pieces(places)]
     assert [i for r in found for i in r] == list(range(10))
     assert max(map(len, found)) <= 4
     assert len(found) == 4
-    assert list(solver_cuda.pieces(places[:0])) == []
+    assert list(gpu.pieces(places[:0])) == []
 
 
 def test_points_are_packed_by_weight():
-    table, _ = planted(laws.chinchilla, rows=6, seed=9)
-    problem = fit("chinchilla", table, starts=[planted(laws.chinchilla)[1]]).problem
+    table, _ = planted(catalogue.chinchilla, rows=6, seed=9)
+    problem = fit("chinchilla", table, starts=[planted(catalogue.chinchilla)[1]]).problem
     weights = np.array([[0, 2, 0, 1, 0, 3.0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
     places = np.array([[0, 6, 0], [0, 6, 0], [1, 4, 0], [0, 6, 2], [0, 6, 1]])
-    found = solver_cuda.packed(problem._replace(weights=weights, places=places))
+    found = gpu.packed(problem._replace(weights=weights, places=places))
     assert found.weight.tolist() == [2, 1, 3, 2, 1, 1]
     assert found.places.tolist() == [[0, 3], [0, 3], [3, 2], [5, 0], [5, 1]]
     kept = [1, 3, 5, 1, 3, 0]
@@ -56,15 +57,15 @@ def test_lanes_that_part_are_found_out(folder, fault):
     """The negative control of the emulation: a kernel that would hang or err on a GPU."""
     right, wrong = LANES_PART[fault]
     assert TEXT.count(right) == 1
-    table, _ = planted(laws.chinchilla, rows=40, noise=0.02, seed=10)
+    table, _ = planted(catalogue.chinchilla, rows=40, noise=0.02, seed=10)
     problem = fit("chinchilla", table).problem.every(2)._replace(home=on_device(table["loss"]))
     kernel = compiled(folder, TEXT.replace(right, wrong))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solver_cuda, "_compiled", lambda xp, text: kernel)
+        patch.setattr(gpu, "_compiled", lambda xp, text: kernel)
         with pytest.raises(AssertionError, match="different shuffles"):
-            solver_cuda.fit_all(
+            gpu.fit_all(
                 True, problem, np.tile([6.0, 7.0, 0.5, 0.3, 0.3], (2, 1)),
-                problem.cost.schedule(), solver.walk(False), np.zeros((2, 3)),
+                problem.cost.schedule(), minimise.walk(False), np.zeros((2, 3)),
             )  # fmt: skip
 
 
@@ -72,10 +73,10 @@ def test_lanes_that_part_are_found_out(folder, fault):
     "name", ["chinchilla", "chinchilla's tape", "power_constant", "m4", "bnsl1"]
 )
 def test_the_kernel_compiles_in_double_precision(name):
-    program = laws.NAMED[name.removesuffix("'s tape")].program
-    text = solver_cuda.source(program, name == "chinchilla")
+    program = catalogue.NAMED[name.removesuffix("'s tape")].program
+    text = gpu.source(program, name == "chinchilla")
     told = ("-std=c++17", "--gpu-architecture=compute_90")
-    code = Compiler(solver_cuda.HEADERS).compiled(text, told, "PTX").decode()
+    code = Compiler(gpu.HEADERS).compiled(text, told, "PTX").decode()
     assert re.search(r"\.visible \.entry fit_all\(", code)
     assert "atom.global.add.u64" in code
     assert "shfl.sync.bfly.b32" in code
@@ -86,18 +87,18 @@ def test_the_kernel_compiles_in_double_precision(name):
 @pytest.mark.parametrize("number", [75, 80, 90, 100, 120])
 def test_the_kernel_becomes_machine_code(number):
     told = ("-std=c++17", f"--gpu-architecture=sm_{number}")
-    assert Compiler(solver_cuda.HEADERS).compiled(TEXT, told, "CUBIN")[:4] == b"\x7fELF"
+    assert Compiler(gpu.HEADERS).compiled(TEXT, told, "CUBIN")[:4] == b"\x7fELF"
 
 
 def test_an_error_in_the_kernel_is_found():
     text = TEXT.replace("LAW Chinchilla", "LAW NoSuchLaw")
     with pytest.raises(AssertionError, match="NoSuchLaw"):
-        Compiler(solver_cuda.HEADERS).compiled(text, ("-std=c++17",), "PTX")
+        Compiler(gpu.HEADERS).compiled(text, ("-std=c++17",), "PTX")
 
 
 def test_the_text_changes_with_a_header(monkeypatch, tmp_path):
     """CuPy keeps compiled kernels by their text."""
-    other = tmp_path / "solver_cost.h"
+    other = tmp_path / "cost.h"
     other.write_text("// another")
-    monkeypatch.setattr(solver_cuda, "HEADERS", [other])
-    assert solver_cuda.source(laws.chinchilla.program, True) != TEXT
+    monkeypatch.setattr(gpu, "HEADERS", [other])
+    assert gpu.source(catalogue.chinchilla.program, True) != TEXT

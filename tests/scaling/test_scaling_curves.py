@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scaling.chinchilla_points import column, rows
 
-from workbench.scaling import curves, laws, starts
-from workbench.scaling.curves import learning_curves
-from workbench.scaling.fitting import fit
+from workbench.scaling import learning_curves as curves
+from workbench.scaling.fit import starts
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.laws import catalogue
+from workbench.scaling.learning_curves import learning_curves
 
 
 def planted(curves=4, seed=0):
@@ -186,7 +188,7 @@ def test_dense_routed_models_have_their_slope():
              if r["router_type"] == "Dense" and float(r["flop_increase"]) == 1]  # fmt: skip
     columns = {"size": column(table, "dense_parameter_count"),
                "loss": column(table, "loss_validation")}  # fmt: skip
-    assert fit(laws.power, columns, loss="squared").parameters["alpha"] == pytest.approx(
+    assert fit(catalogue.power, columns, loss="squared").parameters["alpha"] == pytest.approx(
         0.0788, abs=5e-5
     )
 

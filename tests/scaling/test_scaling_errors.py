@@ -9,18 +9,14 @@ from scaling.planted import planted
 from scipy import stats
 from scipy.optimize import curve_fit
 
-from workbench.scaling import laws
-from workbench.scaling.fitting import (
-    FitWarning,
-    bootstrap,
-    compare,
-    covariance,
-    fit,
-    prediction,
-    profile,
-)
-from workbench.scaling.holdout import cut
-from workbench.scaling.resampling import pair_counts
+from workbench.scaling.fit.fit import covariance, fit
+from workbench.scaling.fit.result import FitWarning
+from workbench.scaling.inference.bootstrap import bootstrap, pair_counts
+from workbench.scaling.inference.comparison import compare
+from workbench.scaling.inference.holdout import cut
+from workbench.scaling.inference.prediction import prediction
+from workbench.scaling.inference.profile import profile
+from workbench.scaling.laws import catalogue
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +45,7 @@ def test_curvature_is_the_textbook_s(line):
 
 
 def test_curvature_is_scipy_s_on_a_curved_law():
-    table, truth = planted(laws.power_constant, rows=80, noise=0.01, seed=1)
+    table, truth = planted(catalogue.power_constant, rows=80, noise=0.01, seed=1)
     found = fit("power_constant", table, loss="squared")
 
     def log_loss(x, a, e, alpha):
@@ -108,7 +104,7 @@ def test_a_block_bootstrap_sees_that_copies_are_no_new_runs(line):
 
 
 def test_each_resample_is_the_fit_of_its_own_rows():
-    table = planted(laws.chinchilla, rows=60, noise=0.02, seed=2)[0]
+    table = planted(catalogue.chinchilla, rows=60, noise=0.02, seed=2)[0]
     found = fit("chinchilla", table)
     drawn = bootstrap(found, 5, rng=3)
     counts = pair_counts(np.random.default_rng(3), 5, 60)
@@ -221,7 +217,7 @@ def test_a_cut_where_sizes_tie_holds_out_the_largest():
 
 
 def test_cuts_by_column_by_family_and_rollout():
-    table, _ = planted(laws.chinchilla, rows=60, noise=0.01, seed=4)
+    table, _ = planted(catalogue.chinchilla, rows=60, noise=0.01, seed=4)
     table["family"] = np.array(["a", "b", "c"] * 20)
     fits = [fit("chinchilla", table), fit("tied", table)]
     assert compare(fits, "family").extrapolations["tied"].rows == 60
@@ -260,7 +256,7 @@ def test_the_checklist_is_json_and_names_its_gaps(line):
 
 
 def test_a_report_with_everything_at_hand_is_strict_json():
-    table, _ = planted(laws.chinchilla, rows=60, noise=0.01, seed=5)
+    table, _ = planted(catalogue.chinchilla, rows=60, noise=0.01, seed=5)
     found = fit("chinchilla", table)
     drawn = bootstrap(found, 200)
     both = compare([found, fit("tied", table)], "compute")

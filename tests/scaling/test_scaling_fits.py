@@ -8,12 +8,15 @@ from scaling.chinchilla_points import extracted
 from scaling.planted import planted
 from scipy.optimize import least_squares
 
-from workbench.scaling import fitting, laws, losses, solver, starts
-from workbench.scaling.fitting import fit
-from workbench.scaling.resampling import bootstrap
-from workbench.watch import Stopped, Watch, watched
+from workbench.base.cancellation import Stopped, Watch, watched
+from workbench.scaling.fit import losses, result, starts
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.solvers import minimise
+from workbench.scaling.inference.bootstrap import bootstrap
+from workbench.scaling.laws import catalogue
+from workbench.scaling.laws import law as law_module
 
-RECOVERED = [n for n in laws.NAMED if n not in ("bnsl2", "bnsl3", "post_training", "m4")]
+RECOVERED = [n for n in catalogue.NAMED if n not in ("bnsl2", "bnsl3", "post_training", "m4")]
 
 
 def scipy_least_squares(law, table, truth):
@@ -33,7 +36,7 @@ def scipy_least_squares(law, table, truth):
 @pytest.mark.parametrize("name", RECOVERED)
 @pytest.mark.filterwarnings("ignore:.*decades")
 def test_the_truth_is_recovered_without_noise(name):
-    law = laws.NAMED[name]
+    law = catalogue.NAMED[name]
     table, truth = planted(law)
     found = fit(law, table, loss="squared")
     assert found.objective < 1e-18
@@ -44,7 +47,7 @@ def test_the_truth_is_recovered_without_noise(name):
 
 @pytest.mark.parametrize("name", ["power_constant", "chinchilla", "outer", "bnsl1", "repeated"])
 def test_least_squares_is_no_worse_than_scipy_from_the_truth(name):
-    law = laws.NAMED[name]
+    law = catalogue.NAMED[name]
     table, truth = planted(law, noise=0.01, seed=1)
     found = fit(law, table, loss="squared")
     assert found.converged
@@ -57,7 +60,7 @@ def test_least_squares_is_no_worse_than_scipy_from_the_truth(name):
 @pytest.mark.parametrize("space", ["log", "raw"])
 @pytest.mark.parametrize("loss", losses.NAMES)
 def test_the_compiled_solver_and_the_plain_one_agree(loss, space):
-    table, _ = planted(laws.chinchilla, rows=60, noise=0.02, seed=2)
+    table, _ = planted(catalogue.chinchilla, rows=60, noise=0.02, seed=2)
     several = [fit("chinchilla", table, loss=loss, delta=1e-2, space=space, method=m)
                for m in ("numba", "plain")]  # fmt: skip
     a, b = several
@@ -72,7 +75,7 @@ def test_the_compiled_solver_and_the_plain_one_agree(loss, space):
 @pytest.mark.parametrize("name", ["chinchilla", "tied", "outer", "kaplan_constant", "precision"])
 def test_no_point_nearby_is_lower(name):
     """A random walk around the minimum, scored by the loss written out by hand."""
-    law = laws.NAMED[name]
+    law = catalogue.NAMED[name]
     table, _ = planted(law, rows=80, noise=0.02, seed=3)
     found = fit(law, table, loss="huber", delta=1e-2)
 
@@ -128,13 +131,13 @@ def test_the_published_grid_has_4500_starts_and_reaches_the_minimum():
     assert found.starts == 4500
     assert found.objective == pytest.approx(0.0010182740178006, rel=1e-9)
     assert 0.3 < found.agreement < 0.9
-    assert len(np.unique(starts.published(laws.chinchilla), axis=0)) == 4500
+    assert len(np.unique(starts.published(catalogue.chinchilla), axis=0)) == 4500
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
 def test_units_change_coefficients_only(n_unit, d_unit):
-    table, _ = planted(laws.chinchilla, rows=50, noise=0.01, seed=4)
+    table, _ = planted(catalogue.chinchilla, rows=50, noise=0.01, seed=4)
     other = {
         **table,
         "parameters": table["parameters"] * n_unit,
@@ -147,7 +150,7 @@ def test_units_change_coefficients_only(n_unit, d_unit):
 
 
 def test_integer_weights_count_rows():
-    table, _ = planted(laws.chinchilla, rows=40, noise=0.01, seed=5)
+    table, _ = planted(catalogue.chinchilla, rows=40, noise=0.01, seed=5)
     weights = np.random.default_rng(0).integers(0, 3, 40)
     repeated = {k: np.repeat(v, weights) for k, v in table.items()}
     a = fit("chinchilla", table, weights=weights)
@@ -171,7 +174,7 @@ def test_bounds_and_fixed_values_hold():
 
 
 def test_the_asymmetric_loss_lies_below_the_runs():
-    table, _ = planted(laws.power_constant, rows=80, noise=0.05, seed=6)
+    table, _ = planted(catalogue.power_constant, rows=80, noise=0.05, seed=6)
     even = fit("power_constant", table, delta=1e-2)
     low = fit("power_constant", table, loss="asymmetric", delta=1e-2, shape=20.0)
     assert (low.residuals > 0).mean() > 0.85
@@ -186,9 +189,11 @@ def test_a_curve_without_a_floor_says_so():
 
 
 def test_a_fit_cut_short_says_so_and_keeps_its_point(monkeypatch):
-    monkeypatch.setattr(solver, "walk", lambda near: (1e-3, 4.0, 10.0, 1e14, 1e-14, 1e-4, 0.0, 1.0))
-    table, _ = planted(laws.chinchilla, noise=0.05, seed=7)
-    with pytest.warns(fitting.FitWarning, match="did not converge"):
+    monkeypatch.setattr(
+        minimise, "walk", lambda near: (1e-3, 4.0, 10.0, 1e14, 1e-14, 1e-4, 0.0, 1.0)
+    )
+    table, _ = planted(catalogue.chinchilla, noise=0.05, seed=7)
+    with pytest.warns(result.FitWarning, match="did not converge"):
         found = fit("chinchilla", table, starts=[{"A": 9, "B": 9, "E": 1, "alpha": 1, "beta": 1}])
     assert not found.converged
     assert np.isfinite(found.objective)
@@ -197,16 +202,16 @@ def test_a_fit_cut_short_says_so_and_keeps_its_point(monkeypatch):
 
 def test_the_users_own_law_is_fitted_like_a_named_one():
     table = extracted()
-    mine = laws.law("E + A / parameters**alpha + B / tokens**beta", ("parameters", "tokens"))
+    mine = law_module.law("E + A / parameters**alpha + B / tokens**beta", ("parameters", "tokens"))
     assert fit(mine, table).objective == pytest.approx(0.0010182740178006, rel=1e-11)
-    wide = laws.law("L0 + g * (parameters * tokens)**(-s)", ("parameters", "tokens"))
+    wide = law_module.law("L0 + g * (parameters * tokens)**(-s)", ("parameters", "tokens"))
     assert fit(wide, table).converged
 
 
 @pytest.mark.parametrize("name", ["chinchilla", "outer", "repeated", "kaplan_constant", "bnsl1"])
 def test_a_table_s_own_column_names_change_nothing(name):
     """Names that are no words, as spreadsheets have them."""
-    law = laws.NAMED[name]
+    law = catalogue.NAMED[name]
     table, _ = planted(law, rows=60, noise=0.01, seed=8)
     own = {c: f"{c} (own unit)" for c in (*law.columns, "loss")}
     found = fit(law, {own[c]: v for c, v in table.items()}, columns=own)
@@ -221,16 +226,16 @@ def test_watched_fits_come_in_parts_and_give_the_same_digits():
     size = np.geomspace(1e2, 1e6, 12)
     table = {"size": size, "loss": 3 * size**-0.3 * (1 + 0.02 * np.sin(np.arange(12)))}
     fitted = fit("power", table)
-    before, part = bootstrap(fitted, 40, rng=0), solver.PART
+    before, part = bootstrap(fitted, 40, rng=0), minimise.PART
     watch = Watch()
     try:
-        solver.PART = 7
+        minimise.PART = 7
         with watched(watch):
             again = bootstrap(fitted, 40, rng=0)
         watch.stop()
         with pytest.raises(Stopped), watched(watch):
             bootstrap(fitted, 40, rng=0)
     finally:
-        solver.PART = part
+        minimise.PART = part
     np.testing.assert_array_equal(before.draws, again.draws)
     assert watch.share == 1

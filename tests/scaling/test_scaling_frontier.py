@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from scaling.chinchilla_points import column, extracted, rows
 from scipy.optimize import minimize_scalar
 
-from workbench.scaling.fitting import bootstrap, fit
-from workbench.scaling.frontier import bands, bias, envelope, isoflop, optimal_split, serving_split
+from workbench.scaling.allocation.isoflop import bias, envelope, isoflop
+from workbench.scaling.allocation.optimum import bands, optimal_split, serving_split
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.inference.bootstrap import bootstrap
 
 HOFFMANN = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
 EPOCH = {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658}

@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scaling.planted import COLUMNS, TYPICAL
 
-from workbench.scaling import laws
-from workbench.scaling.formula import parsed
+from workbench.scaling.laws import catalogue
+from workbench.scaling.laws import law as law_module
+from workbench.scaling.laws.expression import parsed
 
 try:
     import mpmath
 except ImportError:
     mpmath = None
 
-each_law = pytest.mark.parametrize("law", list(laws.NAMED.values()), ids=lambda law: law.name)
+each_law = pytest.mark.parametrize("law", list(catalogue.NAMED.values()), ids=lambda law: law.name)
 
 
 def typical(law):
@@ -114,7 +115,7 @@ def reference(name, contains):
     ],
 )  # fmt: skip
 def test_printed_values(law, parameters, row, name, contains):
-    value = laws.NAMED[law].value(parameters, {k: np.array([v]) for k, v in row.items()})
+    value = catalogue.NAMED[law].value(parameters, {k: np.array([v]) for k, v in row.items()})
     assert value[0] == pytest.approx(reference(name, contains), rel=1e-12)
 
 
@@ -124,13 +125,13 @@ def test_precision_takes_the_printed_effective_parameters():
                   "gamma_a": 2.2102, "gamma_kv": 0.9578}  # fmt: skip
     row = {"parameters": 1e9, "tokens": 1e10, "weight_bits": 4, "activation_bits": 16,
            "cache_bits": 16}  # fmt: skip
-    value = laws.precision.value(parameters, {k: np.array([v]) for k, v in row.items()})
+    value = catalogue.precision.value(parameters, {k: np.array([v]) for k, v in row.items()})
     assert value[0] == pytest.approx(reference("precision_N_eff", ""), rel=1e-12)
 
 
 @given(st.floats(-300, 300), st.floats(-300, 300), st.floats(-50, 50))
 def test_sums_of_powers_never_overflow(a, b, alpha):
-    law = laws.law("exp(a) / x**alpha + exp(b)", ("x",))
+    law = law_module.law("exp(a) / x**alpha + exp(b)", ("x",))
     got = law.log_value({"a": a, "b": b, "alpha": alpha}, {"x": np.array([1e3])})[0]
     assert got == pytest.approx(np.logaddexp(a - alpha * np.log(1e3), b), rel=1e-12, abs=1e-12)
 
@@ -138,22 +139,24 @@ def test_sums_of_powers_never_overflow(a, b, alpha):
 @settings(max_examples=30)
 @given(st.floats(0.05, 1.0), st.floats(0.05, 1.0), st.floats(1.0, 3.0))
 def test_special_cases_agree(alpha, beta, e):
-    t = table(laws.chinchilla)
+    t = table(catalogue.chinchilla)
     five = {"A": 400.0, "B": 900.0, "E": e, "alpha": alpha, "beta": beta}
-    plain = laws.chinchilla.value(five, t)
-    assert laws.outer.value({**five, "kappa": 1.0}, t) == pytest.approx(plain, rel=1e-12)
+    plain = catalogue.chinchilla.value(five, t)
+    assert catalogue.outer.value({**five, "kappa": 1.0}, t) == pytest.approx(plain, rel=1e-12)
     same = {**five, "beta": alpha}
     four = {k: v for k, v in five.items() if k != "beta"}
-    assert laws.tied.value(four, t) == pytest.approx(laws.chinchilla.value(same, t), rel=1e-12)
+    assert catalogue.tied.value(four, t) == pytest.approx(
+        catalogue.chinchilla.value(same, t), rel=1e-12
+    )
     once = {**t, "unique_tokens": t["tokens"]}
-    wide = laws.repeated.value({**five, "R_N": 1e8, "R_D": 1e8}, once)
+    wide = catalogue.repeated.value({**five, "R_N": 1e8, "R_D": 1e8}, once)
     # 1 - exp(-x/R) loses digits as R grows: R itself is the tolerance here.
     assert wide == pytest.approx(plain, rel=1e-4)
 
 
 def test_a_coefficient_of_zero_switches_its_term_off():
-    t = table(laws.chinchilla)
-    value = laws.chinchilla.value({"A": 400, "B": 0, "E": 0, "alpha": 0.3, "beta": 0.3}, t)
+    t = table(catalogue.chinchilla)
+    value = catalogue.chinchilla.value({"A": 400, "B": 0, "E": 0, "alpha": 0.3, "beta": 0.3}, t)
     assert value == pytest.approx(400 / t["parameters"] ** 0.3, rel=1e-12)
 
 
@@ -161,18 +164,18 @@ def test_a_callable_and_its_text_are_one_law():
     def mine(A, E, alpha, size):
         return E + np.exp(-alpha * np.log(size)) * A + np.sqrt(size) / size**2
 
-    traced = laws.law(mine, ("size",))
-    text = laws.law("E + exp(-alpha * log(size)) * A + size^0.5 / size**2", ("size",))
-    t, p = table(laws.power), {"A": 3.0, "E": 0.2, "alpha": 0.4}
+    traced = law_module.law(mine, ("size",))
+    text = law_module.law("E + exp(-alpha * log(size)) * A + size^0.5 / size**2", ("size",))
+    t, p = table(catalogue.power), {"A": 3.0, "E": 0.2, "alpha": 0.4}
     assert traced.value(p, t) == pytest.approx(text.value(p, t), rel=1e-14)
     assert traced.value(p, t) == pytest.approx(mine(**p, **t), rel=1e-12)
 
 
 def test_a_callable_that_branches_is_refused():
     with pytest.raises(TypeError, match="without branches"):
-        laws.law(lambda a, x: a * x if x else a, ("x",))
+        law_module.law(lambda a, x: a * x if x else a, ("x",))
     with pytest.raises(TypeError, match=r"np\.exp"):
-        laws.law(lambda a, x: np.sin(a * x), ("x",))
+        law_module.law(lambda a, x: np.sin(a * x), ("x",))
 
 
 @pytest.mark.parametrize(
@@ -186,14 +189,14 @@ def test_text_that_is_no_formula_is_refused(text):
 
 
 def test_columns_are_renamed_everywhere():
-    law = laws.bnsl(1).on(size="compute", loss="error")
+    law = catalogue.bnsl(1).on(size="compute", loss="error")
     assert law.columns == ("compute",)
     assert law.response == "error"
     p = typical(law)
     x = np.array([10.0, 1e4])
-    assert law.value(p, {"compute": x}) == pytest.approx(laws.bnsl(1).value(p, {"size": x}))
+    assert law.value(p, {"compute": x}) == pytest.approx(catalogue.bnsl(1).value(p, {"size": x}))
     with pytest.raises(ValueError, match="did you mean `size`"):
-        laws.power.on(sizes="x")
+        catalogue.power.on(sizes="x")
 
 
 @pytest.mark.parametrize(
@@ -207,4 +210,4 @@ def test_columns_are_renamed_everywhere():
 )
 def test_bad_parameters_are_refused(parameters, says):
     with pytest.raises(ValueError, match=says):
-        laws.power_constant.value(parameters, {"size": np.array([1.0])})
+        catalogue.power_constant.value(parameters, {"size": np.array([1.0])})

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.scaling import laws
-from workbench.scaling.covariances import curvature, unseen
-from workbench.scaling.estimates import estimated
-from workbench.scaling.fitting import bootstrap, compare, covariance, fit, prediction, profile
-from workbench.scaling.frontier import bands
-from workbench.scaling.resampling import determined
+from workbench.scaling.allocation.optimum import bands
+from workbench.scaling.fit.fit import covariance, fit
+from workbench.scaling.inference.bootstrap import bootstrap, determined
+from workbench.scaling.inference.comparison import compare
+from workbench.scaling.inference.estimates import estimated
+from workbench.scaling.inference.prediction import prediction
+from workbench.scaling.inference.profile import profile
+from workbench.scaling.inference.standard_errors import curvature, unseen
+from workbench.scaling.laws import law
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -262,7 +265,7 @@ def test_years_are_fitted_as_scipy_fits_them_from_many_starts(a, b, c, space):
     tight = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "x_scale": (1, 0.1, 10)}
     best = min((least_squares(residual, s, bounds=box, **tight) for s in starts),
                key=lambda r: r.cost)  # fmt: skip
-    own = laws.law("c + a*x**b", ("x",))
+    own = law.law("c + a*x**b", ("x",))
     found = fit(own, {"x": YEARS, "loss": loss}, loss="squared", space=space)
     assert found.objective == pytest.approx(best.cost, rel=1e-8)
     assert found.parameters["c"] == pytest.approx(best.x[0], rel=1e-4)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import put, record
 
-from workbench.cli import main
-from workbench.records.records import normal, read_record
+from workbench.cli.cli import main
+from workbench.records.store import normal, read_record
 from workbench.runs.execute import execute
 from workbench.runs.job import job
 from workbench.share.compare import Line, compare, page, terminal

@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from made import claims, put, record, study
 from packaging.requirements import Requirement
 
-from workbench.cli import main
-from workbench.records.numbers import run_rows
-from workbench.records.records import normal
-from workbench.runs.lock import lock
-from workbench.runs.provenance import around
-from workbench.share.library import share
+from workbench.cli.cli import main
+from workbench.records.store import normal
+from workbench.records.table import run_rows
+from workbench.runs.identity.provenance import around
+from workbench.runs.identity.requirements_file import lock
+from workbench.share.shared_plotly import share
 from workbench.studies.sweep import run_study, study_jobs
 
 

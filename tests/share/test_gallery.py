@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from made import claims, put, record, study
 from opened import opened
 
-from workbench.cli import main
+from workbench.cli.cli import main
 from workbench.share.gallery import gallery
 
 

@@ -9,7 +9,7 @@ import pytest
 from made import put, record
 from opened import opened
 
-from workbench.share.library import inline, share
+from workbench.share.shared_plotly import inline, share
 
 NAME = r"plotly-[0-9.]+-[0-9a-f]{16}\.js"
 

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from made import claims, put, record, study
 from opened import opened
 
-from workbench.cli import main
-from workbench.share import report as reports
-from workbench.share.report import report
+from workbench.cli.cli import main
+from workbench.share import study_report as reports
+from workbench.share.study_report import report
 
 
 def run(x, seed=0, **more):

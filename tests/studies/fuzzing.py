@@ -18,14 +18,14 @@ from click.testing import CliRunner  # noqa: E402
 from hypothesis import HealthCheck, Phase, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from workbench import cli  # noqa: E402
-from workbench.commands import sweep as sweep_command  # noqa: E402
+from workbench.cli import cli  # noqa: E402
+from workbench.cli import sweep as sweep_command  # noqa: E402
 from workbench.experiment.params import KnobError  # noqa: E402
 from workbench.records import table  # noqa: E402
-from workbench.records.records import read_points, read_record, read_records  # noqa: E402
-from workbench.runs.provenance import around  # noqa: E402
+from workbench.records.store import read_points, read_record, read_records  # noqa: E402
+from workbench.runs.identity.provenance import around  # noqa: E402
 from workbench.studies import sweep  # noqa: E402
-from workbench.studies.study import sweep as points  # noqa: E402
+from workbench.studies.grid import sweep as points  # noqa: E402
 
 NAME = "scaling/isoflop"
 MODEL = sweep.model_of(NAME)[0]

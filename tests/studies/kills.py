@@ -19,7 +19,7 @@ sys.path.insert(0, str(TESTS))
 
 import toy  # noqa: E402
 
-from workbench.records.records import read_points, read_record  # noqa: E402
+from workbench.records.store import read_points, read_record  # noqa: E402
 from workbench.runs.atomic import PARTIAL  # noqa: E402
 
 TRIAL = TESTS / "trial.py"

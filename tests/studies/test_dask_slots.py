@@ -7,9 +7,9 @@ import sys
 import pytest
 import toy
 
-from workbench.records.records import read_points
+from workbench.records.store import read_points
 from workbench.runs.function_run import call
-from workbench.studies.dask_slots import DaskSlots
+from workbench.studies.dask_pool import DaskSlots
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="needs the extra dask"
@@ -64,9 +64,9 @@ def test_notebook_runs_by_the_command(tmp_path):
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere", "", "ftp://x"])
 def test_an_address_where_nobody_answers(monkeypatch, address):
-    from workbench.studies import dask_slots
+    from workbench.studies import dask_pool
 
-    monkeypatch.setattr(dask_slots, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(dask_pool, "_CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match="`dask` must be the address of a scheduler") as refused:
         DaskSlots(call, 1, address, timeout=None, prepare=None, memory=None)
     assert "\n" not in str(refused.value)
@@ -74,9 +74,9 @@ def test_an_address_where_nobody_answers(monkeypatch, address):
 
 def test_an_address_of_another_server(monkeypatch):
     """It takes the connection and never answers."""
-    from workbench.studies import dask_slots
+    from workbench.studies import dask_pool
 
-    monkeypatch.setattr(dask_slots, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(dask_pool, "_CONNECT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(ValueError, match="`dask` must be the address of a scheduler"):

@@ -13,7 +13,7 @@ import pytest
 import toy
 from test_notebook_sweep import states, sweep
 
-from workbench.records.records import read_points, read_record
+from workbench.records.store import read_points, read_record
 from workbench.runs import record as recording
 from workbench.runs.atomic import PARTIAL
 from workbench.runs.execute import execute

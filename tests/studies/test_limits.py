@@ -8,9 +8,9 @@ import pytest
 import toy
 from test_notebook_sweep import sweep
 
-from workbench.commands import sweep as sweep_command
-from workbench.records.records import read_points
-from workbench.runs.memory import bytes_of, held_bytes, spelled_bytes
+from workbench.cli import sweep as sweep_command
+from workbench.records.store import read_points
+from workbench.runs.processes import bytes_of, held_bytes, spelled_bytes
 from workbench.studies import devices as found_devices
 from workbench.studies import executor
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import toy
 
-from workbench.records.records import read_points
+from workbench.records.store import read_points
 
 pytestmark = pytest.mark.notebook
 

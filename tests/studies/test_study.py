@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
 from workbench.experiment.params import KnobError, Knobs, Parameters, knob
-from workbench.studies.study import sweep
+from workbench.studies.grid import sweep
 
 
 class Params(Knobs):
@@ -58,7 +58,7 @@ def of(points, *names):
     ],
 )
 def test_what_is_written_comes_out(name, text, values):
-    from workbench.studies.axis import written
+    from workbench.studies.values import written
 
     spelled = {k.name: k for k in Params.knobs()}[name]
     given_ = written(spelled, text) if isinstance(text, str) else text
@@ -104,7 +104,7 @@ class Listed(Parameters):
     ],
 )
 def test_a_list_is_one_value(name, text, values):
-    from workbench.studies.axis import written
+    from workbench.studies.values import written
 
     spelled = {k.name: k for k in Listed.knobs()}[name]
     found = [p.values()[name] for p in sweep(Listed, {name: written(spelled, text)})]
@@ -122,7 +122,7 @@ def test_a_study_file_s_list_for_a_knob_of_lists(given_, values):
 
 @pytest.mark.parametrize("text", ["[1],['a']", "1,a", "[1],2", "[1"])
 def test_a_list_of_another_kind_is_refused(text):
-    from workbench.studies.axis import written
+    from workbench.studies.values import written
 
     (sizes,) = (k for k in Listed.knobs() if k.name == "sizes")
     with pytest.raises(KnobError, match="`sizes` must be a list, each item a whole number; got"):

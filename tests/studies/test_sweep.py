@@ -7,9 +7,9 @@ import time
 import kills
 import pytest
 
-from workbench.records.records import read_points
+from workbench.records.store import read_points
 from workbench.runs.atomic import owned
-from workbench.studies import study_run, sweep
+from workbench.studies import scheduler, sweep
 
 
 def calls(folder):
@@ -118,14 +118,14 @@ def test_a_plan_writes_nothing(tmp_path, trial):
 
 
 def test_a_full_disk_fails_the_run_and_not_the_study(tmp_path, trial, monkeypatch):
-    real = study_run.write_text
+    real = scheduler.write_text
 
     def full(path, text, **how):
         if '"x": 2,' in text:
             raise OSError(28, "No space left on device")
         real(path, text, **how)
 
-    monkeypatch.setattr(study_run, "write_text", full)
+    monkeypatch.setattr(scheduler, "write_text", full)
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
     assert records(tmp_path)[3]["state"] == "done"
 

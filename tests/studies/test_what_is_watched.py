@@ -6,7 +6,7 @@ import pytest
 import toy
 from click.testing import CliRunner
 
-from workbench.cli import main
+from workbench.cli.cli import main
 
 pytestmark = pytest.mark.notebook
 

@@ -3,7 +3,7 @@ import base64
 from bs4 import BeautifulSoup
 from IPython.core.formatters import DisplayFormatter
 
-from widgets.download import Download
+from widgets.panel.download import Download
 
 
 def test_a_kernel_sends_the_text_its_name_and_a_link():

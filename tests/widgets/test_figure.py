@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from widgets.axes import cover
-from widgets.figure import curve, figure, heat, histogram, level, marks
-from widgets.look import COLOURS, INK
-from widgets.slider import slide
-from workbench.checks import refuse
+from widgets.figure.axes import cover
+from widgets.figure.figure import curve, figure, heat, histogram, level, marks
+from widgets.figure.slider import slide
+from widgets.figure.theme import COLOURS, INK
+from workbench.base.checks import refuse
 from workbench.experiment.params import Knobs, knob
 
 X = np.arange(1, 6)

@@ -1,6 +1,6 @@
 """What a panel says: an error from where the experiment begins."""
 
-from widgets.messages import traced
+from widgets.panel.messages import traced
 
 
 def calling(module, work):
@@ -24,19 +24,24 @@ def caught(work):
 
 
 def test_a_traceback_begins_where_the_experiment_does():
-    drawn = calling("widgets.figure", fault)
-    error = caught(calling("widgets.recompute", calling("widgets.panel", calling("mine", drawn))))
+    drawn = calling("widgets.figure.figure", fault)
+    error = caught(
+        calling("widgets.panel.scheduler", calling("widgets.panel.panel", calling("mine", drawn)))
+    )
     told = traced(error)
     assert told.splitlines()[0] == "Traceback (most recent call last):"
     assert 'File "mine.py"' in told.splitlines()[1]
     assert told.splitlines()[-1] == "ZeroDivisionError: no such luck"
-    files = [f'File "widgets.{name}.py"' in told for name in ("recompute", "panel", "figure")]
+    files = [
+        f'File "widgets.{name}.py"' in told
+        for name in ("panel.scheduler", "panel.panel", "figure.figure")
+    ]
     assert files == [False, False, True]
-    assert error.__traceback__.tb_frame.f_globals["__name__"] == "widgets.recompute"
+    assert error.__traceback__.tb_frame.f_globals["__name__"] == "widgets.panel.scheduler"
 
 
 def test_an_error_of_the_panel_itself_is_told_whole():
-    broken = {"__name__": "widgets.panel"}
-    exec(compile("def call():\n    1 / 0", "widgets.panel.py", "exec"), broken)
-    told = traced(caught(calling("widgets.recompute", broken["call"])))
-    assert [name in told for name in ("recompute", "panel")] == [True, True]
+    broken = {"__name__": "widgets.panel.panel"}
+    exec(compile("def call():\n    1 / 0", "widgets.panel.panel.py", "exec"), broken)
+    told = traced(caught(calling("widgets.panel.scheduler", broken["call"])))
+    assert [name in told for name in ("panel.scheduler", "panel.panel")] == [True, True]

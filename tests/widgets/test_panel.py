@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.controls import Control
-from widgets.figure import curve, figure
-from widgets.panel import panel
-from workbench.checks import refuse
+from widgets.figure.figure import curve, figure
+from widgets.panel.controls import Control
+from widgets.panel.panel import panel
+from workbench.base.checks import refuse
 from workbench.experiment.params import KnobError, Knobs, knob
 
 

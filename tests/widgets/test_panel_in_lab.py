@@ -9,10 +9,10 @@ from browser import PLOT, SCREENSHOTS, Visit, chromium, explore, lab
 
 TOY = """
 import numpy as np
-from widgets.figure import curve, figure, level, marks
-from widgets.panel import panel
-from workbench.checks import refuse
-from workbench.intervals import binomial_interval
+from widgets.figure.figure import curve, figure, level, marks
+from widgets.panel.panel import panel
+from workbench.base.checks import refuse
+from workbench.base.intervals import binomial_interval
 from workbench.experiment.params import Knobs, knob
 from typing import Literal
 
@@ -54,8 +54,8 @@ board = panel(Params, run, draw)
 )
 BATCH = """
 from pathlib import Path
-from widgets.figure import figure, curve
-from widgets.panel import panel
+from widgets.figure.figure import figure, curve
+from widgets.panel.panel import panel
 from workbench.experiments.scaling import chinchilla
 
 def draw(params, result):

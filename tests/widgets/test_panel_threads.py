@@ -8,10 +8,10 @@ from typing import Literal
 
 import pytest
 
-from widgets import history, recompute
-from widgets.figure import curve, figure
-from widgets.panel import panel
-from widgets.record import Record
+from widgets.figure.figure import curve, figure
+from widgets.panel import history, scheduler
+from widgets.panel.panel import panel
+from widgets.panel.run_panel import Record
 from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling import chinchilla
 
@@ -59,7 +59,7 @@ def draw(params, result):
 
 @pytest.fixture(autouse=True)
 def knobs_rest_for_a_moment_only(monkeypatch):
-    monkeypatch.setattr(recompute, "REST", 0.01)
+    monkeypatch.setattr(scheduler, "REST", 0.01)
     monkeypatch.setattr(history, "DRAG", 0.0)
 
 
@@ -289,9 +289,9 @@ def test_an_error_of_any_task_is_shown(part, name, touch, monkeypatch):
 
 
 def test_an_error_while_the_panel_tells_of_its_work_is_shown(monkeypatch):
-    monkeypatch.setattr(recompute, "BEAT", 0.001)
-    monkeypatch.setattr("widgets.panel.busy", broken)
-    monkeypatch.setattr("widgets.panel.SOON", 0.0)
+    monkeypatch.setattr(scheduler, "BEAT", 0.001)
+    monkeypatch.setattr("widgets.panel.panel.busy", broken)
+    monkeypatch.setattr("widgets.panel.panel.SOON", 0.0)
 
     async def explore(board, subshell):
         await subshell.call(turned, board.controls["cells"].entry, "200")

@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from widgets import recompute
-from widgets.figure import curve, figure
-from widgets.panel import panel
-from widgets.preview import Preview
-from widgets.recompute import Latest, Stage
+from widgets.figure.figure import curve, figure
+from widgets.panel import scheduler
+from widgets.panel.panel import panel
+from widgets.panel.preview import Preview
+from widgets.panel.scheduler import Latest, Stage
+from workbench.base.cancellation import steps
 from workbench.experiment.params import Knobs, knob, lowered
-from workbench.watch import steps
 
 
 class Params(Knobs):
@@ -132,8 +132,8 @@ def test_a_loop_that_was_held_up_begins_nothing_that_nobody_waits_for():
         while board.figure is None:
             await asyncio.sleep(0.001)
         turn = partial(setattr, board.controls["cells"], "value", 300)
-        asyncio.get_running_loop().call_later(2 * recompute.REST, turn)
-        time.sleep(3 * recompute.REST)
+        asyncio.get_running_loop().call_later(2 * scheduler.REST, turn)
+        time.sleep(3 * scheduler.REST)
         await board.settled()
 
     asyncio.run(change_one_s_mind())
@@ -158,7 +158,7 @@ def test_what_nobody_waits_for_any_longer_is_not_drawn():
 
     async def change_one_s_mind():
         board.controls["cells"].value = 200
-        await asyncio.sleep(2 * recompute.REST)
+        await asyncio.sleep(2 * scheduler.REST)
         board.controls["cells"].value = 300
         go_on.set()
         await board.settled()
@@ -253,7 +253,7 @@ def test_a_program_s_refresh_takes_the_place_of_what_a_person_asked_for():
 
 
 def test_what_is_under_way_is_told_with_its_time_and_share(monkeypatch):
-    monkeypatch.setattr(recompute, "BEAT", 0.02)
+    monkeypatch.setattr(scheduler, "BEAT", 0.02)
     lab, told = Slow(pause=0.1, count=20), []
     board = panel(Params, lab.run, lab.draw)
     board._status.observe(lambda change: told.append(change["new"]), "value")

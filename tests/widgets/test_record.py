@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-from widgets.record import Record
+from widgets.panel.run_panel import Record
 from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling import chinchilla
 

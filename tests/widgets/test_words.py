@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from widgets.words import ends, lines, spans
+from widgets.figure.words import ends, lines, spans
 
 
 @pytest.mark.parametrize(

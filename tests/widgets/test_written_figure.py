@@ -9,8 +9,8 @@ import plotly.io
 import pytest
 from told import assert_told_as_plotly_would
 
-from widgets.figure import curve, figure, heat, histogram, level, marks
-from widgets.written_figure import alternative, axis_of, layout, text, traces
+from widgets.figure.fast_figure import alternative, axis_of, layout, text, traces
+from widgets.figure.figure import curve, figure, heat, histogram, level, marks
 
 X = np.arange(1, 6)
 Y = 10.0**-X

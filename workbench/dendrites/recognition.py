@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from workbench.array import Array, host
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.overlap_table import overlap_table
-from workbench.intervals import chernoff_interval
-from workbench.watch import steps
+from workbench.base.array import Array, host
+from workbench.base.cancellation import steps
+from workbench.base.intervals import chernoff_interval
+from workbench.dendrites.codes.overlaps import overlap_table
+from workbench.dendrites.matching.detector import Detector
 
 # Shown patterns a pass; bounds the matches held at once to this many times the segments.
 BLOCK = 256

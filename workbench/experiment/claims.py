@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
+from workbench.base.intervals import Interval
 from workbench.experiment.decisions import Claim as Decision
 from workbench.experiment.decisions import Claims as Decisions
-from workbench.experiment.decisions import Interval, Statement, Summary, Verdict
+from workbench.experiment.decisions import Statement, Summary, Verdict
 from workbench.experiment.measurement import Counts, Samples
 from workbench.experiment.params import Parameters
 

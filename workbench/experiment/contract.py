@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.array import host
+from workbench.base.array import host
+from workbench.base.cancellation import Stopped, Watch, watched
 from workbench.experiment import measurement
 from workbench.experiment.claims import decide, statement, summarised
 from workbench.experiment.params import Parameters, lowered
-from workbench.watch import Stopped, Watch, watched
 
 # Of every budget, what a law of the contract runs with unless it is about the default run.
 SHARE = 1 / 50

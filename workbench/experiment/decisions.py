@@ -15,14 +15,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from workbench.checks import refuse
-from workbench.results import SUMMARY_MIME
-from workbench.rows import number, unbroken
+from workbench.base.checks import refuse
+from workbench.base.intervals import Interval
+from workbench.base.results import SUMMARY_MIME
+from workbench.base.rows import number, unbroken
 
 MIME = "application/vnd.workbench.claims+json"
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not measured"]
-Interval = tuple[float, float]
 
 # The digits of each number in a text, without those of its power of ten.
 _DIGITS = re.compile(r"\d+\.\d+").findall

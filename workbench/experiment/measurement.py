@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from workbench.array import Array, generator, host
-from workbench.checks import real, refuse, whole
+from workbench.base.array import Array, generator, host
+from workbench.base.cancellation import step
+from workbench.base.checks import real, refuse, whole
+from workbench.base.intervals import chernoff_interval, student_interval
 from workbench.experiment.params import Parameters
-from workbench.intervals import chernoff_interval, student_interval
-from workbench.watch import step
 
 # Standard deviations on each side of an interval: a true law is contradicted once in millions.
 DEVIATIONS = 5.0

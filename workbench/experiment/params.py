@@ -7,7 +7,6 @@ strategies of the tests and the table in the report.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import html
 import math
@@ -20,10 +19,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
-from workbench.checks import refuse, spell
+from workbench.base.checks import nearest, refuse, spell
+from workbench.base.rows import unbroken
+from workbench.experiment.kinds import NONFINITE, as_json, choices, fits, told, types
 from workbench.experiment.relations import bound
-from workbench.kinds import NONFINITE, as_json, choices, fits, told, types
-from workbench.rows import unbroken
 
 MIME = "application/vnd.workbench.knobs+json"
 
@@ -254,12 +253,6 @@ def lowered(params: Parameters, share: float) -> Parameters | None:
     except KnobError:
         return None
     return None if less == params else less
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """The end of a refusal: the nearest legal name, or all of them where none is near."""
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean `{near[0]}`?" if near else "there is " + ", ".join(names)
 
 
 @functools.cache

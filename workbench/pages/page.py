@@ -22,20 +22,20 @@ from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 
+from workbench.base.rows import number, unbroken
 from workbench.experiment.decisions import MARKS, Claim
-from workbench.pages.cell_tags import honour
-from workbench.pages.clean import IDS
-from workbench.pages.figure import script_json
-from workbench.pages.foreign import output_html
-from workbench.pages.formulas import Formulas
+from workbench.pages.cells.cell_tags import honour
+from workbench.pages.cells.figure import script_json
+from workbench.pages.cells.foreign import output_html
+from workbench.pages.cells.outputs import PLOTLY, joined, output_html_of
+from workbench.pages.cells.terminal import terminal_html
+from workbench.pages.cells.widget_state import models
 from workbench.pages.head import policy, style
-from workbench.pages.outputs import PLOTLY, joined, output_html_of
 from workbench.pages.plotly_library import plotly_library
-from workbench.pages.prose import markdown
-from workbench.pages.terminal import terminal_html
+from workbench.pages.text.clean import IDS
+from workbench.pages.text.formulas import Formulas
+from workbench.pages.text.prose import markdown
 from workbench.pages.versions import SHOWN
-from workbench.pages.widget_state import models
-from workbench.rows import number, unbroken
 
 # nbconvert looks in the user's own folders as well for a template of this name: one that few give.
 TEMPLATE = Path(__file__).parent / "page_template"

@@ -1,7 +1,7 @@
 """Which text of plotly's library a page takes in: the smallest of its parts that draws all figures.
 
 The whole takes five megabytes, and a browser a second or two to read; its Cartesian part a third of
-both, and its basic part, without heat maps, less. They lie in `page_template` as npm published
+both, and its basic part, without heat maps, less. They lie in `vendor` as npm published
 them, licence and all, since no Python package carries them: `npm pack NAME@4.1.1` gives the same
 files, and `npm view NAME@4.1.1 dist.integrity` the hashes of PARTS. Once plotly.py brings another
 version, pages take in the whole until the files and the hashes here are renewed.
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
-FOLDER = Path(__file__).parent / "page_template"
+FOLDER = Path(__file__).parent / "vendor"
 
 
 class Part(NamedTuple):

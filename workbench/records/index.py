@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.checks import refuse
-from workbench.condition import apart
+from workbench.base.checks import refuse
+from workbench.base.condition import apart
 from workbench.records.table import columns
 from workbench.runs.atomic import PARTIAL
 

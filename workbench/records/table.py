@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.condition import chosen
-from workbench.spreadsheet import harmless
+from workbench.base.condition import chosen
+from workbench.base.csv_safety import harmless
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
 
@@ -88,3 +88,23 @@ def _shown(value: Any) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+NUMBERS = "numbers.csv"
+
+
+def run_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a page shows of its run, at full precision, in columns that every row has.
+
+    Args:
+        record: as `store.normal` makes it.
+    """
+    columns = ("kind", "name", "value", "low", "high", "expected", "verdict")
+    rows = [("knob", name, value) for name, value in record["knobs"].items()]
+    rows += [("number", name, value) for name, value in record["summary"].items()]
+    for claim in record["claims"]:
+        low, high = claim["interval"] or (None, None)
+        told = f"{claim['where']}: {claim['statement']}"
+        verdict = claim["expected"], claim["verdict"]
+        rows.append(("claim", told, claim["measured"], low, high, *verdict))
+    return [dict(zip(columns, [*row, *[None] * 4], strict=False)) for row in rows]

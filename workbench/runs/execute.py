@@ -16,13 +16,13 @@ from typing import Any
 import nbformat
 from papermill.execute import remove_error_markers
 
-from workbench.checks import refuse
-from workbench.runs import outcome
+from workbench.base.checks import refuse
+from workbench.runs import notebook_outcome
 from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
-from workbench.runs.forked_kernel import Template
-from workbench.runs.interruption import interruptible
 from workbench.runs.job import Job
-from workbench.runs.kernel import End, run_cells
+from workbench.runs.kernels.forked_kernel import Template
+from workbench.runs.kernels.kernel import End, run_cells
+from workbench.runs.processes import interruptible
 from workbench.runs.record import NOTEBOOK, PAGE, PARTIAL_NOTEBOOK, RECORD, begun, clear, clock
 
 
@@ -93,11 +93,11 @@ def _fill(
     _judge(record, end, notebook, job.claims)
     record["provenance"] = {**record["provenance"], "modules": end.modules}
     record["timings"] |= {
-        "cells": outcome.seconds(notebook),
+        "cells": notebook_outcome.seconds(notebook),
         "peak_memory_mib": end.peak_memory_mib,
         **clock(record["timings"]["start"], began),
     }
-    outcome.correct(notebook)
+    notebook_outcome.correct(notebook)
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
         table = job.params.table(record["knobs"])
@@ -142,18 +142,18 @@ def _judge(
     state, error = end.state, end.error
     if state == "done":
         if end.exit:
-            record["notes"] = [*record["notes"], outcome.leave(notebook, *end.exit)]
-        error = outcome.flaw(notebook, claims_wanted, end.exit and end.exit[0])
+            record["notes"] = [*record["notes"], notebook_outcome.leave(notebook, *end.exit)]
+        error = notebook_outcome.flaw(notebook, claims_wanted, end.exit and end.exit[0])
         state = "done" if error is None else "failed"
-    cell = None if state == "done" else outcome.stopped(notebook)
+    cell = None if state == "done" else notebook_outcome.stopped(notebook)
     if cell is not None and not (error or "").startswith("cell "):
         error = f"cell {cell.id!r}: {error}"
     record |= {
         "state": state,
         "error": error,
         "cell": cell and cell.id,
-        "traceback": outcome.traceback(cell),
-        **outcome.shown(notebook),
+        "traceback": notebook_outcome.traceback(cell),
+        **notebook_outcome.shown(notebook),
     }
 
 

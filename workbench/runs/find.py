@@ -60,7 +60,7 @@ def experiment(name: str) -> Experiment:
     names = [e.name for e in experiments()]
     if name not in names:
         # Only a refusal needs them; a listing stays quick without NumPy and pydantic.
-        from workbench.experiment.params import nearest
+        from workbench.base.checks import nearest
 
         raise ValueError(f"`{name}` must be the name of an experiment; {nearest(name, names)}")
     return Experiment(name)
@@ -68,7 +68,7 @@ def experiment(name: str) -> Experiment:
 
 def new_name(name: str) -> Experiment:
     """The experiment a new name stands for: two lower-case words joined by a slash, not taken."""
-    from workbench.checks import refuse
+    from workbench.base.checks import refuse
 
     if not re.fullmatch(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*", name):
         refuse("name", "FAMILY/SUBJECT in lower-case letters, digits and underscores", name)

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 from workbench.experiment.claims import decide, summarised
 from workbench.experiment.params import Parameters
 from workbench.runs.find import Experiment
+from workbench.runs.identity.provenance import source_hash
 from workbench.runs.job import identity, plain, run_name
-from workbench.runs.memory import forget_peak, peak_memory_mib
-from workbench.runs.provenance import source_hash
-from workbench.runs.spelling import options
+from workbench.runs.parameters.spelling import options
+from workbench.runs.processes import forget_peak, peak_memory_mib
 
 
 @dataclass(frozen=True)

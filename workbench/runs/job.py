@@ -16,19 +16,19 @@ from typing import Any, ClassVar
 
 import nbformat
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
+from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
-from workbench.kinds import as_json
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import Experiment, experiment
-from workbench.runs.injection import injected, without_injected
-from workbench.runs.inputs import declared
-from workbench.runs.inputs import inputs as inputs_of
-from workbench.runs.language import Language, installed, language_of
-from workbench.runs.parameters_cell import UNREAD, parameters_of, read_notebook
-from workbench.runs.provenance import code_of, provenance
-from workbench.runs.python_cell import parse_all
-from workbench.runs.spelling import options
+from workbench.runs.identity.inputs import declared
+from workbench.runs.identity.inputs import inputs as inputs_of
+from workbench.runs.identity.provenance import code_of, provenance
+from workbench.runs.parameters.injection import injected, without_injected
+from workbench.runs.parameters.language import Language, installed, language_of
+from workbench.runs.parameters.parameters_cell import UNREAD, parameters_of, read_notebook
+from workbench.runs.parameters.python_cell import parse_all
+from workbench.runs.parameters.spelling import options
 
 _LONGEST_NAME = 120
 

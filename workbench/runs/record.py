@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from workbench.kinds import as_json
+from workbench.experiment.kinds import as_json
 from workbench.runs.atomic import PARTIAL
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.job import Job, plain

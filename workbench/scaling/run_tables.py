@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from workbench.checks import refuse
-from workbench.condition import chosen
+from workbench.base.checks import refuse
+from workbench.base.condition import chosen
 from workbench.scaling import tables
-from workbench.scaling.bundled import lcdb
+from workbench.scaling.datasets.lcdb import lcdb
 from workbench.tables.cells import is_numeric, number
 from workbench.tables.names import proposed
 from workbench.tables.table import Table, read_table

@@ -10,8 +10,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from workbench.array import Array, host
-from workbench.checks import refuse
+from workbench.base.array import Array, host
+from workbench.base.checks import refuse
 
 
 def known(name: str, names: Iterable[str], what: str) -> None:

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from workbench.checks import spell
+from workbench.base.checks import spell
+from workbench.base.rows import number
 from workbench.records.table import as_text
-from workbench.rows import number
-from workbench.share.document import document
+from workbench.share.html import document
 
 _MACHINE = ("python", "platform", "processor", "cores", "memory_gib", "backend", "device")
 

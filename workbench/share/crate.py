@@ -16,13 +16,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
-from workbench.checks import refuse, spell
-from workbench.records.numbers import NUMBERS, run_rows
-from workbench.records.table import as_csv
-from workbench.runs.inputs import PREFIX
-from workbench.runs.lock import LOCK, lock
+from workbench.base.checks import refuse, spell
+from workbench.records.table import NUMBERS, as_csv, run_rows
+from workbench.runs.identity.inputs import PREFIX
+from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.record import NOTEBOOK, PAGE, RECORD
-from workbench.share.library import standalone
+from workbench.share.shared_plotly import standalone
 
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.6"
 _FILES = {

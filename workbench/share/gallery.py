@@ -13,13 +13,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from workbench.checks import refuse, spell
+from workbench.base.checks import refuse, spell
 from workbench.experiment.decisions import MARKS
-from workbench.records.records import find_records, find_studies, normal
+from workbench.records.store import find_records, find_studies, normal
 from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
-from workbench.share.document import address, document, script
-from workbench.share.library import inline, share
+from workbench.share.html import address, document, script
+from workbench.share.shared_plotly import inline, share
 from workbench.share.sketch import alternative, main_figure, sketch
 
 INDEX, REPORT = "index.html", "report.html"

@@ -17,9 +17,9 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from scipy.stats import t as student
 
-from widgets.figure import curve, figure, marks
-from widgets.look import SCALE
-from workbench.rows import number
+from widgets.figure.figure import curve, figure, marks
+from widgets.figure.theme import SCALE
+from workbench.base.rows import number
 
 SURE = 0.95
 _WIDE_X, _WIDE_Y = 100, 1000

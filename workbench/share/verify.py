@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
 from workbench.pages.versions import SHOWN
-from workbench.records.records import normal
+from workbench.records.store import normal
 from workbench.runs.find import experiments
 from workbench.runs.function_run import FunctionJob, call
-from workbench.runs.inputs import PREFIX
+from workbench.runs.identity.inputs import PREFIX
+from workbench.runs.identity.provenance import around, provenance
 from workbench.runs.job import job, model_of
-from workbench.runs.provenance import around, provenance
 from workbench.runs.record import NOTEBOOK
 from workbench.share.compare import Line, compare
 from workbench.share.outputs import agree, texts

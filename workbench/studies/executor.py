@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.checks import refuse, whole
+from workbench.base.checks import refuse, whole
 from workbench.runs.function_run import call
 from workbench.studies.notebook_run import execute_task, prepare
-from workbench.studies.slots import Slots
+from workbench.studies.pool import Slots
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def executor(depth: str, limits: Limits) -> Any:
     work, first = (execute_task, prepare) if is_notebook else (call, None)
     watch = {"timeout": limits.timeout, "prepare": first, "memory": limits.memory}
     if limits.dask is not None:
-        from workbench.studies.dask_slots import DaskSlots
+        from workbench.studies.dask_pool import DaskSlots
 
         return DaskSlots(work, limits.jobs, limits.dask, **watch)
     if limits.devices:

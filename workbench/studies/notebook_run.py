@@ -6,8 +6,8 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workbench.runs.identity.provenance import around, source_hash
 from workbench.runs.job import job
-from workbench.runs.provenance import around, source_hash
 
 
 class NotebookTask(NamedTuple):
@@ -64,6 +64,6 @@ def _around(source: str) -> dict[str, Any]:
 @functools.cache
 def _template() -> Any:
     """What the kernels of this process fork from; None where the system cannot."""
-    from workbench.runs.forked_kernel import Template
+    from workbench.runs.kernels.forked_kernel import Template
 
     return Template() if Template.is_possible() else None

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from workbench.studies.study_run import Watcher
+from workbench.studies.scheduler import Watcher
 
 _RUNNING_SHOWN, _FAILURES_SHOWN = 8, 3
 _STYLES = {"done": "green", "kept": "cyan", "failed": "red", "killed": "red", "timed out": "yellow"}

@@ -10,9 +10,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workbench.checks import refuse, spell
-from workbench.experiment.params import nearest
-from workbench.kinds import is_plain
+from workbench.base.checks import nearest, refuse, spell
+from workbench.experiment.kinds import is_plain
 
 SUFFIXES = (".toml", ".yaml", ".yml")
 LARGEST = 1_000_000

@@ -8,23 +8,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
+from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
-from workbench.kinds import as_json
-from workbench.records.records import STUDY, read_record
+from workbench.records.store import STUDY, read_record
 from workbench.runs.atomic import owned, write_json, write_text
 from workbench.runs.function_run import FunctionJob
-from workbench.runs.injection import injected
-from workbench.runs.inputs import PREFIX
-from workbench.runs.inputs import inputs as inputs_of
-from workbench.runs.interruption import interruptible
+from workbench.runs.identity.inputs import PREFIX
+from workbench.runs.identity.inputs import inputs as inputs_of
+from workbench.runs.identity.modules import changed
+from workbench.runs.identity.provenance import around, provenance
+from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.job import Job, job, model_of
-from workbench.runs.lock import LOCK, lock
-from workbench.runs.modules import changed
-from workbench.runs.provenance import around, provenance
+from workbench.runs.parameters.injection import injected
+from workbench.runs.processes import interruptible
 from workbench.runs.record import PAGE, RECORD
 from workbench.studies.executor import Limits
-from workbench.studies.study_run import StudyRun, Watcher
+from workbench.studies.scheduler import StudyRun, Watcher
 
 _STATES = ("done", "failed", "killed", "timed out", "queued")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from workbench.checks import refuse, spell
+from workbench.base.checks import refuse, spell
 from workbench.tables import cells, text
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from workbench.checks import refuse, spell
+from workbench.base.checks import refuse, spell
 from workbench.tables.cells import is_missing, is_number
 
 DELIMITERS = (",", ";", "\t", "|", " ")

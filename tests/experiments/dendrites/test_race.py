@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites import peers
-from workbench.dendrites.detector_plan import Plan, Problem
+from workbench.dendrites.matching import peers
+from workbench.dendrites.matching.cost_model import Plan, Problem
 from workbench.experiment.claims import decide
 from workbench.experiments.dendrites import race
 from workbench.experiments.dendrites.race import Params

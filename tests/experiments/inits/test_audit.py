@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from workbench.experiments.inits import _measured_matrices, audit
-from workbench.inits.schemes import he, lecun
+from workbench.inits.schemes.variance_scaling import he, lecun
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ import os
 import numpy as np
 import pytest
 
-from workbench.array import generator
-from workbench.experiments.inits import _trained_weights, _weight_fits
+from workbench.base.array import generator
 from workbench.experiments.inits import generalized_gaussian as gg
-from workbench.inits import trained as trained_weights
-from workbench.inits.generalized_gaussian import variates
-from workbench.inits.trained import matrices
+from workbench.inits.schemes.generalized_gaussian import variates
+from workbench.inits.weights import cache, fits
+from workbench.inits.weights import sources as trained_weights
+from workbench.inits.weights.sources import matrices
 
 SMALL = {"width": 64, "depth": 3, "networks": 64, "sample": 5000}
 
@@ -128,21 +128,21 @@ def test_a_first_look_fits_few_weights_and_runs_no_network(tmp_path, monkeypatch
         return fit(values)
 
     gg.run(gg.Params(sample=1000, **knobs))
-    for module, name in ((_weight_fits, "candidates"), (_weight_fits, "_row"), (gg, "propagate")):
+    for module, name in ((fits, "candidates"), (fits, "_row"), (gg, "propagate")):
         monkeypatch.setattr(module, name, None)
-    monkeypatch.setattr(_weight_fits.law, "fit", counted)
+    monkeypatch.setattr(fits.law, "fit", counted)
     # What an earlier run kept is enough: no file is read.
-    monkeypatch.setattr(_weight_fits, "weights", None)
+    monkeypatch.setattr(fits, "weights", None)
     look = gg.first_look(gg.Params(sample=9000, **knobs))
-    assert len(look.rows) == len(fitted) == _weight_fits.FEW_MATRICES
+    assert len(look.rows) == len(fitted) == fits.FEW_MATRICES
     assert [look.rows[0].name, look.rows[-1].name] == ["w0", "w29"]
-    assert sum(fitted) <= _weight_fits.FEW < 30 * 9000 / 10
+    assert sum(fitted) <= fits.FEW < 30 * 9000 / 10
 
 
 def test_what_leaves_the_weights_alone_draws_no_fit_anew(files, monkeypatch):
     params = gg.Params(weights_file=files(0.7), **SMALL)
     full = gg.run(params)
-    monkeypatch.setattr(_weight_fits, "law", None)
+    monkeypatch.setattr(fits, "law", None)
     look = gg.first_look(gg.Params(weights_file=params.weights_file, **{**SMALL, "width": 16}))
     assert look.rows is full.rows
 
@@ -160,10 +160,10 @@ def test_what_leaves_the_networks_alone_draws_none_anew(files, monkeypatch):
 
 def test_fits_that_are_kept_are_few_and_of_the_file_as_it_is(files):
     path = files(0.7)
-    for seed in range(_weight_fits.KEPT + 2):
+    for seed in range(fits.KEPT + 2):
         gg.first_look(gg.Params(weights_file=path, **SMALL))
-        _weight_fits.all_fits(path, 1000, seed)
-    assert len(_weight_fits._KNOWN) == _weight_fits.KEPT
+        fits.all_fits(path, 1000, seed)
+    assert len(fits._KNOWN) == fits.KEPT
     params = gg.Params(weights_file=path, **SMALL)
     os.utime(files(0.7), ns=(1, 1))
     np.savez(path, other=np.random.default_rng(2).standard_normal((30, 20)))
@@ -172,12 +172,12 @@ def test_fits_that_are_kept_are_few_and_of_the_file_as_it_is(files):
 
 
 def test_a_network_is_trained_once_and_its_weights_are_those_of_a_fresh_one(monkeypatch):
-    for module in (_trained_weights, trained_weights):
+    for module in (cache, trained_weights):
         monkeypatch.setattr(module, "packaged", lambda: "")
-    _trained_weights._trained_here.cache_clear()
-    where = _trained_weights.origin("", 3)
-    (one, first), (two, second) = (_trained_weights.weights(where, 3) for _ in range(2))
-    assert _trained_weights._trained_here.cache_info().misses == 1
+    cache._trained_here.cache_clear()
+    where = cache.origin("", 3)
+    (one, first), (two, second) = (cache.weights(where, 3) for _ in range(2))
+    assert cache._trained_here.cache_info().misses == 1
     fresh = generator(3)
     alone = trained_weights.trained(fresh)
     assert first.source == second.source == alone.source

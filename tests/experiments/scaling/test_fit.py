@@ -8,7 +8,7 @@ from scaling.chinchilla_points import rows, shared
 from workbench.experiment.claims import declared
 from workbench.experiments.scaling import fit
 from workbench.experiments.scaling.fit import Params
-from workbench.scaling import fitting
+from workbench.scaling.fit import fit as fitting
 
 
 def test_the_default_run_fits_the_shipped_curve():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from workbench import cli
+from workbench.cli import cli
 from workbench.experiments.scaling import fit
 from workbench.experiments.scaling.fit import Params
 

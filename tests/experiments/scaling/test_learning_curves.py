@@ -12,7 +12,7 @@ from workbench.experiment.claims import declared
 from workbench.experiment.decisions import MARKS
 from workbench.experiments.scaling import learning_curves
 from workbench.experiments.scaling.learning_curves import Params
-from workbench.scaling import curves
+from workbench.scaling import learning_curves as curves
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from workbench.experiments.scaling import chinchilla, fit, isoflop, learning_curves
 from workbench.experiments.scaling._fit_knobs import runs_by
 from workbench.experiments.scaling.fit import Params
-from workbench.scaling.fitting import bootstrap
-from workbench.scaling.fitting import fit as fitted_by
+from workbench.scaling.fit.fit import fit as fitted_by
+from workbench.scaling.inference.bootstrap import bootstrap
 from workbench.scaling.run_tables import runs_of
 
 SIZE = {"size": "", "loss": ""}

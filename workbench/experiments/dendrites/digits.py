@@ -18,21 +18,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from workbench.array import Array, generator, host
-from workbench.checks import refuse
-from workbench.dendrites import codes, laws
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.pattern_files import SUFFIXES, read_patterns
+from workbench.base.array import Array, generator, host
+from workbench.base.cancellation import steps
+from workbench.base.checks import refuse
+from workbench.base.parallel import one_blas_thread
+from workbench.dendrites.codes import patterns
+from workbench.dendrites.codes.digits import Patterns, chosen, thinned
+from workbench.dendrites.codes.files import SUFFIXES, read_patterns
+from workbench.dendrites.matching.detector import Detector
 from workbench.dendrites.recognition import Fired, Rate, fired_at_each, rates, shares, vote
+from workbench.dendrites.theory import overlap_laws
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.dendrites._digit_patterns import (
-    Patterns,
-    chosen,
-    thinned,
-)
-from workbench.threads import one_blas_thread
-from workbench.watch import steps
 
 PAPER = "Ahmad & Hawkins (2016)"
 DEVIATIONS = 5.0
@@ -115,7 +112,7 @@ def run(params: Params) -> Result:
     rng = generator(params.seed, params.backend)
     data = chosen(params, rng)
     active = data.stored.shape[1]
-    segments = codes.subsamples(rng, data.stored, params.synapses)
+    segments = patterns.subsamples(rng, data.stored, params.synapses)
     pairs, control = _pairs(params, rng, data, segments)
     thresholds = np.arange(1, params.synapses + 1)
     labels = data.stored_labels, data.shown_labels
@@ -123,7 +120,7 @@ def run(params: Params) -> Result:
     mistaken = np.array([(p.other.by_shown > 0).sum() for p in pairs])
     return Result(
         thresholds=thresholds,
-        law=laws.false_match(params.cells, active, params.synapses, thresholds),
+        law=overlap_laws.false_match(params.cells, active, params.synapses, thresholds),
         **_rates(pairs, control),
         **_misses(params, rng, data.stored, segments, thresholds),
         unseen=shares(unseen, len(labels[1]), DEVIATIONS),
@@ -151,17 +148,17 @@ def first_look(params: Params) -> Result:
         # Where other programs hold a core, BLAS's threads wait longer for each other than all this.
         with one_blas_thread():
             data = chosen(params, rng, min(FEW, max(1, SCORES // params.cells)))
-        segments = codes.subsamples(rng, data.stored, params.synapses)
+        segments = patterns.subsamples(rng, data.stored, params.synapses)
         active, found = data.stored.shape[1], _rates(*_pairs(params, rng, data, segments))
         found |= {"stored": len(data.stored_labels), "shown": len(data.shown_labels)}
-    law = laws.false_match(params.cells, active, params.synapses, thresholds)
+    law = overlap_laws.false_match(params.cells, active, params.synapses, thresholds)
     return Result(**{**rest, "thresholds": thresholds, "law": law, **found})
 
 
 def _pairs(params: Params, rng: Any, data: Patterns, segments: Array) -> tuple[list, list]:
     """Who fires for the patterns shown at each threshold, and who for random ones as a control."""
-    shown = codes.perturbed(rng, data.shown, params.cells, params.moved)
-    random = codes.patterns(rng, len(data.shown_labels), params.cells, data.stored.shape[1])
+    shown = patterns.perturbed(rng, data.shown, params.cells, params.moved)
+    random = patterns.patterns(rng, len(data.shown_labels), params.cells, data.stored.shape[1])
     # Random patterns belong to no stored class.
     nobody = np.full(len(data.shown_labels), data.stored_labels.max() + 1)
     both = (shown, data.shown_labels), (random, nobody)
@@ -182,12 +179,14 @@ def _rates(pairs: list[Fired], control: list[Fired]) -> dict[str, Rate]:
 def _misses(params: Params, rng: Any, stored: Array, segments: Array, thresholds: Array) -> dict:
     """How often a stored pattern with cells moved is missed by its own segment."""
     active = stored.shape[1]
-    kept = codes.overlaps(segments, codes.perturbed(rng, stored, params.cells, params.moved))
+    kept = patterns.overlaps(segments, patterns.perturbed(rng, stored, params.cells, params.moved))
     guard = min(params.synapses - params.threshold, active)
-    guarded = codes.overlaps(segments, codes.perturbed(rng, stored, params.cells, guard))
+    guarded = patterns.overlaps(segments, patterns.perturbed(rng, stored, params.cells, guard))
     counts = np.array([(host(kept) < t).sum() for t in thresholds])
     return {
-        "missed_law": laws.false_negative(active, params.synapses, thresholds, params.moved),
+        "missed_law": overlap_laws.false_negative(
+            active, params.synapses, thresholds, params.moved
+        ),
         "missed": shares(counts, stored.shape[0], DEVIATIONS),
         "missed_in_guard": int((host(guarded) < params.threshold).sum()),
     }
@@ -196,15 +195,8 @@ def _misses(params: Params, rng: Any, stored: Array, segments: Array, thresholds
 def _recognition(params: Params, rng: Any, data: Patterns, detector: Detector) -> dict:
     """Accuracy by majority vote, from no noise to all active cells moved."""
     levels = np.unique(np.linspace(0, data.shown.shape[1], 9).round().astype(np.int64))
-    votes = [
-        vote(
-            detector,
-            data.stored_labels,
-            codes.perturbed(rng, data.shown, params.cells, int(level)),
-            data.shown_labels,
-        )
-        for level in steps(levels)
-    ]
+    noisy = (patterns.perturbed(rng, data.shown, params.cells, int(n)) for n in steps(levels))
+    votes = [vote(detector, data.stored_labels, each, data.shown_labels) for each in noisy]
     accuracy, answered = np.array(votes).T
     return {"noise": levels, "accuracy": accuracy, "answered": answered}
 

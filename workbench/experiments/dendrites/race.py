@@ -17,14 +17,15 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from workbench.checks import refuse
-from workbench.dendrites import codes, peers
-from workbench.dendrites.detector import Detector
-from workbench.dendrites.detector_plan import Problem
+from workbench.base.cancellation import step, steps
+from workbench.base.checks import refuse
+from workbench.dendrites.codes import patterns
+from workbench.dendrites.matching import peers
+from workbench.dendrites.matching.cost_model import Problem
+from workbench.dendrites.matching.detector import Detector
 from workbench.experiment.claims import Claim, Measured, Paper, between
 from workbench.experiment.measurement import stream
 from workbench.experiment.params import Knobs, knob
-from workbench.watch import step, steps
 
 PAPER = Paper("Ahmad & Hawkins", 2016, "arXiv:1601.00720")
 RARE, EVENTS = 1e-9, 100
@@ -90,13 +91,13 @@ def run(p: Params) -> dict:
 def segments_and_patterns(p: Params) -> tuple[np.ndarray, np.ndarray]:
     """Segments, and patterns to show: half stored ones with cells moved, so that pairs match."""
     rng = stream("segments_and_patterns", p.seed)
-    stored = codes.patterns(rng, p.segments, p.cells, p.active)
-    segments = codes.subsamples(rng, stored, p.synapses)
+    stored = patterns.patterns(rng, p.segments, p.cells, p.active)
+    segments = patterns.subsamples(rng, stored, p.synapses)
     known = p.patterns // 2
     some = rng.integers(0, p.segments, known)
     moved = max(0, min(p.active - p.threshold, p.active // 4))
-    near = codes.perturbed(rng, stored[some], p.cells, moved)
-    far = codes.patterns(rng, p.patterns - known, p.cells, p.active)
+    near = patterns.perturbed(rng, stored[some], p.cells, moved)
+    far = patterns.patterns(rng, p.patterns - known, p.cells, p.active)
     mixed = np.concatenate([far, near])
     return segments, mixed[np.argsort(np.arange(len(mixed)) % max(1, len(far)), kind="stable")]
 
@@ -131,10 +132,10 @@ def over_cells(p: Params) -> dict:
     for cells in sizes.tolist():
         here = p.model_copy(update={"cells": cells, "active": round(share * cells)})
         rng = stream("over_cells", p.seed)
-        shown = codes.patterns(rng, here.patterns, cells, here.active)
-        segments = codes.patterns(rng, here.segments, cells, here.synapses)
+        shown = patterns.patterns(rng, here.patterns, cells, here.active)
+        segments = patterns.patterns(rng, here.segments, cells, here.synapses)
         known = min(here.patterns, here.segments) // 2
-        segments[:known] = codes.subsamples(rng, shown[:known], here.synapses)
+        segments[:known] = patterns.subsamples(rng, shown[:known], here.synapses)
         detectors = peers.detectors(_problem(here), segments)
         methods = {
             name: each.matches

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from workbench.experiments.inits._trained_weights import Origin, weights
-from workbench.inits.effective_rank import singular
-from workbench.inits.matrix_report import (
+from workbench.base.cancellation import step
+from workbench.inits.weights.cache import Origin, weights
+from workbench.inits.weights.effective_rank import singular
+from workbench.inits.weights.matrix_report import (
     BLANK,
     Row,
     Spectrum,
@@ -20,10 +21,9 @@ from workbench.inits.matrix_report import (
     initial,
     spectrum,
 )
-from workbench.inits.untrained import Law
-from workbench.inits.weight_files import read
-from workbench.inits.weight_survey import Survey, Weight, left_out
-from workbench.watch import step
+from workbench.inits.weights.reading.files import read
+from workbench.inits.weights.survey import Survey, Weight, left_out
+from workbench.inits.weights.untrained import Law
 
 # Seconds after which a run shows its progress.
 PATIENCE = 5

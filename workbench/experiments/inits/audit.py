@@ -18,18 +18,18 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from workbench.checks import refuse, spell
+from workbench.base.checks import refuse, spell
+from workbench.base.csv_safety import harmless
+from workbench.base.rows import Rows
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
 from workbench.experiments.inits._measured_matrices import KNOWN, Measured, measured
-from workbench.experiments.inits._trained_weights import Origin, origin
-from workbench.inits.activation_tables import activation_of, read_activations
-from workbench.inits.matrix_report import Row, Spectrum, wanting
-from workbench.inits.moments import gain
-from workbench.inits.random_spectrum import largest_random
-from workbench.inits.weight_files import SUFFIXES
-from workbench.rows import Rows
-from workbench.spreadsheet import harmless
+from workbench.inits.theory.marchenko_pastur import largest_random
+from workbench.inits.theory.moments import gain
+from workbench.inits.weights.cache import Origin, origin
+from workbench.inits.weights.matrix_report import Row, Spectrum, wanting
+from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
+from workbench.inits.weights.reading.files import SUFFIXES
 
 PAPER = "Devlin et al. (2019)"
 DEVIATIONS = 5.0

@@ -20,18 +20,18 @@ from typing import Literal
 
 import numpy as np
 
+from workbench.base.cancellation import steps
+from workbench.base.intervals import student_interval
 from workbench.experiment.claims import Claim, Measured, Paper, equals, exactly, follows
 from workbench.experiment.measurement import DEVIATIONS, Samples, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.inits import schemes
-from workbench.inits.criticality import Critical, critical, fixed_point
-from workbench.inits.fluctuations import BATCHES, Fluctuations, fluctuations
-from workbench.inits.moments import chi, depth_scale, gain, variance_map
-from workbench.inits.phases import Phases, phases
-from workbench.inits.propagation import propagate
-from workbench.inits.trajectories import Trajectory, iterated, trajectory
-from workbench.intervals import student_interval
-from workbench.watch import steps
+from workbench.inits.networks.finite_width import BATCHES, Fluctuations, fluctuations
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.networks.trajectories import Trajectory, iterated, trajectory
+from workbench.inits.schemes import variance_scaling
+from workbench.inits.theory.criticality import Critical, critical, fixed_point
+from workbench.inits.theory.moments import chi, depth_scale, gain, variance_map
+from workbench.inits.theory.phase_diagram import Phases, phases
 
 PAPER = Paper("Roberts, Yaida & Hanin", 2022, "arXiv:2106.10165")
 HE = Paper("He et al.", 2015, "arXiv:1502.01852")
@@ -116,7 +116,7 @@ def gradient_rates(rng, width, depth, networks) -> Samples:
         rng,
         [width] * (depth + 1),
         "tanh",
-        functools.partial(schemes.variance_scaling, scale=weight),
+        functools.partial(variance_scaling.variance_scaling, scale=weight),
         networks=networks,
         inputs=16,
         bias_variance=bias,

@@ -19,14 +19,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.array import generator
-from workbench.experiment.decisions import Claims, Interval, Statement, Summary
+from workbench.base.array import generator
+from workbench.base.cancellation import steps
+from workbench.base.intervals import Interval
+from workbench.experiment.decisions import Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.inits._weight_fits import Histogram, Row, all_fits, few_fits
-from workbench.inits import generalized_gaussian as law
-from workbench.inits.propagation import propagate
-from workbench.inits.weight_files import SUFFIXES
-from workbench.watch import steps
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.schemes import generalized_gaussian as law
+from workbench.inits.weights.fits import Histogram, Row, all_fits, few_fits
+from workbench.inits.weights.reading.files import SUFFIXES
 
 PAPER = "Wu et al. (2025)"
 DEVIATIONS = 5.0

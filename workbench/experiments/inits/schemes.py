@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from workbench.base.cancellation import steps
 from workbench.experiment.claims import (
     Claim,
     Measured,
@@ -31,14 +32,13 @@ from workbench.experiment.claims import (
 )
 from workbench.experiment.measurement import Samples, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.inits import schemes as family
-from workbench.inits.catalogue import named
-from workbench.inits.external import Product, libraries
-from workbench.inits.orthogonal import orthogonal
-from workbench.inits.propagation import Propagation, propagate
-from workbench.inits.residual_stream import factors, growth, residual_stream
-from workbench.inits.verdict import Verdict, scatter, verdict
-from workbench.watch import steps
+from workbench.inits.networks.propagation import Propagation, propagate
+from workbench.inits.networks.residual_stream import factors, growth, residual_stream
+from workbench.inits.schemes import variance_scaling as family
+from workbench.inits.schemes.catalogue import named
+from workbench.inits.schemes.external import Product, libraries
+from workbench.inits.schemes.orthogonal import orthogonal
+from workbench.inits.theory.preservation import Verdict, scatter, verdict
 
 PAPER = Paper("He et al.", 2015, "arXiv:1502.01852")
 GLOROT = Paper("Glorot & Bengio", 2010, "PMLR 9:249")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
 from workbench.scaling import tables
-from workbench.scaling.laws import NAMED
+from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.run_tables import Runs, runs_of
 
 _ONE = re.compile(r"\s*(\w+)\s*[:=\s]\s*([^\s,;]+)\s*")

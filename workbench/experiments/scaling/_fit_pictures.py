@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.scaling.fitting import Bootstrap, Fit, prediction
+from workbench.scaling.fit.result import Fit
+from workbench.scaling.inference.bootstrap import Bootstrap
+from workbench.scaling.inference.prediction import prediction
 
 
 class Picture(NamedTuple):

@@ -17,13 +17,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
-from workbench.scaling import laws
-from workbench.scaling.comparison import UNDETERMINED
-from workbench.scaling.fitting import Bootstrap, Fit, bootstrap, fit
-from workbench.scaling.frontier import Split, bands, optimal_split
+from workbench.scaling.allocation.optimum import Split, bands, optimal_split
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.result import Fit
+from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
+from workbench.scaling.inference.comparison import UNDETERMINED
+from workbench.scaling.laws import catalogue
 from workbench.scaling.run_tables import by_meaning
 from workbench.tables.table import SUFFIXES
 
@@ -129,7 +131,7 @@ def run(params: Params) -> Result:
 def _loss(constants: dict[str, float], compute: float) -> np.ndarray:
     """The loss of a budget split at each of `RATIOS` tokens per parameter."""
     n = np.sqrt(compute / 6 / RATIOS)
-    return laws.chinchilla.value(constants, {"parameters": n, "tokens": n * RATIOS})
+    return catalogue.chinchilla.value(constants, {"parameters": n, "tokens": n * RATIOS})
 
 
 def _measured(params: Params) -> Measured:
@@ -146,7 +148,7 @@ def _measured(params: Params) -> Measured:
         again = bootstrap(huber, params.resamples, rng=params.seed)
 
     def objective(constants: dict[str, float]) -> float:
-        residuals = laws.chinchilla.log_value(constants, table) - np.log(table["loss"])
+        residuals = catalogue.chinchilla.log_value(constants, table) - np.log(table["loss"])
         return float(huber.cost.total(residuals, huber.weights))
 
     return Measured(

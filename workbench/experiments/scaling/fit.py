@@ -21,28 +21,22 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from workbench.checks import refuse
+from workbench.base.checks import refuse
+from workbench.base.parallel import one_numba_thread
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling._fit_knobs import how_by, runs_by
 from workbench.experiments.scaling._fit_pictures import Picture, picture, scatter
-from workbench.experiments.scaling._rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
-from workbench.scaling.comparison import UNDETERMINED
-from workbench.scaling.fitting import (
-    Bootstrap,
-    Comparison,
-    Errors,
-    Fit,
-    FitWarning,
-    bootstrap,
-    covariance,
-    fit,
-)
-from workbench.scaling.holdout import cut
-from workbench.scaling.laws import NAMED
+from workbench.scaling.fit.fit import covariance, fit
+from workbench.scaling.fit.result import Fit, FitWarning
+from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
+from workbench.scaling.inference.comparison import UNDETERMINED, Comparison
+from workbench.scaling.inference.holdout import cut
+from workbench.scaling.inference.rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
+from workbench.scaling.inference.standard_errors import Errors
+from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.run_tables import Runs
 from workbench.tables.table import SUFFIXES
-from workbench.threads import one_numba_thread
 
 # Nodes of the grid that a sketch polishes; a fit has these and many more.
 FEW = 4

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.base.cancellation import steps
 from workbench.experiment.claims import Claim, Paper, between, equals
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
-from workbench.scaling.frontier import IsoFlop, bias
-from workbench.scaling.isoflop_tables import read_isoflops
+from workbench.scaling.allocation.isoflop import IsoFlop, bias
+from workbench.scaling.allocation.isoflop_tables import read_isoflops
 from workbench.tables.table import SUFFIXES
-from workbench.watch import steps
 
 PAPER = Paper("Czech et al.", 2026, "arXiv:2603.22339")
 COEFFICIENTS = {"A": 406.4, "B": 410.7, "E": 1.69}

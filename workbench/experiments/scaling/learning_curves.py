@@ -20,14 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workbench.base.intervals import binomial_interval
+from workbench.base.parallel import one_numba_thread
 from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.scaling._curve_tables import TRAINING, CurveTable, curves_of
-from workbench.intervals import binomial_interval
-from workbench.scaling.curves import LAWS, SAME, Curves, Scored, learning_curves
-from workbench.scaling.laws import NAMED
+from workbench.scaling.curve_tables import TRAINING, CurveTable, curves_of
+from workbench.scaling.laws.catalogue import NAMED
+from workbench.scaling.learning_curves import LAWS, SAME, Curves, Scored, learning_curves
 from workbench.tables.table import SUFFIXES
-from workbench.threads import one_numba_thread
 
 PAPER = "Caballero et al. (2023)"
 LEVEL, REDRAWN = 0.95, 4000

@@ -1,0 +1,1 @@
+"""Figures of one style, their axes, error bars and sliders."""

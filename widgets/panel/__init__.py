@@ -1,0 +1,1 @@
+"""The panel that turns an experiment's parameters."""

@@ -1,0 +1,1 @@
+"""What all share: arrays, checks, intervals, threads, cancellation, tables."""

@@ -1,0 +1,114 @@
+"""The range a measured rate may have by chance."""
+
+from __future__ import annotations
+
+import math
+
+from workbench.base.array import Array
+from workbench.base.checks import refuse, whole
+
+Interval = tuple[float, float]
+
+
+def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple[float, float]:
+    """The rates that make the count no surprise (Wilson's score interval).
+
+    p̂ = (k + z²/2) / (n + z²),  half-width = z/(n + z²) · √(k (n - k)/n + z²/4)
+
+    The chance to miss the true rate is the normal one where many events of each kind are expected.
+    Where few are, it can be thousands of times that; `chernoff_interval` holds there too.
+
+    Args:
+        count: events seen, k.
+        trials: trials made, n, at least 1.
+        deviations: standard deviations on each side, z; 3 leaves 0.27 % outside.
+
+    Source:
+        Wilson (1927), J. Am. Stat. Assoc. 22, 209.
+    """
+    # Python's integers, since NumPy's would wrap around in the product below.
+    trials = int(whole("trials", trials, 1))
+    count = int(whole("count", count, 0, trials))
+    if not (deviations > 0 and math.isfinite(deviations)):
+        refuse("deviations", "a positive number", deviations)
+    z2 = deviations**2
+    middle = (count + z2 / 2) / (trials + z2)
+    half = deviations / (trials + z2) * math.sqrt(count * (trials - count) / trials + z2 / 4)
+    # Rounding must not push the ends past a rate of exactly 0 or 1.
+    low = 0.0 if count == 0 else max(0.0, middle - half)
+    return low, 1.0 if count == trials else min(1.0, middle + half)
+
+
+def chernoff_interval(count: int, trials: int, deviations: float = 3.0) -> tuple[float, float]:
+    """The rates that make the count no surprise, however few events are expected.
+
+    k ln(p̂/p) + (n - k) ln((1 - p̂)/(1 - p)) ≤ z²/2,  p̂ = k/n
+
+    Over independent trials each end misses the true rate with a chance of at most exp(-z²/2), at
+    every rate and number of trials: 1.1 % for 3, four in a million for 5. Where many events of each
+    kind are expected it is Wilson's interval, and the chance some ten times smaller.
+
+    Args:
+        count: events seen, k.
+        trials: trials made, n, at least 1.
+        deviations: standard deviations on each side, z, were the count normal.
+
+    Source:
+        Chernoff (1952), Ann. Math. Stat. 23, 493; the bound is Hoeffding's (1963), J. Am. Stat.
+        Assoc. 58, 13, theorem 1.
+    """
+    trials = int(whole("trials", trials, 1))
+    count = int(whole("count", count, 0, trials))
+    if not (deviations > 0 and math.isfinite(deviations)):
+        refuse("deviations", "a positive number", deviations)
+    # The rarer kind is counted, since rates near 0 keep more digits than those near 1.
+    rarer = min(count, trials - count)
+    share, most = rarer / trials, deviations**2 / 2
+    # Outside, since the other kind's term takes at most as much away as there are events.
+    low = _end(share * math.exp(-1 - most / rarer), rarer, trials, most) if rarer else 0.0
+    far = (1 - share) * math.exp(-1 - most / (trials - rarer))
+    high = _end(1 - far, rarer, trials, most)
+    return (low, high) if rarer == count else (1 - high, 1 - low)
+
+
+def _end(rate: float, count: int, trials: int, most: float) -> float:
+    """The end of the interval on the way from a rate outside it.
+
+    By Newton's steps: the sum is convex in the rate, so each comes nearer and none steps inside.
+    """
+    own = count / trials
+    while 0 < rate < 1:
+        moved = rate - own
+        fall = -(trials - count) * math.log1p(-moved / (1 - own))
+        if count:
+            # Each form loses digits where the other keeps them: far below, and side by side.
+            fall -= count * (math.log1p(moved / own) if 2 * rate > own else math.log(rate / own))
+        nearer = rate - (fall - most) * rate * (1 - rate) / (trials * moved)
+        if fall <= most or nearer == rate:
+            break
+        rate = nearer
+    return rate
+
+
+def student_interval(
+    mean: Array, error: Array, replicas: int, deviations: float = 3.0
+) -> tuple[Array, Array]:
+    """The ends of a mean's interval, given few independent replicas (Student's t).
+
+    mean ± t(replicas - 1) · error, with t's chance beyond each end that of a normal law's
+    deviations: 16 replicas need 8.3 standard errors where a thousand need 5.0.
+
+    Args:
+        mean: mean over the replicas.
+        error: its standard error, by the replicas' own scatter.
+        replicas: how many there are, at least 2.
+        deviations: standard deviations on each side, were the error known.
+
+    Source:
+        Student (1908), Biometrika 6, 1.
+    """
+    from scipy.special import ndtr, stdtrit  # a fifth of a second, for samples alone
+
+    replicas = int(whole("replicas", replicas, 2))
+    half = -stdtrit(replicas - 1, ndtr(-deviations)) * error
+    return mean - half, mean + half

@@ -1,0 +1,1 @@
+"""Sparse patterns: drawn, encoded, compared, read from files."""

@@ -1,0 +1,1 @@
+"""The detector: which stored segments match a pattern, by the cheapest method."""

@@ -1,0 +1,290 @@
+"""Which segments match which patterns: all pairs that share at least `threshold` cells, exactly.
+
+A segment is a list of the cells it has synapses on, a pattern the list of the cells that are
+active. The pair's overlap is the number of cells in both, and the pair matches when
+
+    |pattern ∩ segment| ≥ θ        (θ `threshold`, 0 ≤ overlap ≤ min(active, synapses))
+
+Source: Ahmad & Hawkins (2016), "How do neurons operate on sparse distributed representations? A
+mathematical theory of sparsity, neurons and active dendrites", arXiv 1601.00720, the match rule.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Integer
+
+from workbench.base.array import Array, like, namespace
+from workbench.base.checks import whole
+from workbench.dendrites.matching import results, serialization, validation
+from workbench.dendrites.matching.backends.reference import PlainSearch
+from workbench.dendrites.matching.segment_store import Store
+
+MOST_CELLS = 1 << 24
+Rows = Integer[Array, "rows cells"] | list | tuple
+
+
+class Matches(NamedTuple):
+    """The matching pairs as two host arrays of equal length, sorted by pattern, then by segment."""
+
+    pattern: Int[np.ndarray, " matches"]
+    segment: Int[np.ndarray, " matches"]
+
+
+class Detector:
+    """The segments of a population, ready to be matched against any number of patterns.
+
+    The segments are copied, two bytes a synapse (four beyond 65,536 cells), and stay where the
+    caller's array lives. What a method makes of them is kept as well: two bytes a synapse for the
+    gather; two a synapse and four a cell for every 32,768 segments for the index; some ten a pair
+    for the pairs. Of an array mapped from a file nothing is kept: it is read, checked and worked on
+    in blocks of 2^20 segments, in each call.
+    """
+
+    def __init__(
+        self,
+        segments: Rows,
+        cells: int,
+        threshold: int,
+        method: str = "auto",
+        *,
+        padding: int | None = None,
+        numbers: Integer[Array, " rows"] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Checks and stores the segments; an index, where the method has one, is made at first use.
+
+        Args:
+            segments: the cells each segment has synapses on, [0, cells), distinct within a row, in
+                any order; or a list of one-dimensional arrays, which may differ in length.
+            cells: cells in the population, [1, 2^24].
+            threshold: least overlap that matches, [0, ∞); 0 matches every pair.
+            method: "plain" runs in the library and on the device of `segments`, "numba" on the
+                host's processor by whichever of "gather", "index" and "pairs" is expected to be
+                the fastest; these can be asked for as well. "cuda" is the gather for CuPy arrays,
+                which has been compiled and emulated but not yet run on a GPU. "auto" is "numba"
+                for NumPy arrays and "plain" for others. All give the same answers.
+            padding: a value outside [0, cells) that fills up the rows of shorter segments and
+                patterns, or None where all are of full length.
+            numbers: for each row the segment it belongs to, ascending. Rows of one segment are
+                patterns kept apart on it: it matches where one of them does. None for 0, 1, ….
+            threads: threads at work at the same time, or None for all processors.
+
+        Raises:
+            TypeError: if an argument is of another kind than it must be.
+            ValueError: if one is outside its span or a row names a cell twice.
+        """
+        told = validation
+        self._cells = told.number("cells", cells, 1, MOST_CELLS)
+        self._threshold = told.number("threshold", threshold, 0)
+        self._padding = told.padding(padding, self._cells)
+        self._threads = told.threads(threads)
+        listed = isinstance(segments, list | tuple)
+        first = next(iter(segments), None) if listed else segments
+        self._asked = method
+        self._method = told.method(method, first, self._cells, self._threshold)
+        mapped = isinstance(segments, np.memmap) and padding is None
+        rows = self._rows("segments", segments[:0] if mapped else segments)
+        lists = segments if mapped else like(rows, first)
+        of_rows = told.numbers(numbers, lists.shape[0])
+        self._store = Store(self._cells, lists, of_rows, mapped)
+
+    @property
+    def segments(self) -> int:
+        """How many segments there are."""
+        return self._store.segments
+
+    @property
+    def synapses(self) -> int:
+        """Synapses on the longest segment."""
+        return self._store.width
+
+    @property
+    def cells(self) -> int:
+        """Cells in the population."""
+        return self._cells
+
+    @property
+    def threshold(self) -> int:
+        """Least overlap that matches."""
+        return self._threshold
+
+    @property
+    def method(self) -> str:
+        """The method in use; never "auto"."""
+        return self._method
+
+    def matches(self, patterns: Rows) -> Matches:
+        """All pairs with an overlap of at least the threshold, sorted by pattern, then segment.
+
+        Beyond the answer, 16 bytes a match and four times that while it is sorted, a copy of the
+        patterns, 2 bytes an index, and what is kept of the segments, memory is bounded: for "plain"
+        100 MB; for the others 40 MB a thread and, for the gather's tables, 600 bytes a cell.
+
+        Args:
+            patterns: the active cells of each pattern, [0, cells), distinct within a row, in any
+                order; of the same library as the segments, or a list as for these.
+
+        Raises:
+            TypeError: if the indices are no whole numbers or the library is not the segments'.
+            ValueError: if an index is outside [0, cells) or stands twice in a row.
+        """
+        rows = self._checked(patterns)
+        return self._in_order(self._pieces(rows), rows.shape[0])
+
+    def stream(self, patterns: Rows | Iterable[Rows], progress: bool = True) -> Iterator[Matches]:
+        """The matches piece by piece, in bounded memory whatever their number.
+
+        Each piece is sorted. Pieces of earlier patterns, 4096 at a time, come first, and among
+        these, pieces of earlier segments; together they hold each of the pairs of `matches` once.
+        Stopping, also by an interrupt, loses nothing that was delivered and leaves nothing behind.
+
+        Args:
+            patterns: as for `matches`, or an iterable of such arrays; their rows are numbered on.
+            progress: whether a bar shows from the second second on how many patterns are done.
+
+        Raises:
+            TypeError: as `matches`.
+            ValueError: as `matches`.
+        """
+        with results.bar(progress) as bar:
+            done = 0
+            for batch in results.batches(patterns):
+                rows = self._checked(batch)
+                for piece in self._pieces(rows):
+                    pattern, segment = self._in_order([piece], rows.shape[0])
+                    yield Matches(pattern + done, segment)
+                done += rows.shape[0]
+                bar.update(rows.shape[0])
+
+    def plan(self, patterns: Rows) -> Any:
+        """What `matches` would do with these patterns now, and why: a `Plan`, readable as text.
+
+        Raises:
+            TypeError: as `matches`.
+            ValueError: as `matches`.
+        """
+        rows = self._checked(patterns)
+        threshold = min(max(self._threshold, 1), max(self.synapses, 1))
+        return self._engine.plan(rows, threshold)
+
+    def overlap_histogram(self, patterns: Rows) -> Int[np.ndarray, " overlaps"]:
+        """How many pairs of a row and a pattern have each overlap 0 … synapses.
+
+        Counted in blocks, so that memory stays within the bound of `matches`.
+
+        Args:
+            patterns: as for `matches`.
+
+        Raises:
+            TypeError: as `matches`.
+            ValueError: as `matches`.
+        """
+        return self._engine.overlap_histogram(self._checked(patterns))
+
+    def add(self, segments: Rows, numbers: Array | None = None) -> Int[np.ndarray, " rows"]:
+        """Appends segments and returns their numbers; the others stay as they are.
+
+        Args:
+            segments: as for the detector.
+            numbers: as for the detector, larger than all numbers so far; None for the next ones.
+
+        Raises:
+            TypeError: as for the detector.
+            ValueError: as for the detector, or if the segments are mapped from a file.
+        """
+        rows = self._rows("segments", segments)
+        return self._store.add(rows, validation.numbers(numbers, rows.shape[0]))
+
+    def remove(self, numbers: Integer[Array, " some"]) -> None:
+        """Drops segments; the others keep their numbers, and these are never given again.
+
+        Raises:
+            ValueError: if a number is not in use or stands twice, or the segments are mapped.
+        """
+        self._store.remove(whole("numbers", numbers, 0))
+
+    def replace(self, numbers: Integer[Array, " some"], segments: Rows) -> None:
+        """Gives segments other synapses; only the blocks of 2^20 segments they are in are remade.
+
+        Args:
+            numbers: the segments, each of one row.
+            segments: their new rows, in the same order.
+
+        Raises:
+            TypeError: as for the detector.
+            ValueError: if a number is not in use or stands twice, if rows and numbers are not as
+                many, or the segments are mapped.
+        """
+        self._store.replace(whole("numbers", numbers, 0), self._rows("segments", segments))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes one file with a version and a checksum; `path` holds the old file or the new.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        serialization.write(path, self._store, self._threshold, self._asked)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Detector:
+        """The detector that `save` wrote, on the host; "auto" chooses its method anew.
+
+        Raises:
+            OSError: if the file cannot be read.
+            ValueError: if it is foreign, cut short, damaged, or of another version.
+        """
+        arguments, following = serialization.read(path)
+        detector = cls(**arguments)
+        detector._store.following = following
+        return detector
+
+    @cached_property
+    def _engine(self) -> Any:
+        if self._method == "plain":
+            return PlainSearch(self._store)
+        if self._method == "cuda":
+            from workbench.dendrites.matching.backends.gpu import CudaSearch
+
+            return CudaSearch(self._store)
+        from workbench.dendrites.matching.backends.cpu import NumbaSearch
+
+        return NumbaSearch(self._store, self._method, self._threads)
+
+    def _pieces(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pieces of the list of matches, segments ascending within each pattern."""
+        store, pieces = self._store, iter(())
+        if self._threshold == 0:
+            pieces = results.every(rows.shape[0], store.rows)
+        elif self._threshold <= min(store.width, rows.shape[1]) and len(rows) and store.rows:
+            pieces = self._engine.matches(rows, self._threshold)
+        return results.numbered(pieces, rows.shape[0], store.numbers)
+
+    def _checked(self, patterns: Rows) -> np.ndarray:
+        rows = self._rows("patterns", patterns)
+        kept = self._store.like
+        # To see that both are NumPy's is quicker than to ask for their library.
+        if not (isinstance(patterns, list | tuple) or type(patterns) is type(kept) is np.ndarray):
+            namespace(kept, patterns)
+        return rows
+
+    def _rows(self, name: str, rows: Any) -> np.ndarray:
+        return validation.checked(name, rows, self._cells, self._padding, self._quick[0])
+
+    def _in_order(self, pieces: Iterable[tuple], patterns: int) -> Matches:
+        return Matches(*results.in_order(pieces, patterns, self._quick[1]))
+
+    @cached_property
+    def _quick(self) -> tuple[Any, Any]:
+        """What copies rows, and what puts pieces in order; compiled where the method is."""
+        # Numba takes longer to import than all primitives together.
+        if self._method in ("plain", "cuda"):
+            return None, results.by_pattern
+        from workbench.dendrites.matching.kernels.rows import by_pattern, copied
+
+        return copied, by_pattern

@@ -1,0 +1,112 @@
+"""The file a detector is kept in: 128 bytes of header, then the synapse lists, row by row.
+
+    bytes  0-7    what the file is           8-11   version
+          12-43   BLAKE2b of all that follows
+          44-91   cells, rows, synapses, threshold (8 bytes each), method (16 bytes)
+          92-107  the number of the next segment, bytes an index, bytes a segment number (0 or 8)
+         108-127  zeros, so that the lists are aligned for the processor when the file is mapped
+         128-     cell indices, uint16 or uint32, (rows, synapses); `cells` where there is none
+                  segment numbers, int64, one a row, unless the rows are numbered 0, 1, …
+
+All numbers are little-endian. No object is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.base.checks import refuse
+from workbench.dendrites.matching.segment_store import Store
+
+# The first byte is no text and the line ends change in transfers that take the file for text.
+MAGIC = b"\x89SEGS\r\n\x1a"
+VERSION = 1
+HEAD = struct.Struct("<8sI32s")
+FIELDS = struct.Struct("<QQQQ16sQII20x")
+HEADER = HEAD.size + FIELDS.size
+
+
+def write(path: str | os.PathLike, store: Store, threshold: int, method: str) -> None:
+    """Writes the file under a name of its own, then moves it to `path` in one step.
+
+    Whoever reads `path` meets the old file or the new one, also when this process dies meanwhile.
+    """
+    path = Path(path)
+    lists = store.lists()
+    numbers = np.zeros(0) if store.numbers is None else store.numbers
+    sizes = store.following, lists.dtype.itemsize, 0 if store.numbers is None else 8
+    fields = FIELDS.pack(store.cells, *lists.shape, threshold, method.encode(), *sizes)
+    parts = lists.reshape(-1).astype(f"<u{sizes[1]}"), numbers.astype("<i8")
+    values = np.concatenate([part.view(np.uint8) for part in parts])
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(HEAD.pack(MAGIC, VERSION, _checksum(fields, values)))
+            file.write(fields)
+            file.write(values.data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
+    """What `write` was given, as the arguments of a detector, and the number of the next segment.
+
+    Raises:
+        ValueError: if the file is foreign, cut short or longer, damaged, or of another version.
+    """
+    name = os.fspath(path)
+    with open(path, "rb") as file:
+        head, fields = file.read(HEAD.size), file.read(FIELDS.size)
+        _check_head(name, head, fields)
+        cells, rows, synapses, threshold, method, following, item, each = FIELDS.unpack(fields)
+        size = rows * (synapses * item + each)
+        if os.fstat(file.fileno()).st_size != HEADER + size:
+            refuse("path", f"a whole detector file, here of {HEADER + size} bytes", name)
+        values = np.fromfile(file, np.uint8, size)
+    if HEAD.unpack(head)[2] != _checksum(fields, values):
+        refuse("path", "an undamaged detector file, whose checksum agrees", name)
+    lists = values[: rows * synapses * item].view(f"<u{item}").reshape(rows, synapses)
+    arguments = {
+        "segments": lists,
+        "cells": cells,
+        "threshold": threshold,
+        "method": method.rstrip(b"\0").decode(),
+        "padding": cells if (lists == cells).any() else None,
+        "numbers": values[rows * synapses * item :].view("<i8") if each else None,
+    }
+    return arguments, following
+
+
+def _check_head(name: str, head: bytes, fields: bytes) -> None:
+    if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
+        refuse("path", "a detector file", name)
+    if len(head) + len(fields) < HEADER:
+        refuse("path", f"a whole detector file, of at least {HEADER} bytes", name)
+    version = HEAD.unpack(head)[1]
+    if version != VERSION:
+        refuse("path", f"a detector file of version {VERSION}", f"{name}, version {version}")
+
+
+def _checksum(fields: bytes, values: np.ndarray) -> bytes:
+    digest = blake2b(fields, digest_size=32)
+    digest.update(values)
+    return digest.digest()
+
+
+def _umask() -> int:
+    """The process's mask of file permissions, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

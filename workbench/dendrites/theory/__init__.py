@@ -1,0 +1,1 @@
+"""Laws of sparse codes in closed form: overlaps, unions, capacity."""

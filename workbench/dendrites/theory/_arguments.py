@@ -1,0 +1,72 @@
+"""What the laws share on the way in and out: counts that fit together, and where answers go."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import array_api_compat
+import numpy as np
+
+from workbench.base.array import Array, host, like, namespace
+from workbench.base.checks import real, refuse, whole
+from workbench.dendrites.theory._tails import MOST_CELLS
+
+
+def counts(cells: Array, exact: bool = False, **parts: Array) -> list[Array]:
+    """The cells and the counts of some of them, as host integers; no part exceeds the cells."""
+    n = whole("cells", cells, 1, None if exact else MOST_CELLS)
+    found = [n]
+    for name, part in parts.items():
+        found.append(whole(name, part, 0))
+        at_most(name, found[-1], "cells", n)
+    return found
+
+
+def at_most(name: str, values: Array, other: str, bound: Array) -> None:
+    """Refuses the first value above its bound, which is another argument."""
+    values, bound = np.broadcast_arrays(values, bound)
+    above = values > bound
+    if above.any():
+        got, most = values[above][0], bound[above][0]
+        refuse(name, f"a whole number in [0, {other}={most}]", got)
+
+
+def chance(name: str, value: Array) -> Array:
+    """The values as doubles, after checking that all lie in (0, 1]."""
+    values = np.asarray(host(value))
+    if values.dtype.kind not in "iuf":
+        refuse(name, "a real number", value, TypeError)
+    bad = ~((values > 0) & (values <= 1))
+    if bad.any():
+        refuse(name, "in (0, 1]", np.extract(bad, values)[0])
+    return values.astype(np.float64)
+
+
+def fraction(name: str, value: Fraction | float) -> Fraction:
+    """One chance as a fraction; a double is taken as the binary fraction it is."""
+    if not isinstance(value, Fraction):
+        if np.ndim(host(value)):
+            refuse(name, "one number where the answer is exact", value)
+        value = Fraction(real(name, value, 0, 1).item())
+    if not 0 <= value <= 1:
+        refuse(name, "in [0, 1]", value)
+    return value
+
+
+def numbers(log10: bool, *values: Array) -> list[int]:
+    """The values as Python integers, for an exact answer."""
+    if log10:
+        refuse("log10", "False where the answer is exact", log10)
+    for x in values:
+        if x.ndim:
+            refuse("exact", f"False for arrays (here of shape {x.shape})", True)
+    return [int(x) for x in values]
+
+
+def answer(values: Array, *given: Array) -> Array:
+    """The host values in the library and on the device of the arguments; a number for numbers."""
+    namespace(*given)
+    arrays = [x for x in given if array_api_compat.is_array_api_obj(x)]
+    if not arrays or all(isinstance(x, np.generic) for x in arrays):
+        return values.item() if values.ndim == 0 else values
+    return like(values, next(x for x in arrays if not isinstance(x, np.generic)))

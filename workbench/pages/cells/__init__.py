@@ -1,0 +1,1 @@
+"""A cell's outputs as HTML."""

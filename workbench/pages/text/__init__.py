@@ -1,0 +1,1 @@
+"""Prose, formulas and foreign HTML as what a page may hold."""

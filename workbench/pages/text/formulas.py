@@ -1,0 +1,161 @@
+r"""Formulas as MathML, which needs no script; as their source where they cannot be laid out.
+
+Macros (`\newcommand`, `\def`, `\let`, `\DeclareMathOperator`) are expanded here and carry over from
+one formula of a page to the next. What the converter did not understand stands in its result as a
+backslash, an ampersand or an element with too few parts, and that is how it is recognised.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from xml.etree import ElementTree
+
+from latex2mathml.converter import convert
+
+from workbench.pages.text.macros import Macros
+
+# How many parts these elements of MathML must have.
+_PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2}
+_PARTS |= {"msubsup": 3, "munderover": 3, "mi": 0, "mn": 0, "mo": 0, "mtext": 0}
+_MATRICES = {f"{kind}matrix{star}" for kind in ["", *"pbBvV", "small"] for star in ("", "*")}
+# Environments that the converter sets, and by which of them the others are set.
+_KNOWN = _MATRICES | {"align*", "array", "cases", "equation*", "gather*", "split", "multline*"}
+_INSTEAD = {"align": "align*", "aligned": "align*", "alignedat": "align*", "alignat": "align*"}
+_INSTEAD |= {"alignat*": "align*", "eqnarray": "align*", "eqnarray*": "align*", "flalign": "align*"}
+_INSTEAD |= {"gathered": "matrix", "gather": "gather*", "multline": "multline*"}
+_INSTEAD |= {"dcases": "cases", "equation": "equation*", "displaymath": "equation*"}
+_TAG = re.compile(r"\\tag(\*?)\s*\{([^{}]*)\}")
+_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
+# The converter prints the backslash of a brace that is to be big.
+_BIG = re.compile(r"\\[bB]igg?[lrm]?\s*\\([{}])")
+_BRACES = {"{": r"\lbrace ", "}": r"\rbrace "}
+_WORDS = re.compile(r"\\(text|mbox|textrm|textnormal)\s*\{([^{}$]*)\$([^$]*)\$([^{}]*)\}")
+
+
+class Formulas:
+    """The formulas of one page, in order: what one defines the later ones know."""
+
+    def __init__(self, texts: Iterable[str] = ()):
+        r"""Notes which number every `\label` stands by in the page's texts."""
+        self.macros = Macros()
+        self.numbers = {label: tag for text in texts for label, tag in _labelled(text)}
+
+    def html(self, formula: str, display: str) -> str:
+        """The formula in MathML, or its source, marked.
+
+        Args:
+            formula: LaTeX without its delimiters.
+            display: `block`, where formulas side by side may stand below each other, or `inline`.
+        """
+        parts = side_by_side(formula) if display == "block" else [formula]
+        try:
+            set_parts = [self._set(part, display) for part in parts]
+        except Exception:  # the converter raises whatever its parser stumbles on
+            return _source(formula, display)
+        return (
+            set_parts[0] if len(parts) == 1 else f'<div class="formulas">{"".join(set_parts)}</div>'
+        )
+
+    def _set(self, formula: str, display: str) -> str:
+        known = _prepared(self._referred(self.macros.expanded(formula.strip())))
+        if not known:
+            return ""
+        made = convert(known, display=display)
+        made = re.sub(r"<mtext>[^<]*</mtext>", _unescaped, made)
+        if flaw := _flaw(made, known):
+            raise ValueError(flaw)
+        return made
+
+    def _referred(self, formula: str) -> str:
+        """The formula with the numbers of the equations that it refers to."""
+
+        def number(found: re.Match[str]) -> str:
+            tag = self.numbers[found[2]]
+            return rf"\text{{({tag})}}" if found[1] else rf"\text{{{tag}}}"
+
+        return re.sub(r"\\(eq)?ref\s*\{([^{}]*)\}", number, formula)
+
+
+def side_by_side(formula: str) -> list[str]:
+    r"""The formulas that `\qquad` sets apart; one, if it stands within braces or an environment."""
+    parts = [part.strip() for part in formula.split(r"\qquad")]
+    return [part for part in parts if part] if all(map(_is_whole, parts)) else [formula]
+
+
+def _is_whole(part: str) -> bool:
+    begun, ended = (re.findall(rf"\\(?:{w})\b", part) for w in ("left|begin", "right|end"))
+    return _depth(part) == 0 and len(begun) == len(ended)
+
+
+def _depth(formula: str) -> int:
+    bare = re.sub(r"\\.", "", formula, flags=re.S)
+    return bare.count("{") - bare.count("}")
+
+
+def _prepared(formula: str) -> str:
+    """The formula in the converter's own dialect.
+
+    Raises:
+        ValueError: for an environment that it does not set, or braces that do not match.
+    """
+    formula = re.sub(r"(?<!\\)%.*", "", formula) if "%" in formula else formula
+    formula = _LABEL.sub("", formula)
+    formula = _TAG.sub(lambda tag: rf"\quad\text{{{tag[2] if tag[1] else f'({tag[2]})'}}}", formula)
+    formula = re.sub(r"\\(nonumber|notag|limits|nolimits|displaylimits)(?![a-zA-Z])", "", formula)
+    formula = re.sub(r"(\\begin\{(?:alignat\*?|alignedat)\})\s*\{\d+\}", r"\1", formula)
+    formula = re.sub(r"(\\begin\{\w+\*?\})\s*\[[tbc]\]", r"\1", formula)
+    formula = re.sub(r"(\\\\)\s*\[-?[\d.]+\s*[a-z]{2}\]", r"\1", formula)
+    if "{eqnarray" in formula:
+        formula = re.sub(r"&([^&\\]*)&", r"&\1", formula)
+    formula = _BIG.sub(lambda found: _BRACES[found[1]], formula)
+    formula = formula.replace(r"\operatorname*", r"\operatorname").replace(r"\mathop", "")
+    while (words := _WORDS.sub(r"\\\1{\2}{\3}\\\1{\4}", formula)) != formula:
+        formula = words
+    formula = re.sub(r"\\(begin|end)\s*\{([^{}]*)\}", _environment, formula)
+    if _depth(formula):
+        raise ValueError("braces must match")
+    return formula.strip()
+
+
+def _environment(found: re.Match[str]) -> str:
+    name = _INSTEAD.get(found[2], found[2])
+    if name not in _KNOWN:
+        raise ValueError(f"`{name}` must be an environment of {sorted(_KNOWN)}")
+    return rf"\{found[1]}{{{name}}}"
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return re.sub(r"\\([%_$#{}])", r"\1", re.sub(r"\\&", "&amp;", found[0]))
+
+
+def _flaw(made: str, formula: str) -> str | None:
+    """What shows that the converter did not understand the formula; None if nothing does."""
+    for element in ElementTree.fromstring(made).iter():
+        name = element.tag.rpartition("}")[2]
+        if len(element) != _PARTS.get(name, len(element)):
+            return f"{name} has {len(element)} parts"
+        text = element.text or ""
+        written = r"\&" in formula or name == "mtext"
+        if re.search(r"\\[a-zA-Z{}|]|^\\$", text) and r"\backslash" not in formula:
+            return f"{text} is left over"
+        if "&" in text and not written:
+            return "& is left over"
+    return None
+
+
+def _source(formula: str, display: str) -> str:
+    """The formula as it was written; who reads it sees that it is no text of the author's."""
+    code = f"<code>{html.escape(formula.strip())}</code>"
+    if display == "block":
+        return f'<p class="latex">This formula cannot be set here; its LaTeX is {code}</p>'
+    return f'<span class="latex"><small>LaTeX</small> {code}</span>'
+
+
+def _labelled(text: str) -> Iterator[tuple[str, str]]:
+    """The labels of a text with the tag that stands in the same line of a formula."""
+    for line in re.split(r"\\\\|\\end\b|\$\$", text):
+        tag, label = _TAG.search(line), _LABEL.search(line)
+        if tag and label:
+            yield label[1], tag[2]

@@ -1,0 +1,108 @@
+"""Markdown as clean HTML, with its formulas as MathML and its pictures within the text.
+
+Formulas are taken out before the Markdown is read and put back after it, as JupyterLab does, so
+that no bar within one ends a table's cell and no underscore begins an emphasis.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from mistune import HTMLRenderer
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+
+from workbench.pages.text.clean import clean
+from workbench.pages.text.formulas import Formulas
+from workbench.pages.text.pictures import taken_in
+
+_MATH = re.compile(
+    # Code, in which nothing is a formula.
+    r"(?P<code>^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=fence)[`~]*[ ]*$|\Z)"
+    r"|(?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`))"
+    r"|(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$"
+    r"|(?<!\\)\\\\\[(?P<bracketed>.+?)\\\\\]"
+    r"|(?<!\\)\\\\\((?P<parenthesised>.+?)\\\\\)"
+    r"|(?P<environment>\\begin\{(?P<name>[a-zA-Z]+\*?)\}.*?\\end\{(?P=name)\})"
+    # Dollars with a blank line between them are no pair.
+    r"|(?<![\\$])\$(?P<inline>(?:(?!\n[ \t]*\n)(?:\\.|[^$\\]))+)\$(?!\$)"
+    r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})",
+    re.M | re.S,
+)
+_PLACE = "\ue000{}\ue001"
+_PLACED = re.compile(
+    r"(?P<source><(?P<tag>pre|code)\b.*?(?:</(?P=tag)>|\Z)|<[^>]*(?:>|\Z))"
+    "|\ue000(?P<number>\\d+)\ue001",
+    re.S,
+)
+
+
+def markdown(
+    source: str,
+    folder: str = "",
+    attachments: dict | None = None,
+    formulas: Formulas | None = None,
+) -> str:
+    """Markdown as clean HTML, with formulas as MathML and pictures within the text.
+
+    Args:
+        source: a cell's text.
+        folder: where the notebook lies; pictures beside or below it are taken into the page.
+        attachments: pictures that the cell itself holds.
+        formulas: those of the page so far, whose macros hold here as well.
+    """
+    renderer = _Renderer(
+        escape=False,
+        # Headings get their ids and links later, when all of the page's are known.
+        exclude_anchor_links=True,
+        attachments=attachments,
+    )
+    text, found = _without_formulas(source)
+    made = MarkdownWithMath(renderer=renderer).render(text)
+    set_ = _with_formulas(made, found, formulas or Formulas([source]))
+    return clean(taken_in(set_, folder))
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown's renderer; pictures are taken in later, together with those in HTML."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        try:
+            return super().image(text, url, title)
+        except InvalidNotebook:  # a lost attachment
+            return HTMLRenderer.image(self, text, url, title)
+
+
+def _without_formulas(source: str) -> tuple[str, list[re.Match[str]]]:
+    """The text with a sign in the place of every formula, and the formulas."""
+    found: list[re.Match[str]] = []
+
+    def place(match: re.Match[str]) -> str:
+        if match["code"]:
+            return match[0]
+        found.append(match)
+        return _PLACE.format(len(found) - 1)
+
+    return _MATH.sub(place, source), found
+
+
+def _with_formulas(made: str, found: list[re.Match[str]], formulas: Formulas) -> str:
+    """The HTML with the formulas in their places; within code and tags as they were written."""
+
+    def written(match: re.Match[str]) -> str:
+        number = int(match[1])
+        return html.escape(found[number][0]) if number < len(found) else match[0]
+
+    def set_(match: re.Match[str]) -> str:
+        if match["source"]:
+            return re.sub("\ue000(\\d+)\ue001", written, match[0])
+        number = int(match["number"])
+        return _formula(found[number], formulas) if number < len(found) else match[0]
+
+    return _PLACED.sub(set_, made)
+
+
+def _formula(match: re.Match[str], formulas: Formulas) -> str:
+    block = match["block"] or match["bracketed"] or match["environment"]
+    inline = match["inline"] or match["parenthesised"] or match["reference"]
+    return formulas.html(block, "block") if block else formulas.html(inline, "inline")

@@ -1,0 +1,93 @@
+"""Files that a notebook or a study declares as its inputs, which count in a run's identity.
+
+A notebook declares them in a cell tagged `inputs`: every text in quotes of a cell of code, every
+line of another cell. A study file declares them under `inputs`. Paths start in the current
+directory, as they do in the notebook; `*` and its like stand for several files, a folder for all
+files below.
+"""
+
+from __future__ import annotations
+
+import ast
+import glob
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from workbench.base.checks import refuse
+
+TAG = "inputs"
+PREFIX = "input "
+_CHUNK = 1 << 20
+
+
+def declared(notebook: nbformat.NotebookNode) -> list[str]:
+    """The paths that the notebook's own cells declare."""
+    cells = [c for c in notebook.cells if TAG in c.metadata.get("tags", [])]
+    return list(dict.fromkeys(path for cell in cells for path in _paths(cell)))
+
+
+def inputs(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Path, size and SHA-256 of every declared file.
+
+    Raises:
+        ValueError: if one cannot be read, or a pattern or a folder has no file.
+    """
+    files = {}
+    for path in paths:
+        for one in _files(path):
+            size, sha256 = digest(one, path)
+            name = one.as_posix()
+            files[f"{PREFIX}{name}"] = {"path": name, "bytes": size, "sha256": sha256}
+    return files
+
+
+def digest(path: Path, given: str = "") -> tuple[int, str]:
+    """The size and SHA-256 of a file, read piece by piece.
+
+    Raises:
+        ValueError: if it cannot be read or is no file.
+    """
+    try:
+        if not path.is_file():
+            refuse(TAG, "files that exist", given or str(path))
+        hashed, size = hashlib.sha256(), 0
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                hashed.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        refuse(TAG, f"files that can be read ({error.strerror})", given or str(path))
+    return size, hashed.hexdigest()
+
+
+def _files(given: str) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file())
+    elif glob.has_magic(given) and not path.exists():
+        found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
+    else:
+        return [path]
+    if not found:
+        refuse(TAG, "at least one file", given)
+    return found
+
+
+def _paths(cell: nbformat.NotebookNode) -> Iterator[str]:
+    if cell.cell_type != "code":
+        for line in cell.source.splitlines():
+            path = line.strip().removeprefix("- ").removeprefix("* ").strip().strip("`")
+            if path and not path.startswith("#"):
+                yield path
+        return
+    try:
+        tree = ast.parse(cell.source)
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"`{TAG}` must have Python in its cell; got {error}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+            yield node.value

@@ -1,0 +1,40 @@
+"""The user's own modules that a run has imported: whether they are still what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.runs.identity.inputs import digest
+
+UNWATCHED = (
+    "files that cells open or run are watched where `inputs` declares them, and not otherwise"
+)
+
+
+def changed(record: Mapping[str, Any], known: dict[str, str | None]) -> list[str]:
+    """The files of the record's modules that are gone or have changed since its run.
+
+    A module whose file had changed by the end of the run itself counts as changed.
+
+    Args:
+        record: of a run that is done.
+        known: by path, the SHA-256 of files read before; filled in here.
+    """
+    provenance = record.get("provenance")
+    held = provenance.get("modules") if isinstance(provenance, dict) else None
+    found = []
+    for path, sha256 in held.items() if isinstance(held, dict) else ():
+        if path not in known:
+            known[path] = _sha256(path)
+        if sha256 is None or known[path] != sha256:
+            found.append(path)
+    return found
+
+
+def _sha256(path: str) -> str | None:
+    try:
+        return digest(Path(path))[1]
+    except ValueError:
+        return None

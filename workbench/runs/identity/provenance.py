@@ -1,0 +1,170 @@
+"""What a run stood on: code, environment, hardware, data; enough to tell two runs apart."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import psutil
+
+from workbench.base.array import device_name
+from workbench.base.checks import refuse
+from workbench.experiment.params import Knobs, Parameters
+from workbench.runs.find import PACKAGE, ROOT
+
+
+def provenance(
+    params: Parameters,
+    surroundings: Mapping[str, Any] | None = None,
+    declared: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Code, environment, hardware, backend and data of a run, as plain values.
+
+    Args:
+        params: the run's parameters.
+        surroundings: what the runs of a study have in common, read once; None to read it now.
+        declared: files that a notebook or a study declares, as `inputs.inputs` tells them.
+
+    Raises:
+        ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
+    """
+    # Only an experiment's own knobs of these names mean what the workbench means by them.
+    shared = params if isinstance(params, Knobs) else None
+    backend = shared.backend if shared else "numpy"
+    return {
+        **(around() if surroundings is None else surroundings),
+        "backend": backend,
+        "device": device_name(backend),
+        "seed": shared.seed if shared else None,
+        "data": data(params) | dict(declared),
+    }
+
+
+def around() -> dict[str, Any]:
+    """Code, environment and hardware: what does not depend on a run's parameters."""
+    return {
+        "code": code(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "packages": packages(),
+        "environment": {k: v for k, v in sorted(os.environ.items()) if _matters(k)},
+    }
+
+
+def code() -> dict[str, Any]:
+    """The source's hash and, in a checkout, the commit and whether the tree differs from it."""
+    known: dict[str, Any] = {"source": source_hash()}
+    if (ROOT / ".git").exists():
+        known["commit"] = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--", "workbench", "widgets", "notebooks")
+        known["changed"] = None if changes is None else bool(changes)
+    return known
+
+
+def code_of(notebook: Path) -> dict[str, Any]:
+    """Commit and state of the user's repository in which a notebook lies; both None without one.
+
+    It counts as changed where a file that git knows differs from the commit, or the notebook is
+    none of those files.
+    """
+    status = _git("status", "--porcelain", "--untracked-files=no", place=notebook.parent)
+    commit = _git("rev-parse", "HEAD", place=notebook.parent)
+    if commit is None:
+        return {"commit": None, "changed": None}
+    is_known = _git("ls-files", "--error-unmatch", "--", notebook.name, place=notebook.parent)
+    return {"commit": commit, "changed": is_known is None or bool(status)}
+
+
+def source_hash() -> str:
+    """SHA-256 over every Python and CUDA source of the package and the widgets."""
+    files = [
+        (str(path.relative_to(folder.parent)), path)
+        for folder in (PACKAGE, PACKAGE.parent / "widgets")
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".cu", ".cuh"})
+    ]
+    return _hash_of(tuple((name, path, _state(path)) for name, path in files))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content: reading all sources takes longer than a look at each."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@functools.lru_cache(2)
+def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
+    digest = hashlib.sha256()
+    for name, path, _ in files:
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def packages() -> dict[str, str]:
+    """Every installed distribution and its version."""
+    found = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
+    return dict(sorted(found.items()))
+
+
+def data(params: Parameters) -> dict[str, dict[str, Any]]:
+    """Path, size and SHA-256 of every file a knob names.
+
+    Raises:
+        ValueError: if one cannot be read; the sentence names the knob.
+    """
+    files = {}
+    for k in params.knobs():
+        value = params.values()[k.name]
+        if k.suffixes and value:
+            try:
+                content = Path(value).read_bytes()
+            except OSError as error:
+                refuse(k.name, f"a file that can be read ({error.strerror})", value)
+            sha256 = hashlib.sha256(content).hexdigest()
+            files[k.name] = {"path": str(value), "bytes": len(content), "sha256": sha256}
+    return files
+
+
+def _matters(variable: str) -> bool:
+    """Whether an environment variable can change what a run computes or how fast."""
+    return variable.endswith("_NUM_THREADS") or variable in {
+        "CUDA_VISIBLE_DEVICES",
+        "PYTHONHASHSEED",
+    }
+
+
+def processor() -> str:
+    """The processor's model name."""
+    if sys.platform.startswith("linux"):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(*words: str, place: Path | None = None) -> str | None:
+    """What git says of the checkout, or of another folder; None where it is missing or refuses."""
+    try:
+        ran = subprocess.run(
+            ["git", "-C", str(place or ROOT), *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return ran.stdout.strip()

@@ -1,0 +1,1 @@
+"""Kernels that execute a notebook's cells, fresh or forked."""

@@ -1,0 +1,217 @@
+"""A notebook's cells through papermill, in a kernel of this very Python or of its own language."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from pathlib import Path
+from queue import Empty
+from typing import Any, NamedTuple
+
+import nbformat
+import papermill
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from traitlets import default
+
+from workbench.runs.job import Job
+from workbench.runs.kernels.client import ENGINE
+from workbench.runs.kernels.forked_kernel import ForkingProvisioner, Template
+from workbench.runs.parameters.injection import injected
+from workbench.runs.parameters.readback import NotUsed, Readback
+from workbench.runs.processes import peak_memory_mib
+
+# How long output may take that a cell made before it ended: a hundred megabytes take seconds.
+_OUTPUT_SECONDS = 300
+
+
+class End(NamedTuple):
+    """How the cells ended.
+
+    Attributes:
+        state: `done`, or which other.
+        error: why it is another; None if it is done.
+        peak_memory_mib: the most memory the kernel used, if known.
+        exit: the cell that ended the run before its last cell with status 0, and what it called.
+        modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
+        readback: what the parameters were in the kernel.
+    """
+
+    state: str
+    error: str | None
+    peak_memory_mib: int | None
+    exit: tuple[str, str] | None = None
+    modules: dict[str, str | None] | None = None
+    readback: Readback | None = None
+
+
+def run_cells(
+    job: Job,
+    output: Path,
+    *,
+    progress: bool,
+    cell_timeout: int | None,
+    template: Template | None = None,
+) -> End:
+    """Executes the job's notebook into the file `output`, in the current directory.
+
+    Relative paths in the notebook start where the command was given, as papermill has it. With a
+    `template` the kernel is a fork of it.
+    """
+    # It warns of parameters, which were checked more strictly, and tells what the record will tell.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    base = _ThisPython if job.language.is_python else _Installed
+    kernel = type("Kernel", (base,), {"template": template})
+    notebook = _to_run(injected(job.notebook, job.params, job.language))
+    readback = Readback(notebook, job.params, job.language)
+
+    async def executed(cell: Any, execute_reply: Any, **_: Any) -> None:
+        kernel.busy = False
+        if execute_reply["content"]["status"] == "ok":
+            await readback.after(cell, kernel.client_used)
+
+    marks: dict[str, Any] = {}
+    try:
+        papermill.execute_notebook(
+            notebook,
+            # papermill fills in parameters where a path has braces.
+            str(output).replace("{", "{{").replace("}", "}}"),
+            kernel_name=job.language.kernel,
+            language=job.language.name,
+            engine_name=ENGINE,
+            marks=marks,
+            progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
+            execution_timeout=cell_timeout,
+            iopub_timeout=_OUTPUT_SECONDS,
+            kernel_manager_class=kernel,
+            on_cell_execute=lambda **_: setattr(kernel, "busy", True),
+            on_cell_executed=executed,
+        )
+    except NotUsed as error:
+        end = "failed", str(error)
+    except papermill.PapermillExecutionError:
+        # It also takes errors for one that a tag expects, and a call of `exit`.
+        failure = marks.get("failure")
+        end = ("failed", "{}: {}".format(*failure)) if failure else ("done", None)
+    except CellTimeoutError as error:
+        end = "timed out", f"it took longer than {cell_timeout} s"
+        if "IOPub" in str(error):
+            end = "failed", f"its output did not arrive within {_OUTPUT_SECONDS} s"
+    except DeadKernelError:
+        end = "killed", "the kernel died"
+    except KeyboardInterrupt:
+        # The cell's task ends after nobody waits for it any longer, and would tell of its surprise.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        end = "killed", "interrupted"
+    except Exception as error:  # whatever else ends a run must not leave the record at `running`
+        end = "failed", f"{type(error).__name__}: {error}"
+    else:
+        end = "done", None
+    if end[0] == "done":
+        readback.finish()
+    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
+
+
+class _Client(AsyncKernelClient):
+    """Waits until the kernel answers, and no longer.
+
+    jupyter_client waits for a fifth of a second without a message, so that none of the kernel's
+    first ones comes late; the kernel says `idle` after the last of them.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        self.parent.use(self)
+        until = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            asked = self.kernel_info()
+            if await self._is_idle_after(asked):
+                return
+            if not await self.parent.is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > until:
+                raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
+
+    async def _is_idle_after(self, asked: str) -> bool:
+        """Whether the reply came, and by the other channel the word that nothing follows."""
+        try:
+            reply = await self.get_shell_msg(timeout=1)
+            while reply["parent_header"].get("msg_id") != asked:
+                reply = await self.get_shell_msg(timeout=1)
+            self._handle_kernel_info_reply(reply)
+            while True:
+                told = await self.get_iopub_msg(timeout=0.2)
+                is_answer = told["parent_header"].get("msg_id") == asked
+                if is_answer and told["content"].get("execution_state") == "idle":
+                    return True
+        except Empty:  # not connected yet
+            return False
+
+
+class _Installed(AsyncKernelManager):
+    """Starts the kernel that is installed under the notebook's name for it.
+
+    nbclient makes the instance; each run has a class of its own to leave its marks on.
+    """
+
+    busy = False
+    client_used: AsyncKernelClient | None = None
+    peak_memory_mib: int | None = None
+    template: Template | None = None
+
+    @default("client_factory")
+    def _client_factory_default(self) -> type[_Client]:
+        return _Client
+
+    @classmethod
+    def use(cls, client: AsyncKernelClient) -> None:
+        """Leaves the client that runs the cells to whoever wants to ask the kernel in between."""
+        cls.client_used = client
+
+    async def shutdown_kernel(self, now: bool = False, **kwargs: Any) -> None:
+        type(self).peak_memory_mib = peak_memory_mib(getattr(self.provisioner, "pid", None))
+        # In the middle of a cell a kernel takes its time to leave, and complains about it.
+        await super().shutdown_kernel(now=now or self.busy, **kwargs)
+
+    async def _async_interrupt_kernel(self) -> None:
+        # A kernel that does nothing takes an interrupt for an error, and tells of it.
+        if self.busy:
+            await super()._async_interrupt_kernel()
+
+    async def _async_finish_shutdown(self, **kwargs: Any) -> None:
+        # Kernels take some hundredths of a second to leave.
+        await super()._async_finish_shutdown(**{**kwargs, "pollinterval": 0.01})
+
+
+class _ThisPython(_Installed):
+    """Starts a kernel of the running Python, whatever the user's home calls `python3`."""
+
+    @default("kernel_spec_manager")
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        # Where no folder names a python3, Jupyter takes ipykernel's own, which is sys.executable.
+        return KernelSpecManager(kernel_dirs=[])
+
+    @default("transport_encryption")
+    def _transport_encryption_default(self) -> str:
+        return "auto"
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+        if self.template is not None:
+            made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
+            made.template, self.provisioner = self.template, made
+        return await super()._async_pre_start_kernel(**kwargs)
+
+
+def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without its live panel, which has no one to touch it in a batch run.
+
+    What an earlier session noted about its executions goes, too, since it would be taken for ours.
+    """
+    kept = copy.deepcopy(notebook)
+    kept.cells = [c for c in kept.cells if "panel" not in c.metadata.get("tags", [])]
+    for cell in kept.cells:
+        cell.metadata.pop("execution", None)
+    return kept

@@ -1,0 +1,1 @@
+"""How to divide a compute budget between parameters and tokens."""

@@ -1,0 +1,82 @@
+"""Tables of learning curves, row by row under the names of their curves."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench.scaling.datasets.lcdb import lcdb
+from workbench.scaling.run_tables import by_meaning
+
+TRAINING = "Training"
+# Columns that name a curve even by numbers.
+NAMING = ("domain", "task", "dataset", "model", "learner", "curve", "run", "run_id", "seed")
+
+
+class CurveTable(NamedTuple):
+    """A table of curves without its rows of zero error.
+
+    Attributes:
+        table: its columns.
+        curve: the columns that name a curve.
+        size: the column of sizes.
+        loss: the column of losses.
+        names: the curve of each row.
+        every: the curves, in the order of the table.
+        rows: those of each curve.
+        dropped: how many rows had no error.
+    """
+
+    table: dict[str, np.ndarray]
+    curve: tuple[str, ...]
+    size: str
+    loss: str
+    names: np.ndarray
+    every: list[str]
+    rows: list[np.ndarray]
+    dropped: int
+
+
+def curves_of(path: str) -> CurveTable:
+    """The curves of the file, or those that come with the page.
+
+    Columns of text name a curve, but for one that names each row, and so do columns such as `run`;
+    sizes and losses are found by their names. A column `Training` may mark rows to fit by 1, and
+    rows held out by 0.
+    """
+    if not path:
+        return _shipped()
+    table, found = by_meaning(path, "curves_file", ("size", "loss"), ("loss",))
+    size, loss = (next(n for n in table if table[n] is found[m]) for m in ("size", "loss"))
+    texts = [n for n, v in table.items() if v.dtype == object or n.lower() in NAMING]
+    curve = tuple(n for n in texts if len(set(table[n].tolist())) < len(table.lines))
+    if TRAINING in table:
+        table.complete([TRAINING])
+    columns = dict(table)
+    if not curve:
+        curve = (table.name,)
+        columns[table.name] = np.full(len(table.lines), table.name, dtype=object)
+    return _indexed(columns, curve, size, loss)
+
+
+@functools.cache
+def _shipped() -> CurveTable:
+    """The shipped curves, whose thousands of rows take long to put under their names."""
+    return _indexed(lcdb(), ("dataset", "learner"), "size_train", "test_error")
+
+
+def _indexed(
+    table: dict[str, np.ndarray], curve: tuple[str, ...], size: str, loss: str
+) -> CurveTable:
+    zero = np.asarray(table[loss]) <= 0
+    table = {k: np.asarray(v)[~zero] for k, v in table.items()}
+    keys = zip(*(table[c].astype(str) for c in curve), strict=True)
+    names = np.array([" / ".join(k) for k in keys])
+    every = list(dict.fromkeys(names.tolist()))
+    places = {name: place for place, name in enumerate(every)}
+    number = np.array([places[name] for name in names.tolist()], int)
+    order = np.argsort(number, kind="stable")
+    rows = np.split(order, np.cumsum(np.bincount(number, minlength=len(every)))[:-1])
+    return CurveTable(table, curve, size, loss, names, every, rows, int(zero.sum()))

@@ -1,0 +1,1 @@
+"""Published tables that come with the package."""

@@ -1,0 +1,1 @@
+"""The minimisation behind a fit: reference, processor and GPU."""

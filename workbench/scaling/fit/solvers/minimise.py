@@ -1,0 +1,203 @@
+"""Many fits of one law, each from its start to its minimum: the door to the three solvers.
+
+Gauss-Newton with reweighting takes the first steps, the exact Hessian the last ones; Marquardt
+damping refuses what does not lower the objective; a cost with a corner is first solved with a wide
+one. All fits share the law and, mostly, the points: a resample is a row of weights.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from workbench.base.array import Array
+from workbench.base.cancellation import is_watched, steps
+from workbench.base.checks import refuse
+from workbench.scaling.fit.centring import Centring, centring
+from workbench.scaling.fit.losses import ABSOLUTE, Cost
+from workbench.scaling.fit.solvers.settings import SETTLED, walk
+from workbench.scaling.laws.tape import Program
+
+# Slots are kept where their exponentials are numbers: 10^±300 for a coefficient.
+COEFFICIENT = 690.0
+EXPONENT = 1e9
+# An objective this small is rounding: the law holds exactly.
+NOTHING = 1e-20
+# Where somebody watches: the fits before the first place to stop, and the seconds between two later
+# ones, since a fit may take a tenth of a millisecond or ten of them.
+PART, MOMENT = 8, 0.01
+
+
+class Problem(NamedTuple):
+    """What is fitted.
+
+    Attributes:
+        program: the law, compiled for what the residuals compare.
+        data: the program's data on all points, (data, points).
+        target: the observed values, log loss or loss, (points,).
+        weights: rows of weights, (rows, points).
+        places: for each fit, its first point, its end and its row of weights, (fits, 3).
+        low: the lowest slots, (parameters,).
+        high: the highest slots.
+        cost: what a residual costs.
+        home: a column of the table that lives on a GPU, where the fits are then done; or None.
+    """
+
+    program: Program
+    data: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+    places: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    cost: Cost
+    home: Array = None
+
+    def every(self, fits: int) -> Problem:
+        """The same with that many fits of all points under the first row of weights."""
+        place = np.array([[0, self.target.shape[0], 0]])
+        return self._replace(places=np.repeat(place, fits, axis=0))
+
+    def resampled(self, weights: np.ndarray, starts: int = 1) -> Problem:
+        """The same with so many fits for each row of weights, one row after another."""
+        rows = np.repeat(np.arange(len(weights)), starts)
+        places = np.stack([0 * rows, 0 * rows + self.target.shape[0], rows], axis=1)
+        return self._replace(weights=np.asarray(weights, np.float64), places=places)
+
+
+class Minima(NamedTuple):
+    """Where the fits ended.
+
+    Attributes:
+        theta: slots, (fits, parameters).
+        objective: Σ w ρ.
+        iterations: linear systems solved.
+        converged: whether a further exact step would lower the objective by less than 1e-9 of it.
+    """
+
+    theta: np.ndarray
+    objective: np.ndarray
+    iterations: np.ndarray
+    converged: np.ndarray
+
+
+def limits(program: Program) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest slots where the user sets none."""
+    high = np.where(program.logged, COEFFICIENT, EXPONENT)
+    return -high, high
+
+
+def minima(
+    problem: Problem,
+    starts: np.ndarray,
+    *,
+    method: str = "auto",
+    near: bool = False,
+    levels: int = 99,
+) -> Minima:
+    """Every fit taken to its minimum.
+
+    Args:
+        problem: what is fitted.
+        starts: slots to start from, (fits, parameters).
+        method: "auto" takes "cuda" for two fits or more where the problem's home is a CuPy array,
+            else "numba", since a fit alone keeps no GPU busy; "plain" is the array version that
+            both are tested against.
+        near: whether the starts are close enough to trust the exact Hessian from the first step.
+        levels: through how many of the cost's deltas to go, counted from the last.
+    """
+    on_gpu = array_api_compat.is_cupy_array(problem.home)
+    if method == "cuda" and not on_gpu:
+        refuse("method", "another than 'cuda' for a table that is not of CuPy arrays", method)
+    low, high, units = problem.low, problem.high, None
+    if method != "plain" and not problem.program.same(_chinchilla()):
+        units = centring(problem.program, problem.data, low, high)
+    if units:
+        # A coefficient in units far from the column's may be beyond all numbers, and is sought.
+        low, high = np.where(units.taken, -np.inf, low), np.where(units.taken, np.inf, high)
+        problem = problem._replace(low=low, high=high)
+    theta = np.clip(np.array(starts, np.float64, ndmin=2), low, high)
+    if method == "auto":
+        method = "cuda" if on_gpu and len(theta) > 1 else "numba"
+    schedule = problem.cost.schedule()
+    if problem.cost.code != ABSOLUTE:
+        schedule = schedule[-levels:]
+    if method == "plain":
+        from workbench.scaling.fit.solvers.reference import descended
+
+        found = descended(problem, theta, schedule, near)
+    else:
+        found = _compiled(problem, theta, schedule, walk(near), method, units)
+    settled = (found[:, 2] < SETTLED) | (found[:, 0] <= NOTHING)
+    return Minima(theta, found[:, 0], found[:, 1].astype(int), settled & np.isfinite(found[:, 0]))
+
+
+def _compiled(
+    problem: Problem, theta: np.ndarray, schedule: np.ndarray, pace: tuple, method: str,
+    units: Centring | None,
+) -> np.ndarray:  # fmt: skip
+    """Moves θ in place, on the processor or on a GPU."""
+    low, high, data = problem.low.copy(), problem.high.copy(), problem.data
+    wide = low[:2].max(initial=-np.inf) <= -COEFFICIENT and high[:2].min() >= COEFFICIENT
+    fast = problem.program.same(_chinchilla()) and bool(wide)
+    if units:
+        data = data - units.moves[:, None]
+        theta += theta @ units.matrix.T
+    if fast:
+        # Centred logarithms: A and α stop moving together, and damping means the same for both.
+        centre = data.mean(axis=1)
+        data = data - centre[:, None]
+        theta[:, :2] -= theta[:, 3:5] * centre
+        low[:2], high[:2] = -np.inf, np.inf
+    problem, out = problem._replace(data=data, low=low, high=high), np.zeros((len(theta), 3))
+    if method == "cuda":
+        from workbench.scaling.fit.solvers import gpu
+
+        gpu.fit_all(fast, problem, theta, schedule, pace, out)
+    else:
+        _on_processor(fast, problem, theta, schedule, pace, out)
+    if fast:
+        theta[:, :2] += theta[:, 3:5] * centre
+    if units:
+        theta -= theta @ units.matrix.T
+    return out
+
+
+def _chinchilla() -> Program:
+    from workbench.scaling.laws.catalogue import chinchilla
+
+    return chinchilla.program
+
+
+def _on_processor(
+    fast: bool, problem: Problem, theta: Array, schedule: Array, pace: tuple, out: Array
+) -> None:
+    from workbench.scaling.fit.solvers.cpu import fit_all
+
+    p, cost = problem.program, problem.cost
+    program = (p.code, p.left, p.right, p.constant, p.needs)
+    for some in _parts(len(theta)):
+        fit_all(
+            fast, program, np.ascontiguousarray(problem.data), problem.target, problem.weights,
+            problem.places[some], theta[some], problem.low, problem.high, cost.code, schedule,
+            cost.shape, pace, out[some],
+        )  # fmt: skip
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """The fits of a batch, which are independent: all, or parts where somebody may stop them."""
+    if not is_watched():
+        yield slice(count)
+        return
+    size, end = PART, 0
+    for place in steps(range(count)):
+        if place < end:
+            continue
+        start, end = time.perf_counter(), min(place + size, count)
+        yield slice(place, end)
+        pace = MOMENT / max(time.perf_counter() - start, 1e-6)
+        size = max(PART, int(size * min(pace, 4.0)))

@@ -1,0 +1,1 @@
+"""What a fit is worth: standard errors, profiles, bootstraps, predictions, comparisons."""

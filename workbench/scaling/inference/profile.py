@@ -1,0 +1,196 @@
+"""How the objective rises as one parameter is held and the others follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import stdtrit
+
+from workbench.base.array import Array
+from workbench.base.parallel import one_numba_thread
+from workbench.scaling import tables
+from workbench.scaling.fit import losses
+from workbench.scaling.fit.solvers.minimise import minima
+
+if TYPE_CHECKING:
+    from workbench.scaling.fit.result import Fit
+
+LEVEL = 0.95
+# Steps outward of a side, how often it then doubles its reach, and the steps of each doubling.
+STEPS, DOUBLED, FURTHER = 30, 6, 8
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The deviance along one parameter.
+
+    Attributes:
+        parameter: its name.
+        values: where it was held, ascending.
+        deviances: 2 (log likelihood at the fit - there), about χ² with one degree of freedom.
+        interval: where the deviance stays below `threshold`; infinite, or 0 for a coefficient, on
+            a side it never leaves.
+        ends: the interval of the slot, of the logarithm of a coefficient.
+    """
+
+    parameter: str
+    values: np.ndarray = field(repr=False)
+    deviances: np.ndarray = field(repr=False)
+    interval: tuple[float, float]
+    ends: tuple[float, float]
+
+
+def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
+    """The profile of a parameter around a fit, with a confidence interval.
+
+    Least squares: n log (S / Ŝ). Otherwise 2 (f - f̂) / τ with τ = Σ ψ² / Σ ρ'' at the fit. On each
+    side it is followed over two half widths of the curvature's interval, and up to 64 times as far
+    where it has not left the interval by then.
+
+    Args:
+        fit: the fit; one that leaves no degree of freedom has an infinite interval, and one that
+            is exact an interval of no width.
+        parameter: one of its free parameters.
+        level: the confidence of the interval.
+
+    Source:
+        Least squares: Bates & Watts (1988), section 6.1. Robust: Heritier & Ronchetti (1994),
+        J. Am. Stat. Assoc. 89, 897, the likelihood-ratio type test.
+    """
+    tables.known(parameter, fit.free, "free parameter of the fit")
+    at = fit.law.parameters.index(parameter)
+    start = fit.theta[at]
+    error = _error(fit, parameter)
+    none = np.zeros(0), np.zeros(0)
+    if fit.freedom == 0 or (fit.is_exact and np.isinf(error)):
+        return _profile(fit, parameter, (none, none), (-np.inf, np.inf))
+    if fit.is_exact:
+        return _profile(fit, parameter, (none, none), (start, start))
+    most = threshold(fit, level)
+    error = error if np.isfinite(error) and error > 0 else 0.1
+    reach = 2 * error * students(fit.freedom, level)
+    # Fits one after the other: threads would only wait for each other.
+    with one_numba_thread():
+        below, above = (_side(fit, at, sign * reach, most) for sign in (-1, 1))
+    low, high = (_crossing(start, *side, most) for side in (below, above))
+    low, high = -np.inf if np.isnan(low) else low, np.inf if np.isnan(high) else high
+    return _profile(fit, parameter, (below, above), (low, high))
+
+
+def _profile(fit: Fit, parameter: str, sides: tuple, ends: tuple[float, float]) -> Profile:
+    """What was found on both sides, with coefficients in their own scale."""
+    at = fit.law.parameters.index(parameter)
+    below, above = sides
+    slots = np.concatenate([below[0][::-1], [fit.theta[at]], above[0]])
+    deviances = np.concatenate([below[1][::-1], [0.0], above[1]])
+    outside = np.exp if fit.law.program.logged[at] else np.asarray
+    with np.errstate(over="ignore"):
+        low, high = map(float, outside(np.array(ends)))
+        pair = float(ends[0]), float(ends[1])
+        return Profile(parameter, outside(slots), deviances, (low, high), pair)
+
+
+def students(freedom: int, level: float = LEVEL) -> float:
+    """The quantile t of Student's distribution that leaves 1 - level outside ±t."""
+    return float(stdtrit(freedom, (1 + level) / 2)) if freedom else float("inf")
+
+
+def threshold(fit: Fit, level: float = LEVEL) -> float:
+    """The deviance at the ends of an interval, from Student's t with n - k degrees of freedom.
+
+    n log (1 + t² / (n - k)) for least squares, exact for a linear law; n t² / (n - k) otherwise.
+    Both tend to the quantile of χ² as n grows; infinite where n ≤ k.
+    """
+    if fit.freedom == 0:
+        return float("inf")
+    share = students(fit.freedom, level) ** 2 / fit.freedom
+    return fit.rows * float(np.log1p(share) if fit.cost.code == losses.SQUARED else share)
+
+
+def scale(fit: Fit) -> float:
+    """τ = Σ w ψ² / Σ w ρ'', what twice a rise of the objective is measured in.
+
+    Where the corner of a cost is narrower than the residuals' spacing allows, ρ'' is averaged over
+    a window of 1.06 s n^(-1/5), s the scaled median absolute residual.
+    """
+    r, w, cost = fit.residuals, fit.weights, fit.cost
+    _, psi, bend, _ = losses.parts(cost.code, -r, cost.delta, cost.shape)
+    top = (w * psi**2).sum()
+    window = 1.06 * 1.4826 * np.median(np.abs(r[w > 0])) * fit.rows**-0.2
+    if cost.code in (losses.HUBER, losses.ABSOLUTE, losses.ASYMMETRIC) and cost.delta < window:
+        slope = np.where(r < 0, cost.shape, 1.0) if cost.code == losses.ASYMMETRIC else 1.0
+        unit = 1.0 if cost.code == losses.ABSOLUTE else cost.delta
+        bend = slope * unit * (np.abs(r) < window) / window
+    return float(top / max((w * bend).sum(), 1e-300))
+
+
+def deviance(fit: Fit, objective: Array) -> Array:
+    """The rise of the objective over the fit's, in units of twice the log likelihood.
+
+    Weights are relative: their mean over the rows that have one counts as 1.
+    """
+    if fit.cost.code == losses.SQUARED:
+        return fit.rows * np.log(objective / max(fit.objective, 1e-300))
+    return 2 * (objective - fit.objective) / scale(fit) * fit.rows / fit.weights.sum()
+
+
+def _error(fit: Fit, parameter: str) -> float:
+    """The standard error of the slot by the curvature; infinite or NaN where it says nothing."""
+    from workbench.scaling.inference.standard_errors import curvature
+
+    at = fit.free.index(parameter)
+    return float(np.sqrt(curvature(fit)[at, at]))
+
+
+def _side(fit: Fit, at: int, reach: float, most: float) -> tuple[Array, Array]:
+    """Slots outward from the fit and their deviances, each started from the one before.
+
+    It ends where the deviance has passed `most`, on a bound, or 64 times as far as `reach`.
+    """
+    low, high = fit.problem.low[at], fit.problem.high[at]
+    if not low <= fit.theta[at] <= high:
+        low, high = -np.inf, np.inf
+    if reach < 0 and fit.law.parameters[at] in fit.absent:
+        return np.zeros(0), np.zeros(0)
+    begin = _inside(fit, at, reach > 0)
+    theta, slots, found = fit.theta, [], []
+    for part in np.concatenate([[0.0], 2.0 ** np.arange(DOUBLED)]):
+        width, count = (part, FURTHER) if part else (1.0, STEPS)
+        steps = begin + reach * (part + width * np.arange(1, count + 1) / count)
+        for slot in np.unique(np.clip(steps, low, high))[:: 1 if reach > 0 else -1]:
+            if slot == fit.theta[at]:
+                continue
+            theta, objective = _held(fit, at, slot, theta)
+            slots.append(slot)
+            found.append(objective)
+        past = found and deviance(fit, np.array(found[-1])) > most
+        if past or not low < steps[-1] < high:
+            break
+    return np.array(slots), deviance(fit, np.array(found))
+
+
+def _inside(fit: Fit, at: int, rises: bool) -> float:
+    """Where a side begins: at the fit, but just below what matters for a constant near 0."""
+    if not (rises and fit.law.parameters[at] in fit.absent):
+        return float(fit.theta[at])
+    return float(np.log(fit.faintest))
+
+
+def _held(fit: Fit, at: int, slot: float, theta: Array) -> tuple[Array, float]:
+    """The minimum with one slot fixed, from where the last one was."""
+    low, high = fit.problem.low.copy(), fit.problem.high.copy()
+    low[at] = high[at] = slot
+    ended = minima(fit.problem._replace(low=low, high=high), theta[None], near=True, levels=1)
+    return ended.theta[0], float(ended.objective[0])
+
+
+def _crossing(start: float, slots: Array, deviances: Array, most: float) -> float:
+    """Where the deviance first passes `most`, between two values by the line of its square root."""
+    x, y = np.append(start, slots), np.sqrt(np.maximum(np.append(0.0, deviances), 0))
+    over = np.flatnonzero(y > np.sqrt(most))
+    if len(over) == 0:
+        return float("nan")
+    k = over[0]
+    return float(x[k - 1] + (np.sqrt(most) - y[k - 1]) / (y[k] - y[k - 1]) * (x[k] - x[k - 1]))

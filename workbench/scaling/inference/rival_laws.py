@@ -1,0 +1,85 @@
+"""The laws that are held against each other, and what each foresees of rows it has not seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.base.cancellation import steps
+from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.result import Fit
+from workbench.scaling.inference.comparison import Comparison, compare
+from workbench.scaling.laws.catalogue import NAMED
+from workbench.scaling.laws.law import Law, law
+
+NO_FLOOR = law(
+    "A / parameters**alpha + B / tokens**beta", ("parameters", "tokens"), name="no_constant"
+)
+# Of one variable, and of two.
+ONE = tuple(NAMED[name] for name in ("power", "power_constant", "bnsl1"))
+TWO = (NO_FLOOR, *(NAMED[name] for name in ("tied", "chinchilla", "outer")))
+
+
+def rivals_of(
+    fitted: Fit, laws: Iterable[Law], table: Mapping[str, np.ndarray], how: dict[str, Any]
+) -> tuple[list[Fit], list[str]]:
+    """Each law fitted to all rows, and a sentence for each that these rows cannot fit.
+
+    The page's own law is among them as it was fitted.
+    """
+    found, reasons = [], []
+    for rival in steps(laws):
+        try:
+            own = rival.name == fitted.law.name
+            found.append(fitted if own else fit(rival, table, **how))
+        except ValueError as error:
+            reasons.append(f"{rival.name} is not compared: {error}")
+    return found, reasons
+
+
+def judged(fits: Sequence[Fit], holdout: str, share: float) -> tuple[Comparison, list[str]]:
+    """The fits by criteria and on the rows held out, and a sentence for each without a score."""
+    compared, scores, reasons = compare(fits), {}, []
+    for each in fits:
+        try:
+            scores |= compare([each], holdout, share).extrapolations
+        except ValueError as error:
+            reasons.append(f"{each.law.name} is not scored on the rows held out: {error}")
+    how = {"holdout": holdout if scores else None, "share": share}
+    return dataclasses.replace(compared, extrapolations=scores, **how), reasons
+
+
+def foreseen_by(
+    laws: Iterable[Law],
+    table: Mapping[str, np.ndarray],
+    kept: np.ndarray,
+    how: dict[str, Any],
+    fixed: Mapping[str, Mapping[str, float]],
+    starts: Mapping[str, list[dict[str, float]]] | None = None,
+) -> dict[str, Fit | None]:
+    """Each law fitted to the rows that are kept, by its name; None where they are too few.
+
+    Args:
+        laws: the laws.
+        table: the columns.
+        kept: which of the rows.
+        how: what `fit` is told of loss and columns.
+        fixed: by name the parameters that a law does not fit.
+        starts: by name the points a law starts from, in place of its grid.
+    """
+    rows = {k: v[kept] for k, v in table.items()}
+    found: dict[str, Fit | None] = {}
+    with warnings.catch_warnings():
+        # Said of the whole table.
+        warnings.simplefilter("ignore")
+        for each in steps(laws):
+            own = {"fixed": fixed.get(each.name), "starts": (starts or {}).get(each.name)}
+            try:
+                found[each.name] = fit(each, rows, **how, **own)
+            except ValueError:
+                found[each.name] = None
+    return found

@@ -1,0 +1,1 @@
+"""Scaling laws as expressions, and programs that evaluate and differentiate them."""

@@ -1,0 +1,255 @@
+"""What a law is: a formula over named parameters and columns, with exact derivatives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench.base.checks import refuse
+from workbench.scaling import tables
+from workbench.scaling.laws import autodiff
+from workbench.scaling.laws.expression import Expression, column, parameter, parsed
+from workbench.scaling.laws.tape import Program, compiled
+
+
+class Span(NamedTuple):
+    """Where the starts of a fit look for a parameter that no closed form gives.
+
+    Attributes:
+        low: the smallest value tried; with `of`, in decades below the column's smallest value.
+        high: the largest; with `of`, in decades above its largest value.
+        count: how many values.
+        log: whether they are spread by factors.
+        of: the column the value is measured in, or "".
+    """
+
+    low: float
+    high: float
+    count: int
+    log: bool = False
+    of: str = ""
+
+    def values(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The values tried on a table."""
+        if self.of:
+            ends = np.log10(columns[self.of].min()), np.log10(columns[self.of].max())
+            return np.logspace(ends[0] - self.low, ends[1] + self.high, self.count)
+        if self.log:
+            return np.geomspace(self.low, self.high, self.count)
+        return np.linspace(self.low, self.high, self.count)
+
+
+class Outer(NamedTuple):
+    """A law of the form offset + (Σ coefficient · basis)^power, for closed-form starts.
+
+    Attributes:
+        inner: the sum, as a formula.
+        power: the exponent, as a formula of parameters.
+        offset: the additive parameter's name, or "".
+    """
+
+    inner: str
+    power: str
+    offset: str = ""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A scaling law.
+
+    Attributes:
+        name: what it is called.
+        formula: the loss, as text; for a callable, what it was traced to.
+        columns: the columns of the table that it reads, without the loss.
+        parameters: names of its parameters, in order.
+        positive: the parameters that are positive and are fitted as logarithms.
+        response: the column it predicts.
+        source: authors, year, equation.
+        spans: where starts look for parameters that are not coefficients.
+        outer: how to solve for coefficients under an outer exponent, if there is one.
+        proxy: a simpler formula whose coefficients serve as starts.
+        named: the columns' first names, in which `outer` and `proxy` are written, and those of now.
+    """
+
+    name: str
+    formula: str
+    columns: tuple[str, ...]
+    parameters: tuple[str, ...]
+    positive: frozenset[str]
+    expression: Expression = field(repr=False)
+    response: str = "loss"
+    source: str = ""
+    spans: Mapping[str, Span] = field(default_factory=dict, repr=False)
+    outer: Outer | None = field(default=None, repr=False)
+    proxy: str = field(default="", repr=False)
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        """The formula, what it reads, what is fitted, and where it comes from, on four lines."""
+        return (
+            f"{self.response} = {self.formula}\n"
+            f"columns: {', '.join(self.columns)}\n"
+            f"parameters: {', '.join(self.parameters)}\n"
+            f"source: {self.source or 'your own'}"
+        )
+
+    @cached_property
+    def program(self) -> Program:
+        """The compiled logarithm."""
+        return compiled(self.expression, self.positive, self.parameters)
+
+    def on(self, **columns: str) -> Law:
+        """The same law reading other columns: `power.on(size="compute")`.
+
+        Raises:
+            ValueError: if the law has no such column.
+        """
+        for name in columns:
+            tables.known(name, [*self.columns, self.response], "column of the law")
+        now = {c: columns.get(c, c) for c in self.columns}
+        first = self.named or {c: c for c in self.columns}
+        return replace(
+            self,
+            formula=_retold(self.formula, now),
+            columns=tuple(now.values()),
+            expression=_renamed(self.expression, now),
+            response=columns.get(self.response, self.response),
+            spans={p: s._replace(of=now.get(s.of, s.of)) for p, s in self.spans.items()},
+            named={c: now[n] for c, n in first.items()},
+        )
+
+    def read(self, text: str) -> Expression:
+        """A formula in the law's first names of its columns, as one of the table's."""
+        first = self.named or {c: c for c in self.columns}
+        return _renamed(parsed(text, list(first)), first)
+
+    def value(self, parameters: Mapping[str, float], table: Any) -> np.ndarray:
+        """The predicted loss on every row."""
+        return np.exp(self.log_value(parameters, table))
+
+    def log_value(self, parameters: Mapping[str, float], table: Any) -> np.ndarray:
+        """The logarithm of the predicted loss on every row; NaN where the loss is not positive."""
+        return self._trace(parameters, table).log_loss[0]
+
+    def gradient(self, parameters: Mapping[str, float], table: Any) -> np.ndarray:
+        """∂ log L / ∂ parameter, (rows, parameters), in the natural parameters, exact."""
+        slopes = autodiff.gradient(self._trace(parameters, table))[0]
+        return slopes / self._scale(parameters)
+
+    def hessian(self, parameters: Mapping[str, float], table: Any) -> np.ndarray:
+        """∂² log L / ∂ parameter ∂ parameter, (rows, parameters, parameters), exact."""
+        trace = self._trace(parameters, table)
+        bends, slopes = autodiff.hessian(trace)[0], autodiff.gradient(trace)[0]
+        scale, logged = self._scale(parameters), np.array(self.program.logged, float)
+        # p = eᵗ: ∂²/∂p² = (∂²/∂t² - ∂/∂t) / p².
+        bends = bends - slopes[:, :, None] * np.diag(logged)
+        return bends / scale[:, None] / scale
+
+    def vector(self, parameters: Mapping[str, float]) -> np.ndarray:
+        """The natural parameters in order, checked.
+
+        Raises:
+            ValueError: if one is missing, unknown, not finite, or negative where it must not be.
+        """
+        for name in parameters:
+            tables.known(name, self.parameters, f"parameter of the law {self.name}")
+        for name in self.parameters:
+            if name not in parameters:
+                refuse("parameters", f"complete: {', '.join(self.parameters)}", list(parameters))
+            value = float(parameters[name])
+            if not np.isfinite(value) or (name in self.positive and value < 0):
+                sign = "a positive number, or 0" if name in self.positive else "a finite number"
+                refuse(name, sign, value)
+        return np.array([float(parameters[n]) for n in self.parameters])
+
+    def _trace(self, parameters: Mapping[str, float], table: Any) -> autodiff.Trace:
+        columns = tables.read(table, self.columns)
+        theta = self.program.inside(self.vector(parameters))
+        return autodiff.forward(self.program, theta[None], self.program.bound(columns))
+
+    def _scale(self, parameters: Mapping[str, float]) -> np.ndarray:
+        return np.where(self.program.logged, self.vector(parameters), 1.0)
+
+
+def law(
+    formula: str | Callable,
+    columns: Sequence[str],
+    *,
+    name: str = "",
+    parameters: Sequence[str] | None = None,
+    positive: Sequence[str] | None = None,
+    **details: Any,
+) -> Law:
+    """A law of one's own.
+
+    Args:
+        formula: text such as "E + A / size**alpha", parsed and never evaluated; or a plain
+            function of the parameters and columns by name, which is called once with symbols in
+            their place and so must not branch on their values.
+        columns: names that stand for columns of the table.
+        name: what the law is called; the formula itself where empty.
+        parameters: their order; as they are met where not given.
+        positive: parameters that must be positive; where not given, those that are only met as
+            coefficients.
+        details: further fields of `Law`.
+
+    Raises:
+        ValueError, TypeError: if the formula cannot be read, or a name is unknown.
+    """
+    columns = tuple(columns)
+    made = _traced(formula, columns) if callable(formula) else parsed(formula, columns)
+    met = made.names("parameter")
+    for listed in (parameters or (), positive or ()):
+        for p in listed:
+            tables.known(p, met, "parameter of the formula")
+    order = tuple(parameters or met)
+    if len(order) != len(met):
+        refuse("parameters", f"all of {', '.join(met)}", list(order))
+    chosen = None if positive is None else frozenset(positive)
+    program = compiled(made, chosen, order)
+    logged = frozenset(n for n, yes in zip(order, program.logged, strict=True) if yes)
+    text = formula if isinstance(formula, str) else str(made)
+    return Law(name or text, text, columns, order, logged, made, **details)
+
+
+def _traced(function: Callable, columns: tuple[str, ...]) -> Expression:
+    """The tree a plain function builds when it is called with symbols."""
+    import inspect
+
+    names = list(inspect.signature(function).parameters)
+    for name in columns:
+        tables.known(name, names, "argument of the callable")
+    symbols = [column(n) if n in columns else parameter(n) for n in names]
+    try:
+        made = function(*symbols)
+    except TypeError as error:
+        raise TypeError(
+            "`formula` must be a callable that combines its arguments by + - * / **, np.exp, "
+            f"np.log, np.sqrt and np.minimum only; got {error}"
+        ) from None
+    if not isinstance(made, Expression):
+        refuse("formula", "a callable that returns a formula of its arguments", made, TypeError)
+    return made
+
+
+def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:
+    if e.kind == "column":
+        return column(named.get(e.of[0], e.of[0]))
+    if e.kind in ("parameter", "number"):
+        return e
+    return Expression(e.kind, tuple(_renamed(o, named) for o in e.of))
+
+
+def _retold(text: str, named: Mapping[str, str]) -> str:
+    """The formula with other names for its columns, in backticks where a name is no word."""
+
+    def now(found: re.Match) -> str:
+        name = named.get(found[0].strip("`"), found[0].strip("`"))
+        return name if name.isidentifier() else f"`{name}`"
+
+    return re.sub(r"`[^`]+`|[A-Za-z_]\w*", now, text)

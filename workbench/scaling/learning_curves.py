@@ -1,0 +1,224 @@
+"""Many learning curves fitted at once by several laws, and scored on their held-out ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench.base.array import Array
+from workbench.base.cancellation import steps
+from workbench.base.checks import refuse
+from workbench.scaling import tables
+from workbench.scaling.fit import losses, starts
+from workbench.scaling.fit.solvers.minimise import Problem, limits, minima
+from workbench.scaling.laws import autodiff
+from workbench.scaling.laws.catalogue import NAMED
+from workbench.scaling.laws.law import Law
+
+LAWS = ("power", "power_constant", "bnsl1")
+KEPT = 12
+# Two laws whose held-out errors differ by less than this share coincide on a curve.
+SAME = 1e-3
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One law on all curves.
+
+    Attributes:
+        law: the law.
+        parameters: natural parameters, (curves, parameters).
+        train: root mean square of log (predicted / observed) on the fitted ends.
+        held: the same on the held-out ends.
+        converged: by curve.
+    """
+
+    law: Law
+    parameters: np.ndarray = field(repr=False)
+    train: np.ndarray = field(repr=False)
+    held: np.ndarray = field(repr=False)
+    converged: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All laws on all curves.
+
+    Attributes:
+        names: the label of every curve.
+        scores: law → scores.
+        skipped: curves with fewer fitted sizes than the largest law has parameters, without a
+            held-out point, or without a start of finite cost for some law: named, and in no score.
+    """
+
+    names: tuple[str, ...]
+    scores: dict[str, Scored] = field(repr=False)
+    skipped: tuple[str, ...]
+
+    @property
+    def medians(self) -> dict[str, float]:
+        """The median held-out error of every law."""
+        return {n: float(np.median(s.held)) for n, s in self.scores.items()}
+
+    @property
+    def wins(self) -> dict[str, int]:
+        """On how many curves each law has the lowest held-out error; laws that coincide all win.
+
+        A constant that is driven to zero leaves the plain power law, and a broken law without a
+        break is one with a constant: to credit one of them alone would be arbitrary.
+        """
+        return {n: int(self.best(n).sum()) for n in self.scores}
+
+    def best(self, law: str) -> Array:
+        """Whether a law has the lowest held-out error, by curve; several may."""
+        least = np.min([s.held for s in self.scores.values()], axis=0)
+        return self.scores[law].held <= least * (1 + SAME)
+
+
+def learning_curves(
+    table: Any,
+    curve: str | Sequence[str],
+    *,
+    size: str = "size",
+    loss: str = "loss",
+    held: str | float = 0.5,
+    laws: Sequence[Law | str] = LAWS,
+    cost: str = "squared",
+    delta: float = 1e-3,
+    least: int = 0,
+) -> Curves:
+    """Laws of one variable on every curve's beginning, scored on its end.
+
+    Args:
+        table: a mapping of columns or a data frame.
+        curve: the column or columns whose values name a curve.
+        size: the column of data, steps or compute.
+        loss: the column of losses or error rates, positive.
+        held: a column that is 1 on rows to fit and 0 on rows held out; or a share: the rows with
+            the largest sizes of each curve, at least one, are held out.
+        laws: laws of `size`, or their names.
+        cost: what a residual of log loss costs.
+        delta: the cost's corner or scale.
+        least: fitted sizes that a curve must have, if more than the largest law has parameters.
+
+    Raises:
+        ValueError: bad columns, or no curve long enough for the laws.
+
+    Source:
+        The benchmark of Alabdulmohsin et al. (2022), as scored by Caballero et al. (2023).
+    """
+    chosen = [_law(m) for m in laws]
+    read = tables.read(table, [size, loss])
+    tables.positive(read)
+    labels = _labels(table, curve, len(read[size]))
+    fitted = _fitted(table, read[size], labels, held)
+    most = max(least, *(len(m.parameters) for m in chosen))
+    price, x, y = losses.cost(cost, delta), read[size], np.log(read[loss])
+    curves, skipped = [], []
+    for name in dict.fromkeys(labels.tolist()):
+        rows = np.flatnonzero(labels == name)
+        sizes = len(np.unique(read[size][rows[fitted[rows]]]))
+        if sizes >= max(most, 2) and (~fitted[rows]).any():
+            # Fitted points first, so that each fit's points are one stretch.
+            curves.append(_Curve(name, rows[fitted[rows]], rows[~fitted[rows]]))
+        else:
+            skipped.append(name)
+    begun = {m.name: [_begun(m, x, y, c, price) for c in steps(curves)] for m in chosen}
+    lost = [any(len(each[i][2]) == 0 for each in begun.values()) for i in range(len(curves))]
+    skipped += [c.name for c, no in zip(curves, lost, strict=True) if no]
+    begun = {n: [b for b, no in zip(each, lost, strict=True) if not no]
+             for n, each in begun.items()}  # fmt: skip
+    curves = [c for c, no in zip(curves, lost, strict=True) if not no]
+    if not curves:
+        refuse(
+            "table", f"of curves with at least {most} fitted sizes and one held-out row", skipped
+        )
+    home = tables.home(table, read)
+    scores = {m.name: _scored(m, x, y, curves, begun[m.name], price, home) for m in steps(chosen)}
+    return Curves(tuple(c.name for c in curves), scores, tuple(skipped))
+
+
+class _Curve(NamedTuple):
+    name: str
+    fitted: Array
+    held: Array
+
+
+def _law(law: Law | str) -> Law:
+    if isinstance(law, str):
+        tables.known(law, list(NAMED), "law's name")
+        law = NAMED[law]
+    if len(law.columns) != 1:
+        refuse("laws", "of one column", law.name)
+    return law
+
+
+def _labels(table: Any, curve: str | Sequence[str], rows: int) -> Array:
+    columns = [curve] if isinstance(curve, str) else list(curve)
+    for name in columns:
+        tables.known(name, tables.names(table), "column of the table")
+    each = [[str(v) for v in table[name]] for name in columns]
+    if any(len(values) != rows for values in each):
+        refuse("curve", f"columns of {rows} rows", columns)
+    return np.array([" / ".join(v) for v in zip(*each, strict=True)], dtype=object)
+
+
+def _fitted(table: Any, size: Array, labels: Array, held: str | float) -> Array:
+    """Which rows are fitted."""
+    if isinstance(held, str):
+        marks = tables.read(table, [held])[held]
+        if not np.isin(marks, (0.0, 1.0)).all():
+            refuse(held, "1 on rows to fit and 0 on rows held out", marks)
+        return marks == 1
+    if not 0 < held < 1:
+        refuse("held", "a column or a share between 0 and 1", held)
+    keep = np.ones(len(size), bool)
+    for name in dict.fromkeys(labels.tolist()):
+        rows = np.flatnonzero(labels == name)
+        order = rows[np.argsort(size[rows], kind="stable")]
+        keep[order[len(order) - max(1, int(held * len(order))) :]] = False
+    return keep
+
+
+def _begun(
+    law: Law, x: Array, y: Array, curve: _Curve, cost: losses.Cost
+) -> tuple[Array, Array, Array]:
+    """Data and targets of a curve's fitted rows, and the slots that its fits start from."""
+    here, n = {law.columns[0]: x[curve.fitted]}, len(curve.fitted)
+    data, target, place = law.program.bound(here), y[curve.fitted], np.array([[0, n, 0]])
+    ends = limits(law.program)
+    one = Problem(law.program, data, target, np.ones((1, n)), place, *ends, cost)
+    return data, target, starts.apart(starts.profile(law, here, one), KEPT)
+
+
+def _scored(
+    law: Law, x: Array, y: Array, curves: list[_Curve], begun: list, cost: losses.Cost, home: Array
+) -> Scored:
+    """All starts of all curves in one batch."""
+    program, begins = law.program, [b[2] for b in begun]
+    counts = np.array([len(b[1]) for b in begun])
+    ends = counts.cumsum()
+    stretches = np.stack([ends - counts, ends, 0 * ends], axis=1)
+    owner = np.repeat(np.arange(len(curves)), [len(b) for b in begins])
+    problem = Problem(
+        program, np.concatenate([b[0] for b in begun], axis=1),
+        np.concatenate([b[1] for b in begun]), np.ones((1, ends[-1])), stretches[owner],
+        *limits(program), cost, home,
+    )  # fmt: skip
+    found = minima(problem, np.concatenate(begins))
+    order = np.lexsort((~found.converged, found.objective, owner))
+    best = order[np.searchsorted(owner[order], np.arange(len(curves)))]
+    theta = found.theta[best]
+    train = [_error(law, theta[i], x[c.fitted], y[c.fitted]) for i, c in enumerate(curves)]
+    held = [_error(law, theta[i], x[c.held], y[c.held]) for i, c in enumerate(curves)]
+    natural = program.outside(theta)
+    return Scored(law, natural, np.array(train), np.array(held), found.converged[best])
+
+
+def _error(law: Law, theta: Array, x: Array, y: Array) -> float:
+    data = law.program.bound({law.columns[0]: x})
+    predicted = autodiff.log_loss(law.program, theta[None], data)[0]
+    return float(np.sqrt(((predicted - y) ** 2).mean()))

@@ -1,0 +1,66 @@
+"""Pages over several runs: a template in the dress of a run's page, its policy, and safe links."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from workbench.base.rows import number
+from workbench.experiment.decisions import MARKS
+from workbench.pages.cells.figure import script_json
+from workbench.pages.head import policy, style
+
+TEMPLATES = Path(__file__).parent / "template"
+
+
+def document(template: str, scripts: Sequence[str], **parts: Any) -> str:
+    """The page that a template makes of the parts.
+
+    Args:
+        template: a file in `template`, which escapes whatever is no `Markup`.
+        scripts: the page's scripts in their order; its policy admits these and no other.
+        parts: what the template names.
+    """
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            policy=policy(scripts),
+            style=Markup(style() + (TEMPLATES / "share.css").read_text(encoding="utf-8")),
+            scripts=[Markup(script) for script in scripts],
+            marks=MARKS,
+            number=number,
+            **parts,
+        )
+    )
+
+
+def script(name: str) -> str:
+    """The text of a script that stands beside the templates."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def data(value: Any) -> Markup:
+    """JSON for a script element of the page, which it cannot end."""
+    return Markup(script_json(value))
+
+
+def address(path: Path, start: Path) -> str:
+    """The relative address of a file below the folder in which a page stands.
+
+    The file is named by where it was found, never by what a record says; every letter that would
+    make the address mean something else is escaped.
+    """
+    return quote(path.relative_to(start).as_posix().encode("utf-8", "surrogateescape"))
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
