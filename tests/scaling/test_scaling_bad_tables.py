@@ -6,6 +6,7 @@ from scaling.planted import planted
 
 from workbench.scaling.fit.fit import fit
 from workbench.scaling.laws import catalogue
+from workbench.scaling.report import report
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_less_than_a_decade_is_fitted_with_a_warning(table):
     near = np.geomspace(1e9, 4e9, 30)
     with pytest.warns(UserWarning, match=r"`parameters` spans 0\.60 decades.*guess"):
         found = fit("chinchilla", changed(table, parameters=near))
-    assert any("less than a decade" in w for w in found.report()["warnings"])
+    assert any("less than a decade" in w for w in report(found)["warnings"])
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("token", "tokens"), ("Loss", "loss"),
@@ -109,5 +110,5 @@ def test_data_frames_are_tables(table):
 def test_nothing_is_dropped(table):
     found = fit("chinchilla", table)
     assert found.residuals.shape == (30,)
-    assert found.report()["data"]["rows"] == 30
-    assert found.report()["data"]["dropped"] == 0
+    assert report(found)["data"]["rows"] == 30
+    assert report(found)["data"]["dropped"] == 0

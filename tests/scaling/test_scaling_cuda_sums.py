@@ -6,7 +6,8 @@ from scaling.emulated import compiled
 from scaling.planted import COLUMNS, TYPICAL
 
 from workbench.scaling.fit import losses
-from workbench.scaling.fit.solvers import gpu, minimise
+from workbench.scaling.fit.solvers import gpu
+from workbench.scaling.fit.solvers.problem import Problem, limits
 from workbench.scaling.laws import autodiff, catalogue, operations
 from workbench.scaling.laws import law as law_module
 
@@ -31,10 +32,8 @@ def problem_of(law, loss, space="log", points=37):
     cost = losses.cost(loss, 1e-2, SHAPES.get(loss))
     if loss == "absolute":
         cost = cost._replace(delta=1e-2)
-    low, high = minimise.limits(program)
-    problem = minimise.Problem(
-        program, data, target, weights, np.array([[0, points, 0]]), low, high, cost
-    )
+    low, high = limits(program)
+    problem = Problem(program, data, target, weights, np.array([[0, points, 0]]), low, high, cost)
     return problem, truth * (1 + 1e-3 * rng.standard_normal(len(truth)))
 
 

@@ -9,14 +9,17 @@ from scaling.planted import planted
 from scipy import stats
 from scipy.optimize import curve_fit
 
-from workbench.scaling.fit.fit import covariance, fit
+from workbench.scaling.fit.fit import fit
 from workbench.scaling.fit.result import FitWarning
 from workbench.scaling.inference.bootstrap import bootstrap, pair_counts
 from workbench.scaling.inference.comparison import compare
 from workbench.scaling.inference.holdout import cut
 from workbench.scaling.inference.prediction import prediction
 from workbench.scaling.inference.profile import profile
+from workbench.scaling.inference.published_bootstrap import published_bootstrap
+from workbench.scaling.inference.standard_errors import standard_errors
 from workbench.scaling.laws import catalogue
+from workbench.scaling.report import report
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def linear_errors(fitted):
 
 
 def test_curvature_is_the_textbook_s(line):
-    errors = covariance(line, resamples=200)
+    errors = standard_errors(line, resamples=200)
     intercept, slope = linear_errors(line)
     assert errors.curvature["alpha"] == pytest.approx(slope, rel=1e-9)
     assert errors.curvature["A"] == pytest.approx(intercept, rel=1e-9)
@@ -53,7 +56,7 @@ def test_curvature_is_scipy_s_on_a_curved_law():
 
     start = np.log(truth["A"]), np.log(truth["E"]), truth["alpha"]
     _, matrix = curve_fit(log_loss, table["size"], np.log(table["loss"]), start)
-    ours = covariance(found, resamples=200).curvature
+    ours = standard_errors(found, resamples=200).curvature
     for i, p in enumerate(("A", "E", "alpha")):
         assert ours[p] == pytest.approx(np.sqrt(matrix[i, i]), rel=1e-3)
 
@@ -137,11 +140,14 @@ def test_every_resample_s_own_grid_leads_to_the_same_minimum():
 def test_the_published_standard_errors_to_every_printed_digit():
     """Besiroglu et al. (2024), notebook: 4,000 resamples, seed 42."""
     found = fit("chinchilla", extracted(), preset="as_published")
-    drawn = bootstrap(found, 4000, rng=np.random.RandomState(42))
+    counts = pair_counts(np.random.RandomState(42), 4000, len(found.weights))
+    drawn = published_bootstrap(found, counts)
     printed = {"A": "124.52232", "B": "1293.28410", "E": "0.02566", "alpha": "0.01540",
                "beta": "0.02060"}  # fmt: skip
     for p, text in printed.items():
         assert f"{drawn.errors[p]:.5f}" == text, p
+    with pytest.raises(ValueError, match="`fit` must be of the preset 'converged'"):
+        bootstrap(found, 10)
 
 
 def test_the_converged_standard_errors_differ_from_the_published_ones():
@@ -154,7 +160,7 @@ def test_the_converged_standard_errors_differ_from_the_published_ones():
 def test_heavy_tails_make_the_three_disagree_and_say_so():
     found = fit("chinchilla", extracted())
     with pytest.warns(FitWarning, match="curvature, profile and bootstrap disagree"):
-        errors = covariance(found, resamples=500)
+        errors = standard_errors(found, resamples=500)
     assert errors.disagreement["beta"] > 1.5
     assert np.diag(errors.correlation) == pytest.approx(np.ones(5))
     assert errors.correlation[0, 3] > 0.99
@@ -248,11 +254,11 @@ def test_bad_requests_are_refused(line):
 
 
 def test_the_checklist_is_json_and_names_its_gaps(line):
-    report = json.loads(json.dumps(line.report()))
-    assert report["parameters"] == line.parameters
-    assert report["optimisation"]["converged"] is True
-    assert report["data"]["columns"]["size"]["decades"] == pytest.approx(4.0)
-    assert "learning rate" in report["to be said by the author"]
+    text = json.loads(json.dumps(report(line)))
+    assert text["parameters"] == line.parameters
+    assert text["optimisation"]["converged"] is True
+    assert text["data"]["columns"]["size"]["decades"] == pytest.approx(4.0)
+    assert "learning rate" in text["to be said by the author"]
 
 
 def test_a_report_with_everything_at_hand_is_strict_json():
@@ -260,8 +266,8 @@ def test_a_report_with_everything_at_hand_is_strict_json():
     found = fit("chinchilla", table)
     drawn = bootstrap(found, 200)
     both = compare([found, fit("tied", table)], "compute")
-    report = json.loads(json.dumps(found.report(drawn, both, [1e24, 1e25]), allow_nan=False))
-    errors = report["errors"]
+    text = json.loads(json.dumps(report(found, drawn, both, [1e24, 1e25]), allow_nan=False))
+    errors = text["errors"]
     told = errors["standard errors by bootstrap"]
     sigma = 100 * stats.norm.cdf([-1, 1])
     assert told["alpha"] == pytest.approx(np.ptp(np.percentile(drawn["alpha"], sigma)) / 2)
@@ -269,15 +275,15 @@ def test_a_report_with_everything_at_hand_is_strict_json():
     low, high = errors["95 % intervals"]["beta"]
     assert low < found.parameters["beta"] < high
     assert errors["exponents whose interval holds zero"] == []
-    assert report["rival laws"]["criteria"]["tied"]["laplace"]["bic"] == pytest.approx(
+    assert text["rival laws"]["criteria"]["tied"]["laplace"]["bic"] == pytest.approx(
         both.criteria["tied"]["laplace"].bic
     )
-    split = report["optimal split"][0]
+    split = text["optimal split"][0]
     spent = (6 * table["parameters"] * table["tokens"]).max()
     assert split["decades beyond the table"] == pytest.approx(np.log10(1e24 / spent))
     assert 6 * split["parameters"] * split["tokens"] == pytest.approx(1e24)
     assert split["ratio, 95 % band"][0] < split["ratio"] < split["ratio, 95 % band"][1]
-    bare = json.dumps(found.report(), allow_nan=False)
+    bare = json.dumps(report(found), allow_nan=False)
     assert "hand a bootstrap" in bare
     assert "hand a comparison" in bare
 
@@ -286,8 +292,8 @@ def test_a_slope_that_may_be_zero_is_named_in_the_report():
     rng = np.random.default_rng(3)
     flat = {"size": np.geomspace(10, 1e5, 30), "loss": np.exp(0.1 * rng.standard_normal(30))}
     found = fit("power", flat, loss="squared")
-    report = found.report(bootstrap(found, 500))
-    assert report["errors"]["exponents whose interval holds zero"] == ["alpha"]
+    text = report(found, bootstrap(found, 500))
+    assert text["errors"]["exponents whose interval holds zero"] == ["alpha"]
 
 
 def test_the_band_of_the_law_is_the_textbook_s(line):

@@ -15,6 +15,7 @@ from workbench.scaling.fit.solvers import minimise
 from workbench.scaling.inference.bootstrap import bootstrap
 from workbench.scaling.laws import catalogue
 from workbench.scaling.laws import law as law_module
+from workbench.scaling.report import report
 
 RECOVERED = [n for n in catalogue.NAMED if n not in ("bnsl2", "bnsl3", "post_training", "m4")]
 
@@ -185,7 +186,7 @@ def test_a_curve_without_a_floor_says_so():
     x = np.geomspace(1e2, 1e7, 30)
     found = fit("power_constant", {"size": x, "loss": 3 * x**-0.3})
     assert found.absent == ("E",)
-    assert any("no constant" in w for w in found.report()["warnings"])
+    assert any("no constant" in w for w in report(found)["warnings"])
 
 
 def test_a_fit_cut_short_says_so_and_keeps_its_point(monkeypatch):

@@ -8,14 +8,17 @@ import pytest
 from scipy import stats
 
 from workbench.scaling.allocation.optimum import bands
-from workbench.scaling.fit.fit import covariance, fit
+from workbench.scaling.fit.fit import fit
 from workbench.scaling.inference.bootstrap import bootstrap, determined
 from workbench.scaling.inference.comparison import compare
+from workbench.scaling.inference.curvature import covariance as curvature
+from workbench.scaling.inference.curvature import unseen
 from workbench.scaling.inference.estimates import estimated
 from workbench.scaling.inference.prediction import prediction
 from workbench.scaling.inference.profile import profile
-from workbench.scaling.inference.standard_errors import curvature, unseen
+from workbench.scaling.inference.standard_errors import standard_errors
 from workbench.scaling.laws import law
+from workbench.scaling.report import report
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -39,7 +42,7 @@ WEIGHED = {**curve(np.geomspace(1e6, 1e9, 10)), "w": np.array([1.0] * 3 + [0.0] 
 def test_no_more_rows_than_parameters_determine_no_error(table, weights, loss):
     found = fit("power_constant", table, loss=loss, weights=weights)
     drawn = bootstrap(found, 100)
-    errors = covariance(found, drawn)
+    errors = standard_errors(found, drawn)
     for route in (errors.curvature, errors.profile, errors.bootstrap):
         assert set(route.values()) == {np.inf}
     for p in found.free:
@@ -50,9 +53,9 @@ def test_no_more_rows_than_parameters_determine_no_error(table, weights, loss):
     band = prediction(found, drawn, {"size": np.array([1e7, 1e10])})
     assert (band.low == 0).all()
     assert np.isinf(band.high).all()
-    report = json.loads(json.dumps(found.report(drawn), allow_nan=False))
-    assert report["errors"]["standard errors by bootstrap"]["alpha"] == "infinite"
-    assert any("no error can be estimated" in w for w in report["warnings"])
+    text = json.loads(json.dumps(report(found, drawn), allow_nan=False))
+    assert text["errors"]["standard errors by bootstrap"]["alpha"] == "infinite"
+    assert any("no error can be estimated" in w for w in text["warnings"])
 
 
 def test_a_row_more_than_parameters_has_wide_finite_errors():
@@ -91,7 +94,7 @@ def test_two_sizes_leave_three_parameters_open_but_bounded_as_they_must():
     """With sizes 1e6 and 1e8 a floor of 0 gives the least exponent, log(3.6 / 2.45) / log 100."""
     table = curve(np.tile([1e6, 1e8], 12))
     found = fit("power_constant", table, loss="squared")
-    errors = covariance(found, bootstrap(found, 100))
+    errors = standard_errors(found, bootstrap(found, 100))
     assert set(errors.curvature.values()) == set(errors.bootstrap.values()) == {np.inf}
     mean = np.exp(np.log(table["loss"]).reshape(-1, 2).mean(axis=0))
     low, high = profile(found, "alpha").interval
@@ -111,7 +114,7 @@ def test_a_law_through_every_row_has_no_scatter_and_no_error():
     found = fit("power_constant", table)
     assert found.is_exact
     assert not fit("power_constant", curve(np.geomspace(1e6, 1e9, 10), noise=1e-10)).is_exact
-    errors = covariance(found, bootstrap(found, 100))
+    errors = standard_errors(found, bootstrap(found, 100))
     for route in (errors.curvature, errors.profile, errors.bootstrap):
         assert set(route.values()) == {0.0}
     assert errors.estimates.intervals["alpha"] == (found.parameters["alpha"],) * 2
@@ -122,7 +125,7 @@ def test_a_law_through_every_row_has_no_scatter_and_no_error():
 
 def test_a_constant_loss_determines_the_constant_alone():
     found = fit("power_constant", {"size": np.geomspace(1e6, 1e9, 10), "loss": np.full(10, 2.0)})
-    remarks = covariance(found, bootstrap(found, 100)).estimates.remarks
+    remarks = standard_errors(found, bootstrap(found, 100)).estimates.remarks
     assert remarks == {"A": "not determined", "E": "exact: no row leaves the law",
                        "alpha": "not determined"}  # fmt: skip
 
@@ -138,7 +141,7 @@ def floorless():
 
 def test_a_constant_that_vanished_is_on_its_bound_and_leaves_the_line_s_errors(floorless):
     """The other errors are those of the power law alone, by the textbook."""
-    errors = covariance(floorless, bootstrap(floorless, 500))
+    errors = standard_errors(floorless, bootstrap(floorless, 500))
     x, y = np.log(floorless.columns["size"]), np.log(floorless.columns["loss"])
     line = stats.linregress(x, y)
     unit = np.sqrt(10 / 9)
@@ -157,11 +160,11 @@ def test_a_constant_that_vanished_is_on_its_bound_and_leaves_the_line_s_errors(f
 
 def test_a_parameter_on_a_bound_of_the_user_s_is_marked():
     found = fit("power_constant", curve(np.geomspace(1e6, 1e9, 12)), bounds={"alpha": (0.35, 0.5)})
-    errors = covariance(found, bootstrap(found, 100))
+    errors = standard_errors(found, bootstrap(found, 100))
     assert errors.estimates.remarks["alpha"] == "on its bound 0.35"
     assert errors.estimates.intervals["alpha"][0] == 0.35
     fixed = fit("power_constant", curve(np.geomspace(1e6, 1e9, 12)), fixed={"alpha": 0.3})
-    told = covariance(fixed, bootstrap(fixed, 100)).estimates
+    told = standard_errors(fixed, bootstrap(fixed, 100)).estimates
     assert told.remarks["alpha"] == "fixed"
     assert [row[0] for row in told.rows] == ["A", "E", "alpha"]
 
@@ -174,7 +177,7 @@ def test_intervals_of_coefficients_are_taken_in_the_logarithm():
     logs = drawn.slots[:, 0]
     low, high = drawn.interval("A")
     assert (np.log(low), np.log(high)) == pytest.approx(np.percentile(logs, [2.5, 97.5]), rel=1e-9)
-    errors = covariance(found, drawn)
+    errors = standard_errors(found, drawn)
     sigma = 100 * stats.norm.cdf([-1, 1])
     assert errors.bootstrap["A"] == pytest.approx(np.ptp(np.percentile(logs, sigma)) / 2)
     assert errors.bootstrap["alpha"] < 10 < drawn["alpha"].std()
@@ -287,7 +290,7 @@ def test_an_exponent_that_makes_the_coefficient_too_large_for_a_number_is_fitted
     assert found.predict(table) == pytest.approx(
         np.exp(line.intercept + line.slope * np.log(YEARS)), rel=1e-6
     )
-    told = covariance(found, bootstrap(found, 200))
+    told = standard_errors(found, bootstrap(found, 200))
     assert told.curvature["alpha"] == pytest.approx(line.stderr, rel=1e-6)
     assert told.estimates.remarks["A"].startswith("too large for a number: its logarithm is 5")
     assert told.estimates.is_closed("alpha")

@@ -13,7 +13,8 @@ from workbench.base.cancellation import steps
 from workbench.base.checks import refuse
 from workbench.scaling import tables
 from workbench.scaling.fit import losses, starts
-from workbench.scaling.fit.solvers.minimise import Problem, limits, minima
+from workbench.scaling.fit.solvers.minimise import minima
+from workbench.scaling.fit.solvers.problem import Problem, limits
 from workbench.scaling.laws import autodiff
 from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.laws.law import Law

@@ -10,23 +10,22 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from workbench.scaling.allocation.optimum import bands, optimal_split
+from workbench.scaling.fit.result import Fit
 from workbench.scaling.fit.solvers.settings import FLAT, SETTLED
+from workbench.scaling.inference.bootstrap import Bootstrap
+from workbench.scaling.inference.comparison import Comparison
 from workbench.scaling.inference.estimates import estimated
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
-    from workbench.scaling.inference.bootstrap import Bootstrap
-    from workbench.scaling.inference.comparison import Comparison
 
 ASK = "not known to the fit: say it yourself"
 MISSING = "not computed: hand a {} to `report`"
 
 
-def checklist(
+def report(
     fit: Fit,
     drawn: Bootstrap | None = None,
     comparison: Comparison | None = None,
@@ -120,8 +119,6 @@ def _rivals(comparison: Comparison) -> dict[str, Any]:
 def _frontier(
     fit: Fit, drawn: Bootstrap | None, compute: Sequence[float]
 ) -> list[dict[str, Any]] | str:
-    from workbench.scaling.allocation.optimum import bands, optimal_split
-
     terms = {p: fit.parameters[p] for p in ("A", "B", "alpha", "beta")}
     if not min(fit.bounded.get(p, v) for p, v in terms.items()) > 0:
         told = ", ".join(f"{p} {v:.4g}" for p, v in terms.items())

@@ -32,20 +32,6 @@ from workbench.dendrites.theory._tails import (
     over_chunks,
     tail,
 )
-from workbench.dendrites.theory.capacity import capacity, smallest_threshold
-from workbench.dendrites.theory.union_laws import any_match, union_false_match, union_size
-
-__all__ = [
-    "any_match",
-    "binomial_limit",
-    "capacity",
-    "false_match",
-    "false_negative",
-    "overlap_count",
-    "smallest_threshold",
-    "union_false_match",
-    "union_size",
-]
 
 
 def overlap_count(

@@ -27,14 +27,15 @@ from workbench.experiment.decisions import Claim, Claims, Statement, Summary
 from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling._fit_knobs import how_by, runs_by
 from workbench.experiments.scaling._fit_pictures import Picture, picture, scatter
-from workbench.scaling.fit.fit import covariance, fit
+from workbench.scaling.fit.fit import fit
 from workbench.scaling.fit.result import Fit, FitWarning
 from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
 from workbench.scaling.inference.comparison import UNDETERMINED, Comparison
 from workbench.scaling.inference.holdout import cut
 from workbench.scaling.inference.rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
-from workbench.scaling.inference.standard_errors import Errors
+from workbench.scaling.inference.standard_errors import Errors, standard_errors
 from workbench.scaling.laws.catalogue import NAMED
+from workbench.scaling.report import report as checklist
 from workbench.scaling.run_tables import Runs
 from workbench.tables.table import SUFFIXES
 
@@ -114,7 +115,7 @@ def run(params: Params) -> Result:
         warnings.simplefilter("always")
         fitted = fit(params.law, table, **how.options, fixed=how.fixed)
         drawn = bootstrap(fitted, params.resamples, rng=params.seed, **how.resampling)
-        errors = covariance(fitted, drawn)
+        errors = standard_errors(fitted, drawn)
         rivals, unfitted = rivals_of(fitted, laws, table, how.options)
         compared, unscored = judged(rivals, runs.columns[0], params.held)
     own, fixed = {**how.options, "columns": None}, {params.law: how.fixed}
@@ -261,7 +262,7 @@ def report(result: Result) -> str:
     if fitted.law.program.same(NAMED["chinchilla"].program):
         n, d = (fitted.columns[c] for c in fitted.law.columns)
         budgets = [10 * float((6 * n * d).max())]
-    return json.dumps(fitted.report(result.drawn, result.comparison, budgets), indent=1)
+    return json.dumps(checklist(fitted, result.drawn, result.comparison, budgets), indent=1)
 
 
 def pictured(result: Result) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from workbench.base.array import Array, host
 from workbench.base.checks import refuse
 from workbench.scaling import tables
+from workbench.scaling.allocation.optimum import optimal_split
 from workbench.scaling.allocation.vertices import vertex, vertex_error
 
 # Budgets within this factor of each other count as one.
@@ -136,8 +137,6 @@ def bias(
     Source:
         Czech et al. (2026), arXiv:2603.22339.
     """
-    from workbench.scaling.allocation.optimum import optimal_split
-
     if not width > 1:
         refuse("width", "above 1", width)
     if points < 3:
@@ -240,8 +239,6 @@ def _line(found: list[tuple], method: str, flop: float) -> IsoFlop:
 
 def _grid_bias(read: dict[str, Array], law: Mapping, method: str, flop: float) -> float:
     """The error of the same grid on the law's own losses, at ten times the largest budget."""
-    from workbench.scaling.allocation.optimum import optimal_split
-
     n = read["parameters"]
     d = read["compute"] / flop / n
     clean = law["E"] + law["A"] / n ** law["alpha"] + law["B"] / d ** law["beta"]

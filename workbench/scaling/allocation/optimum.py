@@ -13,22 +13,8 @@ import numpy as np
 
 from workbench.base.array import Array
 from workbench.base.checks import refuse
-from workbench.scaling.allocation.isoflop import Envelope, IsoFlop, bias, envelope, isoflop
 from workbench.scaling.inference.bootstrap import Bootstrap, percentile
 from workbench.scaling.inference.prediction import Band
-
-__all__ = [
-    "Band",
-    "Envelope",
-    "IsoFlop",
-    "Split",
-    "bands",
-    "bias",
-    "envelope",
-    "isoflop",
-    "optimal_split",
-    "serving_split",
-]
 
 FLOP = 6.0
 

@@ -78,7 +78,7 @@ def centring(program: Program, data: Array, low: Array, high: Array) -> Centring
 
 def _coefficient(program: Program, total: _Sum, linear: Array, box: tuple) -> int | None:
     """A slot that stands in this term alone and is free to change."""
-    from workbench.scaling.fit.solvers.minimise import limits
+    from workbench.scaling.fit.solvers.problem import limits
 
     lowest, highest = limits(program)
     free = (box[0] <= lowest) & (box[1] >= highest)

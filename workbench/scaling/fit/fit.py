@@ -1,7 +1,7 @@
 """Fits of a law to a table at their true minimum, with what a reader must know about them.
 
-`fit` gives the fit; `bootstrap`, `profile` and `covariance` its errors by three routes;
-`prediction` what it expects of other rows; `compare` several laws on one table.
+The rooms beside it go on from a fit: `inference` with its errors by three routes, its predictions
+and its rivals; `allocation` with what it says to do with a compute budget.
 """
 
 from __future__ import annotations
@@ -17,29 +17,9 @@ from workbench.base.checks import refuse, whole
 from workbench.scaling import tables
 from workbench.scaling.fit import losses, starts
 from workbench.scaling.fit.result import Fit, FitWarning
-from workbench.scaling.fit.solvers.minimise import Problem, limits, minima
-from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
-from workbench.scaling.inference.comparison import Comparison, compare
-from workbench.scaling.inference.prediction import Band, prediction
-from workbench.scaling.inference.profile import Profile, profile
-from workbench.scaling.inference.standard_errors import Errors, covariance
+from workbench.scaling.fit.solvers.minimise import minima
+from workbench.scaling.fit.solvers.problem import Problem, limits
 from workbench.scaling.laws.law import Law
-
-__all__ = [
-    "Band",
-    "Bootstrap",
-    "Comparison",
-    "Errors",
-    "Fit",
-    "FitWarning",
-    "Profile",
-    "bootstrap",
-    "compare",
-    "covariance",
-    "fit",
-    "prediction",
-    "profile",
-]
 
 PRESETS = ("converged", "as_published")
 KEPT = 32

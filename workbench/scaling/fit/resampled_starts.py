@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.base.array import Array
 from workbench.scaling.fit.solvers.cpu_grid import best_cells
-from workbench.scaling.fit.solvers.minimise import Problem
+from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.fit.starts import evaluated, nodes, summands
 from workbench.scaling.laws.law import Law
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,13 @@ import numpy as np
 
 from workbench.scaling import tables
 from workbench.scaling.fit import losses
-from workbench.scaling.fit.solvers.minimise import COEFFICIENT, Problem
+from workbench.scaling.fit.solvers.problem import COEFFICIENT, Problem
 from workbench.scaling.fit.starts import summands
 from workbench.scaling.laws import autodiff
 from workbench.scaling.laws.law import Law
 
 if TYPE_CHECKING:
-    from workbench.scaling.inference.bootstrap import Bootstrap
-    from workbench.scaling.inference.comparison import Comparison
+    pass
 
 # A term below this share of the smallest loss is absent for every purpose.
 ABSENT = 1e-4
@@ -184,23 +182,6 @@ class Fit:
         """The loss the fit expects on every row of a table with the law's columns."""
         data = self.law.program.bound(tables.read(table, self.law.columns))
         return np.exp(autodiff.log_loss(self.law.program, self.theta[None], data)[0])
-
-    def report(
-        self,
-        drawn: Bootstrap | None = None,
-        comparison: Comparison | None = None,
-        compute: Sequence[float] | None = None,
-    ) -> dict[str, Any]:
-        """The reporting checklist as plain values, ready for JSON; gaps are named, not left out.
-
-        Args:
-            drawn: a bootstrap, for errors and intervals.
-            comparison: rival laws on the same table, for criteria and held-out errors.
-            compute: budgets [FLOP] to report the optimum at, for the Chinchilla law.
-        """
-        from workbench.scaling.report import checklist
-
-        return checklist(self, drawn, comparison, compute)
 
 
 def _different(columns: list[np.ndarray]) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 from workbench.base.array import Array
 from workbench.scaling.fit import losses
 from workbench.scaling.fit.centring import centring
-from workbench.scaling.fit.solvers.minimise import Problem
+from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.laws import autodiff
 from workbench.scaling.laws.expression import Expression
 from workbench.scaling.laws.law import Law, Span

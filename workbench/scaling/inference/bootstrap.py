@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from workbench.base.array import Array, host
 from workbench.base.checks import refuse
-from workbench.scaling.fit.solvers.minimise import Minima, Problem, minima
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.solvers.minimise import minima
+from workbench.scaling.fit.solvers.problem import Minima, Problem
+from workbench.scaling.inference.curvature import covariance
 
 # The largest share of resamples that may leave the parameters undetermined.
 ALLOWED = 0.025
@@ -124,32 +124,29 @@ def bootstrap(
     block of data. Each starts from the fit itself.
 
     Args:
-        fit: the fit; one with the preset "as_published" is resampled as published (pairs only),
-            that is by one unscaled BFGS run from Hoffmann's values, converged or not.
+        fit: the fit.
         resamples: how many, at least 2.
         kind: "pairs" draws rows; "residual" puts residuals back in another order, drawn with
             replacement; "wild" turns the sign of each residual or not; "block" draws groups of
             rows, for checkpoints that share a run.
-        rng: a generator, a seed, or NumPy's legacy RandomState, which "as_published" needs for
-            the published draws.
+        rng: a generator, a seed, or NumPy's legacy RandomState.
         block: the column that names each row's group.
         starts: how many starts a resample has; the others are other resamples' minima.
         grid: whether each resample starts from the best node of its own closed-form grid instead
             of from the fit; for pairs and blocks under a law that is a plain sum of terms.
 
     Raises:
-        ValueError: for an unknown kind or column, or fewer than 2 resamples.
+        ValueError: for an unknown kind or column, fewer than 2 resamples, or pairs of a fit with
+            the preset "as_published", which `published_bootstrap` resamples.
     """
     if kind not in KINDS:
         refuse("kind", "one of " + ", ".join(KINDS), kind)
+    if fit.preset == "as_published" and kind == "pairs":
+        refuse("fit", "of the preset 'converged' (else see `published_bootstrap`)", fit.preset)
     if resamples < 2:
         refuse("resamples", "at least 2", resamples)
     if isinstance(rng, int | np.integer):
         rng = np.random.default_rng(rng)
-    if fit.preset == "as_published" and kind == "pairs":
-        from workbench.scaling.inference.published_bootstrap import resampled
-
-        return resampled(fit, pair_counts(rng, resamples, len(fit.weights)))
     problem = _drawn(fit, resamples, kind, rng, block)
     at = np.repeat(fit.theta[None], resamples, axis=0)
     if grid:
@@ -184,9 +181,7 @@ def determined(fit: Fit, weights: Array) -> Array:
 
 def flat(fit: Fit) -> frozenset[str]:
     """The free parameters that the rows of the fit do not determine, by the curvature."""
-    from workbench.scaling.inference.standard_errors import curvature
-
-    lost = np.isinf(np.diag(curvature(fit)))
+    lost = np.isinf(np.diag(covariance(fit)))
     return frozenset(p for p, yes in zip(fit.free, lost, strict=True) if yes)
 
 

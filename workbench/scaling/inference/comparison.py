@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from workbench.base.checks import refuse
 from workbench.base.parallel import one_numba_thread
 from workbench.base.rows import Rows
 from workbench.scaling.fit import losses
-from workbench.scaling.fit.result import ROUNDING
+from workbench.scaling.fit.result import ROUNDING, Fit
 from workbench.scaling.fit.solvers.minimise import minima
 from workbench.scaling.inference.holdout import (
     Extrapolation,
@@ -25,9 +25,6 @@ from workbench.scaling.inference.holdout import (
     fewest_rows,
     least,
 )
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
 
 LIKELIHOODS = ("gaussian", "laplace", "student")
 FREEDOM = 4.0

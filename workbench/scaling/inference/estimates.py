@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workbench.base.rows import Rows, number
-from workbench.scaling.fit.solvers.minimise import limits
+from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.solvers.problem import limits
 from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.profile import LEVEL, Profile, profile
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
 
 # With fewer different rows than these, percentiles of resamples are too narrow: at 6 rows and 5
 # parameters those of 90 % hold the truth in 33 to 75 % of simulated tables.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +12,11 @@ from workbench.base.array import Array, host
 from workbench.base.checks import refuse
 from workbench.scaling import tables
 from workbench.scaling.fit import starts
-from workbench.scaling.fit.solvers.minimise import Problem, minima
+from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.solvers.minimise import minima
+from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.inference.bootstrap import bootstrap
 from workbench.scaling.inference.prediction import prediction
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
 
 KEPT = 8
 

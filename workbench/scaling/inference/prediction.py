@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from workbench.base.array import Array
 from workbench.base.checks import refuse
 from workbench.scaling import tables
+from workbench.scaling.fit.result import Fit
 from workbench.scaling.inference.bootstrap import Bootstrap, percentile
-from workbench.scaling.inference.standard_errors import unseen
+from workbench.scaling.inference.curvature import unseen
 from workbench.scaling.laws import autodiff
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
 
 OF = ("law", "run")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtrit
@@ -12,10 +11,9 @@ from workbench.base.array import Array
 from workbench.base.parallel import one_numba_thread
 from workbench.scaling import tables
 from workbench.scaling.fit import losses
+from workbench.scaling.fit.result import Fit
 from workbench.scaling.fit.solvers.minimise import minima
-
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
+from workbench.scaling.inference.curvature import covariance, scale
 
 LEVEL = 0.95
 # Steps outward of a side, how often it then doubles its reach, and the steps of each doubling.
@@ -109,23 +107,6 @@ def threshold(fit: Fit, level: float = LEVEL) -> float:
     return fit.rows * float(np.log1p(share) if fit.cost.code == losses.SQUARED else share)
 
 
-def scale(fit: Fit) -> float:
-    """τ = Σ w ψ² / Σ w ρ'', what twice a rise of the objective is measured in.
-
-    Where the corner of a cost is narrower than the residuals' spacing allows, ρ'' is averaged over
-    a window of 1.06 s n^(-1/5), s the scaled median absolute residual.
-    """
-    r, w, cost = fit.residuals, fit.weights, fit.cost
-    _, psi, bend, _ = losses.parts(cost.code, -r, cost.delta, cost.shape)
-    top = (w * psi**2).sum()
-    window = 1.06 * 1.4826 * np.median(np.abs(r[w > 0])) * fit.rows**-0.2
-    if cost.code in (losses.HUBER, losses.ABSOLUTE, losses.ASYMMETRIC) and cost.delta < window:
-        slope = np.where(r < 0, cost.shape, 1.0) if cost.code == losses.ASYMMETRIC else 1.0
-        unit = 1.0 if cost.code == losses.ABSOLUTE else cost.delta
-        bend = slope * unit * (np.abs(r) < window) / window
-    return float(top / max((w * bend).sum(), 1e-300))
-
-
 def deviance(fit: Fit, objective: Array) -> Array:
     """The rise of the objective over the fit's, in units of twice the log likelihood.
 
@@ -138,10 +119,8 @@ def deviance(fit: Fit, objective: Array) -> Array:
 
 def _error(fit: Fit, parameter: str) -> float:
     """The standard error of the slot by the curvature; infinite or NaN where it says nothing."""
-    from workbench.scaling.inference.standard_errors import curvature
-
     at = fit.free.index(parameter)
-    return float(np.sqrt(curvature(fit)[at, at]))
+    return float(np.sqrt(covariance(fit)[at, at]))
 
 
 def _side(fit: Fit, at: int, reach: float, most: float) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from workbench.scaling.inference.bootstrap import Bootstrap, determined, flat
 HOFFMANN = np.array([6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083])
 
 
-def resampled(fit: Fit, counts: np.ndarray) -> Bootstrap:
+def published_bootstrap(fit: Fit, counts: np.ndarray) -> Bootstrap:
     """SciPy's BFGS at its default tolerance on each resample.
 
     Its test of the gradient, 1e-5 against an objective of 1e-3, stops some runs early; `converged`
@@ -26,7 +26,7 @@ def resampled(fit: Fit, counts: np.ndarray) -> Bootstrap:
 
     Args:
         fit: a fit of the Chinchilla law.
-        counts: how often each row is drawn, (resamples, rows).
+        counts: how often each row is drawn, (resamples, rows), as `pair_counts` gives it.
 
     Source:
         Besiroglu et al. (2024), published notebook: 4,000 pairs, seed 42 of NumPy's RandomState.

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from workbench.base.array import Array
 from workbench.base.rows import Rows
-from workbench.scaling.fit import losses
+from workbench.scaling.fit.result import Fit, FitWarning
 from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
+from workbench.scaling.inference.curvature import covariance
 from workbench.scaling.inference.estimates import Estimates, estimated
-from workbench.scaling.inference.profile import profile, scale, students
-from workbench.scaling.laws import autodiff
+from workbench.scaling.inference.profile import profile, students
 
-if TYPE_CHECKING:
-    from workbench.scaling.fit.result import Fit
-
-# A slot whose change by 1 changes no prediction by more than this share is not seen by the data.
-FAINT = 1e-8
-# A row's loss depends on such a slot, or on a direction without curvature, from this slope on.
-SEEN = 1e-3
 # Errors that differ by more than this factor do not describe the same thing.
 APART = 1.5
 
@@ -72,7 +63,7 @@ class Errors:
         return str(self.rows)
 
 
-def covariance(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Errors:
+def standard_errors(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Errors:
     """The three side by side, with a warning when they disagree by more than a factor 1.5.
 
     Args:
@@ -85,7 +76,7 @@ def covariance(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Err
             not determined.
     """
     drawn = resamples if isinstance(resamples, Bootstrap) else bootstrap(fit, resamples, rng=rng)
-    matrix = curvature(fit)
+    matrix = covariance(fit)
     profiles = {p: profile(fit, p) for p in fit.free}
     slots = dict(zip(fit.free, map(float, np.sqrt(np.diag(matrix))), strict=True))
     widths = {p: _half_width(fit, p, found.ends) for p, found in profiles.items()}
@@ -121,8 +112,6 @@ def _apart(*errors: float) -> float:
 
 
 def _warn(apart: dict[str, float], estimates: Estimates) -> None:
-    from workbench.scaling.fit.result import FitWarning
-
     lost = [p for p in apart if estimates.is_open(p)]
     if lost:
         warnings.warn(
@@ -140,100 +129,3 @@ def _warn(apart: dict[str, float], estimates: Estimates) -> None:
             FitWarning,
             stacklevel=3,
         )
-
-
-def curvature(fit: Fit) -> Array:
-    """The covariance of the free slots from the curvature at the minimum.
-
-    Least squares: s² (Jᵀ W J)⁻¹ with s² = Σ w r² / (n - k). Otherwise τ' (Jᵀ W J)⁻¹ with
-    τ' = n Σ w ψ² / (Σ w ρ'')², Huber's formula. Directions without curvature come out as infinite,
-    all of them where no degree of freedom is left; parameters on a bound, around which there is no
-    parabola, as NaN, and the others as if these were fixed.
-
-    Source:
-        Huber (1981), Robust Statistics, section 7.6.
-    """
-    width = len(fit.free)
-    inner = np.flatnonzero([p not in fit.bounded for p in fit.free])
-    found = np.full((width, width), np.nan)
-    if fit.freedom == 0:
-        found[inner, inner] = np.inf
-    elif len(inner):
-        directions = _directions(fit, inner)
-        found[np.ix_(inner, inner)] = _noise(fit) * directions.inverse
-        lost = inner[directions.lost]
-        found[lost, lost] = np.inf
-    return found
-
-
-def unseen(fit: Fit, data: Array) -> Array:
-    """Whether the loss on a row depends on what the fit's rows leave open, by row.
-
-    Args:
-        fit: the fit.
-        data: the law's data on the rows, (data, rows).
-    """
-    free = [fit.law.parameters.index(p) for p in fit.free]
-    inner = np.flatnonzero([p not in fit.bounded for p in fit.free])
-    if len(inner) == 0:
-        return np.zeros(data.shape[1], bool)
-    trace = autodiff.forward(fit.problem.program, fit.theta[None], data)
-    slopes = autodiff.gradient(trace)[0][:, np.array(free)[inner]]
-    known = _directions(fit, inner)
-    along = np.abs(slopes / known.size @ known.vectors[:, known.flat]).max(axis=1, initial=0.0)
-    faint = np.abs(slopes[:, known.faint]).max(axis=1, initial=0.0)
-    return (along > SEEN) | (faint > SEEN * _unit(fit))
-
-
-def _noise(fit: Fit) -> float:
-    if fit.is_exact:
-        return 0.0
-    w, cost = fit.weights, fit.cost
-    if cost.code == losses.SQUARED:
-        return float((w * fit.residuals**2).sum() / fit.freedom)
-    psi = losses.parts(cost.code, -fit.residuals, cost.delta, cost.shape)[1]
-    top = (w * psi**2).sum()
-    return float(scale(fit) ** 2 * w.sum() / max(top, 1e-300) * w.sum() / fit.freedom)
-
-
-class _Directions(NamedTuple):
-    """The directions of slots that the rows see: eigenvectors of Jᵀ W J scaled to a unit diagonal.
-
-    Attributes:
-        size: the root of the diagonal, √Σ w J².
-        values: eigenvalues of the scaled matrix.
-        vectors: its eigenvectors.
-        flat: which of them have no curvature but rounding.
-        faint: which slots change no prediction.
-    """
-
-    size: Array
-    values: Array
-    vectors: Array
-    flat: Array
-    faint: Array
-
-    @property
-    def inverse(self) -> Array:
-        """(Jᵀ W J)⁻¹ over the directions that have a curvature."""
-        steep = np.where(self.flat, 0.0, 1 / np.where(self.flat, 1.0, self.values))
-        return (self.vectors * steep) @ self.vectors.T / np.outer(self.size, self.size)
-
-    @property
-    def lost(self) -> Array:
-        """Which slots lie in a direction without curvature."""
-        return self.faint | ((self.vectors[:, self.flat] ** 2).sum(axis=1) > 1e-6)
-
-
-def _directions(fit: Fit, inner: Array) -> _Directions:
-    j, w = fit.jacobian[:, inner], fit.weights
-    matrix = j.T @ (w[:, None] * j)
-    size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
-    values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
-    faint = size <= FAINT * np.sqrt(w.sum()) * _unit(fit)
-    return _Directions(size, values, vectors, values <= 1e-15 * values.max(), faint)
-
-
-def _unit(fit: Fit) -> float:
-    """The size of what residuals compare: 1 for logarithms, the largest of raw losses."""
-    return 1.0 if fit.space == "log" else float(np.abs(fit.problem.target).max())

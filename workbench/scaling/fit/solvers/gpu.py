@@ -17,7 +17,7 @@ import numpy as np
 
 from workbench.base.array import Array, host, like, namespace
 from workbench.base.checks import refuse
-from workbench.scaling.fit.solvers.minimise import Problem
+from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.laws.tape import Program
 
 SOURCE = Path(__file__).parent / "cuda" / "descent.cu"

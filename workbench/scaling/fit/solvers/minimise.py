@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import array_api_compat
 import numpy as np
@@ -18,77 +17,16 @@ from workbench.base.array import Array
 from workbench.base.cancellation import is_watched, steps
 from workbench.base.checks import refuse
 from workbench.scaling.fit.centring import Centring, centring
-from workbench.scaling.fit.losses import ABSOLUTE, Cost
+from workbench.scaling.fit.losses import ABSOLUTE
+from workbench.scaling.fit.solvers.problem import COEFFICIENT, Minima, Problem
 from workbench.scaling.fit.solvers.settings import SETTLED, walk
 from workbench.scaling.laws.tape import Program
 
-# Slots are kept where their exponentials are numbers: 10^±300 for a coefficient.
-COEFFICIENT = 690.0
-EXPONENT = 1e9
 # An objective this small is rounding: the law holds exactly.
 NOTHING = 1e-20
 # Where somebody watches: the fits before the first place to stop, and the seconds between two later
 # ones, since a fit may take a tenth of a millisecond or ten of them.
 PART, MOMENT = 8, 0.01
-
-
-class Problem(NamedTuple):
-    """What is fitted.
-
-    Attributes:
-        program: the law, compiled for what the residuals compare.
-        data: the program's data on all points, (data, points).
-        target: the observed values, log loss or loss, (points,).
-        weights: rows of weights, (rows, points).
-        places: for each fit, its first point, its end and its row of weights, (fits, 3).
-        low: the lowest slots, (parameters,).
-        high: the highest slots.
-        cost: what a residual costs.
-        home: a column of the table that lives on a GPU, where the fits are then done; or None.
-    """
-
-    program: Program
-    data: np.ndarray
-    target: np.ndarray
-    weights: np.ndarray
-    places: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    cost: Cost
-    home: Array = None
-
-    def every(self, fits: int) -> Problem:
-        """The same with that many fits of all points under the first row of weights."""
-        place = np.array([[0, self.target.shape[0], 0]])
-        return self._replace(places=np.repeat(place, fits, axis=0))
-
-    def resampled(self, weights: np.ndarray, starts: int = 1) -> Problem:
-        """The same with so many fits for each row of weights, one row after another."""
-        rows = np.repeat(np.arange(len(weights)), starts)
-        places = np.stack([0 * rows, 0 * rows + self.target.shape[0], rows], axis=1)
-        return self._replace(weights=np.asarray(weights, np.float64), places=places)
-
-
-class Minima(NamedTuple):
-    """Where the fits ended.
-
-    Attributes:
-        theta: slots, (fits, parameters).
-        objective: Σ w ρ.
-        iterations: linear systems solved.
-        converged: whether a further exact step would lower the objective by less than 1e-9 of it.
-    """
-
-    theta: np.ndarray
-    objective: np.ndarray
-    iterations: np.ndarray
-    converged: np.ndarray
-
-
-def limits(program: Program) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest slots where the user sets none."""
-    high = np.where(program.logged, COEFFICIENT, EXPONENT)
-    return -high, high
 
 
 def minima(

@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.base.array import Array
 from workbench.scaling.fit import losses
-from workbench.scaling.fit.solvers.minimise import Problem
+from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.fit.solvers.settings import DAMPING, FALL, FLAT, MOST, RISE, ROUGH, STIFF
 from workbench.scaling.laws import autodiff
 
