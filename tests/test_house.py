@@ -1,10 +1,12 @@
 """What holds for every experiment, notebook and module; all are found by globbing."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import nbformat
@@ -111,9 +113,31 @@ PRIMITIVES = [
 ]
 
 
-@pytest.mark.parametrize("path", PRIMITIVES, ids=dotted)
-def test_primitives_import_light(path):
-    assert loaded_by(dotted(path), LIGHT) == []
+# Imports one module after another and names the first that loads one of the libraries.
+IMPORTS = """
+import importlib, json, sys
+modules, libraries = json.load(sys.stdin)
+for module in modules:
+    importlib.import_module(module)
+    if loaded := [name for name in libraries if name in sys.modules]:
+        sys.exit(f"{module} loads {', '.join(loaded)}")
+"""
+
+
+def refused_by_imports(modules, libraries):
+    """What is said of the first module that loads one of the libraries; empty if none does."""
+    told = json.dumps([list(modules), list(libraries)])
+    command = [sys.executable, "-c", IMPORTS]
+    return subprocess.run(command, input=told, capture_output=True, text=True).stderr.strip()
+
+
+def test_primitives_import_light():
+    assert refused_by_imports(map(dotted, PRIMITIVES), LIGHT) == ""
+
+
+def test_a_heavy_import_is_named():
+    modules = ["workbench.base.array", "workbench.experiment.params"]
+    assert refused_by_imports(modules, LIGHT) == "workbench.experiment.params loads pydantic"
 
 
 @pytest.mark.parametrize(
@@ -169,6 +193,40 @@ def test_every_part_has_its_floor():
     parts = {part(dotted(path)) for path in MODULES} - {"workbench"}
     assert set(FLOORS) == parts
     assert set(FLOORS.values()) == set(range(max(FLOORS.values()) + 1))
+
+
+def circle(imports):
+    """Modules that import each other in a ring, each one the next; empty where there is none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_module_imports_itself_by_a_detour():
+    """Imports inside functions and for type checkers count like all others."""
+    names = set(map(dotted, MODULES))
+    imports = {dotted(path): {*imported(path)} & names - {dotted(path)} for path in MODULES}
+    assert sum(map(len, imports.values())) > len(MODULES)
+    assert circle(imports) == []
+
+
+def test_a_circle_is_seen(tmp_path):
+    """Also where one of its imports stands inside a function."""
+    texts = {
+        "workbench.a": "from workbench.b import x",
+        "workbench.b": "def f():\n    from workbench import c",
+        "workbench.c": "import workbench.a",
+    }
+    imports = {}
+    for name, text in texts.items():
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        imports[name] = {*imported(path)} & set(texts)
+    assert set(circle(imports)) == set(texts)
+    del imports["workbench.b"]
+    assert circle(imports) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)

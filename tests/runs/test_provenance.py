@@ -84,10 +84,24 @@ def test_the_source_hash_follows_every_source(tmp_path, monkeypatch):
     package.mkdir()
     monkeypatch.setattr(provenance, "PACKAGE", package)
     seen = {provenance.source_hash()}
-    for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "2"), ("k.cu", "x"), ("a.txt", "x")):
+    changes = ("a.py", "1"), ("a.py", "2"), ("b.py", "2"), ("k.cu", "x"), ("k.h", "1"), ("k.h", "2")
+    for name, text in changes:
         (package / name).write_text(text)
         seen.add(provenance.source_hash())
-    assert len(seen) == 5
+    assert len(seen) == 1 + len(changes)
+    (package / "a.txt").write_text("x")
+    assert provenance.source_hash() in seen
+
+
+@pytest.mark.parametrize("suffix", [".cu", ".h"])
+def test_the_kernels_are_among_the_sources(monkeypatch, suffix):
+    """A changed CUDA source or header changes the identity of every run."""
+    hashed = []
+    monkeypatch.setattr(provenance, "_hash_of", lambda fs: hashed.extend(f[1] for f in fs) or "")
+    provenance.source_hash()
+    there = set(provenance.PACKAGE.rglob(f"*{suffix}"))
+    assert there
+    assert there <= set(hashed)
 
 
 def test_a_file_of_the_user_s_is_hashed(tmp_path):

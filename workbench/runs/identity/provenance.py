@@ -21,6 +21,9 @@ from workbench.base.checks import refuse
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 
+# What a run computes is decided by these, headers too: they hold the arithmetic of CUDA kernels.
+_SOURCES = {".py", ".cu", ".h"}
+
 
 def provenance(
     params: Parameters,
@@ -92,7 +95,7 @@ def source_hash() -> str:
     files = [
         (str(path.relative_to(folder.parent)), path)
         for folder in (PACKAGE, PACKAGE.parent / "widgets")
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".cu", ".cuh"})
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in _SOURCES)
     ]
     return _hash_of(tuple((name, path, _state(path)) for name, path in files))
 
