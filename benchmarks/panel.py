@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from browser import Visit, chromium, lab  # noqa: E402
 from machine import kept, machine  # noqa: E402

@@ -18,7 +18,7 @@ from pathlib import Path
 from machine import RESULTS, machine
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "studies"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 PATH = RESULTS / "reliability.json"
 

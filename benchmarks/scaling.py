@@ -33,7 +33,7 @@ from workbench.scaling.learning_curves import learning_curves
 
 PACKAGES = ("numpy", "scipy", "numba", "lmfit", "chinchilla", "vpnls")
 CORES = os.cpu_count()
-# SciPy and our own runs from many starts agree on these; see tests/scaling.
+# SciPy and our own runs from many starts agree on these; see tests/unit/scaling.
 LEAST = 0.0010182740178006
 MINIMUM = {"A": 477.82587, "B": 2143.4174, "E": 1.8172181, "alpha": 0.3473105, "beta": 0.36717243}
 # Besiroglu et al. (2024), published notebook, as printed.

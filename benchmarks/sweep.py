@@ -34,9 +34,9 @@ from machine import kept, machine
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
-sys.path += [str(ROOT), str(ROOT / "tests")]
+sys.path += [str(ROOT), str(ROOT / "tests" / "support")]
 
-import trial  # noqa: E402
+import toy_experiment  # noqa: E402
 
 from workbench.runs.function_run import call  # noqa: E402
 from workbench.studies import executor, sweep  # noqa: E402
@@ -158,10 +158,10 @@ def functions(folder, asked):
     """Seconds of a function run over those of its call, by contender."""
     os.environ["TRIAL_FOLDER"] = str(folder)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[-2:])
-    jobs = trial.jobs(folder, {"x": list(range(asked.calls))})
+    jobs = toy_experiment.jobs(folder, {"x": list(range(asked.calls))})
     tasks = [job.task for job in jobs]
     call(tasks[0])
-    executor.call = trial.call_settled
+    executor.call = toy_experiment.call_settled
     contenders = {
         "workbench, in this process": lambda: study(jobs, folder, 1, None),
         "workbench, 2 workers": lambda: study(jobs, folder, 2, None),
@@ -197,7 +197,7 @@ def study(jobs, folder, slots, timeout):
 
 def bare(task):
     """The call alone."""
-    module = trial.find.Experiment(task[0]).module()
+    module = toy_experiment.find.Experiment(task[0]).module()
     params = module.Params(**task[1])
     result = module.run(params)
     module.claims(params, result)
@@ -205,7 +205,7 @@ def bare(task):
 
 
 def doubles_by_joblib(tasks):
-    found = joblib.Parallel(2)(joblib.delayed(trial.call_settled)(task) for task in tasks)
+    found = joblib.Parallel(2)(joblib.delayed(toy_experiment.call_settled)(task) for task in tasks)
     return [one["summary"]["double"] for one in found]
 
 

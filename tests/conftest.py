@@ -5,14 +5,13 @@ import signal
 import sys
 from pathlib import Path
 
-import array_api_strict
-import numpy as np
 import pytest
-import toy
+import toy_notebooks
+from backends import Backend
 from hypothesis import settings
 from jaxtyping import config
 
-from workbench.base.array import generator, has_gpu
+from workbench.base.array import has_gpu
 
 # Machines that run tests are shared; an example's time says nothing about its truth.
 settings.register_profile("house", deadline=None)
@@ -22,55 +21,7 @@ settings.load_profile("house")
 # interrupt would inherit that and run on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-TESTS = Path(__file__).parent
-DEVICE = array_api_strict.Device("device1")
-
-
-class StrictGenerator:
-    """NumPy's generator with CuPy's few methods, drawing arrays on a device NumPy cannot touch."""
-
-    def __init__(self, seed):
-        self._rng = np.random.default_rng(seed)
-
-    def __getattr__(self, name):
-        allowed = {"random", "uniform", "integers", "standard_normal", "binomial", "poisson"}
-        if name not in allowed:
-            raise AttributeError(f"CuPy's generator has no {name} that NumPy's shares")
-
-        def draw(*args, **kwargs):
-            drawn = np.asarray(getattr(self._rng, name)(*args, **kwargs))
-            return array_api_strict.asarray(drawn, device=DEVICE)
-
-        return draw
-
-
-class Backend:
-    """Where a test's arrays live: `put` sends, `back` fetches, `rng` draws there."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def put(self, values):
-        values = np.asarray(values)
-        if self.name == "numpy":
-            return values
-        if self.name == "strict":
-            return array_api_strict.asarray(values, device=DEVICE)
-        import cupy
-
-        return cupy.asarray(values)
-
-    def back(self, x):
-        if self.name == "strict":
-            assert x.device == DEVICE
-            return np.asarray(x.to_device(array_api_strict.Device("CPU_DEVICE")))
-        if self.name == "cupy":
-            return x.get()
-        assert isinstance(x, np.ndarray | np.generic)
-        return np.asarray(x)
-
-    def rng(self, seed):
-        return StrictGenerator(seed) if self.name == "strict" else generator(seed, self.name)
+SUPPORT = Path(__file__).parent / "support"
 
 
 @pytest.fixture(
@@ -96,7 +47,7 @@ def unchecked():
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A house of its own with one experiment, `toys/toy`, and its notebook."""
-    return toy.house(tmp_path, monkeypatch)
+    return toy_notebooks.house(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -111,11 +62,11 @@ def trial(monkeypatch):
     monkeypatch.setattr(workbench.experiments, "__path__", workbench.experiments.__path__)
     monkeypatch.setenv("TRIAL_FOLDER", "")
     # Spawned workers find it by the path that they are given.
-    monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{toy.ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{SUPPORT}{os.pathsep}{toy_notebooks.ROOT}")
     names = ["workbench.experiments.trials", "workbench.experiments.trials.trial"]
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
-    import trial
+    import toy_experiment as trial
 
     yield trial
     for name in names:

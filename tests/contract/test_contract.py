@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import wrong
-from conftest import StrictGenerator
+from backends import StrictGenerator
 from hypothesis import assume, given, settings
 from strategies import setting, units
 

@@ -1,0 +1,83 @@
+"""A panel's first look is of the same figure as the full run."""
+
+import ast
+
+import nbformat
+import numpy as np
+import pytest
+from plotly_json import assert_told_as_plotly_would
+
+from workbench.runs.find import experiments
+from workbench.runs.parameters.parameters_cell import read_notebook
+
+SMALL = {
+    "dendrites/digits": {"training": 300},
+    "scaling/learning_curves": {"curves": 10},
+    "inits/audit": {"sample": 1000},
+    "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
+    "scaling/fit": {"resamples": 100},
+}
+
+
+def cells(found):
+    """The notebook's code by cell id."""
+    notebook: nbformat.NotebookNode = read_notebook(found.notebook)
+    return {c.id: c.source for c in notebook.cells if c.cell_type == "code"}
+
+
+def quick(found):
+    """What the notebook's panel is told to sketch with, or None."""
+    call = ast.parse(cells(found)["panel"]).body[0].value
+    return next((ast.unparse(k.value) for k in call.keywords if k.arg == "quick"), None)
+
+
+# Of these a sketch has a part of the points: fewer widths, curves, or pairs to leave one unseen.
+PARTS = {"scaling/learning_curves", "dendrites/digits"}
+# Traces that a sketch leaves to the run.
+LATER = {
+    "scaling/learning_curves": lambda trace: trace.name == "bnsl1",
+}
+
+SKETCHED = [e for e in experiments() if quick(e)]
+
+
+def test_every_sketch_is_tried_here():
+    assert {e.name for e in SKETCHED} == set(SMALL)
+
+
+@pytest.mark.parametrize("found", SKETCHED, ids=lambda e: e.name)
+def test_a_sketch_draws_the_traces_of_the_full_run(found):
+    names, module = {}, found.module()
+    sources = cells(found)
+    exec(sources["parameters"] + "\n" + sources["setup"] + "\n" + sources["draw"], names)
+    params = module.Params(**SMALL[found.name])
+    full = names["draw"](params, module.run(params))
+    sketch = names["draw"](params, eval(quick(found), names)(params))
+    for fig in (full, sketch):
+        assert_told_as_plotly_would(fig)
+    assert [(t.name, t.type, t.mode) for t in sketch.data] == [
+        (t.name, t.type, t.mode) for t in full.data
+    ]
+    for a, b in zip(sketch.data, full.data, strict=True):
+        if found.name in LATER and LATER[found.name](a):
+            assert not np.isfinite(np.asarray(a.y, dtype=float)).any()
+            continue
+        if found.name not in PARTS:
+            np.testing.assert_array_equal(a.x, b.x)
+        assert (
+            np.isfinite(np.asarray(a.y, dtype=float)).any()
+            == np.isfinite(np.asarray(b.y, dtype=float)).any()
+        )
+
+
+def test_exact_sketches_give_the_full_run_s_digits():
+    from workbench.experiments.inits import generalized_gaussian as gg
+    from workbench.experiments.scaling import fit
+
+    params = fit.Params(resamples=100)
+    full, sketch = fit.run(params), fit.first_look(params)
+    for name, ratio in full.foreseen.items():
+        np.testing.assert_allclose(sketch.foreseen[name], ratio, rtol=1e-6)
+    params = gg.Params(**SMALL["inits/generalized_gaussian"])
+    full = gg.run(params)
+    assert gg.first_look(params).rows == full.rows
