@@ -41,7 +41,8 @@ class Stage(NamedTuple):
 class Latest:
     """Answers questions one at a time, the newest first; older ones are dropped.
 
-    All methods are for one event loop: `widgets.panel.event_loop` brings calls of other threads there.
+    All methods are for one event loop; `widgets.panel.event_loop` brings calls of other threads
+    there.
 
     Full work ends at its next step as soon as a newer question comes, and its answer is not
     delivered. A preview that ran for less than `PATIENCE` seconds is delivered even so, or a figure

@@ -210,8 +210,8 @@ CLAIMS = [
         finding="not reproduced",
         note=lambda: (
             "error at 16,000 cells over error at 500, sparsity 3.2 %: it rises to the "
-            f"binomial limit {overlap_laws.binomial_limit(0.032, 24, 12):.4g}; only at a fixed number of "
-            "active cells does it fall"
+            f"binomial limit {overlap_laws.binomial_limit(0.032, 24, 12):.4g}; only at a fixed "
+            "number of active cells does it fall"
         ),
     ),
     Claim(
