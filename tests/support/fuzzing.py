@@ -125,7 +125,7 @@ def invoked(words):
     return [job.params.values() for job in ran], result
 
 
-AROUND = around()
+AROUND = around(None)
 
 
 def judged(tally, what, ran, result, wanted=None):

@@ -67,7 +67,7 @@ def call(task: tuple[str, dict[str, Any], str]) -> dict[str, Any]:
         Experiment(name).module()
         forget_peak()
         start = time.perf_counter()
-        if _source_here() != source:
+        if _source_here(name) != source:
             raise RuntimeError("the code was changed while the study ran")
         found = {"state": "done", "error": None, **_numbers(name, values)}
     except (Exception, SystemExit) as error:
@@ -89,5 +89,5 @@ def _numbers(name: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _source_here() -> str:
-    return source_hash()
+def _source_here(name: str) -> str:
+    return source_hash((Experiment(name).source,))

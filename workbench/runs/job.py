@@ -20,10 +20,11 @@ from workbench.base.checks import refuse
 from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
 from workbench.pages.versions import SHOWN
-from workbench.runs.find import Experiment, experiment
+from workbench.runs.find import PACKAGE, Experiment, experiment
+from workbench.runs.identity.closure import sources_of
 from workbench.runs.identity.inputs import declared
 from workbench.runs.identity.inputs import inputs as inputs_of
-from workbench.runs.identity.provenance import code_of, provenance
+from workbench.runs.identity.provenance import Starts, around, code_of, provenance
 from workbench.runs.parameters.injection import injected, without_injected
 from workbench.runs.parameters.language import Language, installed, language_of
 from workbench.runs.parameters.parameters_cell import UNREAD, parameters_of, read_notebook
@@ -123,6 +124,8 @@ def job(
     path = found.notebook if found else Path(target)
     notebook = without_injected(read_notebook(path))
     files = inputs_of([*declared(notebook), *inputs])
+    if surroundings is None:
+        surroundings = around(starts_of(found, notebook))
     known = provenance(params, surroundings, files)
     known["code"] = {**known["code"], "notebook": sources_hash(notebook)}
     parts = {
@@ -142,6 +145,17 @@ def job(
     parts["place"] = str(path.resolve()), os.getcwd()
     title = _title(notebook) or path.stem
     return Job(own_name(path), target, title, notebook, params, False, provenance=known, **parts)
+
+
+def starts_of(found: Experiment | None, notebook: nbformat.NotebookNode) -> Starts:
+    """The files whose imports a run rests on: an experiment's code and what its notebook imports.
+
+    None for a notebook of the user's, whose own modules may import anything.
+    """
+    if found is None:
+        return None
+    cells = [c.source for c in notebook.cells if c.cell_type == "code"]
+    return found.source, *sources_of(cells, PACKAGE.parent)
 
 
 def own_name(path: Path) -> str:

@@ -157,7 +157,7 @@ def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
 
     model, found = model_of(target)
     params = model(**knobs)
-    made = FunctionJob(found.name, found.title, params, provenance(params, around()))
+    made = FunctionJob(found.name, found.title, params, provenance(params, around((found.source,))))
     return begun(made) | call(made.task)
 
 

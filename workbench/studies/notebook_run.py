@@ -6,8 +6,9 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.runs.identity.provenance import around, source_hash
-from workbench.runs.job import job
+from workbench.runs.identity.provenance import Starts, around, source_hash
+from workbench.runs.job import job, model_of, starts_of
+from workbench.runs.parameters.parameters_cell import read_notebook
 
 
 class NotebookTask(NamedTuple):
@@ -37,7 +38,9 @@ def execute_task(task: NotebookTask) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
     try:
-        found = job(task.target, task.values, _around(source_hash()), task.inputs)
+        starts = _starts(task.target)
+        known = _around(source_hash(starts), starts)
+        found = job(task.target, task.values, known, task.inputs)
         if found.identity != task.identity:
             raise ValueError("the notebook or the code was changed while the study ran")
         how = {"cell_timeout": task.cell_timeout, "attempt": task.attempt, "template": _template()}
@@ -56,9 +59,16 @@ def prepare() -> None:
 
 
 @functools.cache
-def _around(source: str) -> dict[str, Any]:
+def _around(source: str, starts: Starts) -> dict[str, Any]:
     """What the runs of this process have in common while the code is the same."""
-    return around()
+    return around(starts)
+
+
+@functools.cache
+def _starts(target: str) -> Starts:
+    """The files that the target's runs rest on; a notebook that changes has another identity."""
+    found = model_of(target)[1]
+    return starts_of(found, read_notebook(found.notebook if found else Path(target)))
 
 
 @functools.cache

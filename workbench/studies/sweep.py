@@ -17,7 +17,7 @@ from workbench.runs.function_run import FunctionJob
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.inputs import inputs as inputs_of
 from workbench.runs.identity.modules import changed
-from workbench.runs.identity.provenance import around, provenance
+from workbench.runs.identity.provenance import OWN, around, provenance
 from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.job import Job, job, model_of
 from workbench.runs.parameters.injection import injected
@@ -69,15 +69,14 @@ def study_jobs(
     _, found = model_of(target)
     if function and found is None:
         refuse("function", "left out for a notebook of your own, which has none", target)
-    known = around()
     if function:
+        known = around((found.source,))
         title = found.title
         files = inputs_of(inputs)
         return [FunctionJob(found.name, title, p, provenance(p, known, files)) for p in points]
-    first = job(target, points[0].given(), known, inputs)
+    first = job(target, points[0].given(), inputs=inputs)
     files = {k: v for k, v in first.provenance["data"].items() if k.startswith(PREFIX)}
-    # A notebook of the user's has a repository of its own.
-    known = known | {"code": first.provenance["code"]}
+    known = {k: v for k, v in first.provenance.items() if k not in OWN}
     jobs = [replace(first, params=p, provenance=provenance(p, known, files)) for p in points]
     for one in jobs if not first.language.is_python else ():
         injected(one.notebook, one.params, one.language)  # refuses what has no form there

@@ -1,9 +1,12 @@
 import os
+import shutil
 
+import nbformat
 import pytest
 
 from workbench.runs.find import ROOT, experiments
-from workbench.runs.identity.closure import closure
+from workbench.runs.identity import provenance
+from workbench.runs.identity.closure import closure, sources_of
 
 FILES = {
     "pkg/__init__.py": "",
@@ -31,7 +34,7 @@ def house(tmp_path):
 
 
 def names(house, *starts):
-    found = closure([house / s for s in starts], house)
+    found = closure([house / s for s in starts], house, ("pkg",))
     return [str(p.relative_to(house.resolve())) for p in found]
 
 
@@ -55,12 +58,61 @@ def test_what_is_imported_transitively_counts_and_nothing_else(house):
     ]
 
 
+def test_what_is_no_package_of_ours_does_not_count(house):
+    """In an installation NumPy's files stand in the same folder."""
+    (house / "numpy").mkdir()
+    (house / "numpy/__init__.py").write_text("")
+    assert not any("numpy" in name for name in names(house, "pkg/a/top.py"))
+
+
 def test_a_file_that_changes_is_read_again(house):
     assert "pkg/types.py" not in names(house, "pkg/a/top.py")
     file = house / "pkg/c/low.py"
     file.write_text("import pkg.types\n")
     os.utime(file, ns=(1, 1))
     assert "pkg/types.py" in names(house, "pkg/a/top.py")
+
+
+def test_a_notebook_s_cells_name_their_modules(house):
+    cells = [
+        "%matplotlib inline\nfrom workbench.base import checks",
+        "import numpy",
+        "%%bash\nls",
+        "(",
+    ]
+    found = sources_of(cells, ROOT)
+    assert ROOT / "workbench/base/checks.py" in found
+    assert all("workbench" in str(p) for p in found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_felt"),
+    [
+        ("workbench/scaling/allocation/isoflop.py", True),
+        ("workbench/scaling/fit/solvers/cuda/tape.h", True),
+        ("widgets/panel/plot.js", True),
+        ("workbench/experiment/claims.py", True),
+        ("workbench/inits/theory/moments.py", False),
+        ("workbench/dendrites/matching/backends/bitslice.h", False),
+        ("workbench/studies/sweep.py", False),
+        ("workbench/experiments/scaling/fit.py", False),
+    ],
+)
+def test_an_edit_makes_again_only_the_runs_that_rest_on_it(tmp_path, monkeypatch, changed, is_felt):
+    """Two copies of the sources that differ by one comment."""
+    hashes = set()
+    for folder, note in (("one", ""), ("two", "\n# a comment\n")):
+        for package in ("workbench", "widgets", "notebooks"):
+            shutil.copytree(ROOT / package, tmp_path / folder / package)
+        with (tmp_path / folder / changed).open("a") as file:
+            file.write(note)
+        monkeypatch.setattr(provenance, "PACKAGE", tmp_path / folder / "workbench")
+        notebook = nbformat.read(tmp_path / folder / "notebooks/scaling/isoflop.ipynb", 4)
+        cells = [c.source for c in notebook.cells if c.cell_type == "code"]
+        source = tmp_path / folder / "workbench/experiments/scaling/isoflop.py"
+        starts = source, *sources_of(cells, tmp_path / folder)
+        hashes.add(provenance.source_hash(starts))
+    assert (len(hashes) == 2) is is_felt
 
 
 def test_an_experiment_rests_on_its_own_family():

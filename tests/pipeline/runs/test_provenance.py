@@ -31,7 +31,7 @@ def test_it_tells_what_a_run_stood_on(tmp_path):
 
 
 def test_the_commit_is_the_checkout_s():
-    known = provenance.code()
+    known = provenance.code(None)
     if "commit" not in known:
         pytest.skip("needs a git checkout")
     ran = subprocess.run(
@@ -83,14 +83,21 @@ def test_the_source_hash_follows_every_source(tmp_path, monkeypatch):
     package = tmp_path / "workbench"
     package.mkdir()
     monkeypatch.setattr(provenance, "PACKAGE", package)
-    seen = {provenance.source_hash()}
-    changes = ("a.py", "1"), ("a.py", "2"), ("b.py", "2"), ("k.cu", "x"), ("k.h", "1"), ("k.h", "2")
+    seen = {provenance.source_hash(None)}
+    changes = [
+        ("a.py", "1"),
+        ("a.py", "2"),
+        ("b.py", "2"),
+        ("k.cu", "x"),
+        ("k.h", "1"),
+        ("k.h", "2"),
+    ]
     for name, text in changes:
         (package / name).write_text(text)
-        seen.add(provenance.source_hash())
+        seen.add(provenance.source_hash(None))
     assert len(seen) == 1 + len(changes)
     (package / "a.txt").write_text("x")
-    assert provenance.source_hash() in seen
+    assert provenance.source_hash(None) in seen
 
 
 @pytest.mark.parametrize("suffix", [".cu", ".h"])
@@ -98,7 +105,7 @@ def test_the_kernels_are_among_the_sources(monkeypatch, suffix):
     """A changed CUDA source or header changes the identity of every run."""
     hashed = []
     monkeypatch.setattr(provenance, "_hash_of", lambda fs: hashed.extend(f[1] for f in fs) or "")
-    provenance.source_hash()
+    provenance.source_hash(None)
     there = set(provenance.PACKAGE.rglob(f"*{suffix}"))
     assert there
     assert there <= set(hashed)

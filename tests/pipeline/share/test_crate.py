@@ -121,7 +121,7 @@ def test_without_the_package_one_sentence_says_how_to_get_it(run, tmp_path, monk
 
 
 def test_the_lock_names_every_package_as_pip_reads_it():
-    known = around()
+    known = around(None)
     lines = lock(known).splitlines()
     read = [Requirement(line) for line in lines if not line.startswith("#")]
     wanted = {n: v for n, v in known["packages"].items() if n != "paper-workbench"}
@@ -153,7 +153,7 @@ def test_a_study_lies_beside_its_lock(tmp_path):
     from workbench.experiments.scaling.isoflop import Params
 
     run_study(study_jobs("scaling/isoflop", [Params()], function=True), tmp_path)
-    assert (tmp_path / "requirements.txt").read_text() == lock(around())
+    assert (tmp_path / "requirements.txt").read_text() == lock(around(None))
 
 
 def test_a_run_s_numbers_as_csv_lose_no_digit_and_obey_no_program(tmp_path):

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from workbench.runs.parameters.python_cell import python_of
+
 # Files beside a module that are part of it: kernels, and what the browser runs.
 COMPANIONS = {".cu", ".cuh", ".h", ".js"}
+# An installed package has all others beside it, whose versions a record holds.
+OURS = ("workbench", "widgets")
 
 
-def closure(starts: Iterable[Path], root: Path) -> list[Path]:
+def sources_of(cells: Iterable[str], root: Path) -> list[Path]:
+    """The modules of the packages in `root` that a notebook's Python cells import."""
+    found: dict[Path, None] = {}
+    for source in cells:
+        with contextlib.suppress(SyntaxError):
+            names = _names(python_of(source)[1])
+            found |= dict.fromkeys(p for name in names for p in _files(name, root, OURS))
+    return list(found)
+
+
+def closure(starts: Iterable[Path], root: Path, packages: tuple[str, ...] = OURS) -> list[Path]:
     """Every file of the packages in `root` that the files import, transitively, in order.
 
-    Imports inside functions count, and those that only a type checker follows do not. Beside a
-    module counts what a compiler takes in its name or from its folder: `.cu`, `.h` and `.js` files.
+    Imports inside functions count, and those that only a type checker follows do not. With a module
+    count the `.cu`, `.h` and `.js` files of its folder, and of folders in it that hold no modules.
 
     Args:
         starts: modules or notebooks' code as files.
         root: the folder that holds the packages.
+        packages: those that count.
     """
     seen: dict[Path, None] = {}
     waiting = [path.resolve() for path in starts]
@@ -29,10 +45,20 @@ def closure(starts: Iterable[Path], root: Path) -> list[Path]:
         if path in seen:
             continue
         seen[path] = None
-        waiting += [*_imported(path, _state(path), root), *_packages(path, root)]
-        if path.parent != root and path.name != "__init__.py":
-            waiting += [p for p in path.parent.iterdir() if p.suffix in COMPANIONS]
+        waiting += [*_imported(path, _state(path), root, packages), *_packages(path, root)]
+        if root in path.parents and path.name != "__init__.py":
+            waiting += _companions(path.parent)
     return sorted(seen)
+
+
+def _companions(folder: Path) -> list[Path]:
+    found = []
+    for path in folder.iterdir():
+        if path.is_dir() and not any(path.glob("*.py")):
+            found += _companions(path)
+        elif path.suffix in COMPANIONS:
+            found.append(path)
+    return found
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -41,11 +67,13 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 @functools.lru_cache(4096)
-def _imported(path: Path, state: tuple[int, int], root: Path) -> tuple[Path, ...]:
+def _imported(
+    path: Path, state: tuple[int, int], root: Path, packages: tuple[str, ...]
+) -> tuple[Path, ...]:
     if path.suffix != ".py":
         return ()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return tuple(dict.fromkeys(p for name in _names(tree) for p in _files(name, root)))
+    return tuple(dict.fromkeys(p for name in _names(tree) for p in _files(name, root, packages)))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
@@ -65,8 +93,10 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
             yield from _walk(child)
 
 
-def _files(name: str, root: Path) -> list[Path]:
+def _files(name: str, root: Path, packages: tuple[str, ...]) -> list[Path]:
     """The module of that name, or its package's `__init__`, where it stands in `root`."""
+    if name.split(".")[0] not in packages:
+        return []
     place = root.joinpath(*name.split("."))
     return [p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()]
 

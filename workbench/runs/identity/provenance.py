@@ -20,9 +20,12 @@ from workbench.base.array import device_name
 from workbench.base.checks import refuse
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
+from workbench.runs.identity.closure import COMPANIONS, closure
 
-# What a run computes is decided by these, headers too: they hold the arithmetic of CUDA kernels.
-_SOURCES = {".py", ".cu", ".h"}
+# The files that a run rests on: those it imports, or all of the package where nobody can say.
+Starts = tuple[Path, ...] | None
+# What of a run's provenance is not shared by the runs of a study.
+OWN = {"backend", "device", "seed", "data"}
 
 
 def provenance(
@@ -44,7 +47,7 @@ def provenance(
     shared = params if isinstance(params, Knobs) else None
     backend = shared.backend if shared else "numpy"
     return {
-        **(around() if surroundings is None else surroundings),
+        **(around(None) if surroundings is None else surroundings),
         "backend": backend,
         "device": device_name(backend),
         "seed": shared.seed if shared else None,
@@ -52,10 +55,14 @@ def provenance(
     }
 
 
-def around() -> dict[str, Any]:
-    """Code, environment and hardware: what does not depend on a run's parameters."""
+def around(starts: Starts) -> dict[str, Any]:
+    """Code, environment and hardware: what does not depend on a run's parameters.
+
+    Args:
+        starts: files whose imports the run rests on; None for the whole package.
+    """
     return {
-        "code": code(),
+        "code": code(starts),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
@@ -66,9 +73,9 @@ def around() -> dict[str, Any]:
     }
 
 
-def code() -> dict[str, Any]:
+def code(starts: Starts) -> dict[str, Any]:
     """The source's hash and, in a checkout, the commit and whether the tree differs from it."""
-    known: dict[str, Any] = {"source": source_hash()}
+    known: dict[str, Any] = {"source": source_hash(starts)}
     if (ROOT / ".git").exists():
         known["commit"] = _git("rev-parse", "HEAD")
         changes = _git("status", "--porcelain", "--", "workbench", "widgets", "notebooks")
@@ -90,14 +97,24 @@ def code_of(notebook: Path) -> dict[str, Any]:
     return {"commit": commit, "changed": is_known is None or bool(status)}
 
 
-def source_hash() -> str:
-    """SHA-256 over every Python and CUDA source of the package and the widgets."""
-    files = [
-        (str(path.relative_to(folder.parent)), path)
-        for folder in (PACKAGE, PACKAGE.parent / "widgets")
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in _SOURCES)
+def source_hash(starts: Starts) -> str:
+    """SHA-256 over the sources that a run rests on, CUDA and JavaScript among them.
+
+    Args:
+        starts: files whose imports count, transitively; None for all of the package and widgets.
+    """
+    if starts is not None:
+        files = closure(starts, PACKAGE.parent)
+    else:
+        folders = PACKAGE, PACKAGE.parent / "widgets"
+        kinds = {".py", *COMPANIONS}
+        files = sorted(p for f in folders for p in f.rglob("*") if p.suffix in kinds)
+    # An experiment may stand elsewhere; its own place is no part of what it computes.
+    root = PACKAGE.parent.resolve()
+    named = [
+        (os.path.relpath(p.resolve(), root) if root in p.parents else p.name, p) for p in files
     ]
-    return _hash_of(tuple((name, path, _state(path)) for name, path in files))
+    return _hash_of(tuple((name, path, _state(path)) for name, path in named))
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -106,7 +123,7 @@ def _state(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-@functools.lru_cache(2)
+@functools.lru_cache(32)
 def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
     digest = hashlib.sha256()
     for name, path, _ in files:
