@@ -215,6 +215,8 @@ class Parameters(BaseModel):
         for name, value in (used or {}).items():
             if not _same(value, as_json(values.get(name))):
                 values[name], notes[name] = value, "set by the notebook; the cell says {}"
+        for name in () if used is None else set(values) - set(used):
+            values[name], notes[name] = None, "without a plain value in the run; the cell says {}"
         rows = []
         for k in self.knobs():
             value = unbroken(spell(values[k.name]))

@@ -102,6 +102,8 @@ def test_derived_parameters_are_told_as_they_were(run):
         (["x = 1", "rate, x = 0.9, 2\nprint(rate)"], "cell-1"),
         (["from settings import *", "print(rate)"], "cell-0"),
         (["for rate in [0.9]: pass"], "cell-0"),
+        (["for rate in [0.1, 0.9]:\n    print(rate)"], "cell-0"),
+        (["x = 1\nif x:\n    rate = 0.9\nprint(rate)"], "cell-0"),
         (["%%time\nrate = 0.9\nprint(rate)"], "cell-0"),
         (["def f():\n    rate = 3\n    return 1\nf()", "rate = 0.9"], "cell-1"),
     ],
@@ -131,6 +133,29 @@ def test_a_value_that_nothing_reads(run):
     assert record["notes"] == ["no cell after the parameters reads `n`"]
     for cell in ("print(globals()['n'])", "%timeit -n1 -r1 n", "!echo {n}", "print(f'{n}')"):
         assert run("n = 1", cell, n=3)[0]["notes"] == []
+
+
+def test_names_of_their_own_are_not_the_parameter(run):
+    record, told = run("n = 1", "def f(n):\n    return n\nprint(f(5), [n for n in [6]])", n=3)
+    assert (record["knobs"], told) == ({"n": 3}, "5 [6]\n")
+    assert record["notes"] == ["no cell after the parameters reads `n`"]
+
+
+@pytest.mark.parametrize(
+    ("first", "cell", "tag", "knobs", "unset"),
+    [
+        ("print(1)", "a = 1\nfloat('x')\nb = 2", "raises-exception", {"a": 1}, "b"),
+        ("print(1)", "b = 2", "skip-execution", {}, "b"),
+        ("import sys; sys.exit(0)", "b = 2", "other", {}, "b"),
+    ],
+)
+def test_a_value_that_the_run_never_set(run, tmp_path, first, cell, tag, knobs, unset):
+    cells = [first, toy.code(cell, "second", "parameters", tag), "print('end')"]
+    record, _ = run("n = 1", *cells)
+    assert (record["state"], record["knobs"]) == ("done", {"n": 1, **knobs}), record["error"]
+    assert f"the run never set `{unset}`" in record["notes"]
+    page = (tmp_path / "r" / record["folder"] / "page.html").read_text()
+    assert "without a plain value in the run; the cell says 2" in page
 
 
 def test_a_value_that_the_kernel_does_not_take(run):

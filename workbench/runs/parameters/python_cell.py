@@ -9,6 +9,7 @@ import ast
 import contextlib
 import functools
 import re
+import symtable
 import tokenize
 import warnings
 from collections import Counter
@@ -80,51 +81,139 @@ def is_opaque(tree: ast.AST) -> bool:
 
 
 def times_set(tree: ast.AST) -> Counter[str]:
-    """How often each name is set, changed in place or deleted, anywhere in the code."""
+    """How often each name is set, changed in place or deleted; a comprehension's own are not."""
     found: Counter[str] = Counter()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+    nodes = list(ast.walk(tree))
+    own = {n for c in nodes if isinstance(c, ast.comprehension) for n in ast.walk(c.target)}
+    for node in nodes:
+        is_set = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        if is_set and node not in own:
             found[node.id] += 1
         found.update(_bound(node))
     return found
 
 
-def reads(tree: ast.AST) -> set[str]:
-    """The names that the code reads, in functions and in the words of its magics as well."""
+@functools.lru_cache(4096)
+def reads(tree: ast.AST) -> frozenset[str]:
+    """The names of the notebook that the code reads, in functions and magics as well.
+
+    The names that a function or a comprehension has for itself are not the notebook's. The words of
+    a magic count, and `@name` in a text, as pandas' `query` has it.
+    """
     found: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+    found -= _locals(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
             found.add(node.id)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.update(re.findall(r"@(\w+)", node.value))
         found.update(re.findall(r"\w+", " ".join(_magic(node) or ())))
-    return found
+    return frozenset(found)
 
 
-def touch(source: str, name: str) -> Literal["read", "set"] | None:
-    """What the cell does first with a name of the notebook; "read" also where nobody can know."""
+def _locals(tree: ast.AST) -> set[str]:
+    """The names that are read as those of functions, classes and comprehensions alone."""
+    body = [tree] if isinstance(tree, ast.stmt) else [ast.Expr(tree)]
+    body = tree.body if isinstance(tree, ast.Module) else body
+    try:
+        text = ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
+        top = symtable.symtable(text, "cell", "exec")
+    except _ERRORS:
+        return set()
+    own, ours = set(), {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    inner = list(top.get_children())
+    while inner:
+        scope = inner.pop()
+        inner += scope.get_children()
+        for one in scope.get_symbols():
+            # What a class reads before it sets it is the notebook's.
+            is_own = one.is_local() and scope.get_type() != "class"
+            is_own = is_own or one.is_free() or not one.is_referenced()
+            (own if is_own else ours).add(one.get_name())
+    return own - ours
+
+
+_Touch = Literal["read", "set", "maybe"] | None
+
+
+def touch(source: str, name: str) -> _Touch:
+    """What the cell does first with a name of the notebook; "read" also where nobody can know.
+
+    It is "maybe" if the cell first sets the name on a condition: with another value after the cell
+    it was set, with the same value it was read if anything reads it.
+    """
     try:
         tree = python_of(source)[1]
     except SyntaxError:
         return "read" if re.search(rf"\b{re.escape(name)}\b", source) else None
-    for statement in tree.body:
-        if name in reads(statement) or is_opaque(statement) and not _is_star(statement):
-            return "read"
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            is_global = any(isinstance(n, ast.Global) for n in ast.walk(statement))
-            found = "set" if statement.name == name else None
-            found = found or ("read" if is_global and times_set(statement)[name] else None)
-        elif times_set(statement)[name]:
-            is_sure = not isinstance(statement, ast.If | ast.Try | ast.While | ast.Match)
-            found = "set" if is_sure else "read"
-        else:
-            continue
-        if found:
+    return _first(tree.body, name)
+
+
+def _first(body: Iterable[ast.AST | None], name: str) -> _Touch:
+    """What the nodes do first with the name, one after the other."""
+    nodes, is_set = [node for node in body if node is not None], False
+    for place, node in enumerate(nodes):
+        found = _touch(node, name)
+        if found == "read" and is_set:
+            is_set_again = any(times_set(later)[name] for later in nodes[place:])
+            return "read" if is_set_again else "maybe"
+        if found in ("read", "set"):
             return found
-    return None
+        is_set = is_set or found == "maybe"
+    return "maybe" if is_set else None
 
 
-def _is_star(statement: ast.stmt) -> bool:
+def _touch(node: ast.AST, name: str) -> _Touch:
+    match node:
+        case ast.If() | ast.While():
+            return _reading(node.test, name) or _branch(node, name)
+        case ast.For() | ast.AsyncFor():
+            first = _reading(node.iter, name) or _first([node.target], name)
+            return first or _branch(node, name)
+        case ast.With() | ast.AsyncWith():
+            parts = (p for i in node.items for p in (i.context_expr, i.optional_vars))
+            return _first([*parts, *node.body], name)
+        case ast.Try():
+            others = (*node.handlers, *node.orelse, *node.finalbody)
+            first = _first(node.body, name)
+            return ("maybe" if first == "set" else first) or _any(others, name)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            is_global = any(isinstance(n, ast.Global) for n in ast.walk(node))
+            found = "set" if node.name == name else None
+            found = found or ("read" if is_global and times_set(node)[name] else None)
+            return _reading(node, name) or found
+        case ast.Match():
+            return _any([node], name)
+    return _reading(node, name) or ("set" if times_set(node)[name] else None)
+
+
+def _branch(node: ast.If | ast.While | ast.For | ast.AsyncFor, name: str) -> _Touch:
+    """What two ways do, of which one is taken."""
+    ways = {_first(node.body, name), _first(node.orelse, name)}
+    if "read" in ways or ways == {None}:
+        return "read" if "read" in ways else None
+    return "set" if ways == {"set"} else "maybe"
+
+
+def _any(nodes: Iterable[ast.AST], name: str) -> _Touch:
+    """For nodes that may run or not: "read" if one reads the name, else whether one sets it."""
+    nodes = list(nodes)
+    if any(_reading(node, name) for node in nodes):
+        return "read"
+    return "maybe" if any(times_set(node)[name] for node in nodes) else None
+
+
+def _reading(node: ast.AST, name: str) -> Literal["read"] | None:
+    is_known = _is_star(node) or not is_opaque(node)
+    return None if is_known and name not in reads(node) else "read"
+
+
+def _is_star(statement: ast.AST) -> bool:
     return isinstance(statement, ast.ImportFrom)
 
 

@@ -57,6 +57,7 @@ class Readback:
         for cell in notebook.cells if self._is_python else ():
             if cell.cell_type == "code" and {TAG, INJECTED} & set(cell.metadata.get("tags", [])):
                 self._settles |= dict.fromkeys(cell_names(cell.source, language), cell.id)
+        self._order = [c.id for c in notebook.cells]
         self._states: dict[str, str] = {}
         self._seen: set[str] = set()
         self._read: set[str] = set()
@@ -69,7 +70,8 @@ class Readback:
             NotUsed: if a given value is not what the kernel has, or a cell replaces it before any
                 cell reads it.
         """
-        self._seen.add(cell.id)
+        # A cell that was skipped, or whose error a tag expects, is past as well.
+        self._seen.update(self._order[: self._order.index(cell.id) + 1])
         names = [n for n, place in self._settles.items() if place in self._seen]
         most = max(_MOST, 4 * len(json.dumps(self._given)))
         found = await _ask(client, names, most) if names else {}
@@ -87,11 +89,15 @@ class Readback:
         return found | self.used
 
     def finish(self) -> None:
-        """Says of a run that is done which given values nothing has read."""
+        """Says of a run that is done which values it never set, and which nothing has read."""
         if not self._is_python and self._given:
             self.notes.append(
                 "the kernel's values are not read back in this language: the record has those given"
             )
+        for name in self._settles:
+            if name not in self._states:
+                self.unknown.add(name)
+                self.notes.append(f"the run never set `{name}`")
         for name in self._given if self._is_python else ():
             if name not in self._read | self._unchanged and name in self._states:
                 self.notes.append(f"no cell after the parameters reads `{name}`")
@@ -107,7 +113,8 @@ class Readback:
 
     def _follow(self, name: str, state: str | None, cell: nbformat.NotebookNode) -> None:
         """A value after a later cell: whether it is another, and whether the first was used."""
-        if name not in self._read and touch(cell.source, name) == "read":
+        first = touch(cell.source, name) if name not in self._read else None
+        if first == "read" or (first == "maybe" and state == self._states[name]):
             self._read.add(name)
         if state in (None, self._states[name]) or name in self._moved:
             return

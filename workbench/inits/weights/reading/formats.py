@@ -142,7 +142,9 @@ def torch(file: Path) -> Named:
         options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(file)}
         loaded = package.load(file, **options)
     except Exception as error:  # torch checks little: its unpickler raises what it stumbles on
-        words = f"readable by torch's weights-only loader ({short(error)})"
+        held = re.search(r"GLOBAL (\S+)", str(error))
+        why = f"tensors alone, no {held[1]}: save a state_dict()" if held else short(error)
+        words = f"readable by torch's weights-only loader ({why})"
         refuse("weights_file", words, file.name)
     found = list(_tensors(package, "", loaded))
     # A wrapper around all (`state_dict`, `model`) is no part of a name.

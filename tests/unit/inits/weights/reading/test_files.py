@@ -65,6 +65,9 @@ def test_torch_files_through_the_weights_only_loader(tmp_path, parts):
     torch.save({"w": Bomb()}, tmp_path / "bomb.pt")
     with pytest.raises(ValueError, match="readable by torch's weights-only loader"):
         list(arrays(str(tmp_path / "bomb.pt")))
+    torch.save(torch.nn.Linear(3, 2), tmp_path / "whole.pt")
+    with pytest.raises(ValueError, match=r"no torch.nn.modules.linear.Linear: save a state_dict"):
+        list(arrays(str(tmp_path / "whole.pt")))
 
 
 def test_nothing_in_an_archive_is_executed(tmp_path):
