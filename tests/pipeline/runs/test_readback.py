@@ -150,7 +150,7 @@ def test_names_of_their_own_are_not_the_parameter(run):
     ],
 )
 def test_a_value_that_the_run_never_set(run, tmp_path, first, cell, tag, knobs, unset):
-    cells = [first, toy.code(cell, "second", "parameters", tag), "print('end')"]
+    cells = [first, toy_notebooks.code(cell, "second", "parameters", tag), "print('end')"]
     record, _ = run("n = 1", *cells)
     assert (record["state"], record["knobs"]) == ("done", {"n": 1, **knobs}), record["error"]
     assert f"the run never set `{unset}`" in record["notes"]
