@@ -266,7 +266,9 @@ def _counted(counts: Counts) -> Measured:
     place = f"at {at + 1}: " if len(counts.hits) > 1 else ""
     note = f"{place}{int(counts.hits[at]):,} of {counts.trials:,}"
     law = float(counts.law[at])
-    return Measured(float(counts.rate[at]), (low, high), law, note, counts.trials_for)
+    # No number of trials tells a chance of 0 or 1 from one close by.
+    enough = counts.trials_for if 0 < law < 1 else None
+    return Measured(float(counts.rate[at]), (low, high), law, note, enough)
 
 
 def _sampled(samples: Samples) -> Measured:

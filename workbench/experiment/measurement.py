@@ -15,7 +15,7 @@ import sys
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,9 @@ def stage(measure: Callable[..., Any]) -> Stage:
 
         misses(params)           # at the run's knobs
         misses(params, moved=3)  # with one of them replaced
+
+    An argument may also be the name of a stage defined above in the same module, and is then its
+    result, so that several stages measure what one of them drew.
     """
     return Stage(measure)
 
@@ -57,15 +60,21 @@ class Stage:
 
     Attributes:
         measure: the function as it is written, which remembers nothing.
-        knobs: the names of the knobs that enter it.
-        is_random: whether it draws from a generator.
+        stages: the stages among its arguments, by name.
+        knobs: the names of the knobs that enter it or one of those stages.
+        is_random: whether it or one of those stages draws from a generator.
     """
 
     def __init__(self, measure: Callable[..., Any]):
         functools.update_wrapper(self, measure)
-        names = list(inspect.signature(measure).parameters)
-        self.measure, self.is_random = measure, names[:1] == ["rng"]
-        self.knobs = tuple(names[self.is_random :])
+        self.measure, self._names = measure, tuple(inspect.signature(measure).parameters)
+        # Its own module's names, also where a checker of types has wrapped it.
+        above = inspect.unwrap(measure).__globals__
+        self.stages = {n: above[n] for n in self._names if isinstance(above.get(n), Stage)}
+        given = (self.stages[n].knobs if n in self.stages else (n,) for n in self._names)
+        self.knobs = tuple(dict.fromkeys(k for names in given for k in names if k != "rng"))
+        draws = "rng" in self._names
+        self.is_random = draws or any(s.is_random for s in self.stages.values())
 
     def __call__(self, params: Parameters, **replaced: Any) -> Any:
         """The measurement at these knobs, a copy that the caller may change."""
@@ -73,14 +82,20 @@ class Stage:
         unknown = sorted(set(replaced) - set(self.knobs))
         if unknown:
             refuse("replaced", f"knobs that enter {self.__name__}: {self.knobs}", unknown)
-        values = [replaced[k] if k in replaced else getattr(params, k) for k in self.knobs]
+        values = {k: replaced[k] if k in replaced else getattr(params, k) for k in self.knobs}
         origin = (params.seed, params.backend) if self.is_random else ()
-        key = (self.measure, *origin, *values, *_files(params, self.knobs))
-        return _MEMORY.get(key, lambda: self._compute(values, origin))
+        key = (self.measure, *origin, *values.values(), *_files(params, values))
+        return _MEMORY.get(key, lambda: self.measure(*self._arguments(params, values)))
 
-    def _compute(self, values: list[Any], origin: tuple[Any, ...]) -> Any:
-        rng = [stream(self.__name__, *origin)] if origin else []
-        return self.measure(*rng, *values)
+    def _arguments(self, params: Parameters, values: Mapping[str, Any]) -> Iterator[Any]:
+        for name in self._names:
+            if name in self.stages:
+                below = self.stages[name]
+                yield below(params, **{k: values[k] for k in below.knobs})
+            elif name == "rng":
+                yield stream(self.__name__, params.seed, params.backend)
+            else:
+                yield values[name]
 
 
 def stream(name: str, seed: int, backend: str = "numpy") -> Any:
@@ -259,8 +274,15 @@ def _bytes(value: Any) -> int:
     return sys.getsizeof(value) + sum(map(_bytes, parts.values()))
 
 
-def _files(params: Parameters, names: tuple[str, ...]) -> list[tuple[int, ...] | None]:
+def _files(params: Parameters, values: Mapping[str, Any]) -> list[tuple[int, ...] | None]:
     """What tells whether the files that knobs name are still the same."""
-    paths = [getattr(params, k.name) for k in params.knobs() if k.suffixes and k.name in names]
-    states = (os.stat(p) if p else None for p in paths)
-    return [s and (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states]
+    return [_state(values[k.name]) for k in params.knobs() if k.suffixes and k.name in values]
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    """What changes with a file; None without one, which its reader refuses in a sentence."""
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns

@@ -124,6 +124,5 @@ def test_an_experiment_rests_on_its_own_family():
         assert f"workbench/experiments/{family}/{subject}.py" in files
         assert "workbench/experiment/params.py" in files
         others = {"dendrites", "inits", "scaling"} - {family}
-        if name != "dendrites/digits":
-            assert not {f for f in files if f.split("/")[1] in others}, name
+        assert not {f for f in files if f.split("/")[1] in others}, name
         assert not {f for f in files if f.startswith(("workbench/runs", "workbench/studies"))}

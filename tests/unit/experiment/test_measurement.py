@@ -40,6 +40,12 @@ def lines(path):
     return Path(path).read_text() if path else ""
 
 
+@stage
+def summed(drawn, lines, other):
+    CALLS.append("sum")
+    return drawn.sum() + other + len(lines)
+
+
 @pytest.fixture(autouse=True)
 def empty():
     measurement.forget()
@@ -85,6 +91,39 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     os.utime(tmp_path / "b.txt", ns=(times.st_atime_ns, times.st_mtime_ns))
     (tmp_path / "b.txt").replace(path)
     assert lines(Params(path=str(path))) == "six"
+
+
+def test_a_stage_takes_the_results_of_stages_above_it(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    params = Params(path=str(path))
+    assert summed.knobs == ("cells", "path", "other")
+    assert summed.is_random
+    total = summed(params)
+    assert total == drawn(params).sum() + 5 + 3
+    assert [10, str(path), "sum"] == CALLS
+    # What does not enter a stage below leaves its result as it is.
+    assert summed(Params(path=str(path), other=7)) == total + 2
+    assert [10, str(path), "sum", "sum"] == CALLS
+    assert summed(params, cells=3) == drawn(params, cells=3).sum() + 8
+    assert summed(Params(path=str(path), seed=1)) != total
+    path.write_text("three")
+    assert summed(params) == total + 2
+    with pytest.raises(ValueError, match="knobs that enter summed"):
+        summed(params, drawn=3)
+
+
+def test_a_missing_file_is_its_reader_s_to_refuse(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.txt"):
+        lines(Params(path=str(tmp_path / "none.txt")))
+    assert CALLS
+
+
+def test_a_replaced_file_that_changes_is_read_again(tmp_path):
+    path = tmp_path / "a.txt"
+    for text in ("one", "three"):
+        path.write_text(text)
+        assert lines(Params(), path=str(path)) == text
 
 
 def test_an_unknown_replacement_is_refused():

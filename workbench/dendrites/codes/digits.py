@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from workbench.base.array import Array, generator, like, namespace
 from workbench.dendrites.codes.encoders import random_projection
-from workbench.dendrites.codes.files import read_patterns
+from workbench.dendrites.codes.files import PatternFile
 
 
 class Patterns(NamedTuple):
@@ -20,28 +20,6 @@ class Patterns(NamedTuple):
     stored_labels: Int[np.ndarray, " stored"]
     shown: Array
     shown_labels: Int[np.ndarray, " shown"]
-
-
-def chosen(params: Any, rng: Any, most: int | None = None) -> Patterns:
-    """The patterns of a run: those of the user's file, else the digits.
-
-    Args:
-        params: the knobs of `dendrites/digits`.
-        rng: decides where the patterns live.
-        most: how many are stored, and how many shown, at most.
-    """
-    if params.patterns_file:
-        file = read_patterns(params.patterns_file, params.cells, params.seed)
-        return of_file(rng, file.patterns, file.labels, params.seed, most)
-    return of_digits(rng, params.cells, params.active, params.training, params.seed, most)
-
-
-def thinned(params: Any) -> dict[str, int]:
-    """Active cells of a user's patterns, and of the longest where they differ."""
-    file = read_patterns(params.patterns_file, params.cells, params.seed)
-    active = file.patterns.shape[1]
-    longer = {"active cells of the longest, thinned": file.longest} if file.longest > active else {}
-    return {"active cells of a pattern": active, **longer}
 
 
 def of_digits(
@@ -64,24 +42,18 @@ def of_digits(
     return _taken(coded, labels, used, first, last)
 
 
-def of_file(
-    rng: Any,
-    rows: Int[np.ndarray, "count active"],
-    labels: Int[np.ndarray, " count"] | None,
-    seed: int,
-    most: int | None = None,
-) -> Patterns:
+def of_file(rng: Any, file: PatternFile, seed: int, most: int | None = None) -> Patterns:
     """Of patterns with classes two thirds are stored and the others shown.
 
     Without classes each pattern is a class of its own, stored and shown.
 
     Args:
         rng: decides where the patterns live.
-        rows: the patterns.
-        labels: their classes, if they have any.
+        file: the patterns, and their classes if they have any.
         seed: of the order in which patterns are chosen.
         most: how many are stored, and how many shown, at most.
     """
+    rows, labels = file.patterns, file.labels
     if labels is None:
         each = np.arange(len(rows))[:most]
         patterns = like(rows[each], rng.random(1))

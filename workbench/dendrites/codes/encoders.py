@@ -9,6 +9,7 @@ from jaxtyping import Float, Integer
 
 from workbench.base.array import Array, like
 from workbench.base.checks import refuse
+from workbench.base.parallel import one_blas_thread
 from workbench.dendrites.codes.patterns import winners
 
 
@@ -42,6 +43,8 @@ def random_projection(
     if not np.isfinite(inputs).all():
         refuse("inputs", "finite", inputs[~np.isfinite(inputs)][0])
     weights = rng.standard_normal((inputs.shape[1], cells))
-    return winners(
-        like(inputs - (inputs.mean(axis=0) if mean is None else mean), weights) @ weights, active
-    )
+    apart = like(inputs - (inputs.mean(axis=0) if mean is None else mean), weights)
+    # Where other programs hold a core, BLAS's threads wait longer for each other than they work.
+    with one_blas_thread():
+        scores = apart @ weights
+    return winners(scores, active)
