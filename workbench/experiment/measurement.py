@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import os
 import sys
 import threading
 import zlib
@@ -259,8 +258,7 @@ def _bytes(value: Any) -> int:
     return sys.getsizeof(value) + sum(map(_bytes, parts.values()))
 
 
-def _files(params: Parameters, names: tuple[str, ...]) -> list[tuple[int, ...] | None]:
+def _files(params: Parameters, names: tuple[str, ...]) -> list[Hashable]:
     """What tells whether the files that knobs name are still the same."""
     paths = [getattr(params, k.name) for k in params.knobs() if k.suffixes and k.name in names]
-    states = (os.stat(p) if p else None for p in paths)
-    return [s and (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states]
+    return [params.file_state(p) if p else None for p in paths]
