@@ -13,7 +13,6 @@ from workbench.runs.parameters.parameters_cell import read_notebook
 SMALL = {
     "dendrites/digits": {"training": 300},
     "scaling/learning_curves": {"curves": 10},
-    "inits/audit": {"sample": 1000},
     "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
     "scaling/fit": {"resamples": 100},
 }
@@ -31,8 +30,8 @@ def quick(found):
     return next((ast.unparse(k.value) for k in call.keywords if k.arg == "quick"), None)
 
 
-# Of these a sketch has a part of the points: fewer widths, curves, or pairs to leave one unseen.
-PARTS = {"scaling/learning_curves", "dendrites/digits"}
+# Of these a sketch has a part of the points: fewer curves, pairs, or bins that hold a weight.
+PARTS = {"scaling/learning_curves", "dendrites/digits", "inits/generalized_gaussian"}
 # Traces that a sketch leaves to the run.
 LATER = {
     "scaling/learning_curves": lambda trace: trace.name == "bnsl1",

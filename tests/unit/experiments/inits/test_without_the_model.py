@@ -4,10 +4,10 @@ import pytest
 
 from workbench.experiment import contract, measurement
 from workbench.experiment.claims import decide
-from workbench.experiments.inits import generalized_gaussian
+from workbench.experiments.inits import audit, generalized_gaussian
 from workbench.inits.weights import sources
 
-LONG = {generalized_gaussian: 2}
+LONG = {audit: 1, generalized_gaussian: 2}
 
 
 @pytest.mark.parametrize("module", LONG, ids=lambda m: m.__name__.rpartition(".")[2])
