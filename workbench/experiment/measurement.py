@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import os
 import sys
 import threading
 import zlib
@@ -90,6 +91,18 @@ def stream(name: str, seed: int, backend: str = "numpy") -> Any:
     """
     child = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))
     return generator(int(child.generate_state(1, np.uint64)[0]), backend)
+
+
+def file_state(path: str) -> Hashable:
+    """What tells whether a file is still the same; None where there is none.
+
+    `Params` with a static method of this name have another rule, as for files that name others.
+    """
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
 def forget() -> None:
@@ -260,5 +273,6 @@ def _bytes(value: Any) -> int:
 
 def _files(params: Parameters, names: tuple[str, ...]) -> list[Hashable]:
     """What tells whether the files that knobs name are still the same."""
+    state = getattr(params, "file_state", file_state)
     paths = [getattr(params, k.name) for k in params.knobs() if k.suffixes and k.name in names]
-    return [params.file_state(p) if p else None for p in paths]
+    return [state(p) if p else None for p in paths]

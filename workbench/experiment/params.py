@@ -11,9 +11,8 @@ import functools
 import html
 import math
 import operator
-import os
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -167,18 +166,6 @@ class Parameters(BaseModel):
                 what = "at most" if low is None else f"in [{low},"
                 end = "" if low is None else "]"
                 refuse(name, f"{what} {expression}={most:.12g}{end}", values[name], KnobError)
-
-    @staticmethod
-    def file_state(path: str) -> Hashable:
-        """What tells whether a file that a knob names is still the same; None without a file.
-
-        An experiment overrides it whose files name others.
-        """
-        try:
-            seen = os.stat(path)
-        except OSError:
-            return None
-        return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
     @classmethod
     def of(cls, names: Mapping[str, Any]) -> Parameters:

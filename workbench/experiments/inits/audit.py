@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from workbench.base.checks import refuse, spell
+from workbench.experiment import measurement
 from workbench.experiment.claims import Claim, Measured, Paper, between, equals, missing
 from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
@@ -60,7 +61,7 @@ class Params(Knobs):
     @staticmethod
     def file_state(path: str) -> Hashable:
         """An index names further files, which may change while it stays."""
-        return changed(path), Knobs.file_state(path)
+        return changed(path), measurement.file_state(path)
 
 
 @stage

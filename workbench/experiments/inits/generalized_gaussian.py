@@ -19,6 +19,7 @@ from collections.abc import Hashable
 import numpy as np
 
 from workbench.base.cancellation import steps
+from workbench.experiment import measurement
 from workbench.experiment.claims import Claim, Measured, Paper, between, follows, missing
 from workbench.experiment.measurement import DEVIATIONS, Samples, stage
 from workbench.experiment.params import Knobs, knob
@@ -50,7 +51,7 @@ class Params(Knobs):
     @staticmethod
     def file_state(path: str) -> Hashable:
         """An index names further files, which may change while it stays."""
-        return changed(path), Knobs.file_state(path)
+        return changed(path), measurement.file_state(path)
 
 
 @stage
