@@ -17,14 +17,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from workbench.base.checks import refuse, spell
+from workbench.base.checks import refuse
 from workbench.experiment import measurement
 from workbench.experiment.claims import Claim, Measured, Paper, between, equals, missing
 from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.inits.theory.marchenko_pastur import largest_random
 from workbench.inits.theory.moments import gain
-from workbench.inits.weights.file_report import FileReport, file_report, fitted_tails
+from workbench.inits.weights.file_report import FileReport, file_report, fitted_tails, layers
 from workbench.inits.weights.matrix_report import Row, Spectrum, wanting
 from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
 from workbench.inits.weights.reading.files import SUFFIXES, changed
@@ -80,10 +79,6 @@ def run(p: Params) -> dict:
     """Every matrix of the file, one at a time."""
     # What is read from a file has no seed.
     whole = report(p, seed=0 if is_stored(p.weights_file) else p.seed)
-    if not whole.rows:
-        beside = "; ".join([f"{whole.vectors} vectors and scalars", *whole.unread])[:200]
-        source = spell(whole.source)
-        raise ValueError(f"`weights_file` must be one with a matrix; got {source} with {beside}")
     rows = _beside_theory(p, whole.rows)
     passed = layers(rows)
     flags = [flag.split(":")[0] for row in rows for flag in row.flags]
@@ -122,15 +117,6 @@ def _beside_theory(p: Params, rows: list[Row]) -> list[Row]:
     return [wanting(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
 
 
-def layers(rows: list[Row]) -> list[Row]:
-    """The matrices that a signal passes: those with numbers, without the tables of vectors.
-
-    The tables as well where there is nothing else.
-    """
-    measured = [row for row in rows if row.is_measured]
-    return [row for row in measured if "lookup" not in row.flags] or measured
-
-
 class Drawn(NamedTuple):
     """The matrix that a figure shows, its place in the file from 1, and its singular values."""
 
@@ -154,15 +140,8 @@ def drawn(p: Params, result: dict) -> Drawn:
     rows = result["rows"]
     if p.matrix > len(rows):
         refuse("matrix", f"in [0, matrices={len(rows)}]", p.matrix)
-    place = p.matrix or 1 + int(np.argmax([_excess(row) for row in rows]))
+    place = p.matrix or 1 + int(np.argmax([row.excess for row in rows]))
     return Drawn(place, rows[place - 1], result["spectra"][place - 1])
-
-
-def _excess(row: Row) -> float:
-    """The largest singular value over the largest that chance gives; 0 without numbers."""
-    if not row.is_measured:
-        return 0.0
-    return row.largest / largest_random(row.outputs, row.inputs, row.deviation)
 
 
 def _typical(quantity: str) -> Callable[[dict], Measured]:

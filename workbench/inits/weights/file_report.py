@@ -11,6 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.base.cancellation import step
+from workbench.base.checks import spell
 from workbench.base.csv_safety import harmless
 from workbench.base.rows import Rows
 from workbench.inits.schemes.generalized_gaussian import Fit
@@ -55,7 +56,11 @@ class FileReport(NamedTuple):
 
 
 def file_report(network: Trained) -> FileReport:
-    """Every matrix of a file, one at a time, whatever activation follows."""
+    """Every matrix of a file, one at a time, whatever activation follows.
+
+    Raises:
+        ValueError: if there is no matrix.
+    """
     survey, rows, spectra = network.survey, [], []
     for weight, matrix, unreadable in _read(survey):
         parts = _parts(weight, matrix)
@@ -72,10 +77,14 @@ def file_report(network: Trained) -> FileReport:
                 row, seen = spectrum(name, part, laws, bias)
             rows.append(row._replace(flag="; ".join([*marks, *row.flags])))
             spectra.append(seen)
+    unread = left_out(survey.unread)
+    if not rows:
+        beside = "; ".join([f"{survey.vectors} vectors and scalars", *unread])[:200]
+        source = spell(network.source)
+        raise ValueError(f"`weights_file` must be one with a matrix; got {source} with {beside}")
     guess = survey.layout
     layout = f"{guess.layout}, guessed {guess.why}" if guess.why else guess.layout
     count = sum(w.stored.size for w in survey.weights)
-    unread = left_out(survey.unread)
     return FileReport(network.source, count, rows, spectra, layout, survey.vectors, unread)
 
 
@@ -92,6 +101,15 @@ def fitted_tails(rng: Any, network: Trained, sample: int) -> list[Fit | None]:
         for weight, matrix, unreadable in _read(network.survey)
         for _, part in _parts(weight, matrix)
     ]
+
+
+def layers(rows: list[Row]) -> list[Row]:
+    """The matrices that a signal passes: those with numbers, without the tables of vectors.
+
+    The tables as well where there is nothing else.
+    """
+    measured = [row for row in rows if row.is_measured]
+    return [row for row in measured if "lookup" not in row.flags] or measured
 
 
 def table(rows: list[Row]) -> Rows:

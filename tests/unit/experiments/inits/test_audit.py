@@ -68,16 +68,6 @@ def test_a_file_of_nothing_but_zeros_has_its_page(save):
     assert np.isnan(audit.drawn(params, result).spectrum.trained).all()
 
 
-def test_files_that_have_no_matrix_are_refused(save):
-    path = save(bias=np.zeros(3), steps=np.ones((2, 2), np.int8))
-    words = (
-        "`weights_file` must be one with a matrix; got 'weights.npz' with 1 vectors and scalars; 1 "
-        "array was not read, numbers of int8 without a scale: steps"
-    )
-    with pytest.raises(ValueError, match=words):
-        audit.run(audit.Params(weights_file=path))
-
-
 @pytest.mark.parametrize("module", [audit, generalized_gaussian])
 def test_files_that_change_are_read_again(module, save, tmp_path, monkeypatch):
     def names(path):

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.inits.schemes.variance_scaling import he
 from workbench.inits.weights import file_report as reports
-from workbench.inits.weights.file_report import as_csv, file_report, fitted_tails, table
+from workbench.inits.weights.file_report import as_csv, file_report, fitted_tails, layers, table
 from workbench.inits.weights.sources import loaded
 
 
@@ -59,6 +59,27 @@ def test_every_matrix_is_measured(file):
         0.05 * found.spectra[0].random[0]
     )
     assert found.spectra[3].trained[0] > 3 * found.spectra[3].random[0]
+
+
+def test_a_file_without_a_matrix_is_refused(save):
+    path = save(bias=np.zeros(3), steps=np.ones((2, 2), np.int8))
+    words = (
+        "`weights_file` must be one with a matrix; got 'weights.npz' with 1 vectors and scalars; 1 "
+        "array was not read, numbers of int8 without a scale: steps"
+    )
+    with pytest.raises(ValueError, match=words):
+        report(path)
+
+
+def test_a_signal_passes_what_is_measured_and_no_table_unless_there_is_nothing_else(save):
+    rng = np.random.default_rng(5)
+    parts = {"fc": he(rng, (30, 20)), "embeddings": he(rng, (500, 30)), "zero": np.zeros((3, 4))}
+    rows = report(save(**parts)).rows
+    assert [row.name for row in layers(rows)] == ["fc"]
+    assert [row.name for row in layers(rows[1:])] == ["embeddings"]
+    assert layers(rows[2:]) == []
+    assert rows[2].excess == 0
+    assert rows[0].excess == pytest.approx(1, abs=0.3)
 
 
 def test_tails_stand_beside_the_rows(file):
