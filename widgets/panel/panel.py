@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -47,8 +47,8 @@ def panel(
 
     Args:
         model: the experiment's `Params`; every knob gets a control.
-        run: the experiment, `run(params)`. A result with `spans`, low and high by knob, says what
-            there is to slide over now, as the matrices of a file.
+        run: the experiment, `run(params)`. An entry "spans" of its result, low and high by
+            knob, says what there is to slide over now, as the matrices of a file.
         draw: what draws a result, `draw(params, result)`.
         params: where the knobs stand at first; the defaults if not given.
         live: whether to compute at once.
@@ -222,7 +222,8 @@ class Panel(ipywidgets.VBox):
             while len(self._seen) > KEPT:
                 del self._seen[next(iter(self._seen))]
             self.result = result
-            for name, span in getattr(result, "spans", {}).items():
+            spans = result.get("spans", {}) if isinstance(result, Mapping) else {}
+            for name, span in spans.items():
                 self.controls[name].reach(*span)
         # The figure first: the browser takes its messages in order.
         self._display.show(Shown(params, figure, what))

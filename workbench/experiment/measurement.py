@@ -108,6 +108,18 @@ def stream(name: str, seed: int, backend: str = "numpy") -> Any:
     return generator(int(child.generate_state(1, np.uint64)[0]), backend)
 
 
+def file_state(path: str) -> Hashable:
+    """What tells whether a file is still the same; None where there is none.
+
+    `Params` with a static method of this name have another rule, as for files that name others.
+    """
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
+
 def forget() -> None:
     """Empties the memory of all measurements."""
     _MEMORY.clear()
@@ -274,15 +286,8 @@ def _bytes(value: Any) -> int:
     return sys.getsizeof(value) + sum(map(_bytes, parts.values()))
 
 
-def _files(params: Parameters, values: Mapping[str, Any]) -> list[tuple[int, ...] | None]:
+def _files(params: Parameters, values: Mapping[str, Any]) -> list[Hashable]:
     """What tells whether the files that knobs name are still the same."""
-    return [_state(values[k.name]) for k in params.knobs() if k.suffixes and k.name in values]
-
-
-def _state(path: str) -> tuple[int, ...] | None:
-    """What changes with a file; None without one, which its reader refuses in a sentence."""
-    try:
-        state = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    state = getattr(params, "file_state", file_state)
+    paths = [values[k.name] for k in params.knobs() if k.suffixes and k.name in values]
+    return [state(path) if path else None for path in paths]

@@ -91,6 +91,24 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     os.utime(tmp_path / "b.txt", ns=(times.st_atime_ns, times.st_mtime_ns))
     (tmp_path / "b.txt").replace(path)
     assert lines(Params(path=str(path))) == "six"
+    path.unlink()
+    # The reader says what is wrong with a path.
+    with pytest.raises(FileNotFoundError, match=r"a\.txt"):
+        lines(Params(path=str(path)))
+
+
+def test_a_file_that_names_others_is_read_again_when_they_change(tmp_path):
+    class Listed(Params):
+        @staticmethod
+        def file_state(path):
+            return Path(path).with_name("named.txt").read_text()
+
+    (tmp_path / "a.txt").write_text("one")
+    CALLS.clear()
+    for text in ("x", "x", "y"):
+        (tmp_path / "named.txt").write_text(text)
+        lines(Listed(path=str(tmp_path / "a.txt")))
+    assert len(CALLS) == 2
 
 
 def test_a_stage_takes_the_results_of_stages_above_it(tmp_path):

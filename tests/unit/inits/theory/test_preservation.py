@@ -1,4 +1,5 @@
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from reference_values import value
 
 from workbench.inits.networks.propagation import propagate
 from workbench.inits.schemes import variance_scaling
-from workbench.inits.theory.preservation import scatter, spread, verdict
+from workbench.inits.theory.preservation import relu_scatter, scatter, spread, verdict
 
 NETWORKS = 16
 
@@ -66,6 +67,27 @@ def test_networks_of_one_input_scatter_as_the_law_says(which, scheme):
     error = squares.std(ddof=1) / math.sqrt(10)
     assert abs(squares.mean() - law) < 5 * error
     assert error < 0.05 * law
+
+
+def test_the_scatter_of_a_relu_layer_under_heavy_tailed_weights():
+    """Brute force over weights of three values for a few signals, and the signals' limit."""
+
+    def scatter_of(signals, kurtosis):
+        share = (signals**4).sum() / (signals**2).sum() ** 2
+        return 5 + 2 * (kurtosis - 3) * share
+
+    rng, chance = np.random.default_rng(3), 0.2
+    few = np.maximum(rng.standard_normal(6), 0) + 0.1
+    draws = np.array(list(itertools.product((-1, 0, 1), repeat=6)))
+    weight = np.where(draws == 0, 1 - chance, chance / 2).prod(axis=1)
+    after = np.maximum(draws @ few, 0)
+    exact = (weight @ after**4) / (weight @ after**2) ** 2 - 1
+    assert scatter_of(few, 1 / chance) == pytest.approx(exact, rel=1e-12)
+    width = 10**6
+    many = np.maximum(rng.standard_normal(width), 0)
+    added = scatter_of(many, 9.0) - 5
+    assert relu_scatter(width, 9.0) - 5 == pytest.approx(added, rel=0.02)
+    assert relu_scatter(width) == pytest.approx(scatter("relu"), rel=1e-13)
 
 
 @given(st.integers(1, 10**4), st.integers(1, 100), st.floats(0.1, 9))

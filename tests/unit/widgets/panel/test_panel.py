@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -336,19 +336,11 @@ class Chosen(Knobs):
     size: int = knob(100, "how large", span=(1, 10**6), log=True)
 
 
-class Found(NamedTuple):
-    number: int
-
-    @property
-    def spans(self):
-        return {"which": (0, self.number), "size": (10, 10 * self.number)}
-
-
 def test_a_result_tells_how_far_sliders_reach():
     def run(params):
         if params.which > 30:
             refuse("which", "in [0, 30]", params.which)
-        return Found(30)
+        return {"spans": {"which": (0, 30), "size": (10, 300)}}
 
     board = panel(Chosen, run, lambda params, found: figure("x", "y", alt="one"))
     which, size = board.controls["which"], board.controls["size"]
