@@ -6,6 +6,7 @@ import py_compile
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -34,9 +35,9 @@ def here(tmp_path, monkeypatch):
 
 def found(began=None, known=()):
     """The modules that `local` tells of, without those of the tests."""
-    tests = [os.path.dirname(os.path.dirname(__file__)), *known]
-    root = os.path.dirname(tests[0])
-    folders = [*tests, os.path.join(root, "workbench"), os.path.join(root, "widgets")]
+    root = Path(__file__).parents[3]
+    ours = ("tests", "workbench", "widgets", "benchmarks")
+    folders = [*(str(root / name) for name in ours), *known]
     return loaded_modules.local(time.time() + 9 if began is None else began, folders)
 
 
