@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Extras that `make test` installs; CI adds the heavy references and peers.
+# Extras that `make test` installs beside `all`; CI adds the heavy references and peers.
 EXTRAS ?= test
 # What the extra `references` needs and pip shall not resolve: their own dependencies (torchvision,
 # sentence-transformers) would replace its torch by another, and nothing here imports them.
@@ -31,11 +31,11 @@ $(VENV)/bin/python:
 
 # The stamp is touched only after an installation that succeeded.
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	@touch $@
 
 $(VENV)/.installed-$(EXTRAS): $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --editable '.[all,$(EXTRAS)]'
 	$(if $(findstring references,$(EXTRAS)),$(BIN)/python -m pip install --quiet --no-deps $(ALONE))
 	@touch $@ $(VENV)/.installed
 
