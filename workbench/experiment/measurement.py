@@ -61,13 +61,15 @@ class Stage:
         is_random: whether it draws from a generator.
     """
 
+    __name__: str
+
     def __init__(self, measure: Callable[..., Any]):
         functools.update_wrapper(self, measure)
         names = list(inspect.signature(measure).parameters)
         self.measure, self.is_random = measure, names[:1] == ["rng"]
         self.knobs = tuple(names[self.is_random :])
 
-    def __call__(self, params: Parameters, **replaced: Any) -> Any:
+    def __call__(self, params: Any, **replaced: Any) -> Any:
         """The measurement at these knobs, a copy that the caller may change."""
         step()
         unknown = sorted(set(replaced) - set(self.knobs))
