@@ -119,7 +119,7 @@ def test_every_import_is_declared_for_its_floor():
     for path in MODULES:
         here = part(path)
         for name, at_once in beyond_the_floor(path.read_text(), extras.get(here, [])):
-            assert not at_once, f"{path.relative_to(ROOT)} imports {name}, declared in no {here}"
+            assert not at_once, f"{path.relative_to(ROOT)} imports {name}: declare it"
             seen.add((here, name))
     assert seen == set(OPTIONAL)
 
