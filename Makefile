@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Extras that `make test` installs; CI adds the heavy references and peers.
+# Extras that `make test` installs beside `all`; CI adds the heavy references and peers.
 EXTRAS ?= test
 # What the extra `references` needs and pip shall not resolve: their own dependencies (torchvision,
 # sentence-transformers) would replace its torch by another, and nothing here imports them.
@@ -19,11 +19,13 @@ lab: $(VENV)/.installed
 test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; got " + sys.version)'
@@ -31,11 +33,11 @@ $(VENV)/bin/python:
 
 # The stamp is touched only after an installation that succeeded.
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	@touch $@
 
 $(VENV)/.installed-$(EXTRAS): $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --editable '.[all,$(EXTRAS)]'
 	$(if $(findstring references,$(EXTRAS)),$(BIN)/python -m pip install --quiet --no-deps $(ALONE))
 	@touch $@ $(VENV)/.installed
 

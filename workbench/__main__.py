@@ -1,5 +1,29 @@
-"""`python -m workbench` is the command `workbench`."""
+"""The command `workbench`, also as `python -m workbench`."""
 
-from workbench.cli.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+# By a module that a command imports, the extra that brings it.
+EXTRAS = {"click": "pages", "rich": "studies", "yaml": "studies"}
+
+
+def main() -> None:
+    """Run the command line; without the extra that a command needs, end in one sentence.
+
+    The primitives need no extra and no command, and both are installed by the same package.
+    """
+    try:
+        from workbench.cli.cli import main as command
+
+        command()
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        extra = f"pip install 'paper-workbench[{EXTRAS[error.name]}]'"
+        print(f"this command needs the package {error.name}: {extra}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

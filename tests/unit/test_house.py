@@ -5,13 +5,11 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
 from workbench.experiment.claims import declared
 from workbench.runs.find import experiments
@@ -265,23 +263,12 @@ def test_some_libraries_have_a_home():
     found = {
         (library, part(dotted(path)))
         for path in MODULES
-        for library in re.findall(r"^ *(?:from|import) (\w+)", path.read_text(), re.M)
+        for library in re.findall(
+            r"(?:^ *(?:from|import) |optional\(\")(\w+)", path.read_text(), re.M
+        )
         if library in {name for name, _ in HOMES}
     }
     assert found == HOMES
-
-
-def test_environment_yml_agrees_with_pyproject():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert environment["channels"] == ["conda-forge", "nodefaults"]
-    names = [re.split(r"[ =<>]", d)[0] for d in environment["dependencies"] if isinstance(d, str)]
-    # What conda-forge calls `duckdb` is the C++ library.
-    listed = {name.replace("_", "-").replace("python-duckdb", "duckdb") for name in names}
-    wanted = {re.split(r"[ =<>\[]", d)[0].lower() for d in project["dependencies"]}
-    assert wanted | {"python", "pip", "cupy"} == listed
-    python = next(d for d in environment["dependencies"] if str(d).startswith("python"))
-    assert project["requires-python"].replace(" ", "") in python.replace(" ", "")
 
 
 def test_no_file_names_one_machine():

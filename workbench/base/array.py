@@ -8,7 +8,7 @@ the only module that imports CuPy, and it does so only when CuPy is asked for.
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 import array_api_compat
 import array_api_compat.numpy
@@ -23,7 +23,7 @@ def namespace(*arrays: Array) -> ModuleType:
     Raises:
         TypeError: if the arguments come from two libraries.
     """
-    found = [x for x in arrays if array_api_compat.is_array_api_obj(x)]
+    found = [x for x in arrays if is_array(x)]
     if not found:
         return array_api_compat.numpy
     libraries = {array_api_compat.array_namespace(x) for x in found}
@@ -31,6 +31,11 @@ def namespace(*arrays: Array) -> ModuleType:
         names = " and ".join(sorted(library.__name__ for library in libraries))
         raise TypeError(f"arrays must belong to one library; got {names}")
     return libraries.pop()
+
+
+def is_array(x: object) -> TypeGuard[Array]:
+    """Whether `x` is an array of any library."""
+    return array_api_compat.is_array_api_obj(x)
 
 
 def host(x: Array) -> np.ndarray:
@@ -44,7 +49,7 @@ def host(x: Array) -> np.ndarray:
 
 def like(values: np.ndarray, x: Array) -> Array:
     """The host array `values` in the library and on the device of `x`; unchanged for a number."""
-    if not array_api_compat.is_array_api_obj(x):
+    if not is_array(x):
         return values
     return namespace(x).asarray(values, device=array_api_compat.device(x))
 
@@ -90,7 +95,7 @@ def has_gpu() -> bool:
 def _cupy() -> ModuleType:
     """CuPy, if it is installed and sees a GPU; its import alone succeeds without one."""
     try:
-        import cupy
+        import cupy  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError(
             "`backend` must be 'numpy' where CuPy is not installed; got 'cupy' "

@@ -7,7 +7,7 @@ how far the work is, and is where work that nobody waits for any longer ends.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -92,8 +92,8 @@ def steps(items: Iterable[T], count: int | None = None) -> Iterable[T]:
     if watch is None:
         return items
     if count is None:
-        items = items if hasattr(items, "__len__") else list(items)
-        count = len(items)
+        sized = items if isinstance(items, Sized) else list(items)
+        return watch.through(sized, len(sized))
     return watch.through(items, count)
 
 

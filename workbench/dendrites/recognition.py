@@ -130,9 +130,11 @@ def fired_at_each(
         places = np.bincount((bins + room * stored).ravel(), minlength=room * len(stored))
         by_stored += places.reshape(-1, 2, synapses + 1)
     # Pairs of at least each overlap: those of an overlap and of all above it.
-    at_least = [np.cumsum(x[:, :, ::-1], axis=2)[:, :, ::-1] for x in (by_shown, by_stored)]
+    shown_at, stored_at = (
+        np.cumsum(x[:, :, ::-1], axis=2)[:, :, ::-1] for x in (by_shown, by_stored)
+    )
     return [
-        _tallied(*(x[:, :, t].T for x in at_least), stored_labels, shown_labels)
+        _tallied(shown_at[:, :, t].T, stored_at[:, :, t].T, stored_labels, shown_labels)
         for t in range(1, synapses + 1)
     ]
 

@@ -144,7 +144,8 @@ def _shape(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_shape(v) for v in value]
     if hasattr(value, "shape"):
-        return type(value).__module__, value.shape, str(value.dtype)
+        array: Any = value
+        return type(value).__module__, array.shape, str(array.dtype)
     return type(value).__name__
 
 

@@ -65,6 +65,8 @@ class Stage:
         is_random: whether it or one of those stages draws from a generator.
     """
 
+    __name__: str
+
     def __init__(self, measure: Callable[..., Any]):
         functools.update_wrapper(self, measure)
         self.measure, self._names = measure, tuple(inspect.signature(measure).parameters)
@@ -76,7 +78,7 @@ class Stage:
         draws = "rng" in self._names
         self.is_random = draws or any(s.is_random for s in self.stages.values())
 
-    def __call__(self, params: Parameters, **replaced: Any) -> Any:
+    def __call__(self, params: Any, **replaced: Any) -> Any:
         """The measurement at these knobs, a copy that the caller may change."""
         step()
         unknown = sorted(set(replaced) - set(self.knobs))

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from workbench.base.checks import refuse, spell
+from workbench.base.optional import optional
 from workbench.tables import cells, text
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
@@ -164,7 +165,7 @@ def _text(raw: bytes, name: str, knob: str) -> Table:
 
 def _parquet(file: Path, knob: str) -> Table:
     """The columns under their own names: SQL would rename those that differ by capitals alone."""
-    import duckdb
+    duckdb = optional("duckdb", "duckdb", "reading Parquet")
 
     settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     # Of a name only these are patterns, and a pattern in brackets is itself.

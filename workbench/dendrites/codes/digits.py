@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from workbench.base.array import Array, generator, like, namespace
+from workbench.base.optional import optional
 from workbench.dendrites.codes.encoders import random_projection
 from workbench.dendrites.codes.files import PatternFile
 
@@ -72,9 +73,9 @@ class _Digits(NamedTuple):
 
 @functools.cache
 def _digits() -> _Digits:
-    from sklearn.datasets import load_digits  # half a second that the other paths need not pay
-
-    images, labels = load_digits(return_X_y=True)
+    # Half a second that the rest need not pay.
+    datasets = optional("sklearn.datasets", "scikit-learn", "the set of digits")
+    images, labels = datasets.load_digits(return_X_y=True)
     return _Digits(images, labels, images.mean(axis=0))
 
 

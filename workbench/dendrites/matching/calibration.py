@@ -156,4 +156,5 @@ def _path() -> Path:
 
 
 def _processor() -> str:
-    return f"{platform.machine()} {numba.core.config.CPU_NAME or ''} {os.cpu_count()}"
+    name = numba.core.config.CPU_NAME or ""  # pyright: ignore[reportAttributeAccessIssue]
+    return f"{platform.machine()} {name} {os.cpu_count()}"

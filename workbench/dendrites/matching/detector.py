@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Int, Integer
@@ -90,7 +90,7 @@ class Detector:
         self._method = told.method(method, first, self._cells, self._threshold)
         mapped = isinstance(segments, np.memmap) and padding is None
         rows = self._rows("segments", segments[:0] if mapped else segments)
-        lists = segments if mapped else like(rows, first)
+        lists = cast(np.memmap, segments) if mapped else like(rows, first)
         of_rows = told.numbers(numbers, lists.shape[0])
         self._store = Store(self._cells, lists, of_rows, mapped)
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from workbench.base.cancellation import step, steps
+from workbench.base.checks import refuse
 from workbench.dendrites.codes import patterns as codes
 from workbench.dendrites.matching.cost_model import Plan, Problem, pairs
 from workbench.dendrites.matching.detector import Detector
@@ -126,17 +127,19 @@ def bytes_moved(
         plan: what the detector does for such a batch, where the method is the detector's.
     """
     share = problem.active / problem.cells
+    if name == "packed bits":
+        return problem.cells / 8, 0.0
+    if name == "sparse product":
+        equal = float(overlap_laws.false_match(problem.cells, problem.active, problem.synapses, 1))
+        return 8 * problem.synapses * share + 8 * equal, 0.0
+    if plan is None:
+        refuse("plan", f"the detector's for {name}, which is one of its methods", plan)
     if name == "gather":
         tables = -(-batch // (64 * plan.words * plan.group))
         return 2 * problem.synapses / batch, plan.tested * 8 * plan.words * tables / batch
     if name == "inverted index":
         return 2 * plan.tested * share, 2 * plan.tested * share + 2
-    if name == "pair index":
-        return 4 * plan.stored * share**2 + 4 * problem.active**2 / problem.segments, 0.0
-    if name == "packed bits":
-        return problem.cells / 8, 0.0
-    sharing = float(overlap_laws.false_match(problem.cells, problem.active, problem.synapses, 1))
-    return 8 * problem.synapses * share + 8 * sharing, 0.0
+    return 4 * plan.stored * share**2 + 4 * problem.active**2 / problem.segments, 0.0
 
 
 def copy_rates(rounds: int) -> Float[np.ndarray, 2]:

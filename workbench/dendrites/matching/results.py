@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
-import array_api_compat
 import numpy as np
+
+from workbench.base.array import is_array
 
 Piece = tuple[np.ndarray, np.ndarray]
 PAIRS_AT_ONCE = 1 << 18
@@ -86,15 +87,15 @@ def numbered(pieces: Iterable[Piece], patterns: int, numbers: np.ndarray | None)
 
 def batches(patterns: Any) -> Iterator[Any]:
     """The patterns, an array, a list of rows or an iterable of such, a few thousand at a time."""
-    rows = array_api_compat.is_array_api_obj(patterns) or (
+    rows = is_array(patterns) or (
         isinstance(patterns, list | tuple)
-        and all(array_api_compat.is_array_api_obj(row) and row.ndim == 1 for row in patterns)
+        and all(is_array(row) and row.ndim == 1 for row in patterns)
     )
     for some in (patterns,) if rows else patterns:
-        if array_api_compat.is_array_api_obj(some) and some.ndim != 2:
+        if is_array(some) and some.ndim != 2:
             yield some
             continue
-        count = some.shape[0] if array_api_compat.is_array_api_obj(some) else len(some)
+        count = some.shape[0] if is_array(some) else len(some)
         for first in range(0, max(count, 1), PATTERNS_AT_ONCE):
             yield some[first : min(first + PATTERNS_AT_ONCE, count)]
 

@@ -101,7 +101,7 @@ def _check_head(name: str, head: bytes, fields: bytes) -> None:
 
 def _checksum(fields: bytes, values: np.ndarray) -> bytes:
     digest = blake2b(fields, digest_size=32)
-    digest.update(values)
+    digest.update(values.data)
     return digest.digest()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from workbench.base.array import Array, host
+from workbench.base.array import Array, host, is_array
 from workbench.base.checks import refuse, whole
 
 METHODS = ("auto", "plain", "numba", "gather", "index", "pairs", "cuda")
@@ -126,9 +126,9 @@ def checked(
         TypeError: if the rows are of another kind, or no whole numbers.
         ValueError: if an index is outside [0, cells) or stands twice in a row.
     """
-    if isinstance(rows, list | tuple) and all(array_api_compat.is_array_api_obj(r) for r in rows):
+    if isinstance(rows, list | tuple) and all(is_array(r) for r in rows):
         return _listed(name, rows, cells, copied)
-    if not array_api_compat.is_array_api_obj(rows):
+    if not is_array(rows):
         refuse(name, "a two-dimensional array of cell indices", rows, TypeError)
     if rows.ndim != 2:
         refuse(name, "two-dimensional, (rows, cell indices)", tuple(rows.shape))
@@ -138,9 +138,10 @@ def checked(
     for first in range(0, max(1, rows.shape[0]), step):
         last = min(first + step, rows.shape[0])
         block, to = rows[first:last, :], copy[first:last]
-        quick = copied is not None and padding is None and isinstance(block, np.ndarray)
-        quick = quick and block.dtype.kind in "iu" and block.dtype.isnative
-        if not (quick and copied(np.asarray(block), to, cells, cells - 1)):
+        simple = padding is None and isinstance(block, np.ndarray)
+        simple = simple and block.dtype.kind in "iu" and block.dtype.isnative
+        quick = copied if simple else None
+        if quick is None or not quick(np.asarray(block), to, cells, cells - 1):
             to[:] = _block(name, block, cells, padding)
             _refuse_repeats(name, to, cells, copied)
     return copy

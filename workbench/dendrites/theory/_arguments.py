@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import array_api_compat
 import numpy as np
 
-from workbench.base.array import Array, host, like, namespace
+from workbench.base.array import Array, host, is_array, like, namespace
 from workbench.base.checks import real, refuse, whole
 from workbench.dendrites.theory._tails import MOST_CELLS
 
@@ -66,7 +65,7 @@ def numbers(log10: bool, *values: Array) -> list[int]:
 def answer(values: Array, *given: Array) -> Array:
     """The host values in the library and on the device of the arguments; a number for numbers."""
     namespace(*given)
-    arrays = [x for x in given if array_api_compat.is_array_api_obj(x)]
+    arrays = [x for x in given if is_array(x)]
     if not arrays or all(isinstance(x, np.generic) for x in arrays):
         return values.item() if values.ndim == 0 else values
     return like(values, next(x for x in arrays if not isinstance(x, np.generic)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -51,4 +52,5 @@ def _coefficients() -> tuple[float, ...]:
         t = (y + 1) / 2
         return np.log(special.erfcx(2 / t - 2) / t)
 
-    return tuple(float(c) for c in chebyshev.chebinterpolate(exponent, DEGREE))
+    interpolate: Any = chebyshev.chebinterpolate
+    return tuple(float(c) for c in interpolate(exponent, DEGREE))

@@ -110,7 +110,8 @@ def propagate(
         count = min(part, networks - start)
         found.append(_measured(rng, task, count, min(max(asked - start, 0), count)))
     *moments, singular = zip(*found, strict=True)
-    return Propagation(*(np.concatenate(m, axis=1) for m in moments), np.concatenate(singular))
+    values = np.concatenate(singular)
+    return Propagation(*(np.concatenate(m, axis=1) for m in moments), singular=values)
 
 
 class _Task(NamedTuple):

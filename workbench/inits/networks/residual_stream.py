@@ -15,7 +15,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -25,7 +25,14 @@ from workbench.base.cancellation import steps
 from workbench.base.checks import real, refuse, whole
 from workbench.inits.functions.batched_linalg import product
 from workbench.inits.schemes.variance_scaling import variance_scaling
-from workbench.inits.theory.residual_scaling import deepnorm, depth_scaled, fixup, rezero, t_fixup
+from workbench.inits.theory.residual_scaling import (
+    DeepNorm,
+    deepnorm,
+    depth_scaled,
+    fixup,
+    rezero,
+    t_fixup,
+)
 
 
 def growth(blocks: int, factor: float, skip: float = 1.0) -> float:
@@ -105,11 +112,12 @@ def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
     Branches of two layers take the product of their weights' factors: Fixup's L^(-1/2) times its
     last layer's zero, β² of DeepNorm, and the square of T-Fixup's.
     """
-    deep = deepnorm(encoder=blocks)[0]
+    # Of the encoder, which there is.
+    deep = cast(DeepNorm, deepnorm(encoder=blocks)[0])
     return {
         "unscaled": {"factor": 1.0},
         "depth_scaled": {"factor": depth_scaled(blocks, 1)},
-        "t_fixup": {"factor": t_fixup(encoder=blocks)[0] ** 2},
+        "t_fixup": {"factor": cast(float, t_fixup(encoder=blocks)[0]) ** 2},
         "deepnorm": {"factor": deep.beta**2, "skip": deep.alpha, "normalised": True},
         "fixup": {"factor": fixup(blocks) * 0.0},
         "rezero": {"factor": rezero()},

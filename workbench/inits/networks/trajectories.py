@@ -86,7 +86,8 @@ def iterated(
     """The map of infinite width, K' = C_b + C_W E f(z)², iterated from layer 0; read only."""
     law = [begin]
     while len(law) <= depth:
-        law.append(min(variance_map(which, law[-1], weight_variance, bias_variance), LARGEST))
+        after = variance_map(which, law[-1], weight_variance, bias_variance)
+        law.append(min(float(after), LARGEST))
     values = np.array(law)
     values.flags.writeable = False
     return values

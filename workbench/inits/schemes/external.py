@@ -28,7 +28,7 @@ def libraries(seed: int) -> dict[str, Product]:
     ours = family.lecun(generator(seed), square, **cut)
     found = {"workbench variance_scaling": _product(ours, 2.4)}
     if importlib.util.find_spec("torch"):
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -38,7 +38,7 @@ def libraries(seed: int) -> dict[str, Product]:
             whole = torch.nn.init.trunc_normal_(torch.empty(square), std=1000**-0.5)
             found["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
     if importlib.util.find_spec("jax"):
-        import jax
+        import jax  # pyright: ignore[reportMissingImports]
 
         starts = jax.nn.initializers
         make = starts.variance_scaling(1.0, "fan_in", "truncated_normal")

@@ -52,6 +52,7 @@ def lsuv(
     for index, layer in enumerate(weights):
         xp = namespace(z, layer)
         signal = z if index == 0 else f(z)
+        rounds, seen = 0, np.zeros(0)
         for rounds in range(most + 1):
             z = product(signal, xp.matrix_transpose(layer))
             variance = xp.var(z, axis=(1, 2))

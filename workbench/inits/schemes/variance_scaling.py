@@ -23,7 +23,7 @@ from workbench.inits.schemes.sampling import (
     truncated_normals,
     uniforms,
 )
-from workbench.inits.theory.moments import Which, gain
+from workbench.inits.theory.moments import Moment, Which, gain
 
 Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 Distribution = Literal["normal", "truncated_normal", "uniform"]
@@ -88,7 +88,7 @@ def he(rng: Any, shape: tuple[int, ...], slope: float = 0.0, **options: Any) -> 
 
 
 def preserving(
-    rng: Any, shape: tuple[int, ...], activation: Which, kind: str = "forward", **options: Any
+    rng: Any, shape: tuple[int, ...], activation: Which, kind: Moment = "forward", **options: Any
 ) -> Array:
     """Variance gain²/fan with the gain that the activation's own moments ask for."""
     return variance_scaling(rng, shape, gain(activation, kind) ** 2, **options)

@@ -101,7 +101,7 @@ def edge_of_chaos(which: Which, bias_variance: float) -> Edge:
     if bias == 0:
         refuse("bias_variance", "positive; at zero ask for the critical point", bias)
     for q in _roots(lambda k: bias + _quotient(f, k) - k, 1e-6, HIGH):
-        weight = 1 / expectation(lambda z: f.derivative(z) ** 2, q)
+        weight = float(1 / expectation(lambda z: f.derivative(z) ** 2, q))
         if chi(f, q, weight).parallel < 1:
             return Edge(weight, q)
     return refuse("bias_variance", f"one at which {f.name} has a stable edge of chaos", bias)
@@ -143,7 +143,7 @@ def _scale_invariant(f: Activation) -> Critical | None:
     x = np.linspace(-4.0, 4.0, 17)
     if not np.allclose(f(3.0 * x), 3.0 * f(x), rtol=1e-12, atol=0.0) or not np.any(f(x)):
         return None
-    weight = 1 / expectation(lambda z: f(z) ** 2)
+    weight = float(1 / expectation(lambda z: f(z) ** 2))
     return Critical(
         0.0, weight, math.nan, "scale-invariant", "neither, every variance stays", False
     )
@@ -169,8 +169,8 @@ def _half_stable(f: Activation) -> Critical | None:
         return parallel - perpendicular
 
     for k in _roots(gap, LOW, HIGH):
-        weight = 1 / chi(f, k, 1.0).perpendicular
-        bias = k - variance_map(f, k, weight)
+        weight = float(1 / chi(f, k, 1.0).perpendicular)
+        bias = k - float(variance_map(f, k, weight))
         if bias >= 0:
             # g'' by the heat equation; the map pushes up on both sides where it is positive.
             bends_up = expectation(lambda z: f(z) ** 2, k, hermite=4) > 0

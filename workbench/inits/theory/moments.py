@@ -28,6 +28,7 @@ NODES = 80
 
 Which = str | Activation | Map
 Number = float | np.ndarray
+Moment = Literal["forward", "backward", "std"]
 
 
 class Moments(NamedTuple):
@@ -89,7 +90,7 @@ def expectation(function: Map, variance: Number = 1.0, hermite: int = 0) -> Numb
     return float(found) if found.ndim == 0 else found
 
 
-def gain(which: Which, kind: Literal["forward", "backward", "std"] = "forward") -> float:
+def gain(which: Which, kind: Moment = "forward") -> float:
     """The factor on a deviation of 1/√fan_in that keeps one layer's signal, or gradient, at one.
 
     forward 1/√(E f²), backward 1/√(E f'²), std 1/√(E f² - (E f)²), all for z ~ N(0, 1).
@@ -174,7 +175,7 @@ def correlation_map(
     second = moments(f, variance).second
     weight = 1 / second if weight_variance is None else weight_variance
     product = _product(f.function, c, math.sqrt(variance))
-    return (bias_variance + weight * product) / (bias_variance + weight * second)
+    return float((bias_variance + weight * product) / (bias_variance + weight * second))
 
 
 def _product(function: Map, c: float, deviation: float) -> float:

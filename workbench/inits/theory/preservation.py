@@ -93,10 +93,10 @@ def scatter(
     f = activation(which)
     if kind == "forward":
         second = moments(f, variance).second
-        return expectation(lambda z: f.function(z) ** 4, variance) / second**2 - 1
+        return float(expectation(lambda z: f.function(z) ** 4, variance) / second**2 - 1)
     if kind == "backward":
         slope = moments(f, variance).slope
-        return 3 * expectation(lambda z: f.derivative(z) ** 4, variance) / slope**2 - 1
+        return float(3 * expectation(lambda z: f.derivative(z) ** 4, variance) / slope**2 - 1)
     return refuse("kind", "'forward' or 'backward'", kind)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from workbench.base.array import host, like
+from workbench.base.optional import optional
 from workbench.base.parallel import one_blas_thread
 from workbench.inits.networks.mlp import Network, adam, loss_and_gradient, network, outputs, start
 from workbench.inits.schemes.variance_scaling import he
@@ -23,9 +24,9 @@ def trained_digits(rng: Any, steps: int = 300, rate: float = 1e-3) -> tuple[dict
         steps: of AdamW on batches of 100.
         rate: its learning rate.
     """
-    from sklearn.datasets import load_digits  # half a second that other paths need not pay
-
-    images, labels = load_digits(return_X_y=True)
+    # Half a second that the rest need not pay.
+    datasets = optional("sklearn.datasets", "scikit-learn", "the set of digits")
+    images, labels = datasets.load_digits(return_X_y=True)
     images = (images - images.mean()) / images.std()
     model = network(rng, WIDTHS, he)
     names = [f"layer {i}.weight" for i in range(len(model.weights))]

@@ -165,14 +165,16 @@ def spectrum(
     # The squared singular values add up to the sum of squares.
     square = float((values**2).sum()) / matrix.size
     mean, deviation = _moments(matrix)
-    edge = largest_random(*matrix.shape, deviation)
+    outputs, inputs = matrix.shape
+    edge = largest_random(outputs, inputs, deviation)
     flags = initial(matrix, laws, values, bias)
     flags += ["rank one"] if len(values) > 1 and values[1] < ONE * values[0] else []
     row = Row(
         name,
-        *matrix.shape,
+        outputs,
+        inputs,
         deviation=deviation,
-        fan_in_variance=square * matrix.shape[1],
+        fan_in_variance=square * inputs,
         largest=float(values[0]),
         beyond=int((values > edge).sum()),
         participation=rank.participation(values),
@@ -182,7 +184,7 @@ def spectrum(
         mean=mean,
         flag="; ".join(flags),
     )
-    law = random_singular_values(*matrix.shape, deviation)
+    law = random_singular_values(outputs, inputs, deviation)
     # Close together where the largest are, of which there are few.
     places = np.unique(np.geomspace(1, len(values), DRAWN).round())
     at = places.astype(int) - 1

@@ -151,7 +151,7 @@ def as_drawn(
         if _excess(matrix.shape, largest / size) < LARGEST:
             others = _chance_of_sums(sums, size), _chance_of_shape(part / size, law.family, slack)
             chances[law.name] = min(chance, *others)
-    best = max(chances, key=chances.get, default="")
+    best = max(chances, key=lambda name: chances[name], default="")
     return best if chances.get(best, 0.0) > LEVEL / TESTS else ""
 
 

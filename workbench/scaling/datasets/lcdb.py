@@ -29,8 +29,7 @@ def lcdb() -> dict[str, np.ndarray]:
 @functools.cache
 def _lcdb() -> dict[str, np.ndarray]:
     path = files("workbench.scaling.datasets") / "lcdb_subset_error.csv"
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     numeric = {k: np.array([float(r[k]) for r in rows]) for k in NUMERIC}
     read = {"dataset": np.array([r["dataset"] for r in rows]),
             "learner": np.array([r["learner"] for r in rows]), **numeric}  # fmt: skip

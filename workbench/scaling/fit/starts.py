@@ -278,6 +278,7 @@ def _least_squares(
     tiny = 1e-6 * np.sqrt((weights * wanted**2).sum(axis=1))
     kept = np.ones((count, k), bool)
     matrix, right = np.nan_to_num(matrix), np.nan_to_num(right)
+    found = right
     for _ in range(k):
         both = kept[:, :, None] & kept[:, None, :]
         solvable = np.where(both, matrix, 0) + np.where(kept, 1e-13, 1.0)[:, :, None] * np.eye(k)

@@ -187,8 +187,8 @@ def _student(fit: Fit, weights: Array, rounding: float) -> float:
     """Student's maximum: fit and scale in turn until neither moves."""
     from scipy.special import gammaln
 
-    n, nu = weights.sum(), FREEDOM
-    scale = 1.4826 * np.median(np.abs(fit.residuals[weights > 0])) + 1e-12
+    n, nu, r = weights.sum(), FREEDOM, fit.residuals
+    scale = 1.4826 * np.median(np.abs(r[weights > 0])) + 1e-12
     wide = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
     theta, _ = least(fit, wide)
     for _ in range(100):

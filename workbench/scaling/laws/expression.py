@@ -158,8 +158,9 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
 
 
 def _node(node: ast.AST, columns: frozenset[str]) -> Expression:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return Expression("number", (float(node.value),))
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Expression("number", (float(value),))
     if isinstance(node, ast.Name):
         return column(node.id) if node.id in columns else parameter(node.id)
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:

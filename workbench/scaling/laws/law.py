@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
     low: float
     high: float
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride]
     log: bool = False
     of: str = ""
 

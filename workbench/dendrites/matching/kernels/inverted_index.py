@@ -94,8 +94,8 @@ def matches(
 
 def _work() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counters of up to two bytes, and room for candidates."""
-    room = (np.empty(CANDIDATES_AT_ONCE, np.int64) for _ in range(2))
-    return aligned((PART // 4,), np.uint64), *room
+    pattern, segment = np.empty((2, CANDIDATES_AT_ONCE), np.int64)
+    return aligned((PART // 4,), np.uint64), pattern, segment
 
 
 _SPARE = Spare(_work)

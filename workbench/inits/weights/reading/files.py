@@ -154,7 +154,7 @@ def _files(path: str) -> tuple[dict[str, str], list[Path]]:
         parts = list(dict.fromkeys(names.values()))
         plain = all(isinstance(p, str) and Path(p).name == p for p in parts)
     except (*formats.BROKEN, RecursionError):
-        plain = False
+        names, parts, plain = {}, [], False
     if not plain:
         words = "an index whose `weight_map` names files beside it"
         refuse("weights_file", words, file.name)

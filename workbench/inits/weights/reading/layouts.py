@@ -74,8 +74,9 @@ def _votes(shapes: Shapes) -> Iterator[tuple[Layout, str]]:
     """What the shapes speak for: biases behind their weights, fields, and inputs that follow."""
     items = list(shapes.items())
     for (name, shape), (other, after) in zip(items, items[1:], strict=False):
-        beside = len(shape) >= 2 and len(after) == 1 and _folder(name) == _folder(other)
-        if beside and (after[0] == shape[0]) != (after[0] == shape[-1]):
+        if len(shape) < 2 or len(after) != 1 or _folder(name) != _folder(other):
+            continue
+        if (after[0] == shape[0]) != (after[0] == shape[-1]):
             is_torch = after[0] == shape[0]
             yield ("torch" if is_torch else "keras"), f"by {other} beside {name} of {shape}"
     for name, shape in items:
@@ -91,7 +92,7 @@ def _votes(shapes: Shapes) -> Iterator[tuple[Layout, str]]:
 
 
 def _folder(name: str) -> str:
-    return re.match(r"(.*[./])?", name).group()
+    return name[: max(name.rfind("."), name.rfind("/")) + 1]
 
 
 def _is_field(sides: tuple[int, ...]) -> bool:

@@ -8,7 +8,6 @@ Source:
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -102,7 +101,7 @@ def with_scales(found: Mapping[str, Stored]) -> dict[str, Stored]:
 
 def _beside(name: str, ends: tuple, names: tuple, found: Mapping[str, Stored]) -> str | None:
     """The first array by one of these names beside an array, of numbers that can scale it."""
-    folder = re.match(r"(.*[./])?", name).group()
+    folder = name[: max(name.rfind("."), name.rfind("/")) + 1]
     candidates = [name + end for end in ends] + [folder + last for last in names if folder]
     return next((c for c in candidates if c in found and c != name), None)
 

@@ -82,6 +82,7 @@ def _compiled(
     low, high, data = problem.low.copy(), problem.high.copy(), problem.data
     wide = low[:2].max(initial=-np.inf) <= -COEFFICIENT and high[:2].min() >= COEFFICIENT
     fast = problem.program.same(_chinchilla()) and bool(wide)
+    centre = None
     if units:
         data = data - units.moves[:, None]
         theta += theta @ units.matrix.T
@@ -98,7 +99,7 @@ def _compiled(
         gpu.fit_all(fast, problem, theta, schedule, pace, out)
     else:
         _on_processor(fast, problem, theta, schedule, pace, out)
-    if fast:
+    if centre is not None:
         theta[:, :2] += theta[:, 3:5] * centre
     if units:
         theta -= theta @ units.matrix.T
