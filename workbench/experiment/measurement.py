@@ -262,5 +262,12 @@ def _bytes(value: Any) -> int:
 def _files(params: Parameters, names: tuple[str, ...]) -> list[tuple[int, ...] | None]:
     """What tells whether the files that knobs name are still the same."""
     paths = [getattr(params, k.name) for k in params.knobs() if k.suffixes and k.name in names]
-    states = (os.stat(p) if p else None for p in paths)
-    return [s and (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states]
+    return [_state(p) for p in paths]
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    try:
+        s = os.stat(path)
+    except (OSError, ValueError):
+        return None  # what reads the file says in one sentence what is wrong with its path
+    return s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
