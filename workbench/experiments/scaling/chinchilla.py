@@ -75,7 +75,7 @@ def resampled(points_file, delta, dropped, resamples, seed) -> Bootstrap:
 def points(path: str, dropped: int = 0) -> dict[str, np.ndarray]:
     """The columns of the points but those of highest loss; tokens may follow from compute."""
     table = by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
-    most = len(table["loss"]) - len(NAMES)
+    most = max(0, len(table["loss"]) - len(NAMES))
     if dropped > most:
         refuse("dropped", f"at most {most}, with this file", dropped)
     below = table["loss"] < (np.sort(table["loss"])[-dropped] if dropped else np.inf)

@@ -56,6 +56,8 @@ class Bootstrap:
     @property
     def errors(self) -> dict[str, float]:
         """Standard deviations over the resamples; infinite for what is not determined."""
+        if self.determined.sum() < 2:
+            return dict.fromkeys(self.parameters, np.inf)
         with np.errstate(invalid="ignore", over="ignore"):
             spread = self.draws[self.determined].std(axis=0, ddof=1)
         found = dict(zip(self.parameters, map(float, spread), strict=True))
