@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import itertools
 import os
 import sys
 import threading
@@ -48,6 +49,8 @@ def stage(measure: Callable[..., Any]) -> Stage:
 
         misses(params)           # at the run's knobs
         misses(params, moved=3)  # with one of them replaced
+
+    An argument annotated by a NamedTuple stands for the knobs of its fields.
     """
     return Stage(measure)
 
@@ -63,9 +66,10 @@ class Stage:
 
     def __init__(self, measure: Callable[..., Any]):
         functools.update_wrapper(self, measure)
-        names = list(inspect.signature(measure).parameters)
-        self.measure, self.is_random = measure, names[:1] == ["rng"]
-        self.knobs = tuple(names[self.is_random :])
+        arguments = list(inspect.signature(measure).parameters.values())
+        self.measure, self.is_random = measure, [a.name for a in arguments[:1]] == ["rng"]
+        self._arguments = [_knobs_of(measure, a) for a in arguments[self.is_random :]]
+        self.knobs = tuple(name for names, _ in self._arguments for name in names)
 
     def __call__(self, params: Parameters, **replaced: Any) -> Any:
         """The measurement at these knobs, a copy that the caller may change."""
@@ -79,8 +83,19 @@ class Stage:
         return _MEMORY.get(key, lambda: self._compute(values, origin))
 
     def _compute(self, values: list[Any], origin: tuple[Any, ...]) -> Any:
-        rng = [stream(self.__name__, *origin)] if origin else []
-        return self.measure(*rng, *values)
+        rng, left = [stream(self.__name__, *origin)] if origin else [], iter(values)
+        arguments = [put(*itertools.islice(left, len(names))) for names, put in self._arguments]
+        return self.measure(*rng, *arguments)
+
+
+def _knobs_of(measure: Callable, argument: inspect.Parameter) -> tuple[tuple[str, ...], Callable]:
+    """The knobs that an argument of a stage stands for, and what makes it of their values."""
+    kind = argument.annotation
+    if isinstance(kind, str):
+        kind = getattr(inspect.unwrap(measure), "__globals__", {}).get(kind)
+    if hasattr(kind, "_fields"):
+        return kind._fields, kind
+    return (argument.name,), lambda value: value
 
 
 def stream(name: str, seed: int, backend: str = "numpy") -> Any:

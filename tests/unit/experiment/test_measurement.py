@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -227,3 +228,32 @@ def test_one_replica_is_no_sample(values):
         Samples(values)
     with pytest.raises(ValueError, match="`values` must be finite; got nan"):
         Samples([1.0, math.nan])
+
+
+class Both(NamedTuple):
+    cells: int
+    other: int
+
+
+@stage
+def of_both(rng, both: Both, path):
+    CALLS.append(both)
+    return both.cells + both.other, len(path)
+
+
+def test_an_argument_of_fields_stands_for_their_knobs():
+    assert of_both.knobs == ("cells", "other", "path")
+    assert of_both(Params(cells=3)) == (8, 0)
+    assert of_both(Params(), other=2) == (12, 0)
+    assert of_both(Params(cells=3)) == (8, 0)
+    assert [Both(3, 5), Both(10, 2)] == CALLS
+
+
+@stage
+def refused(path):
+    raise ValueError(f"`path` must be a file; got {path}")
+
+
+def test_a_missing_file_is_refused_by_what_reads_it():
+    with pytest.raises(ValueError, match="`path` must be a file; got none.txt"):
+        refused(Params(path="none.txt"))

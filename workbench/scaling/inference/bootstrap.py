@@ -76,6 +76,22 @@ class Bootstrap:
         """How many resamples do not determine the parameters."""
         return int((~self.determined).sum())
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What became of the resamples in words, where it is not that all were fitted."""
+        count, said = len(self.draws), []
+        if self.undetermined:
+            said.append(
+                f"{self.undetermined} of {count} resamples hold too few different rows to "
+                "determine the law, and count on both ends of every interval"
+            )
+        failed = round((1 - self.converged) * count)
+        if failed:
+            said.append(
+                f"{failed} of {count} resamples did not reach a minimum; their best is used"
+            )
+        return tuple(said)
+
     def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
         """The percentile interval of a parameter, of its logarithm where that was fitted.
 
