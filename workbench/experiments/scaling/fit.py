@@ -178,7 +178,7 @@ def run(p: Params) -> dict[str, Any]:
 
 def _warned(work: Callable[[], Any]) -> tuple[Any, list[str]]:
     """What the work returns, and what it warns of."""
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, one_numba_thread():
         warnings.simplefilter("always")
         found = work()
     kinds = [w for w in caught if issubclass(w.category, FitWarning) or w.category is UserWarning]
