@@ -44,6 +44,7 @@ class Measured(NamedTuple):
         expected: what a law of the same run says, where the claim names no number of its own.
         note: what a reader should know beside the numbers.
         enough: by resolution, how many trials would decide; None where more would not help.
+        is_open: whether there is no value because the data do not determine it.
     """
 
     value: Any
@@ -51,6 +52,7 @@ class Measured(NamedTuple):
     expected: float | None = None
     note: str = ""
     enough: Callable[[float], int] | None = None
+    is_open: bool = False
 
 
 class Rule(NamedTuple):
@@ -95,6 +97,11 @@ def missing(reason: str) -> Measured:
     return Measured(None, note=reason)
 
 
+def undetermined(reason: str) -> Measured:
+    """What a measurement returns that the data at hand leave open: its claim is undecided."""
+    return Measured(None, note=reason, is_open=True)
+
+
 def follows(measure: Any, *, resolution: float = RESOLUTION) -> Rule:
     """Counts or samples lie where their own law says.
 
@@ -129,7 +136,7 @@ def between(measure: Any, *, above: float | None = None, below: float | None = N
         if m.value is None:
             ends = [f"above {above:g}"] if above is not None else []
             ends += [f"below {below:g}"] if below is not None else []
-            return said.beyond(expected=" and ".join(ends), note=note)
+            return said.beyond(expected=" and ".join(ends), note=note, is_open=m.is_open)
         return said.bounded(
             measured=m.value, interval=m.interval, above=above, below=below, note=note
         )
@@ -145,7 +152,7 @@ def exactly(measure: Any, expected: Any) -> Rule:
 
     def judge(said: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            return said.beyond(expected=str(expected), note=note)
+            return said.beyond(expected=str(expected), note=note, is_open=m.is_open)
         return said.exact(expected=expected, measured=m.value, note=note)
 
     def wrong(m: Measured) -> Measured:
@@ -159,7 +166,8 @@ def differs(measure: Any, unlike: float) -> Rule:
 
     def judge(said: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            return said.beyond(expected=f"other than {unlike:g}", note=note)
+            unlike_it = f"other than {unlike:g}"
+            return said.beyond(expected=unlike_it, note=note, is_open=m.is_open)
         return said.apart(measured=m.value, interval=m.interval, unlike=unlike, note=note)
 
     return Rule(_measure(measure), judge, lambda m: m._replace(value=unlike, interval=None))
@@ -225,7 +233,7 @@ def summary(result: Mapping[str, Any]) -> Summary:
 def _agrees(said: Statement, m: Measured, expected: Any, resolution: float, note: str) -> Decision:
     if m.value is None:
         text = " to ".join(f"{e:.4g}" for e in np.atleast_1d(expected))
-        return said.beyond(expected=text, note=note)
+        return said.beyond(expected=text, note=note, is_open=m.is_open)
     how = {"expected": expected, "measured": m.value, "interval": m.interval}
     decision = said.agrees(**how, resolution=resolution, note=note)
     if decision.verdict == "undecided" and m.enough is not None:

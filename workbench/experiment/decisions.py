@@ -173,8 +173,16 @@ class Statement(NamedTuple):
         verdict: Verdict = "reproduced" if measured == expected else "not reproduced"
         return self._claim(number(expected), measured, None, verdict, note)
 
-    def beyond(self, *, expected: str, note: str) -> Claim:
-        """A claim that this run cannot decide; the note says what would."""
+    def beyond(self, *, expected: str, note: str, is_open: bool = False) -> Claim:
+        """A claim without a measured value; the note says what would give one.
+
+        Args:
+            expected: what the statement stands for, in words.
+            note: what a reader should know beside it.
+            is_open: whether the data were there and do not determine the value: undecided.
+        """
+        if is_open:
+            return self._claim(expected, "not determined", None, "undecided", note)
         return self._claim(expected, "not measured", None, "not measured", note)
 
     def _claim(

@@ -7,14 +7,10 @@ knob then recomputes only the measurements it enters, in a panel and along a sli
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import os
-import sys
-import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,14 +22,14 @@ from workbench.base.array import Array, generator, host
 from workbench.base.cancellation import step
 from workbench.base.checks import real, refuse, whole
 from workbench.base.intervals import chernoff_interval, student_interval
+from workbench.experiment.memory import Memory
 from workbench.experiment.params import Parameters
 
 # Standard deviations on each side of an interval: a true law is contradicted once in millions.
 DEVIATIONS = 5.0
 # Events of each kind that make a rate worth comparing with its law.
 COUNTABLE = 100
-# What is remembered of all measurements of this process.
-MOST_BYTES, MOST_RESULTS = 2**28, 256
+_MEMORY = Memory()
 
 
 def stage(measure: Callable[..., Any]) -> Stage:
@@ -51,6 +47,7 @@ def stage(measure: Callable[..., Any]) -> Stage:
 
     An argument may also be the name of a stage defined above in the same module, and is then its
     result, so that several stages measure what one of them drew.
+    An argument annotated by a NamedTuple stands for the knobs of its fields.
     """
     return Stage(measure)
 
@@ -69,14 +66,15 @@ class Stage:
 
     def __init__(self, measure: Callable[..., Any]):
         functools.update_wrapper(self, measure)
-        self.measure, self._names = measure, tuple(inspect.signature(measure).parameters)
         # Its own module's names, also where a checker of types has wrapped it.
         above = inspect.unwrap(measure).__globals__
-        self.stages = {n: above[n] for n in self._names if isinstance(above.get(n), Stage)}
-        given = (self.stages[n].knobs if n in self.stages else (n,) for n in self._names)
-        self.knobs = tuple(dict.fromkeys(k for names in given for k in names if k != "rng"))
-        draws = "rng" in self._names
-        self.is_random = draws or any(s.is_random for s in self.stages.values())
+        given = inspect.signature(measure).parameters
+        self.measure, self._names = measure, tuple(given)
+        self.stages = {n: above[n] for n in given if isinstance(above.get(n), Stage)}
+        kinds = {n: above.get(str(a.annotation), a.annotation) for n, a in given.items()}
+        self._groups = {n: kind for n, kind in kinds.items() if hasattr(kind, "_fields")}
+        self.knobs = tuple(dict.fromkeys(k for n in given for k in self._knobs_of(n)))
+        self.is_random = "rng" in given or any(s.is_random for s in self.stages.values())
 
     def __call__(self, params: Any, **replaced: Any) -> Any:
         """The measurement at these knobs, a copy that the caller may change."""
@@ -89,11 +87,19 @@ class Stage:
         key = (self.measure, *origin, *values.values(), *_files(params, values))
         return _MEMORY.get(key, lambda: self.measure(*self._arguments(params, values)))
 
-    def _arguments(self, params: Parameters, values: Mapping[str, Any]) -> Iterator[Any]:
+    def _knobs_of(self, name: str) -> tuple[str, ...]:
+        if name in self.stages:
+            return self.stages[name].knobs
+        return self._groups[name]._fields if name in self._groups else (name,) * (name != "rng")
+
+    def _arguments(self, params: Any, values: Mapping[str, Any]) -> Iterator[Any]:
         for name in self._names:
             if name in self.stages:
                 below = self.stages[name]
                 yield below(params, **{k: values[k] for k in below.knobs})
+            elif name in self._groups:
+                group = self._groups[name]
+                yield group(*(values[k] for k in group._fields))
             elif name == "rng":
                 yield stream(self.__name__, params.seed, params.backend)
             else:
@@ -237,55 +243,6 @@ class Samples:
         low, high = self.interval
         wide = (high - low) / 2 / (resolution * np.abs(self.law))
         return int(np.ceil(len(self.values) * float(np.max(wide)) ** 2))
-
-
-class _Memory:
-    """Results by key, the least recently used forgotten first; copies go in and come out."""
-
-    def __init__(self) -> None:
-        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._lock, self._bytes = threading.Lock(), 0
-
-    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        with self._lock:
-            found = self._results.get(key)
-            if found is not None:
-                self._results.move_to_end(key)
-        if found is None:
-            # Outside the lock: another panel's measurement may take minutes.
-            found = self._put(key, compute())
-        return copy.deepcopy(found[0])
-
-    def clear(self) -> None:
-        with self._lock:
-            self._results.clear()
-            self._bytes = 0
-
-    def _put(self, key: Hashable, result: Any) -> tuple[Any, int]:
-        entry = copy.deepcopy(result), _bytes(result)
-        if entry[1] > MOST_BYTES:
-            return entry
-        with self._lock:
-            self._bytes += entry[1] - self._results.pop(key, (None, 0))[1]
-            self._results[key] = entry
-            while self._bytes > MOST_BYTES or len(self._results) > MOST_RESULTS:
-                self._bytes -= self._results.popitem(last=False)[1][1]
-        return entry
-
-
-_MEMORY = _Memory()
-
-
-def _bytes(value: Any) -> int:
-    """The bytes of the arrays in a result, whatever holds them."""
-    if hasattr(value, "nbytes"):
-        return int(value.nbytes)
-    if isinstance(value, dict):
-        return sum(map(_bytes, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(_bytes, value))
-    parts = getattr(value, "__dict__", {})
-    return sys.getsizeof(value) + sum(map(_bytes, parts.values()))
 
 
 def _files(params: Parameters, values: Mapping[str, Any]) -> list[Hashable]:

@@ -24,7 +24,7 @@ class CurveTable(NamedTuple):
         size: the column of sizes.
         loss: the column of losses.
         names: the curve of each row.
-        every: the curves, in the order of the table.
+        every: the curves, in the order of the table or of their choice.
         rows: those of each curve.
         dropped: how many rows had no error.
     """
@@ -59,6 +59,28 @@ def curves_of(path: str) -> CurveTable:
         curve = (table.name,)
         columns[table.name] = np.full(len(table.lines), table.name, dtype=object)
     return _indexed(columns, curve, size, loss)
+
+
+def marked(curves: CurveTable, which: np.ndarray, reach: float) -> CurveTable:
+    """Some curves, their rows to fit marked by 1 in the column `Training`, the others by 0.
+
+    As the table marks them; else those of at most the curve's largest size over the reach.
+    """
+    marks = np.full(len(curves.names), np.nan)
+    for i in which.tolist():
+        rows = curves.rows[i]
+        size = curves.table[curves.size][rows]
+        below = (size * reach <= size.max() * (1 + 1e-9)).astype(float)
+        marks[rows] = curves.table[TRAINING][rows] if TRAINING in curves.table else below
+    chosen = np.isfinite(marks)
+    table = {k: v[chosen] for k, v in curves.table.items()} | {TRAINING: marks[chosen]}
+    place = np.cumsum(chosen) - 1
+    return curves._replace(
+        table=table,
+        names=curves.names[chosen],
+        every=[curves.every[i] for i in which.tolist()],
+        rows=[place[curves.rows[i]] for i in which.tolist()],
+    )
 
 
 @functools.cache

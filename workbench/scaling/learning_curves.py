@@ -43,6 +43,11 @@ class Scored:
     held: np.ndarray = field(repr=False)
     converged: np.ndarray = field(repr=False)
 
+    @property
+    def distribution(self) -> tuple[np.ndarray, np.ndarray]:
+        """The held-out errors in ascending order, and the share of curves up to each."""
+        return np.sort(self.held), np.arange(1, len(self.held) + 1) / len(self.held)
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -89,7 +94,6 @@ def learning_curves(
     laws: Sequence[Law | str] = LAWS,
     cost: str = "squared",
     delta: float = 1e-3,
-    least: int = 0,
 ) -> Curves:
     """Laws of one variable on every curve's beginning, scored on its end.
 
@@ -103,7 +107,6 @@ def learning_curves(
         laws: laws of `size`, or their names.
         cost: what a residual of log loss costs.
         delta: the cost's corner or scale.
-        least: fitted sizes that a curve must have, if more than the largest law has parameters.
 
     Raises:
         ValueError: bad columns, or no curve long enough for the laws.
@@ -116,7 +119,7 @@ def learning_curves(
     tables.positive(read)
     labels = _labels(table, curve, len(read[size]))
     fitted = _fitted(table, read[size], labels, held)
-    most = max(least, *(len(m.parameters) for m in chosen))
+    most = max(len(m.parameters) for m in chosen)
     price, x, y = losses.cost(cost, delta), read[size], np.log(read[loss])
     curves, skipped = [], []
     for name in dict.fromkeys(labels.tolist()):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.base.intervals import binomial_interval, chernoff_interval
+from workbench.base.intervals import binomial_interval, chernoff_interval, clustered_interval
 
 NAN, INF = math.nan, math.inf
 
@@ -124,3 +124,30 @@ def test_impossible_counts_are_refused(interval, count, trials, sentence, unchec
 def test_impossible_deviations_are_refused(interval, deviations):
     with pytest.raises(ValueError, match="`deviations` must be a positive number"):
         interval(1, 5, deviations)
+
+
+def test_the_trials_of_one_cluster_are_not_many():
+    """If all that one of four clusters holds are hits, a rate of 0 is no surprise."""
+    clusters = [name for name in "abcd" for _ in range(25)]
+    hits = np.arange(100) < 25
+    low, high = clustered_interval(hits, ~hits, clusters)
+    narrow = binomial_interval(25, 100, 2.0)
+    assert low == 0.0
+    assert high > narrow[1]
+
+
+def test_clusters_of_a_single_trial_give_the_wider_of_wilson_s_interval_and_the_quantiles():
+    hits = np.arange(400) % 4 == 0
+    low, high = clustered_interval(hits, ~hits, list(map(str, range(400))))
+    # Draws with replacement are binomial.
+    drawn = stats.binom(400, 0.25).ppf([0.025, 0.975]) / 400
+    wilson = binomial_interval(100, 400, 2.0)
+    assert low == pytest.approx(min(drawn[0], wilson[0]), abs=0.005)
+    assert high == pytest.approx(max(drawn[1], wilson[1]), abs=0.005)
+
+
+def test_trials_that_decide_nothing_do_not_count():
+    hits, misses = np.arange(60) % 3 == 0, np.arange(60) % 3 == 1
+    decided, clusters = hits | misses, np.arange(60) // 6
+    some = clustered_interval(hits[decided], misses[decided], clusters[decided].tolist())
+    assert clustered_interval(hits, misses, clusters.tolist()) == some

@@ -17,6 +17,7 @@ from workbench.experiment.claims import (
     missing,
     printed,
     summary,
+    undetermined,
 )
 from workbench.experiment.measurement import Counts, Samples
 from workbench.experiment.params import Knobs
@@ -157,3 +158,14 @@ def test_the_summary_is_every_scalar():
     assert dict(summary(result)) == {"a": 1, "b": 2.0, "c": "text", "d": True}
     with pytest.raises(ValueError, match="`a` must be a finite number; got nan"):
         summary({"a": float("nan")})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [equals("x", 1.0), between("x", above=0.0), exactly("x", "a"), differs("x", 0.0)],
+    ids=["equals", "between", "exactly", "differs"],
+)
+def test_what_the_data_leave_open_is_undecided(rule):
+    found = decision(rule, {"x": undetermined("too few rows")})
+    assert (found.verdict, found.measured) == ("undecided", "not determined")
+    assert "too few rows" in found.note

@@ -3,12 +3,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from workbench.base.intervals import chernoff_interval, student_interval
-from workbench.experiment import measurement
+from workbench.experiment import measurement, memory
 from workbench.experiment.measurement import Counts, Samples, stage, stream
 from workbench.experiment.params import Knobs, knob
 
@@ -165,7 +166,7 @@ def test_what_fails_or_is_stopped_is_not_remembered():
 
 
 def test_the_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(measurement, "MOST_BYTES", 3 * 8 * 100)
+    monkeypatch.setattr(memory, "MOST_BYTES", 3 * 8 * 100)
     for cells in (100, 101, 102):
         drawn(Params(cells=cells))
     assert CALLS == [100, 101, 102]
@@ -177,7 +178,7 @@ def test_the_memory_is_bounded(monkeypatch):
     # What is larger than all memory is computed every time.
     drawn(Params(cells=400)), drawn(Params(cells=400))
     assert CALLS == [100, 101, 102, 100, 400, 400]
-    monkeypatch.setattr(measurement, "MOST_RESULTS", 1)
+    monkeypatch.setattr(memory, "MOST_RESULTS", 1)
     drawn(Params(cells=7))
     drawn(Params(cells=100))
     assert CALLS[-2:] == [7, 100]
@@ -284,3 +285,32 @@ def test_one_replica_is_no_sample(values):
         Samples(values)
     with pytest.raises(ValueError, match="`values` must be finite; got nan"):
         Samples([1.0, math.nan])
+
+
+class Both(NamedTuple):
+    cells: int
+    other: int
+
+
+@stage
+def of_both(rng, both: Both, path):
+    CALLS.append(both)
+    return both.cells + both.other, len(path)
+
+
+def test_an_argument_of_fields_stands_for_their_knobs():
+    assert of_both.knobs == ("cells", "other", "path")
+    assert of_both(Params(cells=3)) == (8, 0)
+    assert of_both(Params(), other=2) == (12, 0)
+    assert of_both(Params(cells=3)) == (8, 0)
+    assert [Both(3, 5), Both(10, 2)] == CALLS
+
+
+@stage
+def refused(path):
+    raise ValueError(f"`path` must be a file; got {path}")
+
+
+def test_a_missing_file_is_refused_by_what_reads_it():
+    with pytest.raises(ValueError, match="`path` must be a file; got none.txt"):
+        refused(Params(path="none.txt"))

@@ -35,6 +35,21 @@ def test_a_batch_is_its_curves_one_by_one():
         assert score.train[i] == pytest.approx(np.sqrt((alone.residuals**2).mean()), rel=1e-9)
 
 
+def test_a_power_law_s_scores_are_those_of_a_straight_line():
+    """NumPy's line through the logarithms of the fitted rows."""
+    table = planted()
+    scored = learning_curves(table, "name", held=0.25, laws=("power",)).scores["power"]
+    for i, name in enumerate(("c0", "c1", "c2", "c3")):
+        x, y = (np.log(table[k][table["name"] == name]) for k in ("size", "loss"))
+        slope, start = np.polyfit(x[:30], y[:30], 1)
+        error = start + slope * x - y
+        assert scored.train[i] == pytest.approx(np.sqrt((error[:30] ** 2).mean()), rel=1e-6)
+        assert scored.held[i] == pytest.approx(np.sqrt((error[30:] ** 2).mean()), rel=1e-6)
+    held, share = scored.distribution
+    assert held.tolist() == sorted(scored.held.tolist())
+    assert share.tolist() == [0.25, 0.5, 0.75, 1.0]
+
+
 def test_short_curves_are_named_and_not_scored():
     table = planted(2)
     short = {k: np.concatenate([v, v[:5]]) for k, v in table.items()}

@@ -12,44 +12,40 @@ Source:
 
 from __future__ import annotations
 
-import functools
-import json
 import warnings
-from pathlib import Path
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from workbench.base.checks import refuse
 from workbench.base.parallel import one_numba_thread
-from workbench.experiment.decisions import Claim, Claims, Statement, Summary
-from workbench.experiment.params import Knobs, knob
-from workbench.experiments.scaling._fit_knobs import how_by, runs_by
-from workbench.experiments.scaling._fit_pictures import Picture, picture, scatter
+from workbench.experiment.claims import (
+    Claim,
+    Measured,
+    Paper,
+    between,
+    equals,
+    missing,
+    undetermined,
+)
+from workbench.experiment.measurement import stage
+from workbench.experiment.params import KnobError, Knobs, knob
 from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.request import Request
 from workbench.scaling.fit.result import Fit, FitWarning
 from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
 from workbench.scaling.inference.comparison import UNDETERMINED, Comparison
 from workbench.scaling.inference.holdout import cut
+from workbench.scaling.inference.pictures import picture
 from workbench.scaling.inference.rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
 from workbench.scaling.inference.standard_errors import Errors, standard_errors
 from workbench.scaling.laws.catalogue import NAMED
-from workbench.scaling.report import report as checklist
+from workbench.scaling.report import report
 from workbench.scaling.run_tables import Runs
 from workbench.tables.table import SUFFIXES
 
-# Nodes of the grid that a sketch polishes; a fit has these and many more.
-FEW = 4
-# Knobs that leave a fit near where it is, or do not enter it.
-NEARBY = ("delta", "resamples", "seed", "backend")
-
-HESTNESS = "Hestness et al. (2017)"
-FALLS = Statement(HESTNESS, "eq. 1", "Error falls as a power of size: the exponent is above zero")
-RANGE = Statement(HESTNESS, "section 1", "On real tasks the exponent lies between 0.07 and 0.35")
-FLOOR = Statement(
-    HESTNESS, "section 2", "A constant that no size removes improves the fit by AIC over none"
-)
+PAPER = Paper("Hestness et al.", 2017, "arXiv:1712.00409")
 
 
 class Params(Knobs):
@@ -82,206 +78,177 @@ class Params(Knobs):
         1000, "resamples of the rows", span=(100, 20000), log=True, is_budget=True
     )
 
-
-class Result(NamedTuple):
-    """The fit, its errors, its rivals, and what is drawn of them.
-
-    `foreseen` is predicted over observed on every row by each rival fitted without the rows
-    beyond `cut`, NaN where too few are left for it; what had to be warned of is in `said`, and why
-    a rival is in no table in `refused`.
-    """
-
-    fitted: Fit
-    errors: Errors
-    drawn: Bootstrap
-    comparison: Comparison
-    picture: Picture
-    columns: tuple[str, ...]
-    size: Float[np.ndarray, " rows"]
-    foreseen: dict[str, np.ndarray]
-    cut: float
-    said: tuple[str, ...]
-    refused: tuple[str, ...]
-    left_out: int
-    merged: int
+    def relations(self) -> None:
+        """Adds that the shipped curve has no tokens."""
+        super().relations()
+        if not self.table_file and len(NAMED[self.law].columns) > 1:
+            refuse("law", "of one variable where `table_file` is empty", self.law, KnobError)
 
 
-def run(params: Params) -> Result:
-    """Everything the page tells about the table."""
-    runs = runs_by(params)
-    how, table = how_by(params, runs), runs.table
-    laws = ONE if how.one else TWO
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fitted = fit(params.law, table, **how.options, fixed=how.fixed)
-        drawn = bootstrap(fitted, params.resamples, rng=params.seed, **how.resampling)
-        errors = standard_errors(fitted, drawn)
-        rivals, unfitted = rivals_of(fitted, laws, table, how.options)
-        compared, unscored = judged(rivals, runs.columns[0], params.held)
-    own, fixed = {**how.options, "columns": None}, {params.law: how.fixed}
-    size, limit, order = _cut(runs, params)
-    foreseen = foreseen_by([f.law for f in rivals], table, size <= limit, own, fixed)
-    warned = dict.fromkeys(str(w.message) for w in caught if _tells(w))
-    said = (*runs.notes, *warned, *_resampled(drawn))
-    return Result(
-        fitted, errors, drawn, compared,
-        (picture if how.one else scatter)(fitted, drawn, runs.columns, params.seed),
-        runs.columns, size[order], _ratios(foreseen, runs, order), limit,
-        said or ("nothing to warn of",), (*unfitted, *unscored), runs.left_out, runs.merged,
-    )  # fmt: skip
+@stage
+def rows(request: Request) -> Runs:
+    """The rows of the table that are fitted."""
+    return request.runs
 
 
-def _resampled(drawn: Bootstrap) -> tuple[str, ...]:
-    """What became of the resamples, where it is not that all were fitted."""
-    count, said = len(drawn.draws), []
-    if drawn.undetermined:
-        said.append(f"{drawn.undetermined} of {count} resamples hold too few different rows to "
-                    "determine the law, and count on both ends of every interval")  # fmt: skip
-    failed = round((1 - drawn.converged) * count)
-    if failed:
-        said.append(f"{failed} of {count} resamples did not reach a minimum; their best is used")
-    return tuple(said)
+def law_fitted(request: Request) -> Fit:
+    """The law at the minimum over the rows."""
+    runs = request.runs
+    return fit(request.law, runs.table, **request.options(runs), fixed=request.fixed_parameters)
 
 
-def first_look(params: Params) -> Result:
-    """The held-out runs alone, which the main figure shows; no errors and no comparison.
+@stage
+def fits(request: Request) -> tuple[Fit, list[Fit], list[str], list[str]]:
+    """The fit; its rivals' to the same rows, why a law is not among them; and warnings."""
+    runs, laws = request.runs, ONE if request.is_of_one else TWO
 
-    The laws are fitted as in the run, but each from the few best nodes of its grid under the usual
-    `delta`, and then from there, so that a law of several minima may end in another one, a per
-    cent off.
-    """
-    runs = runs_by(params)
-    how = how_by(params, runs)
-    size, limit, order = _cut(runs, params)
-    state = Path(params.table_file).stat().st_mtime_ns if params.table_file else 0
-    usual = Params(**{**params.values(), **{k: Params().values()[k] for k in NEARBY}})
-    laws, fixed = ONE if how.one else TWO, {params.law: how.fixed}
-    with one_numba_thread():
-        starts = _near(usual, state)
-        foreseen = foreseen_by(laws, runs.table, size <= limit, how.options, fixed, starts)
-    shown = _ratios(foreseen, runs, order)
-    return Result(
-        None, None, None, None, None, runs.columns, size[order], shown, limit, (), (),
-        runs.left_out, runs.merged,
-    )  # fmt: skip
+    def work() -> tuple[Fit, list[Fit], list[str]]:
+        own = law_fitted(request)
+        return own, *rivals_of(own, laws, runs.table, request.options(runs))
+
+    (own, rivals, unfitted), said = _warned(work)
+    return own, rivals, unfitted, said
 
 
-def _cut(runs: Runs, params: Params) -> tuple[np.ndarray, float, np.ndarray]:
-    """The sizes, the one beyond which rows are held out, and the order of the sizes."""
-    size = runs.table[runs.columns[0]]
+@stage
+def resampled(request: Request, resamples, seed) -> tuple[Bootstrap, Errors, list[str]]:
+    """The fit on resampled rows, drawn on the host; its errors by three routes; and warnings."""
+
+    def work() -> tuple[Bootstrap, Errors]:
+        own = law_fitted(request)
+        drawn = bootstrap(own, resamples, rng=seed, **request.resampling)
+        return drawn, standard_errors(own, drawn)
+
+    (drawn, errors), said = _warned(work)
+    return drawn, errors, [*said, *drawn.remarks]
+
+
+@stage
+def compared(request: Request, held) -> tuple[Comparison, list[str], list[str]]:
+    """The laws by criteria and on the rows held out, why one has no score; and warnings."""
+    _, rivals, *_ = fits.measure(request)
+    (found, unscored), said = _warned(lambda: judged(rivals, request.runs.columns[0], held))
+    return found, unscored, said
+
+
+@stage
+def foreseen(request: Request, held) -> dict[str, Any]:
+    """Predicted over observed on every row, by laws fitted without the rows beyond the cut."""
+    runs = request.runs
+    size, observed = (runs.table[c] for c in (runs.columns[0], runs.columns[-1]))
     if size.min() == size.max():
         refuse(runs.columns[0], "a column of more than one value", size[0])
-    return size, cut(size, params.held), np.argsort(size, kind="stable")
+    limit, laws = cut(size, held), ONE if request.is_of_one else TWO
+    fixed = {request.law: request.fixed_parameters}
+    with one_numba_thread():
+        found = foreseen_by(laws, runs.table, size <= limit, request.options(runs), fixed)
+    order, none, table = np.argsort(size, kind="stable"), np.full(len(size), np.nan), {**runs.table}
+    ratios = {n: (f.predict(table) / observed)[order] if f else none for n, f in found.items()}
+    return {"column": runs.columns[0], "size": size[order], "ratios": ratios, "cut": limit}
 
 
-def _ratios(
-    foreseen: dict[str, Fit | None], runs: Runs, order: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Predicted over observed by law, in the order of the sizes."""
-    observed, table = runs.table[runs.columns[-1]], dict(runs.table)
-    none = np.full(len(observed), np.nan)
-    return {n: (f.predict(table) / observed)[order] if f else none for n, f in foreseen.items()}
+def preview(p: Params) -> dict[str, Any]:
+    """The held-out runs alone, which the main figure shows; no errors and no comparison."""
+    return {"foreseen": foreseen(p)}
 
 
-@functools.lru_cache(maxsize=16)
-def _near(params: Params, state: int) -> dict[str, list[dict[str, float]]]:
-    """Where each law's fit to the smaller runs ends; kept until a file's `state` changes."""
-    runs = runs_by(params)
-    how = how_by(params, runs)
-    size, limit, _ = _cut(runs, params)
-    options, fixed = {**how.options, "nodes": FEW}, {params.law: how.fixed}
-    found = foreseen_by(ONE if how.one else TWO, runs.table, size <= limit, options, fixed)
-    return {n: [dict(f.parameters)] for n, f in found.items() if f}
+def run(p: Params) -> dict[str, Any]:
+    """The fit, its errors, its rivals, and what is drawn of them."""
+    unseen, runs, (own, _, unfitted, said) = foreseen(p), rows(p), fits(p)
+    drawn, errors, of_errors = resampled(p)
+    comparison, unscored, of_scores = compared(p)
+    remarks = tuple(dict.fromkeys([*runs.notes, *said, *of_errors, *of_scores]))
+    return {
+        "rows": len(own.weights),
+        "rows left out": runs.left_out,
+        "rows merged": runs.merged,
+        **_estimates(errors),
+        "objective": own.objective,
+        "agreement of starts": own.agreement,
+        **{f"held-out error, {n}": _number(e.rmsle) for n, e in comparison.extrapolations.items()},
+        "foreseen": unseen,
+        "errors": errors,
+        "comparison": comparison,
+        "picture": picture(own, drawn, runs.columns, p.seed),
+        "checklist": report(own, drawn, comparison, _budgets(own)),
+        "said": remarks or ("nothing to warn of",),
+        "refused": (*unfitted, *unscored),
+    }
 
 
-def _tells(warning: warnings.WarningMessage) -> bool:
-    return issubclass(warning.category, FitWarning) or warning.category is UserWarning
+def _warned(work: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """What the work returns, and what it warns of."""
+    with warnings.catch_warnings(record=True) as caught, one_numba_thread():
+        warnings.simplefilter("always")
+        found = work()
+    kinds = [w for w in caught if issubclass(w.category, FitWarning) or w.category is UserWarning]
+    return found, [str(w.message) for w in kinds]
 
 
-def summary(params: Params, result: Result) -> Summary:
-    """The numbers the run is remembered by."""
-    fitted = result.fitted
-    told: dict[str, float | str] = {"rows": len(fitted.weights), "rows left out": result.left_out}
-    told["rows merged"] = result.merged
-    estimates = result.errors.estimates
-    told |= {p: _number(v) for p, v in estimates.values.items()}
-    for p, (low, high) in estimates.intervals.items():
-        told |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
-    told |= {"objective": fitted.objective, "agreement of starts": fitted.agreement}
-    scores = result.comparison.extrapolations
-    told |= {f"held-out error, {n}": _number(e.rmsle) for n, e in scores.items()}
-    return Summary(told)
+def _estimates(errors: Errors) -> dict[str, float | str]:
+    """Each parameter, and the ends of its interval, by name."""
+    found = {p: _number(v) for p, v in errors.estimates.values.items()}
+    for p, (low, high) in errors.estimates.intervals.items():
+        found |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
+    return found
 
 
 def _number(value: float) -> float | str:
     return value if np.isfinite(value) else UNDETERMINED
 
 
-def claims(params: Params, result: Result) -> Claims:
-    """What the paper says of power laws, put to this table."""
-    return Claims([*_exponent(params, result), _floor(params, result)])
+def _budgets(own: Fit) -> list[float] | None:
+    """Ten times the largest budget of the table, for the law that splits one."""
+    if not own.law.program.same(NAMED["chinchilla"].program):
+        return None
+    n, d = (own.columns[c] for c in own.law.columns)
+    return [10 * float((6 * n * d).max())]
 
 
-def _exponent(params: Params, result: Result) -> list[Claim]:
-    """The two claims about the exponent, by the interval that the table of estimates shows."""
-    law, estimates = params.law, result.errors.estimates
-    exponent = next(p for p in ("alpha", "c0") if p in estimates.values)
-    found, remark = estimates.values[exponent], estimates.remarks[exponent]
-    if exponent not in estimates.intervals or not estimates.is_closed(exponent):
-        told = f"{exponent} of {law} is {remark}"
-        return [FALLS.beyond(expected="above 0", note=told),
-                RANGE.beyond(expected="0.07 to 0.35", note=told)]  # fmt: skip
-    ends = estimates.intervals[exponent]
-    told = f"{exponent} of {law}{', ' + remark if remark else ''}; 95 % by {estimates.method}"
-    return [
-        FALLS.bounded(above=0.0, measured=found, interval=ends, note=told),
-        RANGE.agrees(expected=(0.07, 0.35), measured=found, interval=ends, note=told),
-    ]
+def exponent(p: Params, result: dict) -> Measured:
+    """The exponent with the interval that the table of estimates shows."""
+    estimates = result["errors"].estimates
+    name = next(n for n in ("alpha", "c0") if n in estimates.values)
+    remark = estimates.remarks[name]
+    if name not in estimates.intervals:
+        return missing(f"{name} of {p.law} is {remark}")
+    if not estimates.is_closed(name):
+        return undetermined(f"{name} of {p.law} is {remark}")
+    note = f"{name} of {p.law}{', ' + remark if remark else ''}; 95 % by {estimates.method}"
+    return Measured(estimates.values[name], estimates.intervals[name], note=note)
 
 
-def _floor(params: Params, result: Result) -> Claim:
-    """The claim about the constant, for which both laws must have been fitted."""
-    one = len(NAMED[params.law].columns) == 1
+def fall_of_aic(p: Params, result: dict) -> Measured:
+    """By how much a constant lowers the information criterion; both laws must be fitted."""
+    one = len(NAMED[p.law].columns) == 1
     without, constant = ("power", "power_constant") if one else ("no_constant", "chinchilla")
-    criteria = result.comparison.criteria
+    criteria = result["comparison"].criteria
     aic = [criteria[n]["laplace"].aic if n in criteria else np.nan for n in (without, constant)]
     if not np.isfinite(aic).all():
-        told = (
+        return undetermined(
             f"the rows do not decide between {without} and {constant}: there must be more of them "
             "than parameters and the noise's scale together, and a scatter about the law"
         )
-        return FLOOR.beyond(expected="above 0", note=told)
-    remark = result.errors.estimates.remarks.get("E", "")
+    remark = result["errors"].estimates.remarks.get("E", "")
     note = f"fall of AIC, Laplace{'; E is ' + remark if remark.startswith('on its') else ''}"
-    return FLOOR.bounded(above=0.0, measured=aic[0] - aic[1], note=note)
+    return Measured(aic[0] - aic[1], note=note)
 
 
-def report(result: Result) -> str:
-    """The reporting checklist as JSON text, with the optimum at ten times the largest budget."""
-    fitted, budgets = result.fitted, None
-    if fitted.law.program.same(NAMED["chinchilla"].program):
-        n, d = (fitted.columns[c] for c in fitted.law.columns)
-        budgets = [10 * float((6 * n * d).max())]
-    return json.dumps(checklist(fitted, result.drawn, result.comparison, budgets), indent=1)
-
-
-def pictured(result: Result) -> str:
-    """What the figure of the fit shows, in words."""
-    shown = result.picture
-    return (
-        f"{shown.labels[1]} against {shown.labels[0]} for {len(shown.x)} runs with the fitted law, "
-        f"from {shown.line[0]:.3g} at {shown.grid[0]:.3g} to {shown.line[-1]:.3g} at "
-        f"{shown.grid[-1]:.3g}; {shown.banded}."
-    )
-
-
-def alternative(result: Result) -> str:
-    """What the figure of the held-out runs shows, in words."""
-    fitted = int((result.size <= result.cut).sum())
-    ends = ", ".join(f"{n} {r[-1]:.3g}" for n, r in result.foreseen.items() if np.isfinite(r[-1]))
-    few = ", ".join(n for n, r in result.foreseen.items() if not np.isfinite(r[-1]))
-    too_few = f" These rows are too few for {few}." if few else ""
-    return (
-        f"Predicted over observed loss against {result.columns[0]} by each law fitted to the "
-        f"{fitted} runs up to {result.cut:.3g}; at the largest size: {ends or 'none'}.{too_few}"
-    )
+CLAIMS = [
+    Claim(
+        "eq. 1",
+        "Error falls as a power of size: the exponent is above zero",
+        between(exponent, above=0.0),
+    ),
+    Claim(
+        "section 1",
+        "On real tasks the exponent lies between 0.07 and 0.35",
+        equals(exponent, (0.07, 0.35)),
+        finding="not reproduced",
+    ),
+    Claim(
+        "section 2",
+        "A constant that no size removes improves the fit by AIC over none",
+        between(fall_of_aic, above=0.0),
+    ),
+]

@@ -56,6 +56,8 @@ class Bootstrap:
     @property
     def errors(self) -> dict[str, float]:
         """Standard deviations over the resamples; infinite for what is not determined."""
+        if self.determined.sum() < 2:
+            return dict.fromkeys(self.parameters, np.inf)
         with np.errstate(invalid="ignore", over="ignore"):
             spread = self.draws[self.determined].std(axis=0, ddof=1)
         found = dict(zip(self.parameters, map(float, spread), strict=True))
@@ -73,6 +75,22 @@ class Bootstrap:
     def undetermined(self) -> int:
         """How many resamples do not determine the parameters."""
         return int((~self.determined).sum())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What became of the resamples in words, where it is not that all were fitted."""
+        count, said = len(self.draws), []
+        if self.undetermined:
+            said.append(
+                f"{self.undetermined} of {count} resamples hold too few different rows to "
+                "determine the law, and count on both ends of every interval"
+            )
+        failed = round((1 - self.converged) * count)
+        if failed:
+            said.append(
+                f"{failed} of {count} resamples did not reach a minimum; their best is used"
+            )
+        return tuple(said)
 
     def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
         """The percentile interval of a parameter, of its logarithm where that was fitted.

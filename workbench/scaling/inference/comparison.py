@@ -126,12 +126,18 @@ def compare(
     }  # fmt: skip
     scores = {}
     if holdout is not None:
-        kept = cuts(first, holdout, share)
-        least, fewest = min(len(f.free) for f in fits), fewest_rows(first, kept)
-        if fewest < least:
-            refuse("holdout", f"a cut that keeps at least {least} rows", fewest)
+        kept = scored_cuts(fits, holdout, share)
         scores = {n: extrapolation(f, kept, resamples) for n, f in named.items()}
     return Comparison(criteria, scores, holdout, share)
+
+
+def scored_cuts(fits: Sequence[Fit], holdout: str, share: float) -> list[tuple[Array, Array]]:
+    """Pairs of masks, the rows to fit and the rows to score, that leave the fits enough rows."""
+    kept = cuts(fits[0], holdout, share)
+    least, fewest = min(len(f.free) for f in fits), fewest_rows(fits[0], kept)
+    if fewest < least:
+        refuse("holdout", f"a cut that keeps at least {least} rows", fewest)
+    return kept
 
 
 def _told(*values: float) -> list[float | str]:

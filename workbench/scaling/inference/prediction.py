@@ -24,6 +24,16 @@ class Band(NamedTuple):
     middle: np.ndarray
     high: np.ndarray
 
+    def around(self, line: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Both ends for a figure, with the line between them; None where an end is missing.
+
+        A lower end of 0 or an infinite upper one anywhere says that the rows leave it open.
+        """
+        if not (np.isfinite(self.high).all() and (self.low > 0).all()):
+            return None
+        # Percentiles of a few resamples need not lie on both sides of the estimate.
+        return np.minimum(self.low, line), np.maximum(self.high, line)
+
 
 def prediction(
     fit: Fit, drawn: Bootstrap, table: Any, level: float = 0.95, *, of: str = "run", rng: Any = 0

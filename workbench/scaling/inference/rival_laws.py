@@ -12,7 +12,8 @@ import numpy as np
 from workbench.base.cancellation import steps
 from workbench.scaling.fit.fit import fit
 from workbench.scaling.fit.result import Fit
-from workbench.scaling.inference.comparison import Comparison, compare
+from workbench.scaling.inference.comparison import Comparison, compare, scored_cuts
+from workbench.scaling.inference.holdout import extrapolation
 from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.laws.law import Law, law
 
@@ -46,7 +47,7 @@ def judged(fits: Sequence[Fit], holdout: str, share: float) -> tuple[Comparison,
     compared, scores, reasons = compare(fits), {}, []
     for each in fits:
         try:
-            scores |= compare([each], holdout, share).extrapolations
+            scores[each.law.name] = extrapolation(each, scored_cuts([each], holdout, share))
         except ValueError as error:
             reasons.append(f"{each.law.name} is not scored on the rows held out: {error}")
     how = {"holdout": holdout if scores else None, "share": share}
