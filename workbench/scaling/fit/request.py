@@ -105,10 +105,10 @@ class Request(NamedTuple):
         """
         values = {}
         for part in filter(str.strip, re.split("[,;]", self.fixed)):
-            match = _ONE.fullmatch(part)
+            name, number = m.groups() if (m := _ONE.fullmatch(part)) else ("", "")
             try:
-                values[match.group(1)] = float(match.group(2))
-            except (AttributeError, ValueError):
+                values[name] = float(number)
+            except ValueError:
                 what = "parameters and their values, such as E: 1.69, alpha: 0.34"
                 refuse("fixed", what, self.fixed)
         for name in values:

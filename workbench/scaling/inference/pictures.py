@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class Picture(NamedTuple):
     band: tuple[np.ndarray, np.ndarray] | None
 
 
-def picture(fit: Fit, drawn: Bootstrap, columns: tuple[str, ...], seed: int) -> Picture:
+def picture(fit: Fit, drawn: Bootstrap, columns: Sequence[str], seed: int) -> Picture:
     """The runs of a law of one variable with the law, to ten times the largest size.
 
     A law of two variables has no line: what was observed is drawn against what it predicts.
@@ -36,10 +37,11 @@ def picture(fit: Fit, drawn: Bootstrap, columns: tuple[str, ...], seed: int) -> 
     """
     if len(columns) > 2:
         return _scatter(fit, drawn, columns[-1], seed)
-    size, observed = (fit.columns[c] for c in columns)
+    name, loss = columns[0], columns[1]
+    size, observed = fit.columns[name], fit.columns[loss]
     grid = np.geomspace(size.min(), 10 * size.max(), 100)
-    band = prediction(fit, drawn, {columns[0]: grid}, rng=seed)
-    return Picture(columns, size, observed, grid, band.middle, band.around(band.middle))
+    band = prediction(fit, drawn, {name: grid}, rng=seed)
+    return Picture((name, loss), size, observed, grid, band.middle, band.around(band.middle))
 
 
 def _scatter(fit: Fit, drawn: Bootstrap, loss: str, seed: int) -> Picture:
