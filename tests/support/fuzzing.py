@@ -120,7 +120,7 @@ def invoked(words):
     ran = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep_command, "run", lambda jobs, *_: ran.extend(jobs) or {"done": 1})
-        patch.setattr(sweep, "around", lambda: AROUND)
+        patch.setattr(sweep, "around", lambda *_: AROUND)
         result = CliRunner().invoke(cli.main, ["sweep", *map(str, words)])
     return [job.params.values() for job in ran], result
 
@@ -207,7 +207,7 @@ def records(count):
     """Records of which parts are other than they should be: read, told, never taken for done."""
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "around", lambda: AROUND)
+        patch.setattr(sweep, "around", lambda *_: AROUND)
         (one,) = sweep.study_jobs(NAME, points(MODEL, {"points": 5}), function=True)
         study = Path(folder)
         path = study / one.name / one.run / "record.json"

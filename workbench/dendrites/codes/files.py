@@ -114,7 +114,7 @@ def _json(path: Path) -> tuple[Any, Any]:
     return rows, labels
 
 
-def _npy(path: Path) -> tuple[np.ndarray, None]:
+def _npy(path: Path) -> tuple[Any, None]:
     # Mapped, so that a header that promises more than the file has takes no memory.
     return _loaded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False)), None
 
