@@ -114,9 +114,13 @@ def _json(path: Path) -> tuple[Any, Any]:
     return rows, labels
 
 
-def _npy(path: Path) -> tuple[Any, None]:
+def _npy(path: Path) -> tuple[np.ndarray, None]:
     # Mapped, so that a header that promises more than the file has takes no memory.
-    return _loaded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False)), None
+    rows = _loaded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
+    if not isinstance(rows, np.ndarray):
+        rows.close()
+        refuse("patterns_file", "a single array where it ends in .npy", f"{path.name}, an archive")
+    return rows, None
 
 
 def _npz(path: Path) -> tuple[Any, np.ndarray | None]:
