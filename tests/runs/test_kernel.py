@@ -215,3 +215,36 @@ def runs_again(folder, before, monkeypatch):
     assert (record["identity"], record["state"]) == (before["identity"], "done")
     run = folder / "reports" / record["folder"]
     assert sorted(p.name for p in run.iterdir()) == ["notebook.ipynb", "page.html", "record.json"]
+
+
+def test_a_reply_whose_arrival_was_not_reported_is_found(monkeypatch):
+    """ZeroMQ reports an arrival once, and a message sent meanwhile may take the report."""
+    import asyncio
+    from queue import Empty
+
+    from jupyter_client.channels import AsyncZMQSocketChannel
+
+    from workbench.runs.kernels import kernel
+
+    waits = []
+
+    async def unreported(self, timeout=None):
+        waits.append(timeout)
+        if len(waits) < 3:
+            await asyncio.sleep(1e9 if timeout is None else timeout)
+            raise Empty
+        return {"reply": 1}
+
+    monkeypatch.setattr(AsyncZMQSocketChannel, "get_msg", unreported)
+    monkeypatch.setattr(kernel, "_LOOK_SECONDS", 0.01)
+    channel = kernel._ShellChannel.__new__(kernel._ShellChannel)
+
+    async def asked(timeout):
+        return await asyncio.wait_for(channel.get_msg(timeout), 5)
+
+    assert asyncio.run(asked(None)) == {"reply": 1}
+    waits.clear()
+    with pytest.raises(Empty):
+        asyncio.run(asked(0.015))
+    assert len(waits) == 2
+    assert kernel._Client.shell_channel_class.klass is kernel._ShellChannel

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import nbformat
 import papermill
 from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from traitlets import default
+from traitlets import Type, default
 
 from workbench.runs.client import ENGINE
 from workbench.runs.forked_kernel import ForkingProvisioner, Template
@@ -27,6 +28,8 @@ from workbench.runs.readback import NotUsed, Readback
 
 # How long output may take that a cell made before it ended: a hundred megabytes take seconds.
 _OUTPUT_SECONDS = 300
+# Seconds between two looks for a message whose arrival was not reported.
+_LOOK_SECONDS = 0.2
 
 
 class End(NamedTuple):
@@ -116,12 +119,32 @@ def run_cells(
     return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
 
 
+class _ShellChannel(AsyncZMQSocketChannel):
+    """Looks for messages again and again while it waits for one.
+
+    ZeroMQ reports an arrival once. Where a widget's message is sent while the reply to a cell is
+    awaited, sending takes that report, and the waiting task would sleep for good.
+    """
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            try:
+                return await super().get_msg(min(max(left, 0.0), _LOOK_SECONDS))
+            except Empty:
+                if left <= _LOOK_SECONDS:
+                    raise
+
+
 class _Client(AsyncKernelClient):
     """Waits until the kernel answers, and no longer.
 
     jupyter_client waits for a fifth of a second without a message, so that none of the kernel's
     first ones comes late; the kernel says `idle` after the last of them.
     """
+
+    shell_channel_class = Type(_ShellChannel)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         self.parent.use(self)
