@@ -48,13 +48,13 @@ def told(notebook):
 
 
 def captured(notebook):
-    """What each output widget holds at the end."""
+    """What each output widget holds at the end, sorted, for the widgets' names are random."""
     saved = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"].state
-    return [
+    return sorted(
         [o.get("text") or o.get("ename") or o.data["text/plain"] for o in model.state.outputs]
         for model in saved.values()
         if model.model_name == "OutputModel"
-    ]
+    )
 
 
 WIDGETS = {

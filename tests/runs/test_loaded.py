@@ -15,7 +15,14 @@ from workbench.runs.modules import changed
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder to import from, whose modules are forgotten afterwards."""
+    """A folder to import from, whose modules are forgotten afterwards.
+
+    What other tests of this process have loaded from elsewhere is hidden meanwhile.
+    """
+    for path in found():
+        if os.path.isabs(path):
+            for name in [n for n, m in sys.modules.items() if getattr(m, "__file__", "") == path]:
+                monkeypatch.delitem(sys.modules, name)
     before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))

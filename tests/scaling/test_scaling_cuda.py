@@ -190,7 +190,7 @@ class TestEdges:
 def test_one_fit_stays_on_the_processor(gpu):
     table, _ = planted(laws.chinchilla, rows=50, noise=0.02, seed=7)
     found = fit("chinchilla", {k: on_device(v) for k, v in table.items()})
-    profile(found, "alpha", points=4)
+    profile(found, "alpha")
     assert gpu[CHINCHILLA].fits == [found.starts]
 
 
