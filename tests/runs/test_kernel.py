@@ -224,7 +224,7 @@ def test_a_reply_whose_arrival_was_not_reported_is_found(monkeypatch):
 
     from jupyter_client.channels import AsyncZMQSocketChannel
 
-    from workbench.runs.kernels import kernel
+    from workbench.runs import kernel
 
     waits = []
 
