@@ -35,17 +35,10 @@ def here(tmp_path, monkeypatch):
 
 def found(began=None, known=()):
     """The modules that `local` tells of, without those of the tests."""
-<<<<<<< HEAD:tests/runs/test_loaded.py
-    tests = [os.path.dirname(os.path.dirname(__file__)), *known]
-    root = os.path.dirname(tests[0])
-    folders = [*tests, os.path.join(root, "workbench"), os.path.join(root, "widgets")]
-    return loaded.local(time.time() + 9 if began is None else began, folders)
-=======
     root = Path(__file__).parents[2]
     ours = ("tests", "workbench", "widgets", "benchmarks")
     folders = [*(str(root / name) for name in ours), *known]
-    return loaded_modules.local(time.time() + 9 if began is None else began, folders)
->>>>>>> 50848ed (Tests of loaded modules: what other tests loaded is hidden):tests/pipeline/runs/test_loaded_modules.py
+    return loaded.local(time.time() + 9 if began is None else began, folders)
 
 
 def sha256(path):
