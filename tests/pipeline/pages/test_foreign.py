@@ -129,6 +129,45 @@ def test_what_a_page_cannot_show_is_one_sentence(source, words):
 
 
 @pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("<script src=https://e.example/bokeh.js></script>", "A script of Bokeh stands here"),
+        ("a <script>x</script> b", "A script stands here"),
+        ("<iframe src=https://e.example/x></iframe>", "A frame of https://e.example/x"),
+        ("<iframe src=own.html>", "A frame of own.html"),
+        ("<object data='own.pdf'><p>x</p></object>", "A frame of own.pdf"),
+        ("a <embed src=own.pdf> b", "A frame of own.pdf"),
+        ("<video src=own.mp4 controls></video>", "A video (own.mp4)"),
+        ("a <audio><source src=own.wav></audio> b", "A sound (own.wav)"),
+        ("<form action=https://e.example><input name=a> text</form>", "A form stands here"),
+        ("<style>h1 {color: red}</style>", "A style for the notebook"),
+        ("<link rel=stylesheet href=https://e.example>", "A style for the notebook"),
+        (SVG.format("<foreignObject><p>x</p></foreignObject>"), "Words within this drawing"),
+        ("| a |\n|---|\n| <iframe src=own.html></iframe> |", "A frame of own.html"),
+    ],
+)
+def test_what_a_text_cannot_show_is_one_sentence(source, words):
+    (note,) = soup(new_markdown_cell(source)).select(".refused")
+    assert words in note.text
+    (note,) = soup(shown({"text/markdown": source})).select(".refused")
+    assert words in note.text
+
+
+def test_marks_within_code_and_media_with_their_data_need_no_sentence():
+    video = "<video controls src='data:video/mp4;base64,AAAA'></video>"
+    texts = ["`<iframe>`", "```html\n<script>1</script>\n```", "    <form>", video, "<!-- no -->"]
+    made = soup(new_markdown_cell("\n\n".join(texts)))
+    assert not made.select(".refused")
+    assert made.video["src"].startswith("data:")
+    assert [code.text.strip() for code in made.select(".prose :is(code, pre)")] == [
+        "<iframe>",
+        "<script>1</script>",
+        "<form>",
+        "<form>",
+    ]
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "<!-- <script>x</script> --><p>x</p>",
