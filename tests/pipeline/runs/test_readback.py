@@ -2,23 +2,11 @@
 
 import json
 
-import nbformat
 import pytest
 import toy_notebooks
-
-from workbench.runs.execute import execute
-from workbench.runs.job import job
-from workbench.runs.kernels.forked_kernel import Template
+from executed import executed
 
 pytestmark = pytest.mark.notebook
-
-
-@pytest.fixture(scope="module")
-def template():
-    made = Template() if Template.is_possible() else None
-    yield made
-    if made:
-        made.close()
 
 
 @pytest.fixture
@@ -27,9 +15,7 @@ def run(tmp_path, monkeypatch, template):
     monkeypatch.chdir(tmp_path)
 
     def ran(cell, *cells, **values):
-        path = toy_notebooks.notebook(tmp_path / "own.ipynb", *cells, parameters_cell=cell)
-        record = execute(job(path.name, values), tmp_path / "r", template=template)
-        left = nbformat.read(tmp_path / "r" / record["folder"] / "notebook.ipynb", 4)
+        record, left, _ = executed(tmp_path, template, *cells, values=values, parameters_cell=cell)
         outputs = [o for c in left.cells for o in c.get("outputs", [])]
         return record, "".join(o.text for o in outputs if o.output_type == "stream")
 
