@@ -74,6 +74,13 @@ def test_a_style_attribute_leaves_its_element_in_its_place(style, left):
     assert inline(style) == left
 
 
+def test_a_drawing_keeps_the_pictures_that_it_carries():
+    source = "<image xlink:href='{}' width='4'/>"
+    sources = [f"data:image/png;base64,{PNG}", "https://e.example/x.png", "data:text/html,x"]
+    made = box(SVG.format("".join(map(source.format, sources))))
+    assert [one.get("xlink:href") for one in made.select("image")] == [sources[0], None, None]
+
+
 def test_coloured_cells_keep_their_colours_and_no_other_output_has_them():
     made = soup(
         shown({"text/html": "<style>#t1{background:#fc0}</style><table><td id=t1>x</table>"}),
@@ -140,6 +147,8 @@ def test_what_a_page_cannot_show_is_one_sentence(source, words):
         ("<video src=own.mp4 controls></video>", "A video (own.mp4)"),
         ("a <audio><source src=own.wav></audio> b", "A sound (own.wav)"),
         ("<form action=https://e.example><input name=a> text</form>", "A form stands here"),
+        ("a <canvas id=c></canvas> b", "An element `canvas`"),
+        ("<model-viewer src=x>x</model-viewer>", "An element `model-viewer`"),
         ("<style>h1 {color: red}</style>", "A style for the notebook"),
         ("<link rel=stylesheet href=https://e.example>", "A style for the notebook"),
         (SVG.format("<foreignObject><p>x</p></foreignObject>"), "Words within this drawing"),

@@ -9,6 +9,8 @@ from workbench.pages.text.pictures import source_of
 
 # A tag up to its end or the text's, as browsers read it, so that no text is read twice.
 _TAG = r"(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^'\">]+)*+(?:>|\Z)"
+# Elements of drawings and formulas; others with a hyphen in their names are drawn by scripts.
+_HYPHENATED = "font-face|color-profile|missing-glyph|annotation-xml"
 # What needs more than marks, in the order in which a browser would meet it: of a script within an
 # attribute or a comment, and of marks within a script, nothing comes to pass.
 PARTS = re.compile(
@@ -20,6 +22,7 @@ PARTS = re.compile(
     rf"|<(?:embed|frame)\b(?P<embed>{_TAG})"
     rf"|<form\b(?P<form>{_TAG})"
     rf"|(?P<media><(?P<kind>video|audio)\b{_TAG}.*?(?:</(?P=kind)\s*>|\Z))"
+    rf"|<(?P<scripted>canvas|bgsound|(?!{_HYPHENATED})[a-z][a-z0-9]*-[\w.-]*)(?=[\s/>]){_TAG}"
     rf"|<[a-z/]{_TAG}",
     re.I | re.S,
 )
@@ -96,6 +99,9 @@ def _said(found: re.Match[str]) -> str:
         )
     if found["style"] is not None or "stylesheet" in (found["link"] or "").lower():
         return note("A style for the notebook stands here; this page has its own.", "span")
+    if found["scripted"]:
+        name = found["scripted"].lower()
+        return note(f"An element `{name}` stands here in the notebook; this page has none.", "span")
     return ""
 
 
