@@ -23,6 +23,7 @@ from typing import Any
 
 import nbformat
 
+from workbench.base.atomic import write_text
 from workbench.base.checks import refuse
 from workbench.live.voila_server import TOKEN
 from workbench.records.store import read_record
@@ -66,7 +67,7 @@ def write_copy(record: Path) -> Path:
         source = without_injected(read_notebook(place))
         made = injected(source, model(**given), language_of(source))
     written = path.with_name(COPY)
-    nbformat.write(_to_explore(made, held.get("directory")), written)
+    write_text(written, nbformat.writes(_to_explore(made, held.get("directory"))), durable=False)
     return written
 
 
@@ -195,7 +196,7 @@ def serve(target: str, *, port: int = 8866, browser: bool = True) -> int:
     alone = panel_alone(read_notebook(path), target)
     with tempfile.TemporaryDirectory(prefix="workbench-serve-") as folder:
         notebook = Path(folder) / path.name
-        nbformat.write(alone, notebook)
+        write_text(notebook, nbformat.writes(alone), durable=False)
         token = secrets.token_hex(16)
         words = [sys.executable, "-m", "workbench.live.voila_server", str(notebook), str(port)]
         words += [] if browser else ["--no-browser"]

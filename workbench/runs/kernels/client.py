@@ -12,6 +12,7 @@ import inspect
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -23,6 +24,7 @@ from traitlets import Any as AnyTrait
 
 from workbench.runs.find import PACKAGE
 from workbench.runs.kernels import loaded_modules
+from workbench.runs.kernels.saving import Manager
 
 ENGINE = "workbench"
 # Values with which Python exits with status 0, as the kernel spells them.
@@ -125,7 +127,26 @@ class Client(PapermillNotebookClient):
 
 
 class Engine(NBClientEngine):
-    """papermill's engine with this client."""
+    """papermill's engine with this client, which saves by time."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: nbformat.NotebookNode, kernel_name: str, *, saved: Path, **kwargs: Any
+    ) -> nbformat.NotebookNode:
+        """Executes the notebook, and saves it into the file `saved` on the way.
+
+        It is left under `notebook` in `marks`, also where an error keeps it from being returned.
+        """
+        kwargs.pop("output_path", None)
+        how = {"output_path": str(saved), "progress_bar": kwargs.pop("progress_bar", False)}
+        manager = Manager(nb, **how)
+        kwargs["marks"]["notebook"] = nb
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **kwargs)
+        finally:
+            manager.notebook_complete()
+        return nb
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:

@@ -42,6 +42,7 @@ class End(NamedTuple):
         exit: the cell that ended the run before its last cell with status 0, and what it called.
         modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
         readback: what the parameters were in the kernel.
+        notebook: as far as it came; None if it is in the file alone.
     """
 
     state: str
@@ -50,6 +51,7 @@ class End(NamedTuple):
     exit: tuple[str, str] | None = None
     modules: dict[str, str | None] | None = None
     readback: Readback | None = None
+    notebook: nbformat.NotebookNode | None = None
 
 
 def run_cells(
@@ -60,7 +62,9 @@ def run_cells(
     cell_timeout: int | None,
     template: Template | None = None,
 ) -> End:
-    """Executes the job's notebook into the file `output`, in the current directory.
+    """Executes the job's notebook in the current directory, and saves it on the way.
+
+    The file `output` is a few seconds old at most; `End.notebook` is whole.
 
     Relative paths in the notebook start where the command was given, as papermill has it. With a
     `template` the kernel is a fork of it.
@@ -81,8 +85,8 @@ def run_cells(
     try:
         papermill.execute_notebook(
             notebook,
-            # papermill fills in parameters where a path has braces.
-            str(output).replace("{", "{{").replace("}", "}}"),
+            None,  # the engine saves it
+            saved=output,
             kernel_name=job.language.kernel,
             language=job.language.name,
             engine_name=ENGINE,
@@ -116,7 +120,8 @@ def run_cells(
         end = "done", None
     if end[0] == "done":
         readback.finish()
-    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
+    told = marks.get("exit"), marks.get("modules"), readback, marks.get("notebook")
+    return End(*end, kernel.peak_memory_mib, *told)
 
 
 class _ShellChannel(AsyncZMQSocketChannel):
