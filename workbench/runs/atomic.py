@@ -9,29 +9,34 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from workbench.base.atomic import PARTIAL, write_text
 
-# How a run's or a study's sentence begins that had no space left on its disk.
-NO_SPACE = "no space is left"
-_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_SPACE, _DISK = {errno.ENOSPC, errno.EDQUOT}, {errno.EROFS, errno.EIO}
+# How a sentence begins that tells of such an error, which every further run would meet as well.
+NO_SPACE, NO_WRITING = "no space is left", "nothing can be written"
 # What a record may grow by from its beginning to a sentence about its end.
 _GROWTH = 16_384
 
 
 def why(error: BaseException, folder: Path) -> str:
-    """The error in a sentence, which names the space where none is left in the folder."""
-    if not isinstance(error, OSError):
+    """The error in a sentence, which names the folder and its space where these are at fault."""
+    if not isinstance(error, OSError) or error.errno not in _SPACE | _DISK:
         return f"{type(error).__name__}: {error}"
-    if error.errno not in _SPACE:
-        return f"{type(error).__name__}: {error.strerror or error}"
+    if error.errno in _DISK:
+        return f"{NO_WRITING} in {folder} ({error.strerror})"
+    free = ""
     with contextlib.suppress(OSError):
-        free = shutil.disk_usage(folder).free
-        return f"{NO_SPACE} in {folder} ({error.strerror}; {free:,} bytes are free)"
-    return f"{NO_SPACE} in {folder} ({error.strerror})"
+        free = f"; {shutil.disk_usage(folder).free:,} bytes are free"
+    return f"{NO_SPACE} in {folder} ({error.strerror}{free})"
+
+
+def is_of_disk(sentence: str | None) -> bool:
+    """Whether the sentence, which `why` made, tells of the disk and not of one file."""
+    return any(words in (sentence or "") for words in (NO_SPACE, NO_WRITING))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -72,8 +77,7 @@ def owned(folder: Path) -> Iterator[None]:
 class Reserve:
     """Room on the disk, taken at a run's start, in which its end can be written on a full disk.
 
-    Bytes that a file has are written over, and the file is renamed: neither needs new space. Use it
-    as a context, at whose end the room is given back.
+    Bytes that a file has are written over, and the file is renamed: neither needs new space.
 
     Attributes:
         path: where the room is until it is used.
@@ -88,11 +92,10 @@ class Reserve:
 
     def __init__(self, folder: Path, text: str = ""):
         self.path = folder / f"{PARTIAL}{uuid.uuid4().hex}"
-        self._file = self.path.open("xb")
+        self._file = self.path.open("x+b", buffering=0)
         self._size = len(text.encode()) + _GROWTH
         try:
-            self._file.write(b" " * self._size)
-            self._file.flush()
+            _write_all(self._file, b" " * self._size)
         except BaseException:
             self.give_back()
             raise
@@ -107,9 +110,9 @@ class Reserve:
         if len(content) > self._size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._file.seek(0)
-        self._file.write(content)
+        _write_all(self._file, content)
         self._file.truncate()
-        self._file.flush()
+        self._file.close()
         os.replace(self.path, path)
 
     def give_back(self) -> None:
@@ -119,10 +122,8 @@ class Reserve:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
-    def __enter__(self) -> Reserve:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.give_back()
+def _write_all(file: RawIOBase, content: bytes) -> None:
+    """Writes all of it to a file without a buffer, which may take less on a disk that fills."""
+    if file.write(content) != len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -62,7 +62,8 @@ def execute(
             folder = room(reports, job.name, job.run)
             stack.enter_context(owned(folder))
             record, began = begun(job, attempt), time.monotonic()
-            reserve = stack.enter_context(Reserve(folder, as_json(record)))
+            reserve = Reserve(folder, as_json(record))
+            stack.callback(reserve.give_back)
             write_json(folder / RECORD, record)
             clear(folder, reserve.path)
             (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
@@ -109,6 +110,7 @@ def _fill(
         **clock(record["timings"]["start"], began),
     }
     notebook_outcome.correct(notebook)
+    folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it meanwhile
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
         table = job.params.table(record["knobs"])
@@ -168,9 +170,7 @@ def _judge(
     }
 
 
-def _ended(
-    record: dict[str, Any], folder: Path, began: float, reserve: Reserve
-) -> dict[str, Any]:
+def _ended(record: dict[str, Any], folder: Path, began: float, reserve: Reserve) -> dict[str, Any]:
     """The record, written; a run that is not done has no page, and a disk that is full says so."""
     record["timings"] |= (
         {} if "end" in record["timings"] else clock(record["timings"]["start"], began)
@@ -178,6 +178,7 @@ def _ended(
     try:
         if record["state"] != "done":
             (folder / PAGE).unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RECORD, record)
     except (OSError, ValueError) as error:
         error = f"the record could not be written: {why(error, folder)}"

@@ -19,14 +19,14 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbclient.output_widget import OutputWidget
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
+from papermill.engines import NBClientEngine
 from traitlets import Any as AnyTrait
 
 from workbench.runs.find import PACKAGE
 from workbench.runs.kernels import loaded_modules
 from workbench.runs.kernels.saving import Manager
+from workbench.runs.parameters import readback
 
-ENGINE = "workbench"
 # Values with which Python exits with status 0, as the kernel spells them.
 _CLEAN = ("", "0", "None", "False")
 # `exit()` ends the kernel a moment after its cell; here the run ends, and the kernel is still
@@ -81,7 +81,7 @@ class Client(PapermillNotebookClient):
             super().papermill_execute_cells()
             return
         began = time.time()
-        self._silently(_STAY + _WHOLE)
+        self._silently(_STAY + _WHOLE + readback.SETUP)
         super().papermill_execute_cells()
         with contextlib.suppress(ValueError, SyntaxError, KeyError):
             told = self._silently("", found=_expression(began))["found"]["data"]["text/plain"]
@@ -156,9 +156,6 @@ class Engine(NBClientEngine):
         start, timeout = kwargs.pop("start_timeout", 60), kwargs.pop("execution_timeout", None)
         how = {"startup_timeout": start, "timeout": timeout, "kernel_name": kernel_name}
         return Client(nb_man, **how, **kwargs).execute()
-
-
-papermill_engines.register(ENGINE, Engine)
 
 
 class _Output(OutputWidget):
