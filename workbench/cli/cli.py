@@ -184,7 +184,9 @@ def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool)
 
     def begins() -> None:
         if not watched:
-            click.echo(f"{job.name}: running {len(job.notebook.cells)} cells", err=True)
+            cells = len(job.notebook.cells)
+            what = "1 cell" if cells == 1 else f"{cells} cells"
+            click.echo(f"{job.name}: running {what}", err=True)
 
     how = {"progress": watched, "cell_timeout": cell_timeout, "begins": begins}
     return _or_refuse(lambda: execute(job, reports, **how))
