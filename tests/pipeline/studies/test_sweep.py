@@ -8,10 +8,13 @@ import signal
 import time
 
 import kills
+import nbformat
 import pytest
 
 from workbench.records.store import read_points
 from workbench.runs.atomic import PARTIAL, owned
+from workbench.runs.notebook_outcome import keep_partial
+from workbench.runs.record import clear
 from workbench.studies import scheduler, sweep
 
 
@@ -242,3 +245,23 @@ def test_a_sweep_that_is_asked_to_stop_leaves_a_clear_state(tmp_path, number):
     assert states.count("killed") <= 2
     assert b"'queued'" in told
     assert errors == b""
+
+
+@pytest.mark.parametrize("planted", ["folder", "file"])
+def test_a_partial_notebook_behind_a_link_is_none_of_the_run_s(tmp_path, planted):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), mine / "notebook.ipynb")
+    run = tmp_path / "run"
+    run.mkdir()
+    link = run / f"{PARTIAL}a"
+    if planted == "folder":
+        link.symlink_to(mine)
+    else:
+        link.mkdir()
+        (link / "notebook.ipynb").symlink_to(mine / "notebook.ipynb")
+    keep_partial(run)
+    assert not (run / "partial.ipynb").exists()
+    clear(run)
+    assert list(run.iterdir()) == []
+    assert (mine / "notebook.ipynb").exists()
