@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from workbench.base.checks import refuse
+from workbench.base.regular_file import content
 from workbench.experiment.decisions import Claim
 from workbench.runs.record import PAGE, RECORD, is_alive
 
@@ -31,9 +32,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     A run whose record says `running` while its process is gone was killed.
     """
     try:
-        if path.stat().st_size > LARGEST or not path.is_file():
-            return None
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(content(path, LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(record, dict):
@@ -74,7 +73,7 @@ def placed_points(study: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 def _declared_points(study: Path) -> list[tuple[Path, dict[str, Any]]] | None:
     try:
-        held = json.loads((study / STUDY).read_text(encoding="utf-8"))
+        held = json.loads(content(study / STUDY, LARGEST))
         points = [(str(p["name"]), str(p["run"]), dict(p["changed"])) for p in held["points"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -17,6 +17,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from workbench.base.regular_file import content
 from workbench.dendrites.matching.cost_model import CELLS, WORDS, Rates, pairs
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
 from workbench.dendrites.matching.kernels.verify import confirmed
@@ -35,7 +36,7 @@ def rates() -> Rates:
     made_on = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
     path = _path()
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(content(path, 1 << 20))
         if kept.pop("made_on") == made_on:
             return Rates(**{**kept, "row": tuple(tuple(row) for row in kept["row"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

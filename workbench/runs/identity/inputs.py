@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import ast
 import glob
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from workbench.base import regular_file
 from workbench.base.checks import refuse
 
 TAG = "inputs"
 PREFIX = "input "
-_CHUNK = 1 << 20
 
 
 def declared(notebook: nbformat.NotebookNode) -> list[str]:
@@ -52,16 +51,11 @@ def digest(path: Path, given: str = "") -> tuple[int, str]:
         ValueError: if it cannot be read or is no file.
     """
     try:
-        if not path.is_file():
-            refuse(TAG, "files that exist", given or str(path))
-        hashed, size = hashlib.sha256(), 0
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                hashed.update(chunk)
-                size += len(chunk)
+        return regular_file.digest(path)
+    except FileNotFoundError:
+        refuse(TAG, "files that exist", given or str(path))
     except OSError as error:
         refuse(TAG, f"files that can be read ({error.strerror})", given or str(path))
-    return size, hashed.hexdigest()
 
 
 def _files(given: str) -> list[Path]:

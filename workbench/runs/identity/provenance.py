@@ -18,6 +18,7 @@ import psutil
 
 from workbench.base.array import device_name
 from workbench.base.checks import refuse
+from workbench.base.regular_file import digest
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 from workbench.runs.identity.closure import COMPANIONS, closure
@@ -125,11 +126,11 @@ def _state(path: Path) -> tuple[int, ...]:
 
 @functools.lru_cache(32)
 def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name, path, _ in files:
-        digest.update(name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        hashed.update(name.encode())
+        hashed.update(path.read_bytes())
+    return hashed.hexdigest()
 
 
 @functools.cache
@@ -150,11 +151,10 @@ def data(params: Parameters) -> dict[str, dict[str, Any]]:
         value = params.values()[k.name]
         if k.suffixes and value:
             try:
-                content = Path(value).read_bytes()
+                size, sha256 = digest(value)
             except OSError as error:
                 refuse(k.name, f"a file that can be read ({error.strerror})", value)
-            sha256 = hashlib.sha256(content).hexdigest()
-            files[k.name] = {"path": str(value), "bytes": len(content), "sha256": sha256}
+            files[k.name] = {"path": str(value), "bytes": size, "sha256": sha256}
     return files
 
 

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import site
+import stat
 import sys
 import sysconfig
 
@@ -76,7 +77,9 @@ def _is_as_imported(path, archive, began):
     """Whether the file is still that which was imported: it is older, or its cache says so."""
     try:
         there = os.stat(archive)
-    except OSError:
+    except (OSError, ValueError):
+        return False
+    if not stat.S_ISREG(there.st_mode):  # reading a pipe would wait for its writer
         return False
     if there.st_mtime < began:
         return True
