@@ -84,9 +84,8 @@ class Table(dict[str, np.ndarray]):
         row, more = int(np.argmin(filled)), int((~filled).sum()) - 1
         name = next(n for n in columns if np.isnan(self[n][row]))
         raise refusal(
-            f"`{clipped(name, 60)}` must be a number on every row; got an empty cell on {self.place(row)}"
-            + (f" and {more} more such rows" if more else "")
-            + hint
+            f"`{clipped(name, 60)}` must be a number on every row; got an empty cell on "
+            f"{self.place(row)}" + (f" and {more} more such rows" if more else "") + hint
         )
 
     def positive(self, name: str, hint: str = "") -> None:
