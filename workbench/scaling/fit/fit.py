@@ -91,7 +91,7 @@ def check(law: Law | str, table: Any, **how: Any) -> None:
         ValueError, TypeError: as `fit`.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FitWarning)
+        warnings.simplefilter("ignore")
         _prepared(law, table, **how)
 
 

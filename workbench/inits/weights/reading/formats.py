@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -121,7 +122,9 @@ def torch(file: Path) -> Named:
     # are no archives and have to be read whole.
     try:
         options = {"map_location": "cpu", "weights_only": True, "mmap": is_archive}
-        loaded = package.load(file, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = package.load(file, **options)
     except Exception as error:  # torch checks little: its unpickler raises what it stumbles on
         held = re.search(r"GLOBAL (\S+)", str(error))
         why = f"tensors alone, no {held[1]}: save a state_dict()" if held else reason(error)
@@ -195,7 +198,8 @@ def hdf5(file: Path) -> Named:
             opened.visititems(lambda name, item: found.append((name, item)))
             sets = [(n, d) for n, d in found if isinstance(d, package.Dataset)]
             stored = [(n, _dataset(package, file, n, d)) for n, d in sets if d.shape is not None]
-    yield from stored
+    for name, array in stored:  # a name that is no UTF-8 comes as bytes
+        yield name if isinstance(name, str) else name.decode("utf-8", "replace"), array
 
 
 def _dataset(package: Any, file: Path, name: str, found: Any) -> Stored:
