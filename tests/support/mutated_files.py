@@ -165,7 +165,7 @@ DOT = bytes.fromhex(
 
 
 def read_weights(path):
-    audit.Params(weights_file=str(path))
+    audit.Params(weights_file=str(path)).check_files()
     file_report(trained(None, str(path)))
 
 
@@ -214,7 +214,7 @@ def with_checksum(content):
 
 
 def of_tables(params, knob):
-    return lambda path: params(**{knob: str(path)})
+    return lambda path: params(**{knob: str(path)}).check_files()
 
 
 FIT, CURVES = of_tables(fit.Params, "table_file"), of_tables(learning_curves.Params, "curves_file")

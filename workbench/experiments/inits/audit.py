@@ -57,9 +57,8 @@ class Params(Knobs):
         50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6), is_budget=True
     )
 
-    def relations(self) -> None:
-        """Adds that files can be read."""
-        super().relations()
+    def check_files(self) -> None:
+        """Refuses weights without a matrix, and what is no table of activations."""
         check_file(self.weights_file)
         if self.activations_file:
             read_activations(self.activations_file)

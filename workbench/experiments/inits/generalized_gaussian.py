@@ -48,9 +48,8 @@ class Params(Knobs):
     depth: int = knob(10, "layers of it", span=(2, 50))
     networks: int = knob(160, "independent networks", span=(8, 512), log=True, is_budget=True)
 
-    def relations(self) -> None:
-        """Adds that a file can be read."""
-        super().relations()
+    def check_files(self) -> None:
+        """Refuses weights without a matrix."""
         check_file(self.weights_file)
 
     @staticmethod

@@ -53,9 +53,8 @@ class Params(Knobs):
         4000, "resamples of the points", span=(100, 20000), log=True, is_budget=True
     )
 
-    def relations(self) -> None:
-        """Adds that a file has points that can be fitted."""
-        super().relations()
+    def check_files(self) -> None:
+        """Refuses a file without points that can be fitted."""
         if self.points_file:
             check("chinchilla", points(self.points_file, self.dropped), delta=self.delta)
 

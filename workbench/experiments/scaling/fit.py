@@ -79,10 +79,13 @@ class Params(Knobs):
     )
 
     def relations(self) -> None:
-        """Adds that the shipped curve has no tokens, and that a file can be fitted."""
+        """Adds that the shipped curve has no tokens."""
         super().relations()
         if not self.table_file and len(NAMED[self.law].columns) > 1:
             refuse("law", "of one variable where `table_file` is empty", self.law, KnobError)
+
+    def check_files(self) -> None:
+        """Refuses a table that cannot be fitted."""
         if self.table_file:
             checked(self)
 

@@ -39,9 +39,8 @@ class Params(Knobs):
     target: float = knob(1000.0, "compute extrapolated to, in 1e21 FLOP", span=(1.0, 1e6), log=True)
     runs_file: str = knob("", "your runs: compute, sizes, losses", suffixes=SUFFIXES)
 
-    def relations(self) -> None:
-        """Adds that a file is a table of runs."""
-        super().relations()
+    def check_files(self) -> None:
+        """Refuses a file that is no table of runs."""
         if self.runs_file:
             by_meaning(self.runs_file, "runs_file", MEANINGS)
 

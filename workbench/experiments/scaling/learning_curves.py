@@ -40,9 +40,8 @@ class Params(Knobs):
         2.0, "largest size over the largest fitted size", span=(1.5, 64.0), log=True
     )
 
-    def relations(self) -> None:
-        """Adds that a file is a table of curves."""
-        super().relations()
+    def check_files(self) -> None:
+        """Refuses a file that is no table of curves."""
         if self.curves_file:
             curves_of(self.curves_file)
 

@@ -7,8 +7,6 @@ Source:
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 
@@ -27,14 +25,13 @@ def singular(matrix: Float[np.ndarray, "rows columns"]) -> Values:
     Values below 1e-8 of the largest are rounding noise; no effective rank here sees them.
     """
     x = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    scale = _scale(max(float(x.max(initial=0)), -float(x.min(initial=0))))
     gram = np.zeros((x.shape[1], x.shape[1]))
     with one_blas_thread():
         # Rows in parts, so that a large matrix is never copied whole into float64.
         for start in range(0, len(x), ROWS):
-            part = np.asarray(x[start : start + ROWS], dtype=np.float64) / scale
+            part = np.asarray(x[start : start + ROWS], dtype=np.float64)
             gram += part.T @ part
-        return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0)) * scale
+        return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
 
 
 def participation(values: Values) -> float:
@@ -78,9 +75,6 @@ def _legal(values: Values) -> Values:
     s = np.asarray(values, dtype=np.float64)
     if not np.isfinite(s).all() or (s < 0).any() or not s.any():
         refuse("values", "singular values, at least 0 and not all zero", values)
-    return s / _scale(float(s.max()))  # no rank knows of a factor that all have
-
-
-def _scale(largest: float) -> float:
-    """What to divide by so that fourth powers stay finite; one where they do anyway."""
-    return 1.0 if 1e-60 < largest < 1e60 or not 0 < largest < math.inf else largest
+    largest = float(s.max())
+    # No rank knows of a factor that all have, and fourth powers stay finite without it.
+    return s if 1e-60 < largest < 1e60 else s / largest

@@ -42,17 +42,20 @@ def provenance(
         declared: files that a notebook or a study declares, as `inputs.inputs` tells them.
 
     Raises:
-        ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
+        ValueError: if the backend cannot be used, or a file that a knob names cannot.
     """
     # Only an experiment's own knobs of these names mean what the workbench means by them.
     shared = params if isinstance(params, Knobs) else None
+    files = data(params)
+    if check := getattr(params, "check_files", None):
+        check()
     backend = shared.backend if shared else "numpy"
     return {
         **(around(None) if surroundings is None else surroundings),
         "backend": backend,
         "device": device_name(backend),
         "seed": shared.seed if shared else None,
-        "data": data(params) | dict(declared),
+        "data": files | dict(declared),
     }
 
 

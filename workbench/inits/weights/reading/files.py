@@ -164,7 +164,7 @@ def _files(path: str) -> tuple[dict[str, str], list[Path]]:
         found = json.loads(content(file, LONGEST).decode("utf-8"))
     names = found.get("weight_map") if isinstance(found, dict) else None
     parts = list(names.values()) if isinstance(names, dict) else [None]
-    if not all(isinstance(p, str) and p and Path(p).name == p for p in parts):
+    if not all(isinstance(p, str) and p not in ("", "..") and Path(p).name == p for p in parts):
         refuse("weights_file", words, file.name)
     return names, [file.with_name(part) for part in dict.fromkeys(parts)]
 
