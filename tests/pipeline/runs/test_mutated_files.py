@@ -10,6 +10,10 @@ import mutated_files
 import numpy as np
 import pytest
 
+from workbench.runs.find import experiments
+from workbench.runs.job import job, model_of
+from workbench.studies.sweep import study_jobs
+
 # `make test-all` tries ten thousand.
 COUNT = int(os.environ.get("WORKBENCH_FUZZ", "500"))
 KINDS = mutated_files.installed()
@@ -87,6 +91,34 @@ def test_what_is_no_file_is_refused_at_once_in_the_place_of_any(kind, tmp_path, 
         outcome = mutated_files.tried(place, read)
         assert outcome == ("read" if kind in SILENT else "refused"), place
         assert time.monotonic() - before < 10
+
+
+EMPTY = {
+    "inits/audit": ("weights_file", ".npz", lambda path: np.savez(path, a=np.zeros(3))),
+    "inits/generalized_gaussian": ("weights_file", ".npy", lambda path: path.write_bytes(b"1")),
+    "dendrites/digits": ("patterns_file", ".csv", lambda path: path.write_text("1,x")),
+    "scaling/fit": ("table_file", ".csv", lambda path: path.write_text("N,loss\n1,2\n2,x\n")),
+    "scaling/chinchilla": ("points_file", ".csv", lambda path: path.write_text("N,loss\n1,2\n")),
+    "scaling/isoflop": ("runs_file", ".csv", lambda path: path.write_text("N,loss\n1,2,3\n")),
+    "scaling/learning_curves": ("curves_file", ".csv", lambda path: path.write_text("N\n1\n")),
+}
+
+
+@pytest.mark.parametrize("name", [e.name for e in experiments()])
+def test_a_file_that_cannot_be_used_is_refused_before_any_run(name, tmp_path):
+    knobs = {k.name for k in model_of(name)[0].knobs() if k.suffixes} - {"activations_file"}
+    assert knobs == ({EMPTY[name][0]} if name in EMPTY else set())
+    for knob in knobs:
+        path = tmp_path / f"file{EMPTY[name][1]}"
+        EMPTY[name][2](path)
+        for depth in (True, False):
+            with pytest.raises(ValueError, match="^`") as caught:
+                study_jobs(name, [model_of(name)[0](**{knob: str(path)})], function=depth)
+            assert len(str(caught.value)) < 300
+    if name == "inits/audit":
+        path.write_bytes(b"\xff,relu")
+        with pytest.raises(ValueError, match="^`activations_file` must be "):
+            job(name, {"activations_file": str(path.rename(tmp_path / "a.csv"))})
 
 
 def test_shapes_without_numbers_are_read_or_refused(tmp_path, alarms):
