@@ -167,8 +167,8 @@ def _tensors(package: Any, file: Path, loaded: Any) -> Iterator[tuple[str, Any]]
             yield name or "array", value
         items = value.items() if isinstance(value, dict) else ()
         items = enumerate(value) if isinstance(value, list | tuple) else items
-        inner = [(f"{name}.{k}" if name else str(k), v, depth + 1) for k, v in items]
-        waiting += reversed(inner)
+        inner = [(k, v) for k, v in items if isinstance(v, package.Tensor | dict | list | tuple)]
+        waiting += [(f"{name}.{k}" if name else str(k), v, depth + 1) for k, v in reversed(inner)]
 
 
 def _tensor(package: Any, value: Any) -> Stored:
