@@ -176,25 +176,32 @@ def _reading(path: Path) -> AbstractContextManager[None]:
 
 def _active(rows: Any, cells: int) -> list[np.ndarray]:
     """The active cells of each pattern in order, after every check that a kernel would need."""
-    is_array = isinstance(rows, np.ndarray)
-    count = rows.shape[:1] if is_array or hasattr(rows, "indptr") else (len(rows),)
-    if count and count[0] > PATTERNS:
-        refuse("patterns_file", f"at most {PATTERNS:,} patterns", *count)
+    shape = getattr(rows, "shape", None)  # of an array, or of a sparse matrix
+    count = len(rows) if shape is None else max(shape[:1], default=0)
+    if count > PATTERNS:
+        refuse("patterns_file", f"at most {PATTERNS:,} patterns", count)
     if hasattr(rows, "indptr"):
         _as_wide(rows.shape[1], cells)
         rows.eliminate_zeros()
         lengths, flat = np.diff(rows.indptr), rows.indices
-    elif is_array and (rows.ndim != 2 or not _is_legal(rows)):
+    elif shape is not None and (rows.ndim != 2 or not _is_legal(rows)):
         got = f"{rows.dtype} of shape {rows.shape}"
         refuse("patterns_file", "zeros and ones, or a whole-number array (patterns, active)", got)
     elif _is_dense(rows, cells):
         _as_wide(len(rows[0]), cells)
         dense = np.asarray(rows)
         lengths = np.count_nonzero(dense, axis=1)
-        flat = np.nonzero(dense)[1] if lengths.sum() <= ACTIVE else []
+        flat = np.nonzero(dense)[1] if lengths.sum() <= ACTIVE else lengths
     else:
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        flat = rows.reshape(-1) if is_array else np.array([v for row in rows for v in row])
+        listed = shape is None
+        flat = np.array([v for row in rows for v in row]) if listed else rows.reshape(-1)
+    _bounded(lengths)
+    return np.split(_checked(flat, lengths, cells), np.cumsum(lengths)[:-1])
+
+
+def _bounded(lengths: np.ndarray) -> None:
+    """Refuses patterns without an active cell, and too many of these in all."""
     if lengths.sum() > ACTIVE:
         refuse("patterns_file", f"at most {ACTIVE:,} active cells in all", int(lengths.sum()))
     if not len(lengths) or not lengths.any():
@@ -202,7 +209,6 @@ def _active(rows: Any, cells: int) -> list[np.ndarray]:
     if not lengths.all():
         row = int(np.argmin(lengths)) + 1
         refuse("patterns_file", f"at least one active cell in row {row}", "none")
-    return np.split(_checked(flat, lengths, cells), np.cumsum(lengths)[:-1])
 
 
 def _checked(flat: np.ndarray, lengths: np.ndarray, cells: int) -> Int[np.ndarray, " indices"]:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -162,8 +162,8 @@ def _files(path: str) -> tuple[dict[str, str], list[Path]]:
     words = "an index whose `weight_map` names files beside it"
     with refused("weights_file", words, file.name):
         found = json.loads(content(file, LONGEST).decode("utf-8"))
-    names = found.get("weight_map") if isinstance(found, dict) else None
-    parts = list(names.values()) if isinstance(names, dict) else [None]
+    names: Any = found.get("weight_map") if isinstance(found, dict) else None
+    parts = names.values() if isinstance(names, dict) else [""]
     if not all(isinstance(p, str) and p not in ("", "..") and Path(p).name == p for p in parts):
         refuse("weights_file", words, file.name)
     return names, [file.with_name(part) for part in dict.fromkeys(parts)]
