@@ -69,6 +69,14 @@ def _check(path: str | os.PathLike, found: os.stat_result, most: int) -> None:
         raise OSError(errno.EFBIG, words, path)
 
 
+def is_regular(path: str | os.PathLike) -> bool:
+    """Whether a regular file is there; false for a path that no file can have."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def check(path: str | os.PathLike, most: int = LARGEST) -> None:
     """Raises what `opened` would, for a library that opens the path itself."""
     opened(path, most).close()

@@ -52,7 +52,7 @@ def write_copy(record: Path) -> Path:
     Raises:
         ValueError: if there is no such record, its notebook is gone, or a knob is refused by now.
     """
-    path = record / RECORD if record.is_dir() else record
+    path = record / RECORD if os.path.isdir(record) else record
     held = read_record(path)
     if held is None or not isinstance(held.get("command"), str):
         refuse("record", "the folder of a run or its record.json", str(record))
@@ -114,7 +114,7 @@ def _to_explore(notebook: nbformat.NotebookNode, directory: Any) -> nbformat.Not
         cell.outputs, cell.execution_count = [], None
         for mark in ("papermill", "execution"):
             cell.metadata.pop(mark, None)
-    is_there = isinstance(directory, str) and Path(directory).is_dir()
+    is_there = isinstance(directory, str) and os.path.isdir(directory)
     if code and is_there and language_of(made).is_python:
         source = (
             f"# Relative paths begin where the run began.\nimport os\n\nos.chdir({directory!r})"

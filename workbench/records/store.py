@@ -126,8 +126,9 @@ def given_record(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         ValueError: if no record is there.
     """
-    folder = path if path.is_dir() else path.parent
-    is_file_of_run = path.is_dir() or path.suffix in {".html", ".ipynb"}
+    is_folder = os.path.isdir(path)  # false of a path that no file can have
+    folder = path if is_folder else path.parent
+    is_file_of_run = is_folder or path.suffix in {".html", ".ipynb"}
     record = read_record(folder / RECORD if is_file_of_run else path)
     if record is None:
         refuse("run", f"the folder of a run, or its {RECORD} or {PAGE}", str(path))

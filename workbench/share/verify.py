@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from workbench.base.checks import refuse
-from workbench.base.regular_file import content
+from workbench.base.regular_file import content, is_regular
 from workbench.pages.versions import SHOWN
 from workbench.records.store import normal
 from workbench.runs.find import experiments
@@ -152,7 +152,7 @@ def _inputs(record: Mapping[str, Any]) -> list[str]:
     """
     data = record["provenance"]["data"]
     paths = [str(v.get("path")) for k, v in data.items() if k.startswith(PREFIX)]
-    return [path for path in paths if Path(path).is_file()]
+    return [path for path in paths if is_regular(path)]
 
 
 def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:

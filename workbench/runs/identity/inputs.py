@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,10 @@ def digest(path: Path, given: str = "") -> tuple[int, str]:
 
 def _files(given: str) -> list[Path]:
     path = Path(given)
-    if path.is_dir():
+    # Of a path that no file can have, `Path` would raise what is no sentence.
+    if os.path.isdir(path):
         found = sorted(p for p in path.rglob("*") if p.is_file())
-    elif glob.has_magic(given) and not path.exists():
+    elif glob.has_magic(given) and not os.path.exists(path):
         found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
     else:
         return [path]

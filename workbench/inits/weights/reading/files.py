@@ -13,7 +13,7 @@ import numpy as np
 from workbench.base.checks import refuse
 from workbench.base.free_memory import free_memory
 from workbench.base.numpy_file import DAMAGED
-from workbench.base.regular_file import USUAL, content, reason, refused, require
+from workbench.base.regular_file import USUAL, content, is_regular, reason, refused, require
 from workbench.inits.weights.reading import formats
 from workbench.inits.weights.reading.stored_numbers import Stored, with_scales
 
@@ -73,7 +73,7 @@ def contents(path: str) -> Contents:
     unread: dict[str, str] = {}
     wanted, files = _files(path)
     for file in files:
-        if not file.is_file():
+        if not is_regular(file):
             missing = [n for n, part in wanted.items() if part == file.name]
             unread |= dict.fromkeys(missing, f"{file.name} is missing")
             continue
@@ -89,7 +89,7 @@ def contents(path: str) -> Contents:
             unread[name] = why
         else:
             arrays[name] = array
-    return Contents(arrays, unread, sum(f.stat().st_size for f in files if f.is_file()))
+    return Contents(arrays, unread, sum(f.stat().st_size for f in files if is_regular(f)))
 
 
 def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -125,7 +125,7 @@ def read(name: str, array: Stored) -> np.ndarray:
 def changed(path: str) -> int:
     """When the file, or the newest of those that an index names, was last changed [ns]."""
     _, files = _files(path)
-    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if f.is_file()), default=0)
+    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if is_regular(f)), default=0)
 
 
 # What is no fault of the file.

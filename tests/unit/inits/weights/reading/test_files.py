@@ -478,6 +478,16 @@ def test_an_index_names_files_beside_it_and_nothing_else(tmp_path):
             contents(str(path))
 
 
+def test_an_index_of_names_that_no_file_can_have_reads_the_others(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(3))
+    path = tmp_path / "w.index.json"
+    path.write_text(json.dumps({"weight_map": {"a": "a.npy", "b": "b" * 300, "c": "c\0"}}))
+    found = contents(str(path))
+    assert list(found.arrays) == ["a"]
+    assert set(found.unread) == {"b", "c"}
+    assert changed(str(path)) > 0
+
+
 def test_weights_of_any_size_have_ranks_and_no_overflow(tmp_path):
     for factor in (1e-140, 1e-80, 1.0, 1e80, 1e140):
         np.save(tmp_path / "w.npy", factor * np.random.default_rng(0).standard_normal((80, 50)))
