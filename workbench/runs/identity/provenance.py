@@ -9,16 +9,16 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import psutil
 
+from workbench.base import regular_file
 from workbench.base.array import device_name
 from workbench.base.checks import refuse
-from workbench.base.regular_file import digest
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 from workbench.runs.identity.closure import COMPANIONS, closure
@@ -46,16 +46,13 @@ def provenance(
     """
     # Only an experiment's own knobs of these names mean what the workbench means by them.
     shared = params if isinstance(params, Knobs) else None
-    files = data(params)
-    if check := getattr(params, "check_files", None):
-        check()
     backend = shared.backend if shared else "numpy"
     return {
         **(around(None) if surroundings is None else surroundings),
         "backend": backend,
         "device": device_name(backend),
         "seed": shared.seed if shared else None,
-        "data": files | dict(declared),
+        "data": data(params) | dict(declared),
     }
 
 
@@ -144,21 +141,30 @@ def packages() -> dict[str, str]:
 
 
 def data(params: Parameters) -> dict[str, dict[str, Any]]:
-    """Path, size and SHA-256 of every file a knob names.
+    """Path, size and SHA-256 of every file a knob names, after the experiment has read them.
 
     Raises:
-        ValueError: if one cannot be read; the sentence names the knob.
+        ValueError: if one cannot be read or used; the sentence names the knob.
     """
+    values = params.values()
+    paths = {k.name: values[k.name] for k in params.knobs() if k.suffixes and values[k.name]}
+    for name, path in paths.items():
+        _readable(name, path, regular_file.check)
+    # Before they are hashed: a file of gigabytes that is no table is soon refused.
+    if check := getattr(params, "check_files", None):
+        check()
     files = {}
-    for k in params.knobs():
-        value = params.values()[k.name]
-        if k.suffixes and value:
-            try:
-                size, sha256 = digest(value)
-            except OSError as error:
-                refuse(k.name, f"a file that can be read ({error.strerror})", value)
-            files[k.name] = {"path": str(value), "bytes": size, "sha256": sha256}
+    for name, path in paths.items():
+        size, sha256 = _readable(name, path, regular_file.digest)
+        files[name] = {"path": str(path), "bytes": size, "sha256": sha256}
     return files
+
+
+def _readable(name: str, path: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(path)
+    except OSError as error:
+        return refuse(name, f"a file that can be read ({error.strerror})", path)
 
 
 def _matters(variable: str) -> bool:
