@@ -23,14 +23,13 @@ from workbench.base import regular_file
 from workbench.base.checks import refuse
 from workbench.base.numpy_file import DAMAGED, arrays, fault, header, oversized
 from workbench.base.regular_file import reason, refused
+from workbench.inits.weights.reading.optimisers import is_named_so, is_state
 from workbench.inits.weights.reading.stored_numbers import EIGHT, Stored, decoded
 
 # safetensors' names of what NumPy calls otherwise.
 KINDS = {"BOOL": "bool", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
 KINDS |= {"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "C64": "complex64"}
 WORDS = {"F": "float", "I": "int", "U": "uint"}
-# Parts of a checkpoint that are no weights: what an optimiser remembers of their gradients.
-OPTIMISER = re.compile(r"(^|[./])(optim\w*|opt_state|exp_avg\w*|momentum_buffer|lr_scheduler\w*)\b")
 
 # Containers and tensors of a file of torch's, and how deep it nests them, at most.
 MOST, DEEPEST = 10**6, 100
@@ -131,10 +130,12 @@ def torch(file: Path) -> Named:
         refuse("weights_file", f"{words} ({why})", file.name)
     found = list(_tensors(package, file, loaded))
     # A wrapper around all (`state_dict`, `model`) is no part of a name.
-    heads = {name.split(".")[0] for name, _ in found if not OPTIMISER.search(name)}
+    heads = {n.split(".")[0] for n, _, state in found if not (state or is_named_so(n))}
     wrapper = f"{next(iter(heads))}." if len(heads) == 1 and _is_wrapped(loaded, heads) else ""
-    for name, value in found:
-        yield name.removeprefix(wrapper), _tensor(package, value)
+    for name, value, state in found:
+        stored = _tensor(package, value)
+        fault = "part of an optimiser's state" if state else stored.fault
+        yield name.removeprefix(wrapper), stored._replace(fault=fault)
 
 
 def _is_wrapped(loaded: Any, heads: set[str]) -> bool:
@@ -153,22 +154,24 @@ def _checked_archive(file: Path) -> bool:
     return True
 
 
-def _tensors(package: Any, file: Path, loaded: Any) -> Iterator[tuple[str, Any]]:
-    """The tensors of nested containers, in their order."""
-    waiting, seen = [("", loaded, 0)], 0
+def _tensors(package: Any, file: Path, loaded: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Names and tensors of nested containers in order, and whether an optimiser remembers them."""
+    waiting, seen = [("", loaded, 0, False)], 0
     while waiting:
-        name, value, depth = waiting.pop()
+        name, value, depth, state = waiting.pop()
         seen += 1
         # A pickle can nest containers in themselves, or one in many others.
         if depth > DEEPEST or seen > MOST:
             words = f"of at most {MOST:,} parts, nested {DEEPEST} deep at most"
             refuse("weights_file", words, file.name)
         if isinstance(value, package.Tensor):
-            yield name or "array", value
+            yield name or "array", value, state
+            continue
         items = value.items() if isinstance(value, dict) else ()
         items = enumerate(value) if isinstance(value, list | tuple) else items
         inner = [(k, v) for k, v in items if isinstance(v, package.Tensor | dict | list | tuple)]
-        waiting += [(f"{name}.{k}" if name else str(k), v, depth + 1) for k, v in reversed(inner)]
+        below = depth + 1, state or is_state(value)
+        waiting += [(f"{name}.{k}" if name else str(k), v, *below) for k, v in reversed(inner)]
 
 
 def _tensor(package: Any, value: Any) -> Stored:
