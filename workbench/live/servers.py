@@ -54,7 +54,7 @@ def write_copy(record: Path) -> Path:
         ValueError: if there is no such record, its folder is a link or cannot be written, its
             notebook is gone, or a knob is refused by now.
     """
-    path = record / RECORD if record.is_dir() else record
+    path = record / RECORD if os.path.isdir(record) else record
     if path.parent.is_symlink():
         refuse("record", "in a folder of its own, not behind a link", str(record))
     held = read_record(path)
@@ -122,7 +122,7 @@ def _to_explore(notebook: nbformat.NotebookNode, directory: Any) -> nbformat.Not
         cell.outputs, cell.execution_count = [], None
         for mark in ("papermill", "execution"):
             cell.metadata.pop(mark, None)
-    is_there = isinstance(directory, str) and Path(directory).is_dir()
+    is_there = isinstance(directory, str) and os.path.isdir(directory)
     if code and is_there and language_of(made).is_python:
         source = (
             f"# Relative paths begin where the run began.\nimport os\n\nos.chdir({directory!r})"
