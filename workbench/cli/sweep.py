@@ -92,7 +92,7 @@ def told(jobs: Sequence[Any], out: Path, slots: int) -> str:
 
 def unwatched(jobs: Sequence[Any]) -> str:
     """What a change of which would not be noticed, for notebooks of the user's; else nothing."""
-    is_own = any(job.depth == "notebook" and not job.claims for job in jobs)
+    is_own = bool(jobs) and jobs[0].depth == "notebook" and not jobs[0].claims
     return UNWATCHED if is_own else ""
 
 

@@ -39,8 +39,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "identity": job.identity,
         "command": job.command,
         "directory": os.getcwd(),
-        "process": os.getpid(),
-        "process_start": _process_start(os.getpid()),
+        **process(),
         "attempt": attempt,
         "knobs": plain(job.params),
         "given": as_json(job.params.given()),
@@ -51,6 +50,16 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "timings": {"start": datetime.now(UTC).isoformat(timespec="milliseconds")},
         "provenance": job.provenance,
     }
+
+
+def process() -> dict[str, Any]:
+    """This process's number, and when it started: a number is given again."""
+    return _process(os.getpid())
+
+
+@functools.cache
+def _process(number: int) -> dict[str, Any]:
+    return {"process": number, "process_start": _process_start(number)}
 
 
 def clock(start: str, began: float) -> dict[str, Any]:

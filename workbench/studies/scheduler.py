@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.records.call_log import CallLog
 from workbench.records.store import read_record
 from workbench.runs.atomic import write_text
 from workbench.runs.notebook_outcome import keep_partial
@@ -46,11 +48,21 @@ class StudyRun:
         out: the folder of the study.
         limits: how many at a time, how long, how much memory, how often, and where.
         watcher: is told what begins and ends.
+        log: takes the records of function runs; those of notebooks write their own.
     """
 
-    def __init__(self, jobs: Sequence[Any], out: Path, limits: Limits, watcher: Watcher):
-        self._out, self._limits, self._watcher = out, limits, watcher
-        self._waiting = deque((job, 1) for job in jobs)
+    def __init__(
+        self,
+        jobs: Sequence[Any],
+        out: Path,
+        limits: Limits,
+        watcher: Watcher,
+        log: CallLog | None = None,
+    ):
+        self._out, self._limits, self._watcher, self._log = out, limits, watcher, log
+        self._new, self._left = iter(jobs), len(jobs)
+        # Whose pause is over.
+        self._waiting: deque[tuple[Any, int]] = deque()
         # When it is tried again, a number that no other entry has, the run, and its attempt.
         self._pausing: list[tuple[float, int, Any, int]] = []
         self._entries = itertools.count()
@@ -62,14 +74,14 @@ class StudyRun:
         """Makes all runs, or those that an interruption leaves time for; the count of states."""
         try:
             with executor(self._depth, self._limits) as slots:
-                while self._waiting or self._pausing or self._running:
+                while self._left or self._waiting or self._pausing or self._running:
                     self._begin(slots)
                     for key, outcome in slots.ended(self._patience()):
                         self._settle(key, outcome)
         except KeyboardInterrupt:
             for key in list(self._running):
                 self._settle(key, Lost("killed", "interrupted"), is_last=True)
-            left = len(self._waiting) + len(self._pausing)
+            left = self._left + len(self._waiting) + len(self._pausing)
             self._counts |= {"queued": left} if left else {}
         return self._counts
 
@@ -79,13 +91,15 @@ class StudyRun:
         while self._pausing and self._pausing[0][0] <= now:
             _, _, job, attempt = heapq.heappop(self._pausing)
             self._waiting.append((job, attempt))
-        while slots.free and self._waiting and len(self._running) < slots.count:
-            job, attempt = self._waiting.popleft()
+        while slots.free and len(self._running) < slots.count and (taken := self._next()):
+            job, attempt = taken
             record, now = begun(job, attempt), time.monotonic()
             self._running[job.run] = job, record, now
             self._watcher.begun(record)
-            if job.depth == "function":
-                self._write(job, record)
+            if self._log is not None:
+                # What has no room now is said by the record of the run's end, or by none.
+                with contextlib.suppress(OSError):
+                    self._log.begun(record)
                 task: Any = job.task
             else:
                 how = str(self._out.resolve()), self._limits.cell_timeout, attempt, job.inputs
@@ -93,6 +107,13 @@ class StudyRun:
             if shown := slots.begin(job.run, task):
                 environment = {**job.provenance["environment"], **shown}
                 record["provenance"] = {**job.provenance, "environment": environment}
+
+    def _next(self) -> tuple[Any, int] | None:
+        """The next run and its attempt; those that are new come first."""
+        if self._left:
+            self._left -= 1
+            return next(self._new), 1
+        return self._waiting.popleft() if self._waiting else None
 
     def _patience(self) -> float:
         """How long nothing but an outcome can give something to do."""
@@ -129,12 +150,14 @@ class StudyRun:
 
     def _write(self, job: Any, record: dict[str, Any]) -> None:
         """Writes the record; a full disk fails the run, not the study."""
-        path = self._out / job.name / job.run / RECORD
-        if job.depth == "notebook":
+        try:
+            if self._log is not None:
+                self._log.ended(record)
+                return
+            path = self._out / job.name / job.run / RECORD
             there = read_record(path)
             if there and there["state"] == "running":  # somebody else's, outside this study
                 return
-        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if record["state"] != "done":
                 keep_partial(path.parent)
@@ -145,3 +168,5 @@ class StudyRun:
             write_text(path, text, durable=False)
         except (OSError, ValueError) as error:
             record |= {"state": "failed", "error": f"the record could not be written: {error}"}
+            if self._log is not None:
+                self._log.failed(record)
