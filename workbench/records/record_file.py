@@ -124,12 +124,14 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
     empty: dict[str, Any] = {name: type(parts[name])() for name in left}
     parts |= empty
     changed = record.get("changed")
-    texts = {name: record.get(name) for name in ("title", "error", "depth")}
+    texts = {name: record.get(name) for name in ("title", "depth")}
+    error = record.get("error")
     attempt = record.get("attempt")
     return {
         **{name: _short(record[name]) for name in TEXTS},
         **{name: _short(text) if isinstance(text, str) else "" for name, text in texts.items()},
         "title": _short(texts["title"]) if isinstance(texts["title"], str) else record["name"],
+        "error": _short(error) if isinstance(error, str) else None,
         "attempt": attempt if isinstance(attempt, int) else None,
         "knobs": _short(parts["knobs"]),
         "changed": _short(changed) if isinstance(changed, dict) and "knobs" not in left else {},

@@ -43,6 +43,7 @@ class Recorded:
 
     def __init__(self, study: Path):
         self._study, self._logged = study, None
+        self._has_files: dict[str, bool] = {}
         with contextlib.suppress(FileNotFoundError, Unreadable):
             self._logged = LoggedRuns(study, LeftOut())
 
@@ -59,7 +60,11 @@ class Recorded:
         """The record of the run; None where there is none."""
         key = f"{name}/{run}".encode(errors="replace")
         record = self._logged.get(key) if self._logged is not None else None
-        return settled(record) if record else read_record(self._study / name / run / RECORD)
+        if record:
+            return settled(record)
+        if name not in self._has_files:
+            self._has_files[name] = (self._study / name).is_dir()
+        return read_record(self._study / name / run / RECORD) if self._has_files[name] else None
 
 
 def read_records(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:

@@ -61,7 +61,7 @@ def declared(study: Path) -> Iterator[tuple[str, str, dict[str, Any]]] | None:
 def queued(name: str, run: str, changed: dict[str, Any]) -> dict[str, Any]:
     """The brief of a run that never began."""
     about = {"name": name, "title": name, "run": run, "state": "queued", "identity": ""}
-    about |= {"error": "", "depth": "", "attempt": None}
+    about |= {"error": None, "depth": "", "attempt": None}
     times = dict.fromkeys(("seconds", "peak_memory_mib")) | {"start": "", "end": ""}
     return about | {
         "knobs": changed,

@@ -1,15 +1,17 @@
 """Function runs of a study: each ends in a clear state, and what is done is not done again."""
 
 import json
+import os
 import signal
 import time
 
 import kills
 import pytest
 
-from workbench.records.store import read_points
+from workbench.records.call_log import CALL_LOG
+from workbench.records.store import Recorded, read_points
 from workbench.runs.atomic import owned
-from workbench.studies import scheduler, sweep
+from workbench.studies import sweep
 
 
 def calls(folder):
@@ -18,8 +20,14 @@ def calls(folder):
     return [int(line.split()[0]) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def whole(folder):
+    """The whole record of every point."""
+    with Recorded(folder / "study") as recorded:
+        return [recorded.get(p["name"], p["run"]) for p in read_points(folder / "study")]
+
+
 def records(folder):
-    return {r["knobs"]["x"]: r for r in read_points(folder / "study")}
+    return {r["knobs"]["x"]: r for r in whole(folder)}
 
 
 @pytest.mark.parametrize("limits", [{}, {"jobs": 2}, {"timeout": 60.0}])
@@ -39,14 +47,16 @@ def test_every_point_is_done_once(tmp_path, trial, limits):
 
 def test_what_is_missing_broken_or_changed_is_made_again(tmp_path, trial):
     trial.run(tmp_path, {"x": [1, 2, 3, 4]})
-    paths = {
-        x: tmp_path / "study" / r["folder"] / "record.json" for x, r in records(tmp_path).items()
-    }
-    paths[1].unlink()
-    paths[2].write_text(paths[2].read_text()[:100])
-    paths[3].write_text(json.dumps(json.loads(paths[3].read_text()) | {"identity": "0" * 64}))
+    path = tmp_path / "study" / CALL_LOG
+    lines = path.read_text().splitlines(keepends=True)
+    ends = {x: n for n, line in enumerate(lines) for x in (2, 3, 4) if f"-{x}-" in line}
+    other = json.loads(lines[ends[4]]) | {"identity": "0" * 64}
+    lines[ends[4]] = json.dumps(other, separators=(",", ":")) + "\n"
+    lines[ends[3]] = lines[ends[3]][:100] + "\n"
+    lines[ends[2] - 1 : ends[2] + 1] = []
+    path.write_text("".join(lines))
     assert trial.run(tmp_path, {"x": [1, 2, 3, 4]}) == {"kept": 1, "done": 3}
-    assert sorted(calls(tmp_path)) == [1, 1, 2, 2, 3, 3, 4]
+    assert sorted(calls(tmp_path)) == [1, 2, 2, 3, 3, 4, 4]
 
 
 ENDS = {
@@ -63,7 +73,7 @@ def test_each_end_has_its_state_and_reason(tmp_path, trial):
     ways = [*ENDS, ""]
     counts = trial.run(tmp_path, {"way": ways}, jobs=2, timeout=15.0)
     assert counts == {"kept": 0, "failed": 3, "killed": 2, "timed out": 1, "done": 1}
-    for record in read_points(tmp_path / "study"):
+    for record in whole(tmp_path):
         way = record["knobs"]["way"]
         assert (record["state"], record["error"]) == ENDS.get(way, ("done", None))
         assert (record["traceback"] is not None) == (record["state"] == "failed")
@@ -118,16 +128,20 @@ def test_a_plan_writes_nothing(tmp_path, trial):
 
 
 def test_a_full_disk_fails_the_run_and_not_the_study(tmp_path, trial, monkeypatch):
-    real = scheduler.write_text
+    real = os.write
 
-    def full(path, text, **how):
-        if '"x": 2,' in text:
+    def full(handle, content):
+        if b'"double":4' in content:
+            real(handle, content[:50])
             raise OSError(28, "No space left on device")
-        real(path, text, **how)
+        return real(handle, content)
 
-    monkeypatch.setattr(scheduler, "write_text", full)
+    monkeypatch.setattr(os, "write", full)
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
-    assert records(tmp_path)[3]["state"] == "done"
+    done, failed, other = whole(tmp_path)
+    assert (done["state"], other["state"]) == ("done", "done")
+    told = "the record could not be written: [Errno 28] No space left on device"
+    assert (failed["state"], failed["error"]) == ("failed", told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
