@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,15 +124,20 @@ def _placed(
 
 
 def find_records(
-    reports: Path, left_out: LeftOut | None = None
+    reports: Path, left_out: LeftOut | None = None, calls_of: Collection[str] = ()
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Every record at any depth below the folder, studies' among them, with the folder it is in.
 
     Links are not followed, so that nothing outside the folder is taken for a part of it.
+
+    Args:
+        reports: the folder.
+        left_out: takes a sentence for every record that is left out.
+        calls_of: folders of studies whose function runs are not wanted.
     """
     with Reader(left_out) as reader:
         for place, files in folders(str(reports)):
-            if CALL_LOG in files:
+            if CALL_LOG in files and place not in calls_of:
                 for folder, record in reader.logged(place):
                     yield Path(folder), record
             if RECORD in files:

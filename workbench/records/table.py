@@ -71,17 +71,19 @@ class Columns:
         """The place of a name that was seen."""
         return self._places[name]
 
-    def chosen(self, left_out: Callable[[str, str], None] | None = None) -> list[str]:
-        """At most 1,000 names, those that most rows have, in the order of their appearance."""
+    def chosen(
+        self, left_out: Callable[[str, str], None] | None = None, most: int = MOST_COLUMNS
+    ) -> list[str]:
+        """At most so many names, those that most rows have, in the order of their appearance."""
         count = len(self._places)
-        if count <= MOST_COLUMNS:
+        if count <= most:
             return list(self._places)
         if left_out is not None:
             more = "" if not self._unseen else "at least "
-            reason = f"a table holds {MOST_COLUMNS} columns, those that most runs have"
-            left_out(f"{more}{count - MOST_COLUMNS} columns", reason)
-        most = {name for name, _ in self._counts.most_common(MOST_COLUMNS)}
-        return [name for name in self._places if name in most]
+            reason = f"a table holds {most} columns, those that most runs have"
+            left_out(f"{more}{count - most} columns", reason)
+        frequent = {name for name, _ in self._counts.most_common(most)}
+        return [name for name in self._places if name in frequent]
 
 
 def columns(
