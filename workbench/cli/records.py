@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +25,7 @@ def runs(reports: Path, condition: str | None) -> None:
 
     left_out = store.LeftOut()
     shown = ["state", "seconds", "name", "run"]
-    points = store.study_points(reports, left_out) or ()
-    queued = (p for p in points if p["state"] == "queued")
-    every = itertools.chain(store.read_records(reports, left_out), queued)
+    every = store.read_runs(reports, left_out)
     if condition is None:
         # Only what is shown: of many runs all that is known would take much memory.
         found = [{name: one[name] for name in shown} for one in map(table.row, every)]

@@ -74,14 +74,30 @@ def read_records(reports: Path, left_out: LeftOut | None = None) -> Iterator[dic
         reports: with the runs' folders FAMILY/SUBJECT/RUN, or function runs.
         left_out: takes a sentence for every record that is left out.
     """
+    return (record for _, record in _runs(reports, left_out))
+
+
+def read_runs(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:
+    """As `read_records`, and after them the points of the folder's study that never began."""
+    seen = set()
+    for place, record in _runs(reports, left_out):
+        seen.add(place)
+        yield record
+    for name, run, changed in declared(reports) or ():
+        if f"{name}/{run}" not in seen:
+            yield queued(name, run, changed)
+
+
+def _runs(reports: Path, left_out: LeftOut | None) -> Iterator[tuple[str, dict[str, Any]]]:
     with Reader(left_out) as reader:
-        yield from (record for _, record in reader.logged(str(reports)))
+        for _, record in reader.logged(str(reports)):
+            yield f"{record['name']}/{record['run']}", record
         for family in _inner(str(reports)):
             for subject in _inner(family):
                 for folder in _inner(subject):
                     record = reader.of(f"{folder}/{RECORD}")
                     if record is not None:
-                        yield record
+                        yield "/".join(folder.rsplit("/", 3)[-3:]), record
 
 
 def read_points(study: Path, left_out: LeftOut | None = None) -> list[dict[str, Any]] | None:
