@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 from workbench.records.call_log import LoggedRuns
@@ -127,17 +126,11 @@ class Reader:
         """Whether the place lies below the study's folder, also where links lead."""
         if not _is_plain(f"{name}/{run}") or not name.strip("/") or not run.strip("/"):
             return False
-        above = f"{study}/{name}"
-        if "/" in run:
-            above, run = f"{above}/{run.rpartition('/')[0]}", run.rpartition("/")[2]
-        root = os.path.realpath(study)
+        above, _, last = f"{study}/{name}/{run}".rpartition("/")
         if above not in self._inside:
-            inner = os.path.realpath(above)
-            self._inside[above] = inner.startswith(root.rstrip("/") + "/")
-        place = f"{above}/{run}"
-        if os.path.islink(place):
-            return os.path.realpath(place).startswith(root.rstrip("/") + "/")
-        return self._inside[above]
+            self._inside[above] = _is_below(above, study)
+        place = f"{above}/{last}"
+        return _is_below(place, study) if os.path.islink(place) else self._inside[above]
 
     def _tell_left(self, place: str, left: Any) -> None:
         if isinstance(left, dict):
@@ -145,7 +138,11 @@ class Reader:
             self._left_out(place, f"{told}, which are more than a table holds")
 
 
+def _is_below(place: str, study: str) -> bool:
+    return os.path.realpath(place).startswith(os.path.realpath(study).rstrip(os.sep) + os.sep)
+
+
 def _is_plain(place: str) -> bool:
     """Whether the place leads downward only."""
-    parts = PurePath(place).parts
-    return "\0" not in place and ".." not in parts and not PurePath(place).is_absolute()
+    parts = place.replace("\\", "/").split("/")
+    return "\0" not in place and ".." not in parts and not os.path.isabs(place)

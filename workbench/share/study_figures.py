@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from widgets.figure.figure import curve, figure, marks
 from widgets.figure.theme import SCALE
@@ -125,7 +125,7 @@ def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure
         cells[down[_key(p.knobs[knobs[1]])], across[_key(p.knobs[knobs[0]])]].append(p)
     z = np.full((len(rows), len(columns)), np.nan)
     for at, several in cells.items():
-        z[at] = np.mean([p.value for p in several])
+        z[at] = math.fsum(p.value for p in several) / len(several)
     low, high = (np.unravel_index(f(z), z.shape) for f in (np.nanargmin, np.nanargmax))
     ends = [
         f"{what} {number(float(z[at]))} at {knobs[0]} {spelled(columns[at[1]])}, "
@@ -226,7 +226,7 @@ def _together(points: Sequence[Point]) -> tuple[float, tuple[float, float] | Non
 
 @functools.cache
 def _quantile(freedom: int) -> float:
-    return float(student.ppf((1 + SURE) / 2, freedom))
+    return float(stdtrit(freedom, (1 + SURE) / 2))
 
 
 def _certainty(points: Sequence[Point], counts: set[int]) -> str:

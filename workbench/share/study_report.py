@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +16,12 @@ from workbench.base.checks import refuse
 from workbench.base.rows import number
 from workbench.experiment.decisions import MARKS
 from workbench.pages.cells.figure import figure_html
-from workbench.pages.page import TEMPLATE
 from workbench.pages.plotly_library import plotly_library
 from workbench.records.store import LeftOut, placed_points
 from workbench.records.table import Columns
 from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
-from workbench.share.html import address, data, document, script
+from workbench.share.html import address, data, document, page_script, script
 from workbench.share.sketch import alternative, main_figure, sketch
 from workbench.share.study_figures import Point, spelled, study_figure
 from workbench.share.study_table import StudyTable, claim_key
@@ -61,7 +61,7 @@ def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
     links = [_link(folder, study) for folder, _ in found]
     table = StudyTable(records, values, links, varying, results, claims, MOST_ROWS)
     scripts = [plotly_library([made for _, made in figures])] if figures else []
-    scripts += [(TEMPLATE / "page.js").read_text(encoding="utf-8"), script("report.js")]
+    scripts += [page_script(), script("report.js")]
     title = next((r["title"] for r in records if r["title"] != r["name"]), records[0]["name"])
     text = document(
         "report.html.j2",
@@ -197,7 +197,7 @@ def _sketches(
     """The runs' main figures, small; none at all where they are too many to look at."""
     drawn = []
     for (folder, record), link in zip(found, links, strict=True):
-        if not (folder / NOTEBOOK).is_file():
+        if not os.path.isfile(f"{folder}/{NOTEBOOK}"):
             continue
         if len(drawn) == MOST_SKETCHES:
             return []
@@ -211,8 +211,7 @@ def _sketches(
 
 
 def _link(folder: Path, study: Path) -> str | None:
-    page = folder / PAGE
-    return address(page, study) if page.is_file() else None
+    return address(folder / PAGE, study) if os.path.isfile(f"{folder}/{PAGE}") else None
 
 
 def _told(counts: Mapping[str, int]) -> str:
