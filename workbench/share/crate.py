@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from workbench.base.checks import refuse, spell
 from workbench.records.table import NUMBERS, as_csv, run_rows
+from workbench.runs.atomic import write_json
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.record import NOTEBOOK, PAGE, RECORD
@@ -66,6 +67,9 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> d
     found = {}
     for name, (told, kind) in _FILES.items():
         path = folder / name
+        if name == RECORD and not path.exists():  # of a function run, which has no file of its own
+            path = made / RECORD
+            write_json(path, record)
         # A link could bring in any file of this machine.
         if path.is_file() and not path.is_symlink():
             about = {"name": told, "encodingFormat": kind}

@@ -121,13 +121,16 @@ class Mapped(Lazy):
     Args:
         function: of an item.
         items: the sequence.
+
+    Attributes:
+        items: the sequence.
     """
 
     def __init__(self, function: Callable[[Any], Any], items: Sequence[Any]):
         super().__init__(len(items))
-        self._function, self._items = function, items
+        self._function, self.items = function, items
 
     def some(self, is_chosen: np.ndarray | None) -> Iterator[Any]:
         """What it makes of the items that are chosen, or of all."""
         wanted = np.ones(len(self), dtype=bool) if is_chosen is None else is_chosen
-        return map(self._function, Chosen(self._items, wanted))
+        return map(self._function, Chosen(self.items, wanted))

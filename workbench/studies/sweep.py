@@ -98,6 +98,13 @@ def study_jobs(
     return jobs
 
 
+def uses_gpus(jobs: Sequence[Job | FunctionJob]) -> bool:
+    """Whether some run works on a GPU."""
+    if isinstance(jobs, Mapped):  # without making a job of each point
+        return any(getattr(params, "backend", "") == "cupy" for params in jobs.items)
+    return any(job.provenance["backend"] == "cupy" for job in jobs)
+
+
 def plan(jobs: Sequence[Job | FunctionJob], out: Path) -> Plan:
     """What is done and what is not; nothing is written."""
     found = Plan()
