@@ -10,6 +10,7 @@ Source:
 from __future__ import annotations
 
 import importlib
+import itertools
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from workbench.base.checks import refuse, spell
+from workbench.records.record_file import MOST_VALUES
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.atomic import write_json
 from workbench.runs.identity.inputs import PREFIX
@@ -110,14 +112,15 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
         identifier=known["code"].get("commit") or known["code"].get("source"),
         softwareRequirements=f"Python {known.get('python')}, packages in {LOCK}",
     )
+    # Thousands of entities take minutes to add; the file of numbers has all.
     objects = [
         add(f"#knob-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in record["knobs"].items()
+        for name, value in itertools.islice(record["knobs"].items(), MOST_VALUES)
     ]
     objects += [_datum(add, name, file) for name, file in known["data"].items()]
     results = [
         add(f"#number-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in record["summary"].items()
+        for name, value in itertools.islice(record["summary"].items(), MOST_VALUES)
     ]
     is_done = record["state"] == "done"
     action = add(
