@@ -77,7 +77,10 @@ def fabricate(folder, count):
     template |= {"state": "done", "depth": "notebook", "claims": claims}
     start, points = datetime(2026, 1, 1, tzinfo=UTC), []
     for number in range(count):
-        changed = {"alpha": 0.2 + 0.3 * (number // 140) / count, "width": 1.5 + number % 140}
+        changed = {
+            "alpha": 0.2 + 0.3 * (number // 140) / (count // 140 + 1),
+            "width": 1.5 + number % 140,
+        }
         run = f"alpha-{changed['alpha']:.12g}-width-{changed['width']}-{number:08x}"
         at = start + timedelta(seconds=number)
         told = template | {

@@ -9,7 +9,7 @@ from workbench.experiment.decisions import MARKS
 from workbench.share.study_figures import spelled
 
 # More cells than that take a browser seconds, and more values some 10 MB.
-_MOST_CELLS, _MOST_VALUES = 60_000, 600_000
+_MOST_CELLS, _MOST_VALUES = 30_000, 600_000
 
 
 class StudyTable:
