@@ -25,6 +25,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link",
 }
 # What every reader may raise: errors of the system, a file that ends early, a value that is refused
 # or text that cannot be decoded, nesting or a size without bound.
@@ -33,20 +34,21 @@ USUAL = (OSError, EOFError, ValueError, RecursionError, MemoryError)
 _FLAGS = os.O_RDONLY | sum(getattr(os, f"O_{n}", 0) for n in ("NONBLOCK", "NOCTTY", "BINARY"))
 
 
-def opened(path: str | os.PathLike, most: int = LARGEST) -> BinaryIO:
-    """The file, open for reading its bytes; a link counts as what it leads to.
+def opened(path: str | os.PathLike, most: int = LARGEST, *, follow: bool = True) -> BinaryIO:
+    """The file, open for reading its bytes.
 
     Args:
         path: of the file.
         most: bytes that it may have.
+        follow: a link counts as what it leads to; else it is refused.
 
     Raises:
         OSError: if it cannot be opened, is no regular file, or is larger; `strerror` says which.
     """
     try:
         # Looked at before it is opened, as opening a device may already do something.
-        _check(path, os.stat(path), most)
-        descriptor = os.open(path, _FLAGS)
+        _check(path, os.stat(path, follow_symlinks=follow), most)
+        descriptor = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except ValueError:
         raise OSError(errno.EINVAL, "its path holds a zero byte", path) from None
     try:
