@@ -15,6 +15,7 @@ import ast
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,9 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from workbench.runs.identity.closure import closure  # noqa: E402
+
 # The upper floors but records and studies show and open; their tests start browsers and servers.
 LEFT_OUT = {"cli", "experiments", "live", "pages", "runs", "share"}
 SWAPS = {
@@ -117,14 +121,19 @@ def own_tests(file: Path) -> tuple[Path, ...]:
     return tuple([t for t in tests if imports.search(t.read_text())] or tests)
 
 
-def near_numba(file: Path) -> bool:
-    """Whether compiled code may hold what the file says, which Numba's cache does not notice."""
-    package = ROOT / "workbench" / file.relative_to(ROOT / "workbench").parts[0]
-    compiled = [text for p in package.rglob("*.py") if "numba" in (text := p.read_text())]
-    return any(f".{file.stem} " in text or f" {file.stem}" in text for text in compiled)
+def cache_without(file: Path, copy: Path, room: Path) -> Path:
+    """A copy of what Numba compiled, without the modules whose compiled code may hold the file's.
+
+    Numba notices a change of the file that holds a function, and none of what the function calls.
+    """
+    modules = (ROOT / "workbench").rglob("*.py")
+    stale = {f"{m.stem}." for m in modules if file in closure([m], ROOT)}
+    left = shutil.ignore_patterns(*(f"{name}*" for name in stale))
+    (copy / ".numba").mkdir(exist_ok=True)
+    return Path(shutil.copytree(copy / ".numba", room / "numba", ignore=left))
 
 
-def ran(copy: Path, tests: tuple[Path, ...], limit: float, fresh: bool) -> tuple[str, float]:
+def ran(copy: Path, tests: tuple[Path, ...], limit: float, cache: Path) -> tuple[str, float]:
     """`survived`, `caught` or `too long`, and the seconds that the tests took in the copy."""
     words = [
         "-m",
@@ -136,15 +145,13 @@ def ran(copy: Path, tests: tuple[Path, ...], limit: float, fresh: bool) -> tuple
         "-m",
         "not browser and not index",
     ]
-    with tempfile.TemporaryDirectory() as cache:
-        cache = cache if fresh else str(copy / ".numba")
-        environment = {**os.environ, "PYTHONPATH": str(copy), "NUMBA_CACHE_DIR": cache}
-        command = [sys.executable, "-B", *words, *(str(t.relative_to(ROOT)) for t in tests)]
-        begin, how = time.monotonic(), {"cwd": copy, "env": environment, "timeout": limit}
-        try:
-            done = subprocess.run(command, capture_output=True, **how)
-        except subprocess.TimeoutExpired:
-            return "too long", limit
+    environment = {**os.environ, "PYTHONPATH": str(copy), "NUMBA_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-B", *words, *map(shown, tests)]
+    begin, how = time.monotonic(), {"cwd": copy, "env": environment, "timeout": limit}
+    try:
+        done = subprocess.run(command, capture_output=True, **how)
+    except subprocess.TimeoutExpired:
+        return "too long", limit
     return "caught" if done.returncode else "survived", time.monotonic() - begin
 
 
@@ -169,17 +176,18 @@ class Copies:
     def mutated(self, site: Site) -> str:
         """What the module's own tests say of the change; `broken` where they fail without it."""
         copy, tests = self._free.get(), own_tests(site.file)
-        file, fresh = copy / site.file.relative_to(ROOT), near_numba(site.file)
+        file = copy / site.file.relative_to(ROOT)
         text, there = file.read_text(), file.stat()
         try:
             if tests not in self.plain:
-                self.plain[tests] = ran(copy, tests, 1200, False)
+                self.plain[tests] = ran(copy, tests, 1200, copy / ".numba")
             state, seconds = self.plain[tests]
             if state != "survived":
                 return "broken"
             file.write_text(changed(text, site.place))
-            limit = max(LEAST_SECONDS, 4 * seconds) * (2 if fresh else 1)
-            state, seconds = ran(copy, tests, limit, fresh)
+            with tempfile.TemporaryDirectory() as room:
+                cache = cache_without(site.file, copy, Path(room))
+                state, seconds = ran(copy, tests, max(LEAST_SECONDS, 4 * seconds), cache)
             print(f"{state:>8} {seconds:5.0f} s  {shown(site.file)}:{site.line}", flush=True)
             return state
         finally:
@@ -203,7 +211,8 @@ def main() -> int:
     for tests, (_, seconds) in copies.plain.items():
         if seconds > LEAST_SECONDS:
             print(f"own tests that take {seconds:.0f} s, more than 60:", *map(shown, tests))
-    print(dict(Counter(states)))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{dict(Counter(states))}, {(used.ru_utime + used.ru_stime) / 60:.0f} processor minutes")
     for site, state in sorted(zip(drawn, states, strict=True)):
         if state in ("survived", "broken"):
             show(site, state)

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from workbench.experiment import contract
 from workbench.experiment.claims import declared
 from workbench.runs.find import experiments
 
@@ -49,10 +50,7 @@ def test_no_notebook_stands_alone():
 
 @each_experiment
 def test_the_parameters_cell_is_the_model_s(experiment):
-    notebook = nbformat.read(experiment.notebook, 4)
-    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    assert tagged[0].source == experiment.module().Params.cell()
+    assert list(contract.parameters_cell(experiment.module(), experiment.notebook)) == []
 
 
 @each_experiment

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 KEPT = (
     *("workbench", "widgets", "notebooks", "tests"),
-    *("pyproject.toml", "environment.yml", "CONTRIBUTING.md"),
+    *("pyproject.toml", "environment.yml", "README.md", "CONTRIBUTING.md"),
 )
 
 
@@ -24,7 +24,6 @@ def copy(tmp_path_factory):
             shutil.copytree(source, room / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, room / name)
-    (room / "README.md").write_text("")
     return room
 
 
@@ -63,6 +62,8 @@ def test_a_new_experiment_runs_and_passes_the_house(copy):
         ("digits", "must be FAMILY/SUBJECT"),
         ("../x", "must be FAMILY/SUBJECT"),
         ("Big/Name", "must be FAMILY/SUBJECT"),
+        ("own/paper", "of another family than `own`"),
+        ("toys/class", "without a word of Python"),
     ],
 )
 def test_bad_names_are_refused_and_nothing_is_written(copy, name, says):
