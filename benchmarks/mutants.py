@@ -4,8 +4,8 @@ Draws operators, comparisons and constants of primitives, records and studies wi
 each in a copy of the tree, runs the changed module's own tests there, and lists what survives.
 Survivors are read one by one: a change that nobody can notice is equivalent, any other is a gap.
 
-Tools that mutate were tried first: mutmut and cosmic-ray run one set of tests for all mutants,
-draw no sample by a seed, and the second edits the working tree.
+mutmut first runs the whole suite to learn which tests reach what, and cosmic-ray has one command
+of tests for all mutants; neither draws a sample by a seed.
 """
 
 from __future__ import annotations
