@@ -14,7 +14,6 @@ import argparse
 import ast
 import os
 import random
-import re
 import resource
 import shutil
 import subprocess
@@ -30,7 +29,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from workbench.runs.identity.closure import closure  # noqa: E402
+from workbench.runs.identity.closure import closure, ours  # noqa: E402
 
 # The upper floors but records and studies show and open; their tests start browsers and servers.
 LEFT_OUT = {"cli", "experiments", "live", "pages", "runs", "share"}
@@ -106,19 +105,16 @@ def sites() -> list[Site]:
 def own_tests(file: Path) -> tuple[Path, ...]:
     """The tests of the module's name in the folder that mirrors its own.
 
-    Where there are none, those of that folder and of the one above that import it, or all of them.
-    Where no folder mirrors the module's, the nearest one above does.
+    Where there are none, all of that folder and of the one above, within the package. Where no
+    folder mirrors the module's, the nearest one above does.
     """
     parts, stem = file.relative_to(ROOT / "workbench").parts[:-1], file.stem.strip("_")
     tiers = [ROOT / "tests" / tier for tier in ("unit", "pipeline")]
     folders = (tier.joinpath(*parts[:n]) for n in range(len(parts), 0, -1) for tier in tiers)
     folder = next(f for f in folders if f.is_dir())
     tests = sorted(folder.rglob("test_*.py"))
-    if named := [t for t in tests if t.stem.startswith(f"test_{stem}")]:
-        return tuple(named)
-    tests += sorted(folder.parent.glob("test_*.py")) if folder.parent not in tiers else []
-    imports = re.compile(rf"^\s*(from|import) .*\b{file.stem}\b", re.M)
-    return tuple([t for t in tests if imports.search(t.read_text())] or tests)
+    above = sorted(folder.parent.glob("test_*.py")) if folder.parent not in tiers else []
+    return tuple([t for t in tests if t.stem.startswith(f"test_{stem}")] or [*tests, *above])
 
 
 def cache_without(file: Path, copy: Path, room: Path) -> Path:
@@ -127,7 +123,7 @@ def cache_without(file: Path, copy: Path, room: Path) -> Path:
     Numba notices a change of the file that holds a function, and none of what the function calls.
     """
     modules = (ROOT / "workbench").rglob("*.py")
-    stale = {f"{m.stem}." for m in modules if file in closure([m], ROOT)}
+    stale = {f"{m.stem}." for m in modules if file in closure([m], ours(ROOT))}
     left = shutil.ignore_patterns(*(f"{name}*" for name in stale))
     (copy / ".numba").mkdir(exist_ok=True)
     return Path(shutil.copytree(copy / ".numba", room / "numba", ignore=left))
@@ -135,18 +131,10 @@ def cache_without(file: Path, copy: Path, room: Path) -> Path:
 
 def ran(copy: Path, tests: tuple[Path, ...], limit: float, cache: Path) -> tuple[str, float]:
     """`survived`, `caught` or `too long`, and the seconds that the tests took in the copy."""
-    words = [
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not browser and not index",
-    ]
+    words = ["-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    words += ["-m", "not browser and not index", *map(shown, tests)]
     environment = {**os.environ, "PYTHONPATH": str(copy), "NUMBA_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-B", *words, *map(shown, tests)]
+    command = [sys.executable, *words]
     begin, how = time.monotonic(), {"cwd": copy, "env": environment, "timeout": limit}
     try:
         done = subprocess.run(command, capture_output=True, **how)
@@ -156,6 +144,7 @@ def ran(copy: Path, tests: tuple[Path, ...], limit: float, cache: Path) -> tuple
 
 
 def shown(file: Path) -> str:
+    """The file as it is named from the root of the tree."""
     return str(file.relative_to(ROOT))
 
 
@@ -200,9 +189,8 @@ class Copies:
 def main() -> int:
     """Prints a line a mutant, then the survivors; status 1 where tests fail without a change."""
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--count", type=int, default=60)
-    asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument("--jobs", type=int, default=2)
+    for name, default in (("count", 60), ("seed", 0), ("jobs", 2)):
+        asked.add_argument(f"--{name}", type=int, default=default)
     given = asked.parse_args()
     drawn = random.Random(given.seed).sample(sites(), given.count)
     with tempfile.TemporaryDirectory() as room, ThreadPoolExecutor(given.jobs) as pool:
@@ -220,6 +208,7 @@ def main() -> int:
 
 
 def show(site: Site, state: str) -> None:
+    """Prints what was changed."""
     before = ast.unparse(ast.parse(site.file.read_text())).splitlines()
     after = changed(site.file.read_text(), site.place).splitlines()
     print(f"\n{state} {shown(site.file)}:{site.line}")
