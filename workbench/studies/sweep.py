@@ -80,7 +80,7 @@ def study_jobs(
     if function and found is None:
         refuse("function", "left out for a notebook of your own, which has none", target)
     if function:
-        known = around((found.source,))
+        known = around(found.starts)
         title = found.title
         files = inputs_of(inputs)
 
