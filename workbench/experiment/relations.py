@@ -38,7 +38,7 @@ def bound(expression: str, values: Mapping[str, float]) -> float:
         raise ValueError(f"{what}, of at most {_LONGEST} letters; got {len(expression)}")
     try:
         found = _value(ast.parse(expression, mode="eval").body, values, expression)
-        if isinstance(found, complex) or math.isnan(found):
+        if math.isnan(found):
             raise ArithmeticError("no real number")
     except (ArithmeticError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"{what}, with a value; got {expression!r} ({error})") from None
@@ -75,4 +75,6 @@ def _power(base: float, exponent: float) -> float:
         near = float(base) ** float(exponent)
     except OverflowError:
         return -math.inf if base < 0 and exponent % 2 else math.inf
-    return near if isinstance(near, complex) or math.isinf(near) else base**exponent
+    if isinstance(near, complex):
+        raise ArithmeticError("no real number")
+    return near if math.isinf(near) else base**exponent
