@@ -10,6 +10,7 @@ without an end.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,6 +76,11 @@ def write_index(rows: Iterable[Mapping[str, Any]], folder: Path, left_out: Any =
     """
     import duckdb
 
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        refuse("folder", "one that holds a run", str(folder))
+    rows = itertools.chain([first], rows)
     columns, kinds = Columns(), {}
     try:
         with written(folder / INDEX) as made:
