@@ -211,7 +211,10 @@ def serve(target: str, *, port: int = 8866, browser: bool = True, kernels: int =
         words = ["workbench.live.voila_server", str(notebook), str(port), str(kernels)]
         words += [] if browser else ["--no-browser"]
         print(f"http://127.0.0.1:{port}/?token={token}", flush=True)
-        print(f"at most {kernels} open pages; a kernel ends within a minute after its page")
+        print(
+            f"at most {kernels} open pages; a kernel ends within a minute after its page",
+            flush=True,
+        )
         paths = [str(TEMPLATES), os.environ.get("JUPYTER_PATH", "")]
         more = {"JUPYTER_PATH": os.pathsep.join(filter(None, paths)), TOKEN: token}
         return _until_ended(words, more)

@@ -120,7 +120,9 @@ class PageHandler(TornadoVoilaHandler):
             return
         sentence = f"This page must wait: {error.log_message}. Close one, and load it again."
         more = "<code>workbench serve --kernels</code> admits more."
-        self.finish(f"<!doctype html><title>Too many pages</title><p>{html.escape(sentence)} {more}")
+        self.finish(
+            f"<!doctype html><title>Too many pages</title><p>{html.escape(sentence)} {more}"
+        )
 
 
 class Server(Voila):

@@ -39,17 +39,21 @@ def watch() -> Path:
     process = os.getpid()
     if process not in _FOLDERS:
         folder, lock = _locked_folder()
+        theirs, ours = os.pipe()
         # Apart from the session, so that what ends the session does not end it.
         reaper = subprocess.Popen(
             [sys.executable, "-P", __file__, str(folder)],
-            stdin=subprocess.PIPE,
+            stdin=theirs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={name: value for name, value in os.environ.items() if name != MARKS},
             cwd=folder.anchor,
             start_new_session=True,
         )
-        _FOLDERS[process] = folder, (lock, reaper)
+        os.close(theirs)
+        # It outlives this process, which never awaits it, and would be warned of that.
+        reaper.returncode = 0
+        _FOLDERS[process] = folder, (lock, ours)
     folder = _FOLDERS[process][0]
     # Some machines clear the temporary folder while one is at work.
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -66,10 +70,28 @@ def marks(environment: Mapping[str, str], *more: str) -> dict[str, str]:
     return {MARKS: ",".join(filter(None, [environment.get(MARKS), *more]))}
 
 
-def reap(borne: Collection[str], session: int | None = None) -> None:
-    """Kills every process that bears one of the marks or belongs to the session."""
+def note_session(leader: int) -> Path:
+    """Notes for the reaper that a process of ours leads a session, in a file to be removed after.
+
+    A process of the session may have left its environment behind, and with it the mark.
+    """
+    note = watch() / f"session-{os.getpid()}-{leader}"
+    note.touch()
+    return note
+
+
+def reap_noted(folder: Path, borne: Collection[str], process: int | str = "*") -> None:
+    """As `reap`, with the sessions that this process, or any, has noted in the folder."""
+    notes = list(folder.glob(f"session-{process}-*"))
+    reap(borne, [int(note.name.rpartition("-")[2]) for note in notes])
+    for note in notes:
+        note.unlink(missing_ok=True)
+
+
+def reap(borne: Collection[str], led: Collection[int] = ()) -> None:
+    """Kills every process that bears one of the marks or belongs to one of the sessions."""
     until = time.monotonic() + _KILL_SECONDS
-    while found := list(_alive(set(borne), session)):
+    while found := list(_alive(set(borne), set(led))):
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -78,12 +100,12 @@ def reap(borne: Collection[str], session: int | None = None) -> None:
         time.sleep(0.01)
 
 
-def _alive(borne: set[str], session: int | None) -> Iterator[psutil.Process]:
+def _alive(borne: set[str], led: set[int]) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         # Those of other users cannot be read, and many end while one looks.
         with contextlib.suppress(psutil.Error, OSError):
-            is_member = session is not None and _session(process) == session
-            if process.pid != os.getpid() and (is_member or borne & _marks(process)):
+            is_ours = _session(process) in led or not borne.isdisjoint(_marks(process))
+            if process.pid != os.getpid() and is_ours:
                 if process.status() != psutil.STATUS_ZOMBIE:
                     yield process
 
@@ -92,8 +114,8 @@ def _session(process: psutil.Process) -> int | None:
     return os.getsid(process.pid) if hasattr(os, "getsid") else None
 
 
-def _marks(process: psutil.Process) -> set[str]:
-    return set(process.environ().get(MARKS, "").split(","))
+def _marks(process: psutil.Process) -> list[str]:
+    return process.environ().get(MARKS, "").split(",")
 
 
 def _locked_folder() -> tuple[Path, int | None]:
@@ -142,5 +164,5 @@ if __name__ == "__main__":
     # Ends with the process at the other end of the pipe.
     sys.stdin.buffer.read()
     _left = Path(sys.argv[1])
-    reap([_left.name])
+    reap_noted(_left, [_left.name])
     shutil.rmtree(_left, ignore_errors=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.runs.processes import exit_reason, held_bytes, kill_children, spelled_bytes
-from workbench.runs.reaper import leave_to, marks, reap, watch
+from workbench.runs.reaper import leave_to, marks, reap_noted, watch
 
 # Importing an experiment on a busy machine takes seconds; whoever needs longer hangs.
 START_SECONDS = 300.0
@@ -104,8 +104,7 @@ class Slots:
         workers = [*self._busy, *self._idle]
         for worker in workers:
             _kill(worker)
-        if workers:
-            reap([worker.mark for worker in workers])
+        _reap(workers)
         self._busy, self._idle = [], []
 
     @property
@@ -275,7 +274,13 @@ def _end(worker: _Worker, seconds: float = 0.0) -> None:
     if seconds:
         worker.process.join(seconds)
     _kill(worker)
-    reap([worker.mark])
+    _reap([worker])
+
+
+def _reap(workers: Sequence[_Worker]) -> None:
+    """Ends what workers that have ended have left."""
+    for worker in workers:
+        reap_noted(watch(), [worker.mark], worker.process.pid)
 
 
 def _kill(worker: _Worker) -> None:

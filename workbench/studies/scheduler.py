@@ -61,7 +61,7 @@ class StudyRun:
     def run(self) -> dict[str, int]:
         """Makes all runs, or those that an interruption leaves time for; the count of states."""
         try:
-            with executor(self._depth, self._limits) as slots:
+            with executor(self._depth, self._limits, self._out) as slots:
                 while self._waiting or self._pausing or self._running:
                     self._begin(slots)
                     for key, outcome in slots.ended(self._patience()):

@@ -103,12 +103,12 @@ class ForkingProvisioner(IsolatedProvisioner):
 
     template: Template
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+    async def begin(self, cmd: list[str], **kwargs: Any) -> Any:
         """The connection to a kernel that this command would start."""
         words = cmd[cmd.index(ipykernel_launcher.__file__) + 1 :]
         cwd, env = kwargs.get("cwd") or os.getcwd(), kwargs["env"]
         kernel = self.template.kernel(words, str(cwd), dict(env))
         if kernel is None:
-            return await super().launch_kernel(cmd, **kwargs)
+            return await super().begin(cmd, **kwargs)
         self.process, self.pid, self.pgid, self.cwd = kernel, kernel.pid, kernel.pid, cwd
         return self.connection_info

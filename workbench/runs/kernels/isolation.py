@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import KernelManager
@@ -13,7 +14,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import default
 
 from workbench.runs.kernels import ipykernel_launcher
-from workbench.runs.reaper import marks, reap, watch
+from workbench.runs.reaper import marks, note_session, reap, watch
 
 _NUMBERS = itertools.count(1)
 
@@ -25,20 +26,33 @@ class IsolatedProvisioner(LocalProvisioner):
     """
 
     mark = ""
+    note: Path | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """The command and the environment of the kernel."""
         made = await super().pre_launch(**kwargs)
         owner = watch().name
-        self.mark = f"{owner}.{next(_NUMBERS)}"
+        self.mark = f"{owner}.{os.getpid()}-{next(_NUMBERS)}"
         environment = made["env"] | marks(made["env"], owner, self.mark)
         return {**made, "cmd": apart(made["cmd"]), "env": environment}
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """The connection to the kernel that this command starts, in a session of its own."""
+        connection = await self.begin(cmd, **kwargs)
+        self.note = note_session(self.pid)
+        return connection
+
+    async def begin(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Starts the kernel."""
+        return await super().launch_kernel(cmd, **kwargs)
 
     async def cleanup(self, restart: bool = False) -> None:
         """Ends what the kernel, which has ended, has left."""
         await super().cleanup(restart)
-        if self.mark:
-            reap([self.mark], self.pid)
+        if self.note:
+            reap([self.mark], [self.pid])
+            self.note.unlink(missing_ok=True)
+            self.note = None
 
 
 class Isolated(KernelManager):
