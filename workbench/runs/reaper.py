@@ -32,9 +32,10 @@ _FOLDERS: dict[int, tuple[Path, object]] = {}
 
 
 def watch() -> Path:
-    """A folder for what this process needs at run time; it goes, as all that bears its name as mark.
+    """A folder for what this process needs at run time, whose name is the mark of what it starts.
 
-    It lies in the user's runtime folder, closed to others, and ends with this process in any way.
+    It lies in the user's runtime folder, closed to others. Whichever way this process ends, the
+    folder goes, and what bears the mark.
     """
     process = os.getpid()
     if process not in _FOLDERS:
@@ -105,9 +106,9 @@ def _alive(borne: set[str], led: set[int]) -> Iterator[psutil.Process]:
         # Those of other users cannot be read, and many end while one looks.
         with contextlib.suppress(psutil.Error, OSError):
             is_ours = _session(process) in led or not borne.isdisjoint(_marks(process))
-            if process.pid != os.getpid() and is_ours:
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    yield process
+            is_other = process.pid != os.getpid()
+            if is_ours and is_other and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
 
 
 def _session(process: psutil.Process) -> int | None:
