@@ -73,7 +73,8 @@ def curve(
 ) -> None:
     """Adds a line: a law, a fit, a trend.
 
-    On a log axis the line breaks where the value is zero.
+    On a log axis the line breaks where the value is zero. A value between two breaks has no line,
+    and gets a marker.
 
     Args:
         fig: the figure to draw on.
@@ -97,7 +98,8 @@ def curve(
         kept = numbers(fig, y, low, high)
     line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
     points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
-    add_trace(fig, {"type": "scatter", "mode": "lines", "line": line, **points, **drawn.shared})
+    mode = "lines+markers" if _has_single_points(shown) else "lines"
+    add_trace(fig, {"type": "scatter", "mode": mode, "line": line, **points, **drawn.shared})
     _finish(fig)
 
 
@@ -251,6 +253,12 @@ def _column(name: str, values: Any, like: np.ndarray | None = None) -> np.ndarra
     if len(column) != len(like):
         refuse(name, f"as long as its positions={len(like)}", len(column))
     return column.astype(float)
+
+
+def _has_single_points(values: np.ndarray) -> bool:
+    """Whether a finite value stands between two that are not, where a line cannot show it."""
+    there = np.pad(np.isfinite(values), 1)
+    return bool((there[1:-1] & ~there[:-2] & ~there[2:]).any())
 
 
 def _on_log(name: str, values: np.ndarray, fig: go.Figure, above: bool = False) -> np.ndarray:

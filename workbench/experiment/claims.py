@@ -12,9 +12,10 @@ import numpy as np
 
 from workbench.base.checks import refuse
 from workbench.base.intervals import Interval
+from workbench.base.rows import number
 from workbench.experiment.decisions import Claim as Decision
 from workbench.experiment.decisions import Claims as Decisions
-from workbench.experiment.decisions import Statement, Summary, Verdict
+from workbench.experiment.decisions import Statement, Summary, Verdict, bounds_text, range_text
 from workbench.experiment.measurement import Counts, Samples
 from workbench.experiment.params import Parameters
 
@@ -134,9 +135,8 @@ def between(measure: Any, *, above: float | None = None, below: float | None = N
 
     def judge(said: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            ends = [f"above {above:g}"] if above is not None else []
-            ends += [f"below {below:g}"] if below is not None else []
-            return said.beyond(expected=" and ".join(ends), note=note, is_open=m.is_open)
+            words = bounds_text(above, below)
+            return said.beyond(expected=words, note=note, is_open=m.is_open)
         return said.bounded(
             measured=m.value, interval=m.interval, above=above, below=below, note=note
         )
@@ -152,7 +152,7 @@ def exactly(measure: Any, expected: Any) -> Rule:
 
     def judge(said: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            return said.beyond(expected=str(expected), note=note, is_open=m.is_open)
+            return said.beyond(expected=number(expected), note=note, is_open=m.is_open)
         return said.exact(expected=expected, measured=m.value, note=note)
 
     def wrong(m: Measured) -> Measured:
@@ -166,7 +166,7 @@ def differs(measure: Any, unlike: float) -> Rule:
 
     def judge(said: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            unlike_it = f"other than {unlike:g}"
+            unlike_it = f"other than {number(unlike)}"
             return said.beyond(expected=unlike_it, note=note, is_open=m.is_open)
         return said.apart(measured=m.value, interval=m.interval, unlike=unlike, note=note)
 
@@ -232,8 +232,8 @@ def summary(result: Mapping[str, Any]) -> Summary:
 
 def _agrees(said: Statement, m: Measured, expected: Any, resolution: float, note: str) -> Decision:
     if m.value is None:
-        text = " to ".join(f"{e:.4g}" for e in np.atleast_1d(expected))
-        return said.beyond(expected=text, note=note, is_open=m.is_open)
+        low, high = expected if isinstance(expected, tuple) else (expected, expected)
+        return said.beyond(expected=range_text(low, high), note=note, is_open=m.is_open)
     how = {"expected": expected, "measured": m.value, "interval": m.interval}
     decision = said.agrees(**how, resolution=resolution, note=note)
     if decision.verdict == "undecided" and m.enough is not None:

@@ -110,8 +110,7 @@ class Statement(NamedTuple):
             verdict = "reproduced"
         else:
             verdict = "undecided"
-        spelled = number(low) if low == high else " to ".join(_apart(low, high))
-        return self._claim(spelled, measured, interval, verdict, note)
+        return self._claim(range_text(low, high), measured, interval, verdict, note)
 
     def bounded(
         self,
@@ -146,9 +145,7 @@ class Statement(NamedTuple):
             verdict = "not reproduced"
         else:
             verdict = "undecided"
-        words = [f"above {number(above)}"] if above is not None else []
-        words += [f"below {number(below)}"] if below is not None else []
-        return self._claim(" and ".join(words), measured, interval, verdict, note)
+        return self._claim(bounds_text(above, below), measured, interval, verdict, note)
 
     def apart(
         self, *, measured: float, unlike: float, interval: Interval | None = None, note: str = ""
@@ -287,8 +284,16 @@ def _spelled(interval: Interval | None) -> str:
     return "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}]"
 
 
-def _apart(low: float, high: float) -> tuple[str, str]:
-    """Two different values in four digits, or in one more than it takes to see that they differ."""
+def range_text(low: float, high: float) -> str:
+    """A range for people, in four digits, or in one more than it takes to tell its ends apart."""
+    if low == high:
+        return number(low)
     digits = next(d for d in range(4, 18) if number(low, d) != number(high, d))
     more = 0 if digits == 4 else 1
-    return number(low, digits + more), number(high, digits + more)
+    return f"{number(low, digits + more)} to {number(high, digits + more)}"
+
+
+def bounds_text(above: float | None, below: float | None) -> str:
+    """One bound or two for people."""
+    words = [f"above {number(above)}"] if above is not None else []
+    return " and ".join(words + ([f"below {number(below)}"] if below is not None else []))

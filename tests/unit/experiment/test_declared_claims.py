@@ -169,3 +169,21 @@ def test_what_the_data_leave_open_is_undecided(rule):
     found = decision(rule, {"x": undetermined("too few rows")})
     assert (found.verdict, found.measured) == ("undecided", "not determined")
     assert "too few rows" in found.note
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "expected"),
+    [
+        (equals, "482.01", "482.005 to 482.015"),
+        (equals, (1.9831, 1.9834), "1.9831 to 1.9834"),
+        (equals, 20_000.0, "2e+04"),
+        (lambda m, v: between(m, above=v), 1.23456, "above 1.235"),
+        (lambda m, v: between(m, above=v, below=2), 1.5, "above 1.5 and below 2"),
+        (differs, 0.333333, "other than 0.3333"),
+        (exactly, 20_000, "20,000"),
+    ],
+)
+def test_a_claim_expects_the_same_words_with_and_without_a_measured_value(rule, value, expected):
+    without = decision(rule(lambda _: missing("no file"), value))
+    assert without.expected == expected
+    assert decision(rule(lambda _: 1.0, value)).expected == expected

@@ -65,7 +65,7 @@ class Params(Knobs):
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
     mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
     depth: int = knob(20, "layers", span=(2, 100), log=True)
-    networks: int = knob(32, "independent networks", span=(4, 256), log=True, is_budget=True)
+    networks: int = knob(16, "independent networks", span=(4, 256), log=True, is_budget=True)
 
 
 class Row(NamedTuple):
@@ -93,14 +93,14 @@ def compared(rng, activation, mistuned, width, depth, networks) -> dict[str, Row
 @stage
 def relu_he(rng, width, depth, networks) -> tuple[Samples, Samples]:
     """Ratios of last to first layer of relu networks under He's rule: signal and gradient."""
-    found = _measure(rng, width, depth, "relu", family.he, 8 * networks)
+    found = _measure(rng, width, depth, "relu", family.he, 16 * networks)
     return Samples(found.signal_ratio, law=1.0), Samples(found.gradient_ratio, law=1.0)
 
 
 @stage
 def linear_glorot(rng, width, depth, networks) -> Samples:
     """The signal's ratio in linear networks under Glorot's rule."""
-    found = _measure(rng, width, depth, "linear", family.glorot, 2 * networks)
+    found = _measure(rng, width, depth, "linear", family.glorot, 4 * networks)
     return Samples(found.signal_ratio, law=1.0)
 
 
@@ -108,7 +108,7 @@ def linear_glorot(rng, width, depth, networks) -> Samples:
 def tanh_torch(rng, width, depth, networks) -> Samples:
     """The gradient's factor a layer in tanh networks under torch's gain."""
     scheme = named("tanh")["torch's tanh gain"]
-    found = _measure(rng, width, depth, "tanh", scheme, 2 * networks)
+    found = _measure(rng, width, depth, "tanh", scheme, 4 * networks)
     return Samples(found.gradient_ratio ** (1 / depth))
 
 
@@ -137,7 +137,7 @@ def streams(rng, width, depth, networks) -> dict[str, Stream]:
     """Every residual scheme, with as many blocks as the plain networks have layers."""
     found = {}
     for name, scheme in steps(factors(depth).items()):
-        moments = residual_stream(rng, width, depth, **scheme, networks=2 * networks)
+        moments = residual_stream(rng, width, depth, **scheme, networks=4 * networks)
         law = 1.0 if scheme.get("normalised") else growth(depth, **scheme)
         found[name] = Stream(moments.mean(axis=1), Samples(moments[-1] / moments[0], law=law))
     return found

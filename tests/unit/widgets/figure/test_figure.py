@@ -352,3 +352,19 @@ def test_a_slider_lives_in_a_page_without_a_kernel(tmp_path):
             expect(page.locator(".gtitle")).to_have_text(told)
             lengths.append(plot.evaluate("p => p._fullData[2].x.length"))
         assert lengths == [0, 5, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "mode"),
+    [
+        ([1.0, 2.0, 3.0], "lines"),
+        ([1.0], "lines+markers"),
+        ([1.0, np.nan, 3.0, 4.0], "lines+markers"),
+        ([1.0, 2.0, np.nan, 3.0, 4.0], "lines"),
+        ([np.nan, np.nan], "lines"),
+    ],
+)
+def test_a_value_alone_between_gaps_is_visible(values, mode):
+    fig = figure("x", "y")
+    curve(fig, np.arange(len(values)), values, "law")
+    assert fig.data[0].mode == mode
