@@ -148,3 +148,9 @@ def test_a_cluster_of_this_machine_serves_no_pages_and_leaves_nothing(tmp_path):
         assert scratch.name.startswith(".partial-")
         assert scratch.stat().st_mode & 0o077 == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_cryptography_it_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ValueError, match="`dask` must be left out where the package cryptography"):
+        DaskSlots(call, 1, "local", tmp_path, **UNLIMITED)
