@@ -139,6 +139,8 @@ def _remove_stale(base: Path) -> None:
             if time.time() - folder.lstat().st_mtime < _NEW_SECONDS:
                 continue
             if (lock := _locked(folder)) is not None:
+                # Not the sessions noted there: their numbers may be others' by now.
+                reap([folder.name])
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(lock)
 

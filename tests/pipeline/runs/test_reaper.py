@@ -162,9 +162,12 @@ def test_what_a_worker_of_function_runs_started_ends(tmp_path):
 
 
 WATCHES = """
-import sys, time
+import os, subprocess, sys
 from workbench.runs import reaper
-print(reaper.watch(), flush=True)
+folder = reaper.watch()
+words = [sys.executable, "-c", "import time; time.sleep(600)"]
+left = subprocess.Popen(words, env=os.environ | reaper.marks(os.environ, folder.name))
+print(folder, left.pid, flush=True)
 sys.stdin.read()
 """
 
@@ -175,16 +178,20 @@ def test_folders_that_nobody_holds_go_with_the_next_start(tmp_path, runtime):
     for _ in range(2):
         how = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         owner = subprocess.Popen([sys.executable, "-c", WATCHES], **how)
-        owners.append((owner, owner.stdout.readline().strip()))
-    (dead, left), (living, used) = owners
-    (its_reaper,) = psutil.Process(dead.pid).children()
+        folder, child = owner.stdout.readline().split()
+        owners.append((owner, folder, psutil.Process(int(child))))
+    (dead, left, orphan), (living, used, child) = owners
+    (its_reaper,) = [p for p in psutil.Process(dead.pid).children() if p != orphan]
     its_reaper.kill()
     dead.kill()
-    dead.communicate(timeout=PATIENCE)
+    dead.wait(PATIENCE)
     (runtime / "kernel-of-another.json").write_text("{}")
     for path in (left, used):
         os.utime(path, (time.time() - 3600,) * 2)
     mine = reaper.watch()
+    assert alive([orphan]) == []
+    assert child.is_running()
+    dead.communicate(timeout=PATIENCE)
     assert {p.name for p in runtime.iterdir()} == {
         mine.name,
         os.path.basename(used),
