@@ -77,7 +77,8 @@ def note_session(leader: int) -> Path:
     A process of the session may have left its environment behind, and with it the mark.
     """
     note = watch() / f"session-{os.getpid()}-{leader}"
-    note.touch()
+    with contextlib.suppress(FileExistsError):
+        note.open("x").close()
     return note
 
 
