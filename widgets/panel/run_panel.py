@@ -99,7 +99,8 @@ class Record(anywidget.AnyWidget):
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "workbench", *words),
+                # Nothing in the current folder stands in for what is installed.
+                *("-P", "-m", "workbench", *words),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
