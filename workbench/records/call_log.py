@@ -28,6 +28,7 @@ from typing import Any
 
 from workbench.base.regular_file import opened
 from workbench.records.difference import SAME, difference, merged
+from workbench.records.lines import lines
 from workbench.records.record_file import Unreadable, checked, parsed
 
 CALL_LOG = "runs.jsonl"
@@ -194,14 +195,13 @@ class LoggedRuns:
         if place is None:
             return None
         try:
-            return self._record(place)
+            return self._record(place, key)
         except Unreadable as error:
             self._left_out(f"{self.path}, {key.decode(errors='replace')[-100:]}", str(error))
             return None
 
     def _survey(self) -> None:
-        place = 0
-        while line := self._file.readline(_LONGEST_LINE):
+        for place, line in lines(self._file, _LONGEST_LINE):
             if line.startswith(_START) and (end := line.find(b'"', len(_START))) > 0:
                 self._places[line[len(_START) : end]] = place
                 if line.find(b'","whole":{', end, end + 99) > 0:
@@ -212,14 +212,14 @@ class LoggedRuns:
                     self._session_place = place
             else:
                 self._left_out(f"{self.path}, byte {place}", "the line tells of no run")
-            place += len(line)
 
-    def _record(self, place: int) -> dict[str, Any]:
+    def _record(self, place: int, key: bytes) -> dict[str, Any]:
         self._file.seek(place)
-        line = self._file.readline(_LONGEST_LINE)
-        told = parsed(line)
-        name, _, run = told["run"].rpartition("/")
-        about = {"run": run, "folder": told["run"], "identity": told.get("identity", "")}
+        told = parsed(self._file.readline(_LONGEST_LINE))
+        # The name that the survey read: a line may have a second one, which may be anything.
+        folder = key.decode(errors="replace")
+        name, _, run = folder.rpartition("/")
+        about = {"run": run, "folder": folder, "identity": told.get("identity", "")}
         try:
             if "whole" in told:
                 return checked(told["whole"] | about)

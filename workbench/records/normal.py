@@ -12,6 +12,9 @@ from workbench.experiment.decisions import Claim
 
 _DEEPEST = 40
 _TEXTS = ("name", "run", "identity", "state")
+_OTHERS = ("error", "command", "depth", "directory")
+_PARTS = ("title", "knobs", "changed", "given", "notes", "summary", "claims", "timings")
+_READ = (*_TEXTS, *_OTHERS, *_PARTS, "provenance")
 
 
 def normal(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,11 +23,12 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
     What has another form gives way to nothing: a claim that is none is left out, a number that is
     not finite and letters that no file can hold become words.
     """
-    whole = {name: held(value) for name, value in record.items()}
+    # What else a record has may be large, and nothing reads it.
+    whole = {name: held(record[name]) for name in _READ if name in record}
     known = _mapping(whole.get("provenance"))
     return {
         **{name: whole[name] for name in _TEXTS},
-        **{name: _text(whole.get(name)) for name in ("error", "command", "depth", "directory")},
+        **{name: _text(whole.get(name)) for name in _OTHERS},
         "title": _text(whole.get("title")) or whole["name"],
         "knobs": whole["knobs"],
         "changed": _mapping(whole.get("changed")),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from workbench.records.call_log import LoggedRuns
+from workbench.records.call_log import CALL_LOG, LoggedRuns
 from workbench.records.memory import Memory
 from workbench.records.record_file import Unreadable, brief, checked, parsed, read_bytes, settled
 from workbench.runs.record import RECORD
@@ -119,7 +119,7 @@ class Reader:
             except FileNotFoundError:
                 pass
             except (Unreadable, OSError) as error:
-                self._left_out(study, str(error))
+                self._left_out(f"{study}/{CALL_LOG}", str(error))
         return self._logs[study]
 
     def _is_inside(self, study: str, name: str, run: str) -> bool:

@@ -92,6 +92,18 @@ def test_a_line_whose_whole_record_is_gone_is_no_run_that_is_done(tmp_path, tria
     assert trial.run(tmp_path, {"x": [1, 2, 3]})["done"] == 2
 
 
+@pytest.mark.parametrize("second", ["5", "null", "{}", '"../x"'])
+def test_a_second_name_in_a_line_is_nobodys(tmp_path, trial, second):
+    trial.run(tmp_path, {"x": [1, 2]})
+    path = tmp_path / "study" / CALL_LOG
+    lines = path.read_text().splitlines()
+    lines[-1] = lines[-1][:-1] + f',"run":{second}}}'
+    path.write_text("\n".join([*lines, f'{{"run":"a/b","run":{second},"start":""}}', ""]))
+    states = [p["state"] for p in read_points(tmp_path / "study")]
+    assert states == ["done", "done"]
+    assert ("a", "b") in {(r["name"], r["run"]) for r in read_runs(tmp_path / "study")}
+
+
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
 def test_something_else_in_its_place_is_refused_before_a_run_begins(tmp_path, trial, kind):
     study = tmp_path / "study"
