@@ -197,10 +197,12 @@ def _read(source: str) -> set[str]:
 
 def explore(record: Path, browser: bool = True) -> int:
     """Opens a run's notebook at its knobs in JupyterLab until it is ended; returns its status."""
-    path = write_copy(record)
+    path = write_copy(record).absolute()
     words = ["jupyterlab", str(path), "--ServerApp.ip=127.0.0.1", ISOLATED]
     words += [] if browser else ["--no-browser"]
-    return _until_ended(words, {"JUPYTER_TOKEN": secrets.token_hex(16)})
+    # Voila's extension of it executes a voila.py of the folder in which it begins. Its kernels
+    # begin beside the notebook.
+    return _until_ended(words, {"JUPYTER_TOKEN": secrets.token_hex(16)}, watch())
 
 
 def serve(target: str, *, port: int = 8866, browser: bool = True, kernels: int = 8) -> int:
@@ -237,16 +239,18 @@ def serve(target: str, *, port: int = 8866, browser: bool = True, kernels: int =
         return _until_ended(words, more)
 
 
-def _until_ended(words: list[str], more: dict[str, str]) -> int:
-    """Runs a server in the current directory, whose kernels import this checkout's code.
+def _until_ended(words: list[str], more: dict[str, str], begins: Path | None = None) -> int:
+    """Runs a server, by default in the current directory; kernels import this checkout's code.
 
     Its files for kernels and browsers lie in this process's folder, and go with it.
     """
     folder = watch()
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    theirs = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join([str(ROOT), *map(os.path.abspath, theirs)])
     more |= {"PYTHONPATH": path, "JUPYTER_RUNTIME_DIR": str(folder)}
     environment = {**os.environ, **more, **marks(os.environ, folder.name)}
-    process = subprocess.Popen([sys.executable, "-P", "-m", *words], env=environment)
+    command = [sys.executable, "-P", "-m", *words]
+    process = subprocess.Popen(command, env=environment, cwd=begins)
     with interruptible():
         try:
             return process.wait()

@@ -239,6 +239,9 @@ def test_kernels_of_explored_runs_are_such_kernels(tmp_path):
     (tmp_path / "config").mkdir()
     root = '{"ServerApp": {"allow_root": true}}'
     (tmp_path / "config" / "jupyter_server_config.json").write_text(root)
+    for name in ("voila", "jupyter_server_config", "jupyter_lab_config", "ipython_kernel_config"):
+        planted = f"open({str(tmp_path / 'executed')!r}, 'w')\n"
+        (tmp_path / f"{name}.py").write_text(planted)
     words = ["explore", folder, "--no-browser"]
     process = toy_notebooks.command(*words, cwd=tmp_path, **home)
     try:
@@ -255,6 +258,8 @@ def test_kernels_of_explored_runs_are_such_kernels(tmp_path):
         family = psutil.Process(process.pid).children(recursive=True)
         (kernel,) = [p for p in family if "ipykernel_launcher" in " ".join(p.cmdline())]
         assert kernel.cmdline()[1] == "-P"
+        assert kernel.cwd() == str(tmp_path / folder)
+        assert not (tmp_path / "executed").exists()
         process.kill()
         assert psutil.wait_procs(family, timeout=30)[1] == []
         wait(lambda: not list(runtime.iterdir()), Path(os.devnull), 10)
