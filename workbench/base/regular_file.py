@@ -101,7 +101,10 @@ def content(path: str | os.PathLike, most: int) -> bytes:
         OSError: as `opened`, or if the file grows beyond the bound while it is read.
     """
     with opened(path, most) as file:
-        found = file.read(most + 1)
+        # A read takes memory for as many bytes as it may give.
+        found = file.read(os.fstat(file.fileno()).st_size)
+        if more := file.read(1):
+            found += more + file.read(most - len(found))
     if len(found) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, which are not read", path)
     return found

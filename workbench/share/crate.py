@@ -79,8 +79,10 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> d
             about = {"name": told, "encodingFormat": kind}
             if name == PAGE:
                 # The library that it shares with other pages stays behind.
-                write_text(made / PAGE, standalone(path), durable=False)
+                if not (text := standalone(path)):
+                    continue
                 path = made / PAGE
+                write_text(path, text, durable=False)
             found[name] = crate.add_file(path, name, properties=about, record_size=True)
     for name, text, told, kind in (
         (NUMBERS, as_csv(run_rows(record)), "knobs, numbers and verdicts", "text/csv"),

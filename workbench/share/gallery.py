@@ -78,7 +78,7 @@ def gallery(
         for page in pages:
             inline(page) if standalone else share(page, reports)
         write_text(reports / INDEX, text)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         refuse("reports", f"a folder that can be written ({error})", str(reports))
     return reports / INDEX, len(studies) + collected.count
 

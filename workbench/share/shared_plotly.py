@@ -16,8 +16,11 @@ import re
 from pathlib import Path
 
 from workbench.base.checks import refuse
+from workbench.base.regular_file import content
 from workbench.runs.atomic import write_text
 
+# Bytes of the largest page, of which several copies are in memory.
+_LARGEST = 2**28
 _NAME = r"plotly-[0-9.]+-[0-9a-f]{16}\.js"
 _WITHIN = re.compile(r"<script>(/\*\*\n\* plotly\.js v([0-9.]+)\n)")
 _BESIDE = re.compile(
@@ -86,7 +89,7 @@ def inline(page: Path) -> bool:
 
 
 def standalone(page: Path) -> str:
-    """The page's text with the library in it, wherever the library is now."""
+    """The page's text with the library in it, wherever that is now; nothing if it is no page."""
     return _inlined(_read(page), page.parent)
 
 
@@ -96,10 +99,7 @@ def _inlined(text: str, folder: Path) -> str:
     if found is None:
         return text
     loader, up, name = found.groups()
-    try:
-        library = _read(folder / up / name)
-    except OSError:
-        return text
+    library = _read(folder / up / name)
     # The name tells what the file must hold; a script put in its place is left alone.
     if _digest(library) != name.removesuffix(".js").rsplit("-", 1)[1] or "</script" in library:
         return text
@@ -109,8 +109,12 @@ def _inlined(text: str, folder: Path) -> str:
 
 
 def _read(path: Path) -> str:
-    # Line ends decide hashes.
-    return path.read_bytes().decode("utf-8")
+    """The text of a page or a library; nothing where it is too large, or is none."""
+    try:
+        # Line ends decide hashes.
+        return content(path, _LARGEST).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 # Most pages hold the same megabytes.

@@ -249,7 +249,7 @@ def test_kernels_of_explored_runs_are_such_kernels(tmp_path):
         (info,) = [json.loads(p.read_text()) for p in runtime.rglob("jpserver-*.json")]
         asked = urllib.request.Request(
             f"{info['url']}api/kernels",
-            data=b'{"name": "python3"}',
+            data=b'{"name": "python3", "path": ""}',
             headers={"Authorization": f"token {info['token']}"},
         )
         urllib.request.urlopen(asked, timeout=PATIENCE).close()

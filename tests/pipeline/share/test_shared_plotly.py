@@ -2,14 +2,16 @@
 
 import functools
 import http.server
+import os
 import re
 import threading
+import tracemalloc
 
 import pytest
 from browser_page import opened
 from records import put, record
 
-from workbench.share.shared_plotly import inline, share
+from workbench.share.shared_plotly import inline, share, standalone
 
 NAME = r"plotly-[0-9.]+-[0-9a-f]{16}\.js"
 
@@ -32,6 +34,23 @@ def test_out_and_back_leaves_the_very_page(made):
     assert inline(page)
     assert page.read_bytes() == before
     assert not inline(page)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "pipe", "binary"])
+def test_what_is_no_page_is_left_alone(made, kind):
+    """Read whole, three gigabytes of nothing would take nine of memory."""
+    root, page = made
+    page.unlink()
+    if kind == "pipe":
+        os.mkfifo(page)
+    else:
+        page.write_bytes(b"\xff")
+    if kind == "sparse":
+        os.truncate(page, 2**29)
+    tracemalloc.start()
+    assert (share(page, root), inline(page), standalone(page)) == (False, False, "")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
 
 
 def test_pages_share_one_library_and_a_new_root_gets_its_own(made):
