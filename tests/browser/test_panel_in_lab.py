@@ -64,7 +64,7 @@ def draw(params, result):
     return fig
 
 board = panel(chinchilla.Params, chinchilla.run, draw, chinchilla.Params(compute=1000.0))
-board.record.reports = Path("reports")
+board.run_controls.reports = Path("reports")
 board
 """
 NAMED = TOY.replace(
@@ -73,7 +73,7 @@ NAMED = TOY.replace(
     "        curve(fig, hits, law, f'a line of a rather long name, {place}')\n"
     "    level(fig",
 )
-# With fewer trials a first look differs from the full figure, which takes long enough to have one.
+# With fewer trials a preview differs from the full figure, which takes long enough to have one.
 BUDGET = (
     TOY.replace(
         "    tagged",
@@ -187,7 +187,7 @@ def test_zoom_and_legend_stay_while_knobs_turn_and_a_pin_stands_beside(visit):
 
 
 @pytest.mark.browser
-def test_every_touch_ends_in_the_full_figure_of_its_knobs(visit):
+def test_every_change_ends_in_the_full_figure_of_its_knobs(visit):
     """JupyterLab sends some messages to the kernel's main thread and some to a subshell's."""
     names = {}
     exec(BUDGET, names)
@@ -239,11 +239,11 @@ def test_every_touch_ends_in_the_full_figure_of_its_knobs(visit):
             "p => Array.from(p._fullData.find(t => t.name === 'measured').y)"
         )
         assert [y or 0.0 for y in drawn] == names["run"](params)[2].tolist()
-        assert board.get_by_text("first look").count() == 0
+        assert board.get_by_text("preview").count() == 0
 
 
 @pytest.mark.browser
-def test_a_figure_is_rehearsed_where_nobody_sees_or_hears_it(visit):
+def test_a_figure_is_drawn_off_screen_and_hidden_from_screen_readers(visit):
     visit.page.add_init_script("""
         window.rooms = [];
         new MutationObserver((changes) => changes.forEach(({ addedNodes, removedNodes }) => {

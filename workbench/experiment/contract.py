@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from workbench.base.array import host
-from workbench.base.cancellation import Stopped, Watch, watched
+from workbench.base.cancellation import Cancelled, CancelToken, cancel_scope
 from workbench.experiment import measurement
 from workbench.experiment.claims import decide, statement, summarised
 from workbench.experiment.params import Parameters, lowered
@@ -103,9 +103,9 @@ def ends_in_verdicts(module: ModuleType, params: Parameters, seconds: float) -> 
         Exception: whatever the run or its claims raise.
     """
     try:
-        with watched(_Limited(seconds)):
+        with cancel_scope(_Limited(seconds)):
             result = module.run(params)
-    except Stopped:
+    except Cancelled:
         return False
     decide(module, params, result)
     summarised(module, params, result)
@@ -159,14 +159,14 @@ def _equal(one: Any, two: Any) -> bool:
     return one == two or (one != one and two != two)
 
 
-class _Limited(Watch):
-    """Ends the work at its first step after so many seconds of the processor."""
+class _Limited(CancelToken):
+    """Cancels the work after so many seconds of processor time."""
 
     def __init__(self, seconds: float):
         super().__init__()
         self._end = time.process_time() + seconds
 
     @property
-    def stopped(self) -> bool:
-        """Whether the time is over; a busy machine does not make it shorter."""
+    def is_cancelled(self) -> bool:
+        """Whether the time is over; a busy machine does not shorten it."""
         return time.process_time() > self._end
