@@ -1,4 +1,4 @@
-"""The one sentence that refuses a bad value, and the argument checks that primitives share."""
+"""Error messages for bad values, and argument checks that primitives share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refuse(name: str, what: str, got: Any, kind: type[Exception] = ValueError) -
 
 
 def spell(value: Any) -> str:
-    """A value as it stands in an error sentence: plain numbers, at most 60 characters."""
+    """A value as text for an error message, of at most 60 characters."""
     if isinstance(value, np.generic):
         value = value.item()
     text = " ".join(repr(value).split())
@@ -37,7 +37,7 @@ def whole(name: str, value: Array, low: int | None = None, high: int | None = No
     not.
 
     Args:
-        name: the argument's name for the error sentence.
+        name: the argument's name in the error message.
         value: a number or an array of any library.
         low: smallest legal value, or None.
         high: largest legal value, or None.
@@ -93,11 +93,11 @@ def _span(low: int | None, high: int | None) -> str:
 
 
 def _all_integers(values: np.ndarray) -> bool:
-    """Python integers too large for int64 arrive as objects; anything else there is refused."""
+    """Whether an object array has integers only, as of those too large for int64."""
     return all(isinstance(v, int) and not isinstance(v, bool) for v in values.flat)
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """The end of a refusal: the nearest legal name, or all of them where none is near."""
+    """The end of an error message: the most similar legal name, or all if none is similar."""
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean `{near[0]}`?" if near else "there is " + ", ".join(names)

@@ -1,4 +1,4 @@
-"""The range a measured rate may have by chance."""
+"""Confidence intervals of rates and means."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from workbench.base.array import Array
 from workbench.base.checks import refuse, whole
 
 Interval = tuple[float, float]
-# Draws of the clusters of an interval.
-REDRAWN = 4000
+# Bootstrap resamples of a clustered interval.
+RESAMPLES = 4000
 
 
 def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple[float, float]:
-    """The rates that make the count no surprise (Wilson's score interval).
+    """The interval of a rate, given a count (Wilson's score interval).
 
     p̂ = (k + z²/2) / (n + z²),  half-width = z/(n + z²) · √(k (n - k)/n + z²/4)
 
@@ -25,8 +25,8 @@ def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
     Where few are, it can be thousands of times that; `chernoff_interval` holds there too.
 
     Args:
-        count: events seen, k.
-        trials: trials made, n, at least 1.
+        count: number of events, k.
+        trials: number of trials, n, at least 1.
         deviations: standard deviations on each side, z; 3 leaves 0.27 % outside.
 
     Source:
@@ -46,7 +46,7 @@ def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
 
 
 def chernoff_interval(count: int, trials: int, deviations: float = 3.0) -> tuple[float, float]:
-    """The rates that make the count no surprise, however few events are expected.
+    """The interval of a rate, given a count, that also holds where few events are expected.
 
     k ln(p̂/p) + (n - k) ln((1 - p̂)/(1 - p)) ≤ z²/2,  p̂ = k/n
 
@@ -55,8 +55,8 @@ def chernoff_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
     kind are expected it is Wilson's interval, and the chance some ten times smaller.
 
     Args:
-        count: events seen, k.
-        trials: trials made, n, at least 1.
+        count: number of events, k.
+        trials: number of trials, n, at least 1.
         deviations: standard deviations on each side, z, were the count normal.
 
     Source:
@@ -83,15 +83,15 @@ def clustered_interval(
     clusters: Sequence[str | int],
     deviations: float = 2.0,
 ) -> Interval:
-    """The rates that make the hits no surprise where the trials of one cluster go together.
+    """The interval of a rate whose trials are correlated within clusters.
 
-    The wider of Wilson's interval and the middle 95 % of the rates over clusters drawn again with
-    all their trials. A dozen clusters are few to draw from, so neither is trusted alone.
+    The union of Wilson's interval and the middle 95 % of the rates over resampled clusters. A dozen
+    clusters are few to resample, so that neither interval suffices alone.
 
     Args:
-        hits: the trials that decided for, at least one or one miss.
-        misses: those that decided against; what is neither does not count.
-        clusters: by trial the name of its cluster.
+        hits: whether a trial is a hit; there must be at least one hit or miss.
+        misses: whether a trial is a miss; trials that are neither do not count.
+        clusters: the cluster of each trial.
         deviations: standard deviations of Wilson's interval.
 
     Source:
@@ -99,7 +99,7 @@ def clustered_interval(
     """
     each = np.unique(np.asarray(clusters), return_inverse=True)[1]
     won, lost = (np.bincount(each, marks) for marks in (hits, misses))
-    drawn = np.random.default_rng(0).integers(0, len(won), (REDRAWN, len(won)))
+    drawn = np.random.default_rng(0).integers(0, len(won), (RESAMPLES, len(won)))
     decided = won[drawn].sum(axis=1) + lost[drawn].sum(axis=1)
     rates = (won[drawn].sum(axis=1) / np.maximum(decided, 1))[decided > 0]
     low, high = np.percentile(rates, [2.5, 97.5])
@@ -130,15 +130,15 @@ def _end(rate: float, count: int, trials: int, most: float) -> float:
 def student_interval(
     mean: Array, error: Array, replicas: int, deviations: float = 3.0
 ) -> tuple[Array, Array]:
-    """The ends of a mean's interval, given few independent replicas (Student's t).
+    """The interval of a mean over few independent replicas (Student's t).
 
     mean ± t(replicas - 1) · error, with t's chance beyond each end that of a normal law's
     deviations: 16 replicas need 8.3 standard errors where a thousand need 5.0.
 
     Args:
         mean: mean over the replicas.
-        error: its standard error, by the replicas' own scatter.
-        replicas: how many there are, at least 2.
+        error: its standard error, from the scatter of the replicas.
+        replicas: number of replicas, at least 2.
         deviations: standard deviations on each side, were the error known.
 
     Source:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.base.condition import chosen
-from workbench.base.csv_safety import harmless
+from workbench.base.csv_safety import escape_formula
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
 
@@ -65,9 +65,9 @@ def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
     names = columns(table)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(harmless, names))
+    writer.writerow(map(escape_formula, names))
     for row in table:
-        writer.writerow([harmless(row.get(name)) for name in names])
+        writer.writerow([escape_formula(row.get(name)) for name in names])
     return text.getvalue()
 
 
