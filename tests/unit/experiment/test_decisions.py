@@ -165,10 +165,12 @@ def test_a_run_without_a_claim_is_refused():
 
 
 def test_a_summary_holds_plain_values(tmp_path):
-    made = Summary({"a": np.float32(0.5), "b": np.int64(3), "c": True, "d": "x", "e": np.bool_(0)})
-    assert [type(v) for v in made.values()] == [float, int, bool, str, bool]
-    write_json(tmp_path / "s.json", made._repr_mimebundle_()[SUMMARY_MIME])
-    assert json.loads((tmp_path / "s.json").read_text()) == dict(made)
+    summary = Summary(
+        {"a": np.float32(0.5), "b": np.int64(3), "c": True, "d": "x", "e": np.bool_(0)}
+    )
+    assert [type(v) for v in summary.values()] == [float, int, bool, str, bool]
+    write_json(tmp_path / "s.json", summary._repr_mimebundle_()[SUMMARY_MIME])
+    assert json.loads((tmp_path / "s.json").read_text()) == dict(summary)
     assert "<b>" not in Summary({"<b>": "<b>"})._repr_mimebundle_()["text/html"]
 
 
@@ -186,7 +188,7 @@ def test_numbers_for_people():
     assert math.isclose(float(number(1 / 3)), 1 / 3, rel_tol=1e-3)
 
 
-def test_a_narrow_range_and_what_was_found_are_told_in_digits_that_differ():
+def test_a_narrow_range_and_its_value_have_enough_digits_to_differ():
     said = Statement("Somebody (2020)", "eq. 3", "It is critical at 1.98305826")
     claim = said.agrees(expected=(1.983058255, 1.983058265), measured=1.98305826131)
     assert (claim.expected, claim.measured_text) == ("1.983058255 to 1.983058265", "1.983058261")
