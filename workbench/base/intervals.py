@@ -32,11 +32,7 @@ def binomial_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
     Source:
         Wilson (1927), J. Am. Stat. Assoc. 22, 209.
     """
-    # Python's integers, since NumPy's would wrap around in the product below.
-    trials = int(whole("trials", trials, 1))
-    count = int(whole("count", count, 0, trials))
-    if not (deviations > 0 and math.isfinite(deviations)):
-        refuse("deviations", "a positive number", deviations)
+    count, trials = _checked(count, trials, deviations)
     z2 = deviations**2
     middle = (count + z2 / 2) / (trials + z2)
     half = deviations / (trials + z2) * math.sqrt(count * (trials - count) / trials + z2 / 4)
@@ -63,18 +59,34 @@ def chernoff_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
         Chernoff (1952), Ann. Math. Stat. 23, 493; the bound is Hoeffding's (1963), J. Am. Stat.
         Assoc. 58, 13, theorem 1.
     """
-    trials = int(whole("trials", trials, 1))
-    count = int(whole("count", count, 0, trials))
-    if not (deviations > 0 and math.isfinite(deviations)):
-        refuse("deviations", "a positive number", deviations)
-    # The rarer kind is counted, since rates near 0 keep more digits than those near 1.
+    count, trials = _checked(count, trials, deviations)
+    # The rarer kind is counted, since rates near 0 have more digits than those near 1.
     rarer = min(count, trials - count)
-    share, most = rarer / trials, deviations**2 / 2
-    # Outside, since the other kind's term takes at most as much away as there are events.
-    low = _end(share * math.exp(-1 - most / rarer), rarer, trials, most) if rarer else 0.0
-    far = (1 - share) * math.exp(-1 - most / (trials - rarer))
-    high = _end(1 - far, rarer, trials, most)
+    low, high = _ends(rarer, trials, deviations**2 / 2)
     return (low, high) if rarer == count else (1 - high, 1 - low)
+
+
+def chernoff_trials(rate: float, half: float, deviations: float = 3.0) -> int:
+    """The fewest trials that make an interval of `chernoff_interval` no wider than this.
+
+    Args:
+        rate: the expected rate, between 0 and 1.
+        half: half of the interval's width, above 0.
+        deviations: standard deviations on each side.
+    """
+    rarer, most = min(rate, 1 - rate), deviations**2 / 2
+
+    def is_enough(trials: int) -> bool:
+        low, high = _ends(rarer, 1, most / trials)
+        return high - low <= 2 * half
+
+    few, enough = 0, 1
+    while not is_enough(enough):
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if is_enough(middle) else (middle, enough)
+    return enough
 
 
 def clustered_interval(
@@ -108,7 +120,25 @@ def clustered_interval(
     return min(float(low), bottom), max(float(high), top)
 
 
-def _end(rate: float, count: int, trials: int, most: float) -> float:
+def _checked(count: int, trials: int, deviations: float) -> tuple[int, int]:
+    """Count and trials as Python integers, whose products do not overflow."""
+    trials = int(whole("trials", trials, 1))
+    count = int(whole("count", count, 0, trials))
+    if not (deviations > 0 and math.isfinite(deviations)):
+        refuse("deviations", "a positive number", deviations)
+    return count, trials
+
+
+def _ends(count: float, trials: int, most: float) -> Interval:
+    """The ends for the rarer kind of events; with one trial, `count` may be a rate."""
+    share = count / trials
+    # Outside, since the other kind's term takes at most as much away as there are events.
+    low = _end(share * math.exp(-1 - most / count), count, trials, most) if count else 0.0
+    far = (1 - share) * math.exp(-1 - most / (trials - count))
+    return low, _end(1 - far, count, trials, most)
+
+
+def _end(rate: float, count: float, trials: int, most: float) -> float:
     """The end of the interval on the way from a rate outside it.
 
     By Newton's steps: the sum is convex in the rate, so each comes nearer and none steps inside.
@@ -118,7 +148,7 @@ def _end(rate: float, count: int, trials: int, most: float) -> float:
         moved = rate - own
         fall = -(trials - count) * math.log1p(-moved / (1 - own))
         if count:
-            # Each form loses digits where the other keeps them: far below, and side by side.
+            # Each form loses digits where the other is exact: far below, and close by.
             fall -= count * (math.log1p(moved / own) if 2 * rate > own else math.log(rate / own))
         nearer = rate - (fall - most) * rate * (1 - rate) / (trials * moved)
         if fall <= most or nearer == rate:

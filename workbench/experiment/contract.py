@@ -52,10 +52,10 @@ def repeatable(module: ModuleType) -> Iterator[str]:
     if getattr(module, "MEASURES_TIME", False):
         return
     params = small(module)
-    measurement.forget()
+    measurement.clear_cache()
     first = module.run(params)
     cached = module.run(params)
-    measurement.forget()
+    measurement.clear_cache()
     for again in (cached, module.run(params)):
         yield from differences(first, again)
 

@@ -133,7 +133,7 @@ def test_an_option_that_could_be_meant_for_a_knob(tmp_path, started, words, monk
     assert result.exit_code == 2
     name = words[0][2:]
     assert f"`{name}` " in result.stderr
-    assert f"given as --set {name}=VALUE" in result.stderr
+    assert f"given as --set {name}=" in result.stderr
     assert started == []
     # With the knob set as well, nothing is left to guess.
     if len(words) == 1 or name == "reports":
@@ -157,6 +157,15 @@ def test_what_set_refuses(own, started, words, sentence):
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert started == []
+
+
+def test_a_refused_word_names_the_knobs_whose_options_were_given_alone(started, tmp_path):
+    parameters = "open = 1\nreports = 2\nprogress = 3"
+    path = toy_notebooks.notebook(tmp_path / "a.ipynb", parameters_cell=parameters)
+    said = call("run", path, "--open", "3").stderr
+    start = "a knob must be given as --name value; got '3'"
+    assert said == f"{start}; the knob `open` is given as --set open=3\n"
+    assert call("run", path, "3").stderr == f"{start}\n"
 
 
 @pytest.mark.parametrize("words", [["run", "own.ipynb", "--help"], ["run", "own.ipynb", "-h"]])

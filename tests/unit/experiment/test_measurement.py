@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.base.intervals import chernoff_interval, student_interval
-from workbench.experiment import measurement, memory
+from workbench.experiment import measurement, result_cache
 from workbench.experiment.measurement import Counts, Samples, stage, stream
 from workbench.experiment.params import Knobs, knob
 
@@ -49,7 +49,7 @@ def summed(drawn, lines, other):
 
 @pytest.fixture(autouse=True)
 def empty():
-    measurement.forget()
+    measurement.clear_cache()
     CALLS.clear()
 
 
@@ -166,7 +166,7 @@ def test_what_fails_or_is_stopped_is_not_remembered():
 
 
 def test_the_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(memory, "MOST_BYTES", 3 * 8 * 100)
+    monkeypatch.setattr(result_cache, "MOST_BYTES", 3 * 8 * 100)
     for cells in (100, 101, 102):
         drawn(Params(cells=cells))
     assert CALLS == [100, 101, 102]
@@ -178,7 +178,7 @@ def test_the_memory_is_bounded(monkeypatch):
     # What is larger than all memory is computed every time.
     drawn(Params(cells=400)), drawn(Params(cells=400))
     assert CALLS == [100, 101, 102, 100, 400, 400]
-    monkeypatch.setattr(memory, "MOST_RESULTS", 1)
+    monkeypatch.setattr(result_cache, "MOST_RESULTS", 1)
     drawn(Params(cells=7))
     drawn(Params(cells=100))
     assert CALLS[-2:] == [7, 100]
@@ -229,13 +229,21 @@ def test_the_decisive_event_is_the_rarest_that_can_be_counted(law, trials, place
     assert Counts(np.zeros(3, int), trials, law).decisive == place
 
 
-def test_as_many_trials_as_are_named_narrow_the_interval_to_the_resolution():
-    few = Counts([10], 1000, [0.01])
-    trials = few.trials_for(0.5)
-    assert trials == math.ceil(25 * 0.99 / 0.01 / 0.25)
-    many = Counts([round(0.01 * trials)], trials, [0.01])
-    low, high = (float(end[0]) for end in many.interval)
-    assert (high - low) / 2 == pytest.approx(0.5 * 0.01, rel=0.1)
+@pytest.mark.parametrize(("law", "resolution"), [(0.01, 0.5), (0.01, 0.9), (0.4, 0.5), (0.99, 0.1)])
+def test_as_many_trials_as_are_named_narrow_the_interval_to_the_resolution(law, resolution):
+    trials = Counts([10], 1000, [law]).trials_for(resolution)
+
+    def half(many):
+        low, high = (float(end[0]) for end in Counts([round(law * many)], many, [law]).interval)
+        return (high - low) / 2
+
+    # To the rounding of the hits; by a normal width 25 trials would do for the last.
+    assert half(trials) == pytest.approx(resolution * law, rel=0.6 / (trials * min(law, 1 - law)))
+    assert half(round(trials / 1.2)) > resolution * law
+
+
+def test_trials_are_named_for_the_rarest_chance():
+    assert Counts([0], 10, [1e-20]).trials_for(0.5) == pytest.approx(1e22, rel=0.2)
 
 
 @pytest.mark.parametrize(

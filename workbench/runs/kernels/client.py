@@ -58,6 +58,18 @@ def _whole(shell):
 _whole(get_ipython())
 del _whole
 """
+# What watches the code that the notebook runs hangs on the shell, apart from the notebook's names.
+_WATCH = f"""
+def _watch(shell):
+    from types import ModuleType
+    shell.loaded_modules = ModuleType("loaded_modules")
+    exec({inspect.getsource(loaded_modules)!r}, shell.loaded_modules.__dict__)
+    shell.loaded_modules.watch()
+_watch(get_ipython())
+del _watch
+"""
+_LOADED = "__import__('IPython').get_ipython().loaded_modules.told"
+_ACCOUNTED_FOR = [str(PACKAGE), str(PACKAGE.parent / "widgets")]
 _TRIES = 5
 
 
@@ -79,10 +91,11 @@ class Client(PapermillNotebookClient):
             super().papermill_execute_cells()
             return
         began = time.time()
-        self._silently(_STAY + _WHOLE)
+        self._silently(_STAY + _WHOLE + _WATCH)
         super().papermill_execute_cells()
         with contextlib.suppress(ValueError, SyntaxError, KeyError):
-            told = self._silently("", found=_expression(began))["found"]["data"]["text/plain"]
+            call = f"{_LOADED}({began!r}, {_ACCOUNTED_FOR!r})"
+            told = self._silently("", found=call)["found"]["data"]["text/plain"]
             self.marks["modules"] = json.loads(ast.literal_eval(told))
 
     def set_widgets_metadata(self) -> None:
@@ -161,11 +174,3 @@ def _asked_exit(content: Mapping[str, Any]) -> dict[str, Any]:
     evalue = "" if value is True or not value else str(value)
     error = {"status": "error", "ename": "SystemExit", "evalue": evalue, "call": "exit()"}
     return error | {"traceback": [f"SystemExit: {evalue}"]}
-
-
-def _expression(began: float) -> str:
-    """What the kernel has loaded, as an expression that leaves the notebook's names alone."""
-    source = inspect.getsource(loaded_modules)
-    known = [str(PACKAGE), str(PACKAGE.parent / "widgets")]
-    call = f"n['told']({began!r}, {known!r})"
-    return f"(lambda n: (__import__('builtins').exec({source!r}, n), {call})[1])({{}})"

@@ -114,8 +114,7 @@ def run_cells(
         end = "failed", f"{type(error).__name__}: {error}"
     else:
         end = "done", None
-    if end[0] == "done":
-        readback.finish()
+    readback.finish() if end[0] == "done" else readback.stop()
     return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
 
 

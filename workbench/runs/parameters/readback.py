@@ -20,7 +20,7 @@ from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
 from workbench.runs.parameters.language import Language
 from workbench.runs.parameters.parameters_cell import INJECTED, TAG, cell_names
-from workbench.runs.parameters.python_cell import touch
+from workbench.runs.parameters.python_cell import readers_of, touch
 
 _SECONDS = 60
 # Letters and items of what is read back after every cell; what was given is read whole.
@@ -57,6 +57,8 @@ class Readback:
         for cell in notebook.cells if self._is_python else ():
             if cell.cell_type == "code" and {TAG, INJECTED} & set(cell.metadata.get("tags", [])):
                 self._settles |= dict.fromkeys(cell_names(cell.source, language), cell.id)
+        # By name, the functions and classes that read it when they are used.
+        self._readers: dict[str, set[str]] = {name: set() for name in self._settles}
         self._order = [c.id for c in notebook.cells]
         self._states: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -75,18 +77,24 @@ class Readback:
         names = [n for n, place in self._settles.items() if place in self._seen]
         most = max(_MOST, 4 * len(json.dumps(self._given)))
         found = await _ask(client, names, most) if names else {}
-        if found is None:
-            return
-        for name in names:
+        for name in names if found is not None else ():
             if name not in self._states:
                 self._settle(name, found.get(name))
             else:
                 self._follow(name, found.get(name), cell)
+        for name, known in self._readers.items():
+            known |= readers_of(cell.source, name, known)
 
     def over(self, declared: Mapping[str, Any]) -> dict[str, Any]:
         """The values that were declared, and instead of them those that were used."""
         found = {n: self.used.get(n, v) for n, v in declared.items() if n not in self.unknown}
         return found | self.used
+
+    def stop(self) -> None:
+        """Says of a run that is not done which values it never came to set."""
+        if never := [name for name in self._settles if name not in self._states]:
+            self.unknown.update(never)
+            self.notes.append(f"the run ended before it set {', '.join(f'`{n}`' for n in never)}")
 
     def finish(self) -> None:
         """Says of a run that is done which values it never set, and which nothing has read."""
@@ -104,16 +112,17 @@ class Readback:
 
     def _settle(self, name: str, state: str | None) -> None:
         """The value after the parameters: it must be the one that was given."""
+        if state is not None:
+            self._keep(name, state)
         if name in self._given and state != json.dumps(self._given[name], sort_keys=True):
             told = _spelled(state)
             what = spell(self._given[name])
             raise NotUsed(f"`{name}` must be {what} in the kernel after the parameters; got {told}")
-        if state is not None:
-            self._keep(name, state)
 
     def _follow(self, name: str, state: str | None, cell: nbformat.NotebookNode) -> None:
         """A value after a later cell: whether it is another, and whether the first was used."""
-        first = touch(cell.source, name) if name not in self._read else None
+        readers = self._readers[name]
+        first = touch(cell.source, name, readers) if name not in self._read else None
         if first == "read" or (first == "maybe" and state == self._states[name]):
             self._read.add(name)
         if state in (None, self._states[name]) or name in self._moved:

@@ -58,7 +58,7 @@ def test_a_run_that_is_watched_counts_the_same():
 
     params = Params(**SMALL, pairs=10**6, segments=2000)
     whole = detection.false_matches(params)
-    measurement.forget()
+    measurement.clear_cache()
     with cancel_scope(CancelToken()):
         parts = detection.false_matches(params)
     np.testing.assert_array_equal(whole.hits, parts.hits)

@@ -304,6 +304,15 @@ def test_a_preview_takes_its_share_of_every_budget_and_no_more_than_a_moment():
     assert preview.of(Params()) is not None
 
 
+def test_a_share_that_fell_on_a_busy_machine_soon_recovers():
+    preview = Preview(lambda params: params)
+    for _ in range(1000):
+        preview.took(1.0, True)
+    for _ in range(6):
+        preview.took(0.001, True)
+    assert preview.share == 1.0
+
+
 def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
     class Bound(Params):
         def relations(self):
@@ -313,16 +322,16 @@ def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
     assert lowered(Bound(), 1 / 64) is None
 
 
-def test_a_sketch_comes_before_budgets_and_may_pass():
+def test_quick_comes_before_lower_budgets_and_may_return_none():
     preview = Preview(lambda params: ("run", params), lambda p: p.cells if p.cells > 50 else None)
-    assert preview.of(Params())() == (100, "a quick sketch")
+    assert preview.of(Params())() == (100, "an approximation")
     result, label = preview.of(Params(cells=3))()
     assert result == ("run", Params(cells=3, trials=100))
     assert label == "few trials (100)"
 
 
-def test_a_sketch_is_called_what_its_docstring_says():
-    def sketched(params):
+def test_a_preview_by_quick_is_named_by_its_docstring():
+    def quick_law(params):
         """The law alone, without measurement.
 
         More words.
@@ -330,8 +339,8 @@ def test_a_sketch_is_called_what_its_docstring_says():
         return params.cells
 
     for quick, label in (
-        (sketched, "the law alone, without measurement"),
-        (partial(sketched), "a quick sketch"),
+        (quick_law, "the law alone, without measurement"),
+        (partial(quick_law), "an approximation"),
     ):
         assert Preview(lambda params: None, quick).of(Params())() == (100, label)
 
@@ -340,10 +349,10 @@ def test_a_sketch_is_called_what_its_docstring_says():
 def test_a_preview_that_fails_is_followed_by_the_full_run(kind):
     lab = Slow(count=1)
 
-    def sketch(params):
+    def quick(params):
         raise kind("too few")
 
-    board = panel(Params, lab.run, lab.draw, quick=sketch)
+    board = panel(Params, lab.run, lab.draw, quick=quick)
 
     async def explore():
         board.controls["cells"].value = 200

@@ -13,7 +13,7 @@ from typing import Any
 MOST_BYTES, MOST_RESULTS = 2**28, 256
 
 
-class Memory:
+class ResultCache:
     """Results by key, the least recently used removed first; copies are stored and returned."""
 
     def __init__(self) -> None:
