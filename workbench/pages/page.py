@@ -94,7 +94,10 @@ class _Exporter(HTMLExporter):
 
     def __init__(self):
         super().__init__(
-            template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)]
+            template_name=TEMPLATE.name,
+            extra_template_basedirs=[str(TEMPLATE.parent)],
+            # Once, not after each of ten preprocessors.
+            optimistic_validation=True,
         )
 
     def default_filters(self):

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from workbench.base.checks import refuse
+from workbench.base.regular_file import content
 from workbench.experiment.decisions import Claim
 from workbench.runs.record import PAGE, RECORD, is_alive
 
@@ -32,9 +33,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     that failed before it set a knob tells it from the others.
     """
     try:
-        if path.stat().st_size > LARGEST or not path.is_file():
-            return None
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(content(path, LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(record, dict):
@@ -77,7 +76,7 @@ def placed_points(study: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 def _declared_points(study: Path) -> list[tuple[Path, dict[str, Any]]] | None:
     try:
-        held = json.loads((study / STUDY).read_text(encoding="utf-8"))
+        held = json.loads(content(study / STUDY, LARGEST))
         points = [(str(p["name"]), str(p["run"]), dict(p["changed"])) for p in held["points"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -130,8 +129,9 @@ def given_record(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         ValueError: if no record is there.
     """
-    folder = path if path.is_dir() else path.parent
-    is_file_of_run = path.is_dir() or path.suffix in {".html", ".ipynb"}
+    is_folder = os.path.isdir(path)  # false of a path that no file can have
+    folder = path if is_folder else path.parent
+    is_file_of_run = is_folder or path.suffix in {".html", ".ipynb"}
     record = read_record(folder / RECORD if is_file_of_run else path)
     if record is None:
         refuse("run", f"the folder of a run, or its {RECORD} or {PAGE}", str(path))

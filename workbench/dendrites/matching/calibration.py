@@ -17,6 +17,8 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from workbench.base.atomic import write_text
+from workbench.base.regular_file import content
 from workbench.dendrites.matching.cost_model import CELLS, WORDS, Rates, pairs
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
 from workbench.dendrites.matching.kernels.verify import confirmed
@@ -35,18 +37,26 @@ def rates() -> Rates:
     made_on = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
     path = _path()
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(content(path, 1 << 20))
         if kept.pop("made_on") == made_on:
-            return Rates(**{**kept, "row": tuple(tuple(row) for row in kept["row"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return _checked(Rates(**{**kept, "row": tuple(tuple(row) for row in kept["row"])}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # no file, or not one of ours: measure
     found = measured()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"made_on": made_on, **found._asdict()}, indent=1))
+        write_text(path, json.dumps({"made_on": made_on, **found._asdict()}, indent=1))
     except OSError:
         pass  # a machine that keeps nothing measures in every process
     return found
+
+
+def _checked(rates: Rates) -> Rates:
+    """The rates, if all of them are there and are positive numbers."""
+    numbers = np.array([*np.reshape(rates.row, len(WORDS) * len(CELLS)), *rates[1:]])
+    if numbers.dtype.kind not in "if" or not ((numbers > 0) & (numbers < np.inf)).all():
+        raise ValueError("rates must be positive")
+    return rates
 
 
 def measured() -> Rates:

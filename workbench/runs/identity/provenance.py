@@ -9,13 +9,14 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import psutil
 
+from workbench.base import regular_file
 from workbench.base.array import device_name
 from workbench.base.checks import refuse
 from workbench.experiment.params import Knobs, Parameters
@@ -41,7 +42,7 @@ def provenance(
         declared: files that a notebook or a study declares, as `inputs.inputs` tells them.
 
     Raises:
-        ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
+        ValueError: if the backend cannot be used, or a file that a knob names cannot.
     """
     # Only an experiment's own knobs of these names mean what the workbench means by them.
     shared = params if isinstance(params, Knobs) else None
@@ -125,11 +126,11 @@ def _state(path: Path) -> tuple[int, ...]:
 
 @functools.lru_cache(32)
 def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name, path, _ in files:
-        digest.update(name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        hashed.update(name.encode())
+        hashed.update(path.read_bytes())
+    return hashed.hexdigest()
 
 
 @functools.cache
@@ -140,22 +141,30 @@ def packages() -> dict[str, str]:
 
 
 def data(params: Parameters) -> dict[str, dict[str, Any]]:
-    """Path, size and SHA-256 of every file a knob names.
+    """Path, size and SHA-256 of every file a knob names, after the experiment has read them.
 
     Raises:
-        ValueError: if one cannot be read; the sentence names the knob.
+        ValueError: if one cannot be read or used; the sentence names the knob.
     """
+    values = params.values()
+    paths = {k.name: values[k.name] for k in params.knobs() if k.suffixes and values[k.name]}
+    for name, path in paths.items():
+        _readable(name, path, regular_file.check)
+    # Before they are hashed: a file of gigabytes that is no table is soon refused.
+    if check := getattr(params, "check_files", None):
+        check()
     files = {}
-    for k in params.knobs():
-        value = params.values()[k.name]
-        if k.suffixes and value:
-            try:
-                content = Path(value).read_bytes()
-            except OSError as error:
-                refuse(k.name, f"a file that can be read ({error.strerror})", value)
-            sha256 = hashlib.sha256(content).hexdigest()
-            files[k.name] = {"path": str(value), "bytes": len(content), "sha256": sha256}
+    for name, path in paths.items():
+        size, sha256 = _readable(name, path, regular_file.digest)
+        files[name] = {"path": str(path), "bytes": size, "sha256": sha256}
     return files
+
+
+def _readable(name: str, path: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(path)
+    except OSError as error:
+        return refuse(name, f"a file that can be read ({error.strerror})", path)
 
 
 def _matters(variable: str) -> bool:

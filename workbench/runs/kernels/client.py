@@ -12,19 +12,21 @@ import inspect
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbclient.output_widget import OutputWidget
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
+from papermill.engines import NBClientEngine
 from traitlets import Any as AnyTrait
 
 from workbench.runs.find import PACKAGE
 from workbench.runs.kernels import loaded_modules
+from workbench.runs.kernels.saving import Manager
+from workbench.runs.parameters import readback
 
-ENGINE = "workbench"
 # Values with which Python exits with status 0, as the kernel spells them.
 _CLEAN = ("", "0", "None", "False")
 # `exit()` ends the kernel a moment after its cell; here the run ends, and the kernel is still
@@ -91,7 +93,7 @@ class Client(PapermillNotebookClient):
             super().papermill_execute_cells()
             return
         began = time.time()
-        self._silently(_STAY + _WHOLE + _WATCH)
+        self._silently(_STAY + _WHOLE + _WATCH + readback.SETUP)
         super().papermill_execute_cells()
         with contextlib.suppress(ValueError, SyntaxError, KeyError):
             call = f"{_LOADED}({began!r}, {_ACCOUNTED_FOR!r})"
@@ -138,7 +140,26 @@ class Client(PapermillNotebookClient):
 
 
 class Engine(NBClientEngine):
-    """papermill's engine with this client."""
+    """papermill's engine with this client, which saves by time."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: nbformat.NotebookNode, kernel_name: str, *, saved: Path, **kwargs: Any
+    ) -> nbformat.NotebookNode:
+        """Executes the notebook, and saves it into the file `saved` on the way.
+
+        It is left under `notebook` in `marks`, also where an error keeps it from being returned.
+        """
+        kwargs.pop("output_path", None)
+        how = {"output_path": str(saved), "progress_bar": kwargs.pop("progress_bar", False)}
+        manager = Manager(nb, **how)
+        kwargs["marks"]["notebook"] = nb
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **kwargs)
+        finally:
+            manager.notebook_complete()
+        return nb
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
@@ -148,9 +169,6 @@ class Engine(NBClientEngine):
         start, timeout = kwargs.pop("start_timeout", 60), kwargs.pop("execution_timeout", None)
         how = {"startup_timeout": start, "timeout": timeout, "kernel_name": kernel_name}
         return Client(nb_man, **how, **kwargs).execute()
-
-
-papermill_engines.register(ENGINE, Engine)
 
 
 class _Output(OutputWidget):
