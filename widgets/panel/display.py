@@ -70,7 +70,7 @@ class Display:
         if self.current.params.values() != knobs:
             return f"The figure is of earlier knobs{'; ' if preview else ''}{preview}."
         if preview:
-            return f"{preview}; the full run has not finished"
+            return f"{preview}; the full run did not finish"
         return "The figure is of an earlier run." if is_failed else ""
 
     def _draw(self) -> None:

@@ -9,16 +9,16 @@ import numpy as np
 
 from workbench.base.array import Array, host
 
-# Letters of a refusal at most.
+# Characters of an error message.
 LONGEST = 299
 
 
 class Refusal(ValueError):
-    """A value was refused, in a sentence of our own."""
+    """A value was refused, with an error message of our own."""
 
 
 def refuse(name: str, what: str, got: Any, kind: type[Exception] = Refusal) -> NoReturn:
-    """Raises the sentence "`name` must be what; got value", one line of at most `LONGEST` letters.
+    """Raises "`name` must be what; got value", in one line of at most `LONGEST` characters.
 
     Args:
         name: the argument at fault, as the caller spells it.
@@ -31,12 +31,12 @@ def refuse(name: str, what: str, got: Any, kind: type[Exception] = Refusal) -> N
 
 
 def refusal(sentence: str) -> Refusal:
-    """A refusal in other words than `refuse` has, within the same bounds."""
+    """A refusal with another message than that of `refuse`, of the same largest length."""
     return Refusal(clipped(sentence, LONGEST))
 
 
 def clipped(text: str, most: int) -> str:
-    """The text as one line of at most so many letters, all of them printable."""
+    """The text as one line of at most `most` printable characters."""
     line = " ".join(text[: 4 * most].split())
     plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     return plain if len(plain) <= most else plain[: most - 3] + "..."

@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench.base.atomic import written
 from workbench.base.checks import refuse
-from workbench.base.condition import apart
+from workbench.base.condition import distinct_names
 from workbench.records.table import columns
 
 INDEX = "index.parquet"
@@ -43,7 +43,7 @@ def write_index(rows: Sequence[Mapping[str, Any]], folder: Path) -> Path:
         refuse("folder", "one that holds a run", str(folder))
     kinds = [_kind([row.get(name) for row in rows]) for name in names]
     # DuckDB reads plain names, and gives the columns their own; text in a name is never a query.
-    spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in enumerate(apart(names)))
+    spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in enumerate(distinct_names(names)))
     types = ", ".join(f"c{i}: '{kind}'" for i, kind in enumerate(kinds))
     try:
         with written(folder / INDEX) as made:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from workbench.base.atomic import room, write_text
+from workbench.base.atomic import make_folder, write_text
 from workbench.records.store import read_record
 from workbench.runs.atomic import Reserve, is_of_disk, why
 from workbench.runs.notebook_outcome import keep_partial
@@ -181,7 +181,7 @@ class StudyRun:
             if there and there["state"] == "running":  # somebody else's, outside this study
                 return
         try:
-            room(self._out, job.name, job.run)
+            make_folder(self._out, job.name, job.run)
             if record["state"] != "done":
                 keep_partial(path.parent)
                 clear(path.parent)
@@ -196,6 +196,6 @@ class StudyRun:
                 self._stop(told)
             if is_end and self._reserves:
                 with suppress(OSError, ValueError):
-                    room(self._out, job.name, job.run)
+                    make_folder(self._out, job.name, job.run)
                     short = record | {"claims": [], "summary": {}, "traceback": None}
                     self._reserves.pop().put(path, json.dumps(short, allow_nan=False))

@@ -38,7 +38,7 @@ def no_files(tmp_path):
             tmp_path: "Is a directory",
             tmp_path / "none": "No such file or directory",
             tmp_path / "round": "Too many levels of symbolic links",
-            "a\0b": "its path holds a zero byte",
+            "a\0b": "its path has a zero byte",
         }
 
 

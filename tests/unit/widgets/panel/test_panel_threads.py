@@ -233,7 +233,7 @@ def test_a_request_that_a_loop_left_unfinished_is_served_in_the_next():
             await asyncio.sleep(0.001)
 
     asyncio.run(leave())
-    assert "preview: few trials (100); the full run has not finished" in status(board)
+    assert "preview: few trials (100); the full run did not finish" in status(board)
     asyncio.run(board.settled())
     assert (shown(board), "preview" in status(board)) == ("200 exact 6400", False)
 
@@ -249,7 +249,7 @@ def test_a_preview_whose_full_run_fails_is_marked_and_the_error_shown(kind):
         await subshell.call(turned, board.controls["cells"].entry, "200")
         await board.settled()
         assert shown(board) == "200 exact 100"
-        assert "preview: few trials (100); the full run has not finished" in status(board)
+        assert "preview: few trials (100); the full run did not finish" in status(board)
         assert f"{kind.__name__}: no such luck" in board._alert.value
         turned(board.controls["cells"].entry, "many")
         assert "of earlier knobs; preview: few trials (100)" in status(board)
