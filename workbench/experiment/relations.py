@@ -6,6 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from typing import Any
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -69,7 +70,7 @@ def _value(node: ast.expr, values: Mapping[str, float], expression: str) -> floa
     )
 
 
-def _power(base: float, exponent: float) -> float:
+def _power(base: float, exponent: float) -> Any:
     """The power: exact for whole numbers, and infinite beyond the largest float."""
     try:
         near = float(base) ** float(exponent)
