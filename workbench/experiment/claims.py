@@ -107,7 +107,7 @@ def undetermined(reason: str) -> Measured:
 def follows(measure: Any, *, resolution: float = RESOLUTION) -> Rule:
     """Counts or samples agree with their own law.
 
-    Counts are compared at the rarest event with enough of them, `Counts.decisive`.
+    Counts are compared at the rarest event that is expected often enough, `Counts.decisive`.
     """
 
     def judge(stated: Statement, m: Measured, note: str) -> Decision:
