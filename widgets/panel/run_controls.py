@@ -17,9 +17,9 @@ import anywidget
 import traitlets
 
 import workbench
+from workbench.experiment.packages import GROUP, name_of
 from workbench.experiment.params import Parameters
 
-EXPERIMENTS = "workbench.experiments."
 ROOT = Path(workbench.__file__).parents[1]
 # Stands for the notebook where Jupyter does not say which it is.
 UNKNOWN = "THIS-NOTEBOOK.ipynb"
@@ -150,13 +150,19 @@ class RunControls(anywidget.AnyWidget):
 def _names(params: Parameters) -> tuple[str, str]:
     """The name of the experiment for `workbench run`, and the path of its notebook."""
     module = type(params).__module__
-    if module.startswith(EXPERIMENTS):
-        name = module.removeprefix(EXPERIMENTS).replace(".", "/")
-        return name, f"notebooks/{name}.ipynb"
+    if name := name_of(module):
+        is_ours = module.startswith(GROUP)
+        return name, f"notebooks/{name}.ipynb" if is_ours else _beside(module)
     # Jupyter sets this variable to the path of a kernel's notebook.
     path = os.environ.get("JPY_SESSION_NAME", "")
-    name = Path(path).name if path.endswith(".ipynb") and Path(path).name else UNKNOWN
-    return name, name
+    own = Path(path).name if path.endswith(".ipynb") and Path(path).name else UNKNOWN
+    return own, own
+
+
+def _beside(module: str) -> str:
+    """The path of the notebook in the folder of an experiment's module."""
+    file = Path(sys.modules[module].__file__ or "")
+    return str(file.with_name(f"{module.rpartition('.')[2]}.ipynb"))
 
 
 def _changed(params: Parameters) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link",
 }
 # What every reader may raise: errors of the system, an early end of the file, bad values or text,
 # unbounded nesting or size.
@@ -33,20 +34,21 @@ USUAL = (OSError, EOFError, ValueError, RecursionError, MemoryError)
 _FLAGS = os.O_RDONLY | sum(getattr(os, f"O_{n}", 0) for n in ("NONBLOCK", "NOCTTY", "BINARY"))
 
 
-def opened(path: str | os.PathLike, most: int = LARGEST) -> BinaryIO:
-    """The file, open for reading bytes; links are followed.
+def opened(path: str | os.PathLike, most: int = LARGEST, *, follow: bool = True) -> BinaryIO:
+    """The file, open for reading bytes.
 
     Args:
         path: path of the file.
         most: its largest size in bytes.
+        follow: whether links are followed; else they are refused.
 
     Raises:
         OSError: if it cannot be opened, is no regular file, or is larger; `strerror` says which.
     """
     try:
         # Checked before it is opened, because opening a device may have an effect.
-        _check(path, os.stat(path), most)
-        descriptor = os.open(path, _FLAGS)
+        _check(path, os.stat(path, follow_symlinks=follow), most)
+        descriptor = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except ValueError:
         raise OSError(errno.EINVAL, "its path has a zero byte", path) from None
     try:

@@ -18,7 +18,7 @@ from workbench.base.checks import refuse
 from workbench.base.regular_file import content, is_regular
 from workbench.pages.versions import SHOWN
 from workbench.records.store import normal
-from workbench.runs.find import experiments
+from workbench.runs.find import names
 from workbench.runs.function_run import FunctionJob, call
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.provenance import around, provenance
@@ -133,7 +133,7 @@ def _again(record: Mapping[str, Any], notebook: Path | None, made: Path) -> dict
         refuse("notebook", "given for a run of a notebook of your own", None)
     if not own and notebook is not None:
         refuse("notebook", f"left out for the experiment {record['name']}", str(notebook))
-    if not own and record["name"] not in [e.name for e in experiments()]:
+    if not own and record["name"] not in names():
         refuse("record", "that of an experiment which `workbench list` prints", record["name"])
     target = str(notebook) if own else record["name"]
     if record["depth"] == "function" and not own:
@@ -160,7 +160,7 @@ def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
 
     model, found = model_of(target)
     params = model(**knobs)
-    made = FunctionJob(found.name, found.title, params, provenance(params, around((found.source,))))
+    made = FunctionJob(found.name, found.title, params, provenance(params, around(found.starts)))
     return begun(made) | call(made.task)
 
 

@@ -21,10 +21,8 @@ from workbench.base.array import device_name
 from workbench.base.checks import refuse
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
-from workbench.runs.identity.closure import COMPANIONS, closure
+from workbench.runs.identity.closure import COMPANIONS, Starts, closure, named, ours
 
-# The files that a run rests on: those it imports, or all of the package where nobody can say.
-Starts = tuple[Path, ...] | None
 # What of a run's provenance is not shared by the runs of a study.
 OWN = {"backend", "device", "seed", "data"}
 
@@ -56,7 +54,7 @@ def provenance(
     }
 
 
-def around(starts: Starts) -> dict[str, Any]:
+def around(starts: Starts | None) -> dict[str, Any]:
     """Code, environment and hardware: what does not depend on a run's parameters.
 
     Args:
@@ -74,9 +72,14 @@ def around(starts: Starts) -> dict[str, Any]:
     }
 
 
-def code(starts: Starts) -> dict[str, Any]:
-    """The source's hash and, in a checkout, the commit and whether the tree differs from it."""
+def code(starts: Starts | None) -> dict[str, Any]:
+    """The source's hash and, in a checkout, the commit and whether the tree differs from it.
+
+    Of an experiment from elsewhere they are those of its own repository.
+    """
     known: dict[str, Any] = {"source": source_hash(starts)}
+    if starts and starts.elsewhere:
+        return known | code_of(starts.files[0])
     if (ROOT / ".git").exists():
         known["commit"] = _git("rev-parse", "HEAD")
         changes = _git("status", "--porcelain", "--", "workbench", "widgets", "notebooks")
@@ -84,38 +87,35 @@ def code(starts: Starts) -> dict[str, Any]:
     return known
 
 
-def code_of(notebook: Path) -> dict[str, Any]:
-    """Commit and state of the user's repository in which a notebook lies; both None without one.
+def code_of(file: Path) -> dict[str, Any]:
+    """Commit and state of the user's repository in which a file lies; both None without one.
 
-    It counts as changed where a file that git knows differs from the commit, or the notebook is
+    It counts as changed where a file that git knows differs from the commit, or this file is
     none of those files.
     """
-    status = _git("status", "--porcelain", "--untracked-files=no", place=notebook.parent)
-    commit = _git("rev-parse", "HEAD", place=notebook.parent)
+    status = _git("status", "--porcelain", "--untracked-files=no", place=file.parent)
+    commit = _git("rev-parse", "HEAD", place=file.parent)
     if commit is None:
         return {"commit": None, "changed": None}
-    is_known = _git("ls-files", "--error-unmatch", "--", notebook.name, place=notebook.parent)
+    is_known = _git("ls-files", "--error-unmatch", "--", file.name, place=file.parent)
     return {"commit": commit, "changed": is_known is None or bool(status)}
 
 
-def source_hash(starts: Starts) -> str:
+def source_hash(starts: Starts | None) -> str:
     """SHA-256 over the sources that a run rests on, CUDA and JavaScript among them.
 
     Args:
         starts: files whose imports count, transitively; None for all of the package and widgets.
     """
+    packages = ours(PACKAGE.parent) | dict(starts.elsewhere if starts else ())
     if starts is not None:
-        files = closure(starts, PACKAGE.parent)
+        files = closure(starts.files, packages)
     else:
         folders = PACKAGE, PACKAGE.parent / "widgets"
         kinds = {".py", *COMPANIONS}
         files = sorted(p for f in folders for p in f.rglob("*") if p.suffix in kinds)
     # An experiment may stand elsewhere; its own place is no part of what it computes.
-    root = PACKAGE.parent.resolve()
-    named = [
-        (os.path.relpath(p.resolve(), root) if root in p.parents else p.name, p) for p in files
-    ]
-    return _hash_of(tuple((name, path, _state(path)) for name, path in named))
+    return _hash_of(tuple((named(path, packages), path, _state(path)) for path in files))
 
 
 def _state(path: Path) -> tuple[int, ...]:
