@@ -103,7 +103,8 @@ class RunControls(anywidget.AnyWidget):
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "workbench", *words),
+                # -P: modules in the current folder do not replace installed ones.
+                *("-P", "-m", "workbench", *words),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

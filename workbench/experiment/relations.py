@@ -6,7 +6,6 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -39,7 +38,7 @@ def bound(expression: str, values: Mapping[str, float]) -> float:
         raise ValueError(f"{what}, of at most {_LONGEST} characters; got {len(expression)}")
     try:
         value = _value(ast.parse(expression, mode="eval").body, values, expression)
-        if isinstance(value, complex) or math.isnan(value):
+        if math.isnan(value):
             raise ArithmeticError("no real number")
     except (ArithmeticError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"{what}, with a value; got {expression!r} ({error})") from None
@@ -70,10 +69,12 @@ def _value(node: ast.expr, values: Mapping[str, float], expression: str) -> floa
     )
 
 
-def _power(base: float, exponent: float) -> Any:
+def _power(base: float, exponent: float) -> float:
     """The power: exact for whole numbers, and infinite beyond the largest float."""
     try:
         near = float(base) ** float(exponent)
     except OverflowError:
         return -math.inf if base < 0 and exponent % 2 else math.inf
-    return near if isinstance(near, complex) or math.isinf(near) else base**exponent
+    if isinstance(near, complex):
+        raise ArithmeticError("no real number")
+    return near if math.isinf(near) else base**exponent

@@ -84,7 +84,7 @@ class StudyRun:
     def run(self) -> dict[str, int]:
         """Makes all runs, or those that an interruption leaves time for; the count of states."""
         try:
-            with executor(self._depth, self._limits) as slots:
+            with executor(self._depth, self._limits, self._out) as slots:
                 while self._left or self._waiting or self._pausing or self._running:
                     if self._has_room(slots.count):
                         self._begin(slots)

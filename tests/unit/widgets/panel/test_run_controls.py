@@ -67,7 +67,7 @@ def test_a_progress_bar_that_is_redrawn_becomes_a_share(tmp_path, monkeypatch):
     start = asyncio.create_subprocess_exec
 
     async def stand_in(*words, **how):
-        assert words[1:5] == ("-m", "workbench", "run", "scaling/chinchilla")
+        assert words[1:6] == ("-P", "-m", "workbench", "run", "scaling/chinchilla")
         return await start(sys.executable, "-c", script, **how)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", stand_in)
