@@ -62,8 +62,12 @@ def chernoff_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
     count, trials = _checked(count, trials, deviations)
     # The rarer kind is counted, since rates near 0 have more digits than those near 1.
     rarer = min(count, trials - count)
-    low, high = _ends(rarer, trials, deviations**2 / 2)
-    return (low, high) if rarer == count else (1 - high, 1 - low)
+    most = deviations**2 / 2
+    low, high = _ends(rarer, trials, most)
+    if rarer == count:
+        return low, high
+    # Of few trials the lower end may be near 0 as well.
+    return 1 - high if high < 0.5 else _low_end(count, trials, most), 1 - low
 
 
 def chernoff_trials(rate: float, half: float, deviations: float = 3.0) -> int:
@@ -131,11 +135,17 @@ def _checked(count: int, trials: int, deviations: float) -> tuple[int, int]:
 
 def _ends(count: float, trials: int, most: float) -> Interval:
     """The ends for the rarer kind of events; with one trial, `count` may be a rate."""
-    share = count / trials
-    # Outside, since the other kind's term takes at most as much away as there are events.
-    low = _end(share * math.exp(-1 - most / count), count, trials, most) if count else 0.0
-    far = (1 - share) * math.exp(-1 - most / (trials - count))
+    low = _low_end(count, trials, most) if count else 0.0
+    far = (1 - count / trials) * math.exp(-1 - most / (trials - count))
     return low, _end(1 - far, count, trials, most)
+
+
+def _low_end(count: float, trials: int, most: float) -> float:
+    """The lower end, whose digits are exact also where it is near 0."""
+    if count == trials:
+        return math.exp(-most / trials)
+    # Outside, since the other kind's term takes at most as much away as there are events.
+    return _end(count / trials * math.exp(-1 - most / count), count, trials, most)
 
 
 def _end(rate: float, count: float, trials: int, most: float) -> float:

@@ -70,6 +70,15 @@ def test_chernoff_solves_its_equation(trials, data, z):
         assert float(fall) == pytest.approx(z * z / 2, rel=1e-6, abs=4 * step)
 
 
+@pytest.mark.parametrize(("count", "trials"), [(1, 1), (2, 2), (2, 3), (3, 4), (9, 10)])
+def test_the_lower_end_of_few_trials_has_all_its_digits(count, trials):
+    low, _ = chernoff_interval(count, trials, 8.0)
+    with decimal.localcontext(prec=40):
+        pairs = [(count, Decimal(low)), (trials - count, 1 - Decimal(low))]
+        fall = sum(k * (Decimal(k) / trials / q).ln() for k, q in pairs if k)
+    assert float(fall) == pytest.approx(32, rel=1e-12)
+
+
 @given(st.integers(1, 10**13), st.data(), st.floats(0.5, 8))
 def test_chernoff_mirrors(trials, data, z):
     count = data.draw(st.integers(0, trials))
