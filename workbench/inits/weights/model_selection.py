@@ -54,12 +54,6 @@ def candidates(values: Float[np.ndarray, " n"]) -> dict[str, Candidate]:
     return {name: Candidate(*c, 2 * (c[0] - len(x) * c[2])) for name, c in found.items()}
 
 
-def best(values: Float[np.ndarray, " n"]) -> str:
-    """The family of the smallest information criterion."""
-    found = candidates(values)
-    return min(found, key=lambda name: found[name].information)
-
-
 def _student(x: np.ndarray) -> tuple[float, float]:
     """Degrees of freedom in [0.3, 1000] and the mean log density of the best Student."""
     from scipy.optimize import minimize  # a fifth of a second that other functions need not pay

@@ -1,4 +1,4 @@
-"""Optima read off runs of equal compute: parabolas, interpolation, the envelope, and their bias."""
+"""Optima read off runs of equal compute: parabolas, interpolation, and their bias."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.base.array import Array, host
+from workbench.base.array import Array
 from workbench.base.checks import refuse
 from workbench.scaling import tables
 from workbench.scaling.allocation.optimum import optimal_split
@@ -49,16 +49,6 @@ class IsoFlop(NamedTuple):
     prefactor: float
     bias: float
     method: str
-
-
-class Envelope(NamedTuple):
-    """The lowest loss at each compute, over all curves, and the line through its sizes."""
-
-    compute: np.ndarray
-    losses: np.ndarray
-    parameters: np.ndarray
-    exponent: float
-    prefactor: float
 
 
 def isoflop(
@@ -154,40 +144,6 @@ def bias(
     slope, start = np.polyfit(np.log10(c), vertices, 1)
     reached = 10 ** (start + slope * np.log10(target))
     return float(reached / optimal_split(law, target, flop).tokens - 1)
-
-
-def envelope(table: Any, points: int = 1500) -> Envelope:
-    """Approach 1: the lowest loss over all training curves on a logarithmic grid of compute.
-
-    Each run is a curve of loss against compute, interpolated linearly in logarithms between its
-    checkpoints and never beyond them.
-
-    Args:
-        table: columns `run` (any label), `compute`, `parameters`, `loss`.
-        points: grid points.
-
-    Source:
-        Hoffmann et al. (2022), section 3.1: 1,500 values. They smooth each curve first; here a
-        noisy curve is used as it is.
-    """
-    tables.known("run", tables.names(table), "column of the table")
-    read = tables.read(table, ["compute", "parameters", "loss"])
-    tables.positive(read)
-    labels = host(table["run"])
-    grid = np.geomspace(read["compute"].min(), read["compute"].max(), points)
-    best, size = np.full(points, np.inf), np.full(points, np.nan)
-    for label in dict.fromkeys(labels.tolist()):
-        mine = labels == label
-        order = np.argsort(read["compute"][mine], kind="stable")
-        c, y = read["compute"][mine][order], read["loss"][mine][order]
-        curve = np.interp(np.log(grid), np.log(c), np.log(y), left=np.inf, right=np.inf)
-        better = curve < best
-        best[better], size[better] = curve[better], read["parameters"][mine][0]
-    there = np.isfinite(best)
-    if len(np.unique(size[there])) < 2:
-        refuse("table", "of at least two sizes on the envelope", np.unique(size[there]))
-    slope, start = np.polyfit(np.log(grid[there]), np.log(size[there]), 1)
-    return Envelope(grid[there], np.exp(best[there]), size[there], float(slope), np.exp(start))
 
 
 def _budgets(compute: Array) -> Array:

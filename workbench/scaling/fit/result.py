@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from workbench.scaling.fit.solvers.problem import COEFFICIENT, Problem
 from workbench.scaling.fit.starts import summands
 from workbench.scaling.laws import autodiff
 from workbench.scaling.laws.law import Law
-
-if TYPE_CHECKING:
-    pass
 
 # A term below this share of the smallest loss is absent for every purpose.
 ABSENT = 1e-4

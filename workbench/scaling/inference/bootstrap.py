@@ -134,7 +134,6 @@ def bootstrap(
     *,
     block: str | None = None,
     starts: int = 1,
-    grid: bool = False,
 ) -> Bootstrap:
     """The fit again on resampled data.
 
@@ -150,8 +149,6 @@ def bootstrap(
         rng: a generator, a seed, or NumPy's legacy RandomState.
         block: the column that names each row's group.
         starts: how many starts a resample has; the others are other resamples' minima.
-        grid: whether each resample starts from the best node of its own closed-form grid instead
-            of from the fit; for pairs and blocks under a law that is a plain sum of terms.
 
     Raises:
         ValueError: for an unknown kind or column, fewer than 2 resamples, or pairs of a fit with
@@ -167,8 +164,6 @@ def bootstrap(
         rng = np.random.default_rng(rng)
     problem = _drawn(fit, resamples, kind, rng, block)
     at = np.repeat(fit.theta[None], resamples, axis=0)
-    if grid:
-        at = _own_grids(fit, problem, kind, at)
     found = _refitted(problem, at, starts, rng)
     if fit.is_exact:
         # Every resample of rows on the law has the law's minimum; what differs is rounding.
@@ -221,18 +216,6 @@ def _refitted(problem: Problem, at: Array, starts: int, rng: Any) -> Minima:
               for a, b in zip(again, found, strict=True))
         )  # fmt: skip
     return found
-
-
-def _own_grids(fit: Fit, problem: Problem, kind: str, at: Array) -> Array:
-    from workbench.scaling.fit.resampled_starts import best_nodes
-    from workbench.scaling.fit.starts import summands
-
-    terms = {t.coefficient for t in summands(fit.law.expression, fit.law)}
-    plain = not (fit.law.outer or fit.law.proxy) and terms == set(fit.law.positive)
-    if kind not in ("pairs", "block") or not plain or fit.free != fit.law.parameters:
-        refuse("grid", "False for this kind of resampling or this law", True)
-    found = best_nodes(fit.law, fit.columns, problem, problem.weights)
-    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, at)
 
 
 def pair_counts(rng: Any, resamples: int, rows: int) -> Array:
