@@ -168,7 +168,7 @@ def curves(rounds):
         rounds,
         ours=lambda: learning_curves(
             peers.COLUMNS, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss",
-            held="Training",
+            held_out="Training",
         ),
         peer=lambda: peers.shared_out(peers.scipy_curves, each, CORES),
     )  # fmt: skip
@@ -194,7 +194,7 @@ def warm():
     bootstrap(found, 10)
     some = {k: v[:300] for k, v in peers.COLUMNS.items()}
     learning_curves(
-        some, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss", held="Training"
+        some, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss", held_out="Training"
     )
 
 

@@ -48,8 +48,10 @@ def curves_of(path: str) -> CurveTable:
     """
     if not path:
         return _shipped()
-    table, found = by_meaning(path, "curves_file", ("size", "loss"), ("loss",))
-    size, loss = (next(n for n in table if table[n] is found[m]) for m in ("size", "loss"))
+    table, columns_by_meaning = by_meaning(path, "curves_file", ("size", "loss"), ("loss",))
+    size, loss = (
+        next(n for n in table if table[n] is columns_by_meaning[m]) for m in ("size", "loss")
+    )
     texts = [n for n, v in table.items() if v.dtype == object or n.lower() in NAMING]
     curve = tuple(n for n in texts if len(set(table[n].tolist())) < len(table.lines))
     if TRAINING in table:

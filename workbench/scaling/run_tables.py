@@ -61,8 +61,8 @@ def runs_of(
         weights: the column of weights, of which a mean takes account.
     """
     every = read_table(path) if path else _shipped()
-    keep = np.flatnonzero(chosen_rows(every, only if path or only else CURVE))
-    table = every.taken(keep)
+    selected = np.flatnonzero(chosen_rows(every, only if path or only else CURVE))
+    table = every.taken(selected)
     columns, notes = _named(table, named)
     for name in (*beside, weights):
         if name:
@@ -77,9 +77,9 @@ def runs_of(
     for name in columns:
         table.positive(name, f" (`only` can leave such rows out: {name} > 0)")
     left_out = len(every.lines) - len(table.lines)
-    merged, said = _merged(table, columns, repeats, weights, beside)
-    gone = len(table.lines) - len(merged.lines)
-    return Runs(merged, columns, left_out, gone, (*table.notes, *notes, *said))
+    merged, remarks = _merged(table, columns, repeats, weights, beside)
+    merged_rows = len(table.lines) - len(merged.lines)
+    return Runs(merged, columns, left_out, merged_rows, (*table.notes, *notes, *remarks))
 
 
 @functools.cache
@@ -182,22 +182,22 @@ def by_meaning(
     Raises:
         ValueError: if a column is missing, or a cell is empty or no positive number.
     """
-    table, found = read_table(path, knob), {}
+    table, names = read_table(path, knob), {}
     other = {"tokens": "compute", "compute": "tokens"}
     for meaning in meanings:
         try:
-            found[meaning] = proposed(table, meaning, knob, found.values())
+            names[meaning] = proposed(table, meaning, knob, names.values())
         except ValueError as error:
             try:
-                found[other[meaning]] = proposed(table, other[meaning], knob, found.values())
+                names[other[meaning]] = proposed(table, other[meaning], knob, names.values())
             except (KeyError, ValueError):
                 raise error from None
-    table.complete(list(found.values()))
-    for meaning, name in found.items():
+    table.complete(list(names.values()))
+    for meaning, name in names.items():
         if meaning not in may_be_zero:
             table.positive(name)
-    read = {meaning: table[name] for meaning, name in found.items()}
-    for meaning in set(meanings) - set(found):
+    read = {meaning: table[name] for meaning, name in names.items()}
+    for meaning in set(meanings) - set(names):
         n = read["parameters"]
         read[meaning] = read["compute"] / 6 / n if meaning == "tokens" else 6 * n * read["tokens"]
     return table, read
@@ -217,22 +217,22 @@ def _merged(
         "mean": "the mean loss of each is fitted",
         "best": "the run of least loss is fitted",
     }
-    said = (
+    remark = (
         f"{len(each)} rows are runs of {len(counts)} settings of {' and '.join(settings)}, up to "
         f"{counts.max()} runs of one: {how[repeats]} (`repeats`)"
     )
     if repeats == "all":
-        return table, (said,)
+        return table, (remark,)
     each = each.ravel()
     # The first of each setting in the order of the losses is the best.
     order = np.lexsort((table[loss], each))
     place = np.sort(order[np.searchsorted(each[order], np.arange(len(counts)))])
-    made = table.taken(place)
+    result = table.taken(place)
     if repeats == "mean":
         for name in beside:
             _refuse_mixed(table, name, each)
-        _average(table, made, loss, weights, each, place)
-    return made, (said,)
+        _average(table, result, loss, weights, each, place)
+    return result, (remark,)
 
 
 def _refuse_mixed(table: Table, name: str, each: np.ndarray) -> None:
@@ -245,7 +245,7 @@ def _refuse_mixed(table: Table, name: str, each: np.ndarray) -> None:
 
 
 def _average(
-    table: Table, made: Table, loss: str, weights: str, each: np.ndarray, place: np.ndarray
+    table: Table, result: Table, loss: str, weights: str, each: np.ndarray, place: np.ndarray
 ) -> None:
     """Puts the mean loss of each setting, by weights that are summed, into its row."""
     w = table[weights] if weights else np.ones(len(each))
@@ -253,6 +253,6 @@ def _average(
     mean = np.bincount(each, w * table[loss]) / np.where(total > 0, total, 1.0)
     # A setting without weight has the mean of its runs, for a loss has to be positive.
     plain = np.bincount(each, table[loss]) / np.bincount(each)
-    made[loss] = np.where(total > 0, mean, plain)[each[place]]
+    result[loss] = np.where(total > 0, mean, plain)[each[place]]
     if weights:
-        made[weights] = total[each[place]]
+        result[weights] = total[each[place]]

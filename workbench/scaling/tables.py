@@ -49,22 +49,22 @@ def read(table: Any, columns: Sequence[str]) -> dict[str, np.ndarray]:
         TypeError: if the table is none or a column holds no numbers.
     """
     there = names(table)
-    found: dict[str, np.ndarray] = {}
+    columns_read: dict[str, np.ndarray] = {}
     for name in columns:
         known(name, there, "column of the table")
-        found[name] = _numbers(name, table[name])
-    lengths = {n: len(v) for n, v in found.items()}
+        columns_read[name] = _numbers(name, table[name])
+    lengths = {n: len(v) for n, v in columns_read.items()}
     if len(set(lengths.values())) > 1:
         refuse("table", "of columns of one length", lengths)
     if lengths and next(iter(lengths.values())) == 0:
         refuse("table", "of at least one row", "none")
-    return found
+    return columns_read
 
 
 def home(table: Any, columns: Iterable[str]) -> Array:
     """The first of the columns that lives on a GPU as a CuPy array; None if they all are here."""
-    found = (c for c in map(table.__getitem__, columns) if array_api_compat.is_cupy_array(c))
-    return next(found, None)
+    on_gpu = (c for c in map(table.__getitem__, columns) if array_api_compat.is_cupy_array(c))
+    return next(on_gpu, None)
 
 
 def positive(columns: dict[str, np.ndarray]) -> None:

@@ -83,7 +83,7 @@ def _distinct(rng: Any, count: int, cells: int, active: int) -> Array:
     xp = namespace(pending)
     if active == 0:
         return pending
-    done = []
+    finished = []
     while True:
         step()
         pending = xp.sort(pending, axis=1)
@@ -91,10 +91,10 @@ def _distinct(rng: Any, count: int, cells: int, active: int) -> Array:
         twice = pending[:, 1:] == pending[:, :-1]
         unfinished = xp.any(twice, axis=1)
         if not bool(xp.any(unfinished)):
-            return xp.concat([*done, pending], axis=0)
-        done.append(xp.take(pending, xp.nonzero(~unfinished)[0], axis=0))
-        again = xp.nonzero(unfinished)[0]
-        pending, twice = xp.take(pending, again, axis=0), xp.take(twice, again, axis=0)
+            return xp.concat([*finished, pending], axis=0)
+        finished.append(xp.take(pending, xp.nonzero(~unfinished)[0], axis=0))
+        redraw = xp.nonzero(unfinished)[0]
+        pending, twice = xp.take(pending, redraw, axis=0), xp.take(twice, redraw, axis=0)
         fresh = rng.integers(0, cells, size=(pending.shape[0], active - 1))
         redrawn = xp.where(twice, fresh, pending[:, 1:])
         pending = xp.concat([pending[:, :1], redrawn], axis=1)
@@ -119,8 +119,8 @@ def ranked_absent(rows: Array, ranks: Array) -> Array:
     # One search serves all rows once each has a stretch of numbers to itself.
     stretch = max(int(xp.max(below)), int(xp.max(ranks))) + 1
     offset = stretch * xp.arange(count, dtype=xp.int64, device=device)[:, None]
-    found = xp.searchsorted(
+    positions = xp.searchsorted(
         xp.reshape(below + offset, (-1,)), xp.reshape(ranks + offset, (-1,)), side="right"
     )
     passed = present * xp.arange(count, dtype=xp.int64, device=device)[:, None]
-    return ranks + xp.reshape(found, tuple(ranks.shape)) - passed
+    return ranks + xp.reshape(positions, tuple(ranks.shape)) - passed

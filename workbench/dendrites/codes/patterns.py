@@ -60,7 +60,7 @@ def subsamples(
     rows = sorted_rows(patterns)
     count, active = rows.shape
     synapses = _one("synapses", synapses, 0, ("active", active))
-    return _kept(rng, rows, synapses)
+    return _subsets(rng, rows, synapses)
 
 
 def perturbed(
@@ -86,14 +86,14 @@ def perturbed(
     count, active = rows.shape
     most = min(active, cells - active)
     moved = _one("moved", moved, 0, ("min(active, cells - active)", most))
-    kept = _kept(rng, rows, active - moved)
+    retained = _subsets(rng, rows, active - moved)
     step()
     ranks = sets(rng, count, cells - active, moved)
     step()
     woken = ranked_absent(rows, ranks)
     step()
-    xp = namespace(kept, woken)
-    return xp.sort(xp.concat([kept, woken], axis=1), axis=1)
+    xp = namespace(retained, woken)
+    return xp.sort(xp.concat([retained, woken], axis=1), axis=1)
 
 
 def winners(scores: Real[Array, "count cells"], active: int) -> Integer[Array, "count active"]:
@@ -201,8 +201,8 @@ def _winning(scores: Array, active: int) -> Array:
     if int(xp.count_nonzero(chosen)) > count * active:
         above = scores > last
         tied = xp.astype(scores == last, xp.int64)
-        wanted = active - xp.sum(xp.astype(above, xp.int64), axis=1, keepdims=True)
-        chosen = above | ((tied == 1) & (xp.cumulative_sum(tied, axis=1) <= wanted))
+        missing = active - xp.sum(xp.astype(above, xp.int64), axis=1, keepdims=True)
+        chosen = above | ((tied == 1) & (xp.cumulative_sum(tied, axis=1) <= missing))
     # Places in one long row are found several times as fast as rows and columns.
     places = xp.nonzero(xp.reshape(chosen, (-1,)))[0]
     return xp.reshape(xp.astype(places % cells, xp.int64), (count, active))
@@ -225,9 +225,9 @@ def _packed(rows: Array, width: int) -> Array:
     return xp.reshape(xp.astype(values, xp.uint8), (count, width))
 
 
-def _kept(rng: Any, rows: Array, wanted: int) -> Array:
+def _subsets(rng: Any, rows: Array, size: int) -> Array:
     """A random subset of each row, in rising order."""
-    places = sets(rng, rows.shape[0], rows.shape[1], wanted)
+    places = sets(rng, rows.shape[0], rows.shape[1], size)
     step()
     return namespace(rows, places).take_along_axis(rows, places, axis=1)
 

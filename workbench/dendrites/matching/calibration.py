@@ -23,7 +23,7 @@ from workbench.dendrites.matching.kernels.verify import confirmed
 
 SEGMENTS = 1 << 14
 SYNAPSES = 16
-VERSION = 3
+VERSION = 4
 
 
 @cache
@@ -32,21 +32,21 @@ def rates() -> Rates:
 
     The first time on a machine it takes longer, for Numba compiles the methods.
     """
-    made_on = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
+    machine = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
     path = _path()
     try:
-        kept = json.loads(path.read_text())
-        if kept.pop("made_on") == made_on:
-            return Rates(**{**kept, "row": tuple(tuple(row) for row in kept["row"])})
+        stored = json.loads(path.read_text())
+        if stored.pop("made_on") == machine:
+            return Rates(**{**stored, "row": tuple(tuple(row) for row in stored["row"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # no file, or not one of ours: measure
-    found = measured()
+    result = measured()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"made_on": made_on, **found._asdict()}, indent=1))
+        path.write_text(json.dumps({"made_on": machine, **result._asdict()}, indent=1))
     except OSError:
         pass  # a machine that keeps nothing measures in every process
-    return found
+    return result
 
 
 def measured() -> Rates:
@@ -55,7 +55,7 @@ def measured() -> Rates:
     row = tuple(tuple(_row(rng, words, cells) for cells in CELLS) for words in WORDS)
     visit, sweep, call = _index(rng)
     key, hit = _pairs(rng)
-    return Rates(row, _again(rng), visit, sweep, _candidate(rng), key, hit, call)
+    return Rates(row, _recount(rng), visit, sweep, _candidate(rng), key, hit, call)
 
 
 def _row(rng: np.random.Generator, words: int, cells: int) -> float:
@@ -73,7 +73,7 @@ def _row(rng: np.random.Generator, words: int, cells: int) -> float:
     return max(work(most) - work(most // 8), 1) / (lists.size * 7 / 8)
 
 
-def _again(rng: np.random.Generator) -> float:
+def _recount(rng: np.random.Generator) -> float:
     """One synapse of a lane that is counted again."""
     cells = 1 << 11
     lists = rng.integers(0, cells, (SEGMENTS, SYNAPSES)).astype(np.uint16)

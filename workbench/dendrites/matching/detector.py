@@ -79,19 +79,18 @@ class Detector:
             TypeError: if an argument is of another kind than it must be.
             ValueError: if one is outside its span or a row names a cell twice.
         """
-        told = validation
-        self._cells = told.number("cells", cells, 1, MOST_CELLS)
-        self._threshold = told.number("threshold", threshold, 0)
-        self._padding = told.padding(padding, self._cells)
-        self._threads = told.threads(threads)
+        self._cells = validation.number("cells", cells, 1, MOST_CELLS)
+        self._threshold = validation.number("threshold", threshold, 0)
+        self._padding = validation.padding(padding, self._cells)
+        self._threads = validation.threads(threads)
         listed = isinstance(segments, list | tuple)
         first = next(iter(segments), None) if listed else segments
-        self._asked = method
-        self._method = told.method(method, first, self._cells, self._threshold)
+        self._requested = method
+        self._method = validation.method(method, first, self._cells, self._threshold)
         mapped = isinstance(segments, np.memmap) and padding is None
         rows = self._rows("segments", segments[:0] if mapped else segments)
         lists = cast(np.memmap, segments) if mapped else like(rows, first)
-        of_rows = told.numbers(numbers, lists.shape[0])
+        of_rows = validation.numbers(numbers, lists.shape[0])
         self._store = Store(self._cells, lists, of_rows, mapped)
 
     @property
@@ -229,7 +228,7 @@ class Detector:
         Raises:
             OSError: if the file cannot be written.
         """
-        serialization.write(path, self._store, self._threshold, self._asked)
+        serialization.write(path, self._store, self._threshold, self._requested)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Detector:
@@ -267,10 +266,10 @@ class Detector:
 
     def _checked(self, patterns: Rows) -> np.ndarray:
         rows = self._rows("patterns", patterns)
-        kept = self._store.like
+        stored = self._store.like
         # To see that both are NumPy's is quicker than to ask for their library.
-        if not (isinstance(patterns, list | tuple) or type(patterns) is type(kept) is np.ndarray):
-            namespace(kept, patterns)
+        if not (isinstance(patterns, list | tuple) or type(patterns) is type(stored) is np.ndarray):
+            namespace(stored, patterns)
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from queue import SimpleQueue
 
-PAIRS_HELD = 1 << 20
+PAIRS_BUFFERED = 1 << 20
 
 
 def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
@@ -33,29 +33,29 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
     try:
         while True:
             while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
-                ahead = _Ahead(task)
+                prefetch = _Prefetch(task)
                 # The first is the caller's own: nobody else need wake up for it.
                 if waiting:
-                    queue.put(ahead)
-                waiting.append(ahead)
+                    queue.put(prefetch)
+                waiting.append(prefetch)
             if not waiting:
                 return
-            for ahead in waiting:
+            for prefetch in waiting:
                 if waiting[0].is_done:
                     break
-                ahead.make()
+                prefetch.compute()
             first = waiting.popleft()
             pieces, more = first.result()
             yield from pieces
             if more:
-                waiting.appendleft(_Ahead(first.task))
+                waiting.appendleft(_Prefetch(first.task))
                 queue.put(waiting[0])
     finally:
-        for ahead in waiting:
-            ahead.drop()
+        for prefetch in waiting:
+            prefetch.drop()
 
 
-class _Ahead:
+class _Prefetch:
     """A task whose next pieces are made once, by whoever claims it first."""
 
     __slots__ = ("_claim", "_done", "_error", "_told", "task")
@@ -64,7 +64,7 @@ class _Ahead:
         self.task = task
         self._claim, self._done = threading.Lock(), threading.Lock()
         self._done.acquire()
-        self._told: tuple[list, bool] = ([], False)
+        self._outcome: tuple[list, bool] = ([], False)
         self._error: BaseException | None = None
 
     @property
@@ -72,12 +72,12 @@ class _Ahead:
         """Whether the pieces are there, or what went wrong is known."""
         return not self._done.locked()
 
-    def make(self) -> None:
+    def compute(self) -> None:
         """Makes the next pieces, unless somebody has begun to; an interrupt is raised at once."""
         if not self._claim.acquire(blocking=False):
             return
         try:
-            self._told = _some(self.task)
+            self._outcome = _some(self.task)
         except BaseException as error:
             self._error = error
             if not isinstance(error, Exception):
@@ -95,16 +95,16 @@ class _Ahead:
         self._done.release()
         if self._error is not None:
             raise self._error
-        return self._told
+        return self._outcome
 
 
 def _some(task: Iterator) -> tuple[list, bool]:
     """The task's next pieces, and whether there may be more."""
-    pieces, held = [], 0
+    pieces, pairs = [], 0
     for piece in task:
         pieces.append(piece)
-        held += len(piece[0]) if isinstance(piece, tuple) else 0
-        if held > PAIRS_HELD:
+        pairs += len(piece[0]) if isinstance(piece, tuple) else 0
+        if pairs > PAIRS_BUFFERED:
             return pieces, True
     return pieces, False
 
@@ -123,7 +123,7 @@ def _serve(queue: SimpleQueue) -> None:
     while True:
         # What it raises is raised where the pieces are asked for.
         with suppress(BaseException):
-            queue.get().make()
+            queue.get().compute()
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has the queue but none of its threads

@@ -72,13 +72,13 @@ def _bit_scan(problem: Problem, segments: np.ndarray) -> Callable[[np.ndarray], 
     def scan(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = np.zeros((len(patterns), width), dtype=np.uint8)
         rows[:, :used] = codes.pack(patterns, problem.cells)
-        found = []
+        segments_of = []
         for row in rows.view(np.uint64):
             step()
             count = np.bitwise_count(words & row).sum(axis=1, dtype=np.int64)
-            found.append(np.flatnonzero(count >= problem.threshold))
-        pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in found])
-        return pattern, np.concatenate(found)
+            segments_of.append(np.flatnonzero(count >= problem.threshold))
+        pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in segments_of])
+        return pattern, np.concatenate(segments_of)
 
     return scan
 
@@ -97,8 +97,11 @@ def _sparse_product(problem: Problem, segments: np.ndarray) -> Callable[[np.ndar
 
     def multiply(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         product = (matrix(patterns) @ stored).tocoo()
-        kept = product.data >= problem.threshold
-        pattern, segment = product.row[kept].astype(np.int64), product.col[kept].astype(np.int64)
+        matched = product.data >= problem.threshold
+        pattern, segment = (
+            product.row[matched].astype(np.int64),
+            product.col[matched].astype(np.int64),
+        )
         order = np.lexsort((segment, pattern))
         return pattern[order], segment[order]
 
@@ -169,8 +172,10 @@ def compared(methods: dict[str, Callable[[np.ndarray], Any]], shown: np.ndarray)
     part = methods["gather"](shown[:COMPARED])
     for name, method in methods.items():
         step()
-        wanted, found = (whole, method(shown)) if name in FAST else (part, method(shown[:COMPARED]))
-        if not all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)):
+        expected, result = (
+            (whole, method(shown)) if name in FAST else (part, method(shown[:COMPARED]))
+        )
+        if not all(np.array_equal(a, b) for a, b in zip(result, expected, strict=True)):
             raise RuntimeError(f"{name} found another list of matches than the gather did")
     return len(whole[0])
 
@@ -191,8 +196,8 @@ def times(
             each = 0.0
             for place, batch in enumerate(batches):
                 if each * batch > PATIENCE:
-                    again = seconds(method, shown[: batches[place - 1]]) / batches[place - 1]
-                    if min(each, again) * batch > PATIENCE:
+                    repeated = seconds(method, shown[: batches[place - 1]]) / batches[place - 1]
+                    if min(each, repeated) * batch > PATIENCE:
                         break
                 step()
                 times[name][place, round] = seconds(method, shown[:batch])

@@ -24,17 +24,17 @@ class Block:
     def __init__(self, first: int, lists: Array) -> None:
         """Keeps rows `first` and following."""
         self.first, self.lists = first, lists
-        self._made: dict[Any, Any] = {}
+        self._cache: dict[Any, Any] = {}
 
     def has(self, name: Any) -> bool:
         """Whether this was made already."""
-        return name in self._made
+        return name in self._cache
 
-    def made(self, name: Any, make: Callable[..., Any], *args: Any) -> Any:
+    def cached(self, name: Any, make: Callable[..., Any], *args: Any) -> Any:
         """What `make` returns for the rows and `args`, made at the first call of this name."""
-        if name not in self._made:
-            self._made[name] = make(self.lists, *args)
-        return self._made[name]
+        if name not in self._cache:
+            self._cache[name] = make(self.lists, *args)
+        return self._cache[name]
 
 
 class Store:
@@ -105,18 +105,18 @@ class Store:
     def remove(self, numbers: np.ndarray) -> None:
         """Drops all rows of the segments."""
         self._refuse_mapped()
-        gone = np.zeros(self.rows, np.bool_)
-        gone[self._places(numbers)] = True
-        self._numbers = self._all_numbers()[~gone]
-        kept, first = [], 0
+        removed = np.zeros(self.rows, np.bool_)
+        removed[self._places(numbers)] = True
+        self._numbers = self._all_numbers()[~removed]
+        blocks, first = [], 0
         for block in self._blocks:
-            here = gone[block.first : block.first + block.lists.shape[0]]
+            here = removed[block.first : block.first + block.lists.shape[0]]
             if here.any():
                 block = Block(first, self._joined(host(block.lists)[~here]))
             block.first = first
             first += block.lists.shape[0]
-            kept += [block] if block.lists.shape[0] else []
-        self._blocks, self.rows = kept, first
+            blocks += [block] if block.lists.shape[0] else []
+        self._blocks, self.rows = blocks, first
 
     def replace(self, numbers: np.ndarray, rows: np.ndarray) -> None:
         """Gives each segment, of one row, another row."""

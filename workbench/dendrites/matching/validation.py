@@ -195,6 +195,6 @@ def _refuse_repeats(name: str, rows: np.ndarray, cells: int, copied: Copied | No
     if copied and copied(rows, rows, cells, cells):
         return
     ordered = np.sort(rows, axis=1)
-    again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
-    if again.any():
-        refuse(name, "distinct cells within a row", [int(ordered[:, 1:][again][0])] * 2)
+    repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
+    if repeated.any():
+        refuse(name, "distinct cells within a row", [int(ordered[:, 1:][repeated][0])] * 2)

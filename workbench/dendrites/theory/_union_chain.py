@@ -47,9 +47,11 @@ def union_tail(*arguments: Array, log10: bool = False) -> np.ndarray:
     done = 0
     while done < out.size:
         # The table of one law has threshold² entries; a chunk is sized for its largest.
-        ahead = flat[3][done : done + _CHUNK]
-        width = np.maximum.accumulate(np.maximum(np.minimum(ahead, flat[1][done:][:_CHUNK]), 1))
-        many = int(np.sum(width**2 * np.arange(1, ahead.size + 1) <= _CHUNK))
+        thresholds = flat[3][done : done + _CHUNK]
+        width = np.maximum.accumulate(
+            np.maximum(np.minimum(thresholds, flat[1][done:][:_CHUNK]), 1)
+        )
+        many = int(np.sum(width**2 * np.arange(1, thresholds.size + 1) <= _CHUNK))
         part = slice(done, done + max(1, many))
         out[part] = _answers([x[part] for x in flat], log10)
         done = part.stop
@@ -135,29 +137,29 @@ def _tables(
     return steps, leaps
 
 
-def _aligned(found: Sums) -> tuple[_pairs.Pair, _pairs.Pair, np.ndarray]:
+def _aligned(both: Sums) -> tuple[_pairs.Pair, _pairs.Pair, np.ndarray]:
     """U and U + L as pairs over one exponent, the larger of their two."""
-    exponent = np.maximum(found.upper_exponent, found.lower_exponent)
-    upper = _pairs.scaled(found.upper, found.upper_exponent - exponent)
-    lower = _pairs.scaled(found.lower, found.lower_exponent - exponent)
+    exponent = np.maximum(both.upper_exponent, both.lower_exponent)
+    upper = _pairs.scaled(both.upper, both.upper_exponent - exponent)
+    lower = _pairs.scaled(both.lower, both.lower_exponent - exponent)
     return upper, _pairs.plus(upper, lower), exponent
 
 
-def _pair_mass(found: Sums) -> np.ndarray:
+def _pair_mass(both: Sums) -> np.ndarray:
     """The chance of the threshold itself, 1 / (U + L)."""
-    _, total, exponent = _aligned(found)
+    _, total, exponent = _aligned(both)
     one = _pairs.Pair(np.ones_like(total.high), np.zeros_like(total.high))
     return np.stack(_pairs.scaled(_pairs.over(one, total), -exponent))
 
 
-def _pair_tail(found: Sums) -> np.ndarray:
+def _pair_tail(both: Sums) -> np.ndarray:
     """The chance of the threshold or more, U / (U + L)."""
-    upper, total, _ = _aligned(found)
-    return np.where(found.never, 0.0, np.stack(_pairs.over(upper, total)))
+    upper, total, _ = _aligned(both)
+    return np.where(both.never, 0.0, np.stack(_pairs.over(upper, total)))
 
 
-def _log_mass(found: Sums) -> np.ndarray:
-    _, total, exponent = _aligned(found)
+def _log_mass(both: Sums) -> np.ndarray:
+    _, total, exponent = _aligned(both)
     return -np.log10(total.high) - exponent * np.log10(2)
 
 

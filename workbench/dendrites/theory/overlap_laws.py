@@ -64,11 +64,11 @@ def overlap_count(
     given = (cells, active, synapses, overlap)
     n, a, s = counts(cells, True, active=active, synapses=synapses)
     b = whole("overlap", overlap, 0)
-    found = np.frompyfunc(_exact.overlap_count, 4, 1)(*[x.astype(object) for x in (n, a, s, b)])
+    ways = np.frompyfunc(_exact.overlap_count, 4, 1)(*[x.astype(object) for x in (n, a, s, b)])
     if log10:
-        return answer(np.vectorize(_exact.log10_count, otypes=[float])(found), *given)
+        return answer(np.vectorize(_exact.log10_count, otypes=[float])(ways), *given)
     namespace(*given)
-    return found
+    return ways
 
 
 def false_match(
@@ -192,8 +192,8 @@ def binomial_limit(
         refuse("sparsity", "0 or in [1e-100, 1]", np.extract(tiny, rho)[0])
     take = log10_tail if log10 else tail
     inner = np.where((rho > 0) & (rho < 1), rho, 0.5)
-    found = over_chunks(lambda *each: take(binomial_sums(*each)), inner, s, t)
+    result = over_chunks(lambda *each: take(binomial_sums(*each)), inner, s, t)
     edge = np.where(rho < 1, t == 0, t <= s).astype(np.float64)
     with np.errstate(divide="ignore"):
-        found = np.where(inner == rho, found, np.log10(edge) if log10 else edge)
-    return answer(found, given, synapses, threshold)
+        result = np.where(inner == rho, result, np.log10(edge) if log10 else edge)
+    return answer(result, given, synapses, threshold)

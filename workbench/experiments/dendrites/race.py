@@ -128,7 +128,7 @@ def over_cells(p: Params) -> dict:
     """
     share = p.active / p.cells
     sizes = np.array([n for n in SIZES if p.synapses <= round(share * n)] or [p.cells])
-    found: dict[str, list] = {}
+    by_method: dict[str, list] = {}
     for cells in sizes.tolist():
         here = p.model_copy(update={"cells": cells, "active": round(share * cells)})
         rng = stream("over_cells", p.seed)
@@ -147,16 +147,19 @@ def over_cells(p: Params) -> dict:
         late = np.full((1, here.rounds), np.nan)
         for name in detectors:
             each = times.get(name, late)[0] * 1e9 / (len(shown) * here.segments)
-            found.setdefault(name, []).append(each)
-    return {"cells": sizes, "nanoseconds": {name: np.array(each) for name, each in found.items()}}
+            by_method.setdefault(name, []).append(each)
+    return {
+        "cells": sizes,
+        "nanoseconds": {name: np.array(each) for name, each in by_method.items()},
+    }
 
 
 def medians(
     nanoseconds: dict[str, Float[np.ndarray, "places rounds"]],
 ) -> dict[str, Float[np.ndarray, " places"]]:
     """Median by method and place; NaN where a method had left the race in any round."""
-    gone = {n: np.isnan(t).any(axis=1) for n, t in nanoseconds.items()}
-    return {n: np.where(gone[n], np.nan, np.median(t, axis=1)) for n, t in nanoseconds.items()}
+    left = {n: np.isnan(t).any(axis=1) for n, t in nanoseconds.items()}
+    return {n: np.where(left[n], np.nan, np.median(t, axis=1)) for n, t in nanoseconds.items()}
 
 
 def lines(

@@ -24,7 +24,7 @@ from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
 from workbench.inits.theory.moments import gain
 from workbench.inits.weights.file_report import FileReport, file_report, fitted_tails, layers
-from workbench.inits.weights.matrix_report import Row, Spectrum, wanting
+from workbench.inits.weights.matrix_report import Row, Spectrum, with_target
 from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
 from workbench.inits.weights.reading.files import SUFFIXES, changed
 from workbench.inits.weights.sources import UNTRAINED, is_stored, loaded
@@ -114,7 +114,7 @@ def _beside_theory(p: Params, rows: list[Row]) -> list[Row]:
         row._replace(tail=tail.shape, tail_error=tail.error) if tail else row
         for row, tail in zip(rows, tails(p), strict=True)
     ]
-    return [wanting(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
+    return [with_target(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
 
 
 class Drawn(NamedTuple):

@@ -194,8 +194,8 @@ def _depth_over_width(p: Params, result: dict) -> Measured:
     wide, half = 2 * p.narrow, p.shallow // 2
     above = result["scatter"]["relu", wide].logarithm[2 * half - 1]
     ratio = float(above / result["scatter"]["relu", p.narrow].logarithm[half - 1])
-    spread = sum(2 / (_enough(p.many, p.narrow, n) - 1) for n in (wide, p.narrow))
-    error = DEVIATIONS * ratio * math.sqrt(spread)
+    variance = sum(2 / (_enough(p.many, p.narrow, n) - 1) for n in (wide, p.narrow))
+    error = DEVIATIONS * ratio * math.sqrt(variance)
     note = f"variance of ln g, width {wide} over {p.narrow}, {2 * half} layers over {half}"
     return Measured(ratio, (ratio - error, ratio + error), note=note)
 

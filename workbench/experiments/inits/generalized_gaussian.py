@@ -65,8 +65,8 @@ def ratios(rng, shape, width, depth, networks) -> Samples:
     """Each relu network's second moment at the output over that at the input, at one input."""
     scheme = functools.partial(law.weights, tail=shape, scale=2.0)
     widths = [width] * (depth + 1)
-    found = propagate(rng, widths, "relu", scheme, networks=networks, inputs=1)
-    return Samples(found.signal_ratio, law=1.0)
+    passed = propagate(rng, widths, "relu", scheme, networks=networks, inputs=1)
+    return Samples(passed.signal_ratio, law=1.0)
 
 
 def scatter(shape: float, width: int, depth: int) -> float:
@@ -91,11 +91,11 @@ def preview(p: Params) -> dict:
     return _trained(fits(p, sample=min(p.sample, FEW)))
 
 
-def _trained(found: Fits) -> dict:
-    rows = found.rows
+def _trained(fitted: Fits) -> dict:
+    rows = fitted.rows
     wins = [r.best for r in rows]
     return {
-        "weights from": found.source,
+        "weights from": fitted.source,
         "matrices": len(rows),
         **{f"best is {name}": wins.count(name) for name in rows[0].losses},
         "median shape": float(np.median([r.shape for r in rows])),
@@ -103,7 +103,7 @@ def _trained(found: Fits) -> dict:
         "ordinary float [dB]": float(np.median([r.ordinary_decibels for r in rows])),
         "RF8 code [bits]": float(np.median([r.bits for r in rows])),
         "rows": rows,
-        "pooled": found.pooled,
+        "pooled": fitted.pooled,
     }
 
 

@@ -147,7 +147,7 @@ def published(p: Params) -> dict[str, Measured]:
     drawn, every = resampled(p, **here), fitted(p, delta=DELTA, dropped=0)
     error, change = drawn.errors["beta"], every.parameters["beta"] - best.parameters["beta"]
     low, _, high = (float(end[0]) for end in bands(drawn, CHINCHILLA)["ratio"])
-    found = (
+    measured = (
         Measured(best.parameters["beta"], note=f"exponent {exponent(best.parameters):.5f}, "
                  f"objective {best.objective:.10g}, reached by {best.agreement:.0%} of the starts"),
         Measured(fitted_absolutely(p, dropped=DROPPED).parameters["A"]),
@@ -157,7 +157,7 @@ def published(p: Params) -> dict[str, Measured]:
         Measured(bool(low <= 20 <= high), note=f"the 95 % band is {low:.3g} to {high:.3g}")
         if 0 < low <= high < np.inf else claims.undetermined("the points determine no optimum"),
     )  # fmt: skip
-    return dict(zip(PUBLISHED, found, strict=True))
+    return dict(zip(PUBLISHED, measured, strict=True))
 
 
 CLAIMS = [

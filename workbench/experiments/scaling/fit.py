@@ -38,7 +38,7 @@ from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
 from workbench.scaling.inference.comparison import UNDETERMINED, Comparison
 from workbench.scaling.inference.holdout import cut
 from workbench.scaling.inference.pictures import picture
-from workbench.scaling.inference.rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
+from workbench.scaling.inference.rival_laws import ONE, TWO, fitted_without, judged, rivals_of
 from workbench.scaling.inference.standard_errors import Errors, standard_errors
 from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.report import report
@@ -106,8 +106,8 @@ def fits(request: Request) -> tuple[Fit, list[Fit], list[str], list[str]]:
         own = law_fitted(request)
         return own, *rivals_of(own, laws, runs.table, request.options(runs))
 
-    (own, rivals, unfitted), said = _warned(work)
-    return own, rivals, unfitted, said
+    (own, rivals, unfitted), caught_warnings = _warned(work)
+    return own, rivals, unfitted, caught_warnings
 
 
 @stage
@@ -119,16 +119,18 @@ def resampled(request: Request, resamples, seed) -> tuple[Bootstrap, Errors, lis
         drawn = bootstrap(own, resamples, rng=seed, **request.resampling)
         return drawn, standard_errors(own, drawn)
 
-    (drawn, errors), said = _warned(work)
-    return drawn, errors, [*said, *drawn.remarks]
+    (drawn, errors), caught_warnings = _warned(work)
+    return drawn, errors, [*caught_warnings, *drawn.remarks]
 
 
 @stage
 def compared(request: Request, held) -> tuple[Comparison, list[str], list[str]]:
     """The laws by criteria and on the rows held out, why one has no score; and warnings."""
     _, rivals, *_ = fits.measure(request)
-    (found, unscored), said = _warned(lambda: judged(rivals, request.runs.columns[0], held))
-    return found, unscored, said
+    (comparison, unscored), caught_warnings = _warned(
+        lambda: judged(rivals, request.runs.columns[0], held)
+    )
+    return comparison, unscored, caught_warnings
 
 
 @stage
@@ -141,9 +143,11 @@ def foreseen(request: Request, held) -> dict[str, Any]:
     limit, laws = cut(size, held), ONE if request.is_of_one else TWO
     fixed = {request.law: request.fixed_parameters}
     with one_numba_thread():
-        found = foreseen_by(laws, runs.table, size <= limit, request.options(runs), fixed)
+        fits_by_law = fitted_without(laws, runs.table, size <= limit, request.options(runs), fixed)
     order, none, table = np.argsort(size, kind="stable"), np.full(len(size), np.nan), {**runs.table}
-    ratios = {n: (f.predict(table) / observed)[order] if f else none for n, f in found.items()}
+    ratios = {
+        n: (f.predict(table) / observed)[order] if f else none for n, f in fits_by_law.items()
+    }
     return {"column": runs.columns[0], "size": size[order], "ratios": ratios, "cut": limit}
 
 
@@ -154,10 +158,10 @@ def preview(p: Params) -> dict[str, Any]:
 
 def run(p: Params) -> dict[str, Any]:
     """The fit, its errors, its rivals, and what is drawn of them."""
-    unseen, runs, (own, _, unfitted, said) = foreseen(p), rows(p), fits(p)
+    unseen, runs, (own, _, unfitted, caught_warnings) = foreseen(p), rows(p), fits(p)
     drawn, errors, of_errors = resampled(p)
     comparison, unscored, of_scores = compared(p)
-    remarks = tuple(dict.fromkeys([*runs.notes, *said, *of_errors, *of_scores]))
+    remarks = tuple(dict.fromkeys([*runs.notes, *caught_warnings, *of_errors, *of_scores]))
     return {
         "rows": len(own.weights),
         "rows left out": runs.left_out,
@@ -171,8 +175,8 @@ def run(p: Params) -> dict[str, Any]:
         "comparison": comparison,
         "picture": picture(own, drawn, runs.columns, p.seed),
         "checklist": report(own, drawn, comparison, _budgets(own)),
-        "said": remarks or ("nothing to warn of",),
-        "refused": (*unfitted, *unscored),
+        "remarks": remarks or ("nothing to warn of",),
+        "laws left out": (*unfitted, *unscored),
     }
 
 
@@ -180,17 +184,17 @@ def _warned(work: Callable[[], Any]) -> tuple[Any, list[str]]:
     """What the work returns, and what it warns of."""
     with warnings.catch_warnings(record=True) as caught, one_numba_thread():
         warnings.simplefilter("always")
-        found = work()
+        result = work()
     kinds = [w for w in caught if issubclass(w.category, FitWarning) or w.category is UserWarning]
-    return found, [str(w.message) for w in kinds]
+    return result, [str(w.message) for w in kinds]
 
 
 def _estimates(errors: Errors) -> dict[str, float | str]:
     """Each parameter, and the ends of its interval, by name."""
-    found = {p: _number(v) for p, v in errors.estimates.values.items()}
+    numbers = {p: _number(v) for p, v in errors.estimates.values.items()}
     for p, (low, high) in errors.estimates.intervals.items():
-        found |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
-    return found
+        numbers |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
+    return numbers
 
 
 def _number(value: float) -> float | str:

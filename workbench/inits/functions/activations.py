@@ -67,18 +67,18 @@ def activation(which: str | Activation | Map, derivative: Map | None = None) -> 
         return _named(which)
     if not callable(which):
         refuse("activation", "a name or a callable", which, TypeError)
-    made = Activation(
+    result = Activation(
         getattr(which, "__name__", "callable"), which, derivative or differences(which)
     )
-    for what, part in (("activation", made.function), ("derivative", made.derivative)):
+    for what, part in (("activation", result.function), ("derivative", result.derivative)):
         _probe(what, part)
-    return made
+    return result
 
 
 def _named(text: str) -> Activation:
     """The activation of a name, its parameter read from the brackets."""
-    found = re.fullmatch(r"(\w+)(?:\((-?[\d.]+(?:e-?\d+)?)\))?", text)
-    name, number = found.groups() if found else (text, None)
+    match = re.fullmatch(r"(\w+)(?:\((-?[\d.]+(?:e-?\d+)?)\))?", text)
+    name, number = match.groups() if match else (text, None)
     if name not in NAMES or (number is not None and name not in _PARAMETER):
         refuse("activation", "one of " + ", ".join(NAMES) + ", or a callable", text)
     maker = NAMES[name]

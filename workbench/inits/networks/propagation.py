@@ -97,7 +97,7 @@ def propagate(
     if len(sizes) < 2:
         refuse("widths", "of at least two layers, input and output", sizes)
     networks, inputs = int(whole("networks", networks, 1)), int(whole("inputs", inputs, 1))
-    asked = int(whole("jacobian", jacobian, 0))
+    decomposed = int(whole("jacobian", jacobian, 0))
     if not 0 <= bias_variance < math.inf:
         refuse("bias_variance", "at least 0 and finite", bias_variance)
     if not 0 < input_variance < math.inf:
@@ -105,11 +105,11 @@ def propagate(
     task = _Task(sizes, activation(which), scheme, inputs, bias_variance, input_variance, dtype)
     each = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) * np.dtype(dtype).itemsize
     part = max(1, min(networks, MEMORY // each))
-    found = []
+    parts = []
     for start in steps(range(0, networks, part)):
         count = min(part, networks - start)
-        found.append(_measured(rng, task, count, min(max(asked - start, 0), count)))
-    *moments, singular = zip(*found, strict=True)
+        parts.append(_measured(rng, task, count, min(max(decomposed - start, 0), count)))
+    *moments, singular = zip(*parts, strict=True)
     values = np.concatenate(singular)
     return Propagation(*(np.concatenate(m, axis=1) for m in moments), singular=values)
 

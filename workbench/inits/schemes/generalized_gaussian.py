@@ -151,21 +151,21 @@ def fit(values: Float[np.ndarray, " n"]) -> Fit:
         return -_profile(logs, len(x), math.exp(log_shape))
 
     ends = math.log(LOWEST), math.log(HIGHEST)
-    found = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-8})
-    shape = math.exp(found.x)
+    optimum = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-8})
+    shape = math.exp(optimum.x)
     # The curvature in ln ν; the error of ν is ν times that of ln ν.
     step = 1e-2
-    bend = (loss(found.x + step) - 2 * loss(found.x) + loss(found.x - step)) / step**2
-    inside = ends[0] + 2 * step < found.x < ends[1] - 2 * step and bend > 0
+    bend = (loss(optimum.x + step) - 2 * loss(optimum.x) + loss(optimum.x - step)) / step**2
+    inside = ends[0] + 2 * step < optimum.x < ends[1] - 2 * step and bend > 0
     error = shape / math.sqrt(len(x) * bend) if inside else math.nan
     return Fit(shape, error, _scale_at(logs, len(x), shape))
 
 
-def log_likelihood(values: Float[np.ndarray, " n"], found: Fit) -> float:
+def log_likelihood(values: Float[np.ndarray, " n"], fitted: Fit) -> float:
     """The mean log density of the values, ln ν - ln 2α - ln Γ(1/ν) - mean (|x|/α)^ν [nats]."""
     x = magnitudes(values)
-    norm = math.log(found.shape / (2 * found.scale)) - float(special.gammaln(1 / found.shape))
-    return norm - float(((x / found.scale) ** found.shape).mean())
+    norm = math.log(fitted.shape / (2 * fitted.scale)) - float(special.gammaln(1 / fitted.shape))
+    return norm - float(((x / fitted.scale) ** fitted.shape).mean())
 
 
 def _profile(logs: np.ndarray, count: int, shape: float) -> float:

@@ -21,7 +21,7 @@ BLOCK = 1 << 20
 # meet at the interpreter's lock.
 CHUNK = 1 << 17
 # Proposals beyond the expected need, so that a second round is rare.
-SPARE = 1.02
+SURPLUS = 1.02
 
 # Called with a generator, the factor on what it draws, and the part of an array to fill.
 Fill = Callable[[np.random.Generator, float, np.ndarray], None]
@@ -108,8 +108,8 @@ def gammas(rng: Any, shape: tuple[int, ...], power: float, dtype: Any = "float64
         root = 1 + c * z
         v = xp.where(root > 0, root, xp.ones_like(root)) ** 3
         # 1 - u is never zero, u may be.
-        kept = xp.log1p(-u) < 0.5 * z * z + d - d * v + d * xp.log(v)
-        return d * v, kept & (root > 0)
+        accept = xp.log1p(-u) < 0.5 * z * z + d - d * v + d * xp.log(v)
+        return d * v, accept & (root > 0)
 
     return accepted(propose, shape, 0.95)
 
@@ -126,8 +126,8 @@ def accepted(
     """
     count, have, parts = math.prod(shape), 0, []
     while have < count or not parts:
-        drawn, kept = propose(math.ceil((count - have) / rate * SPARE) + 16)
-        parts.append(drawn[kept])
+        drawn, accept = propose(math.ceil((count - have) / rate * SURPLUS) + 16)
+        parts.append(drawn[accept])
         have += parts[-1].shape[0]
     xp = namespace(parts[0])
     whole = parts[0] if len(parts) == 1 else xp.concat(parts)

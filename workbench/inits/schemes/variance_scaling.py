@@ -131,14 +131,14 @@ def sparse(
         refuse("shape", "of rank 2, (outputs, inputs)", tuple(shape))
     if not 0 <= sparsity < 1:
         refuse("sparsity", "in [0, 1)", sparsity)
-    kept = shape[1] - math.ceil(round(sparsity * shape[1], 9))
-    if kept < 1:
+    retained = shape[1] - math.ceil(round(sparsity * shape[1], 9))
+    if retained < 1:
         refuse("sparsity", f"small enough to leave one of {shape[1]} inputs", sparsity)
-    weights = variance_scaling(rng, shape, scale * shape[1] / kept, dtype=dtype)
+    weights = variance_scaling(rng, shape, scale * shape[1] / retained, dtype=dtype)
     xp, order = namespace(weights), rng.random(shape)
     # The rank of each input within its row: the order of the order.
     rank = xp.argsort(xp.argsort(order, axis=1), axis=1)
-    return xp.where(rank < kept, weights, xp.zeros_like(weights))
+    return xp.where(rank < retained, weights, xp.zeros_like(weights))
 
 
 def _fan(both: Fans, mode: str) -> float:

@@ -76,12 +76,12 @@ def critical(which: Which, safe: bool = False) -> Critical:
         ValueError: if a safe pair is asked for and there is none.
     """
     f = activation(which)
-    found = _scale_invariant(f) or _zero(f) or _half_stable(f)
+    pair = _scale_invariant(f) or _zero(f) or _half_stable(f)
     nothing = Critical(math.nan, math.nan, math.nan, "none", "none", False)
-    if safe and (found is None or found.runs_away):
-        why = "has none" if found is None else f"runs away above K* = {found.variance:.6g}"
+    if safe and (pair is None or pair.runs_away):
+        why = "has none" if pair is None else f"runs away above K* = {pair.variance:.6g}"
         refuse("activation", f"one with a stable critical point; {f.name} {why}", f.name)
-    return found or nothing
+    return pair or nothing
 
 
 def edge_of_chaos(which: Which, bias_variance: float) -> Edge:

@@ -86,8 +86,8 @@ def expectation(function: Map, variance: Number = 1.0, hermite: int = 0) -> Numb
         refuse("activation", "a function that keeps the shape of its argument", values.shape)
     if not np.isfinite(values).all():
         refuse("activation", "finite within 12 standard deviations", "NaN or infinity")
-    found = values @ (weights * hermite_e.hermeval(nodes, [0.0] * hermite + [1.0]))
-    return float(found) if found.ndim == 0 else found
+    result = values @ (weights * hermite_e.hermeval(nodes, [0.0] * hermite + [1.0]))
+    return float(result) if result.ndim == 0 else result
 
 
 def gain(which: Which, kind: Moment = "forward") -> float:

@@ -62,7 +62,7 @@ class Row(NamedTuple):
     inputs: int
     deviation: float = NONE
     fan_in_variance: float = NONE
-    wanted: float = NONE
+    target: float = NONE
     factor: float = NONE
     tail: float = NONE
     tail_error: float = NONE
@@ -212,15 +212,15 @@ def _moments(matrix: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(square / matrix.size)
 
 
-def wanting(row: Row, wanted: float, activation: str = "") -> Row:
+def with_target(row: Row, target: float, activation: str = "") -> Row:
     """The row beside the fan-in variance that an activation wants.
 
     A lookup table has no fan-in and wants nothing.
     """
     if not row.is_measured or "lookup" in row.flags:
         return row
-    factor = row.fan_in_variance / wanted
+    factor = row.fan_in_variance / target
     flags = list(row.flags)
     if not VANISHES <= factor <= EXPLODES:
         flags.append("vanishes" if factor < VANISHES else "explodes")
-    return row._replace(wanted=wanted, factor=factor, activation=activation, flag="; ".join(flags))
+    return row._replace(target=target, factor=factor, activation=activation, flag="; ".join(flags))

@@ -39,8 +39,8 @@ def encode(values: Float[np.ndarray, " n"]) -> tuple[UInt8[np.ndarray, " n"], in
     second = _exponents(np.abs(rest))
     # The offset's place in SECOND: 1 for +2^-1, then pairs (+, -) for 2^-2 to 2^-4.
     pair = 2 * (-second - 1) + (rest < 0)
-    kept = (rest != 0) & (second >= -4)
-    place = np.where(kept, np.maximum(pair, 1), 0)
+    retained = (rest != 0) & (second >= -4)
+    place = np.where(retained, np.maximum(pair, 1), 0)
     level = np.clip(first - top + EXPONENTS, 0, EXPONENTS)
     code = 128 * (x < 0) + 8 * level + place
     return np.where((size > 0) & (level > 0), code, 0).astype(np.uint8), top

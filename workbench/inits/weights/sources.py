@@ -80,9 +80,9 @@ def _trained_here(seed: int, lookup: str) -> tuple[Any, Trained]:
     return rng, trained(rng, lookup=lookup)
 
 
-def matrices(found: Survey) -> Iterator[tuple[str, np.ndarray]]:
+def matrices(surveyed: Survey) -> Iterator[tuple[str, np.ndarray]]:
     """The matrices that can be fitted, as (outputs, everything else); others are left out."""
-    for weight in found.weights:
+    for weight in surveyed.weights:
         try:
             matrix = weight.matrix()
         except ValueError:

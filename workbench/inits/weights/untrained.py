@@ -235,5 +235,5 @@ def _below(x: np.ndarray, family: Family) -> np.ndarray:
 
 def transformer_blocks(names: list[str]) -> int:
     """How many blocks the names of GPT-2's layers count; 0 where there are none."""
-    found = {re.split(r"[./](?:attn|mlp)[./]", n)[0] for n in names if CONV1D.search(n)}
-    return len(found)
+    blocks = {re.split(r"[./](?:attn|mlp)[./]", n)[0] for n in names if CONV1D.search(n)}
+    return len(blocks)

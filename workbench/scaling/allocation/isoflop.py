@@ -91,11 +91,11 @@ def isoflop(
     groups = _budgets(read["compute"])
     if groups.max() == 0:
         refuse("compute", "at more than one budget", float(read["compute"][0]))
-    found = _vertices(read, groups, method, noise)
-    made = _line(found, method, flop)
+    vertices = _vertices(read, groups, method, noise)
+    reading = _line(vertices, method, flop)
     if law is None:
-        return made
-    return made._replace(bias=_grid_bias(read, law, method, flop))
+        return reading
+    return reading._replace(bias=_grid_bias(read, law, method, flop))
 
 
 def bias(
@@ -159,33 +159,33 @@ def _vertices(
     read: dict[str, Array], groups: Array, method: str, noise: float | None, errors: bool = True
 ) -> list[tuple]:
     """(budget, log10 N, loss, error of log N, rows, inside) at every budget."""
-    found = []
+    vertices = []
     for group in range(groups.max() + 1):
         mine = groups == group
         x, y = np.log10(read["parameters"][mine]), read["loss"][mine]
         budget = float(np.exp(np.log(read["compute"][mine]).mean()))
         if len(np.unique(x)) < 3:
-            found.append((budget, np.nan, np.nan, np.nan, len(x), False))
+            vertices.append((budget, np.nan, np.nan, np.nan, len(x), False))
             continue
         at, loss = vertex(x, y, method)
         inside = bool(np.isfinite(at) and x.min() <= at <= x.max())
         error = vertex_error(x, y, method, noise) if inside and errors else np.nan
-        found.append((budget, at, loss, error * np.log(10), len(x), inside))
-    return found
+        vertices.append((budget, at, loss, error * np.log(10), len(x), inside))
+    return vertices
 
 
-def _line(found: list[tuple], method: str, flop: float) -> IsoFlop:
-    good = np.array([f[:5] for f in found if f[5]]).reshape(-1, 5)
-    outside = tuple(f[0] for f in found if not f[5])
+def _line(vertices: list[tuple], method: str, flop: float) -> IsoFlop:
+    good = np.array([f[:5] for f in vertices if f[5]]).reshape(-1, 5)
+    outside = tuple(f[0] for f in vertices if not f[5])
     if len(good) < 2:
         refuse("table", "of at least two budgets whose minimum lies among their runs", len(good))
     budgets, at, loss, errors, rows = good.T
     x = np.log10(budgets)
     slope, start = np.polyfit(x, at, 1)
-    spread = at - (start + slope * x)
+    residuals = at - (start + slope * x)
     error = np.nan
     if len(x) > 2:
-        error = np.sqrt((spread**2).sum() / (len(x) - 2) / ((x - x.mean()) ** 2).sum())
+        error = np.sqrt((residuals**2).sum() / (len(x) - 2) / ((x - x.mean()) ** 2).sum())
     sizes = 10**at
     return IsoFlop(
         budgets, sizes, budgets / flop / sizes, loss, errors, rows.astype(int), outside,

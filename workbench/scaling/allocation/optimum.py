@@ -84,21 +84,21 @@ def bands(
     each = {p: drawn[p][:, None] for p in ("A", "B", "E", "alpha", "beta")}
     budgets = np.atleast_1d(_positive("compute", compute))
     terms = np.concatenate([each[p] for p in ("A", "B", "alpha", "beta")], axis=1)
-    some = ((terms > 0) & np.isfinite(terms)).all(axis=1) & drawn.determined & (not drawn.flat)
-    split = optimal_split({p: v[some] for p, v in each.items()}, budgets, flop)
+    valid = ((terms > 0) & np.isfinite(terms)).all(axis=1) & drawn.determined & (not drawn.flat)
+    split = optimal_split({p: v[valid] for p, v in each.items()}, budgets, flop)
     return {
-        name: _band(getattr(split, name), some, level, len(budgets))
+        name: _band(getattr(split, name), valid, level, len(budgets))
         for name in ("parameters", "tokens", "ratio", "loss")
     }
 
 
-def _band(found: Array, some: Array, level: float, budgets: int) -> Band:
-    full = np.full((len(some), budgets), np.nan)
-    full[some] = found
-    lost = np.isnan(full)
-    low = percentile(np.where(lost, 0.0, full), 50 * (1 - level))
-    high = percentile(np.where(lost, np.inf, full), 50 * (1 + level))
-    middle = np.nanmedian(full, axis=0) if some.any() else np.full(budgets, np.nan)
+def _band(values: Array, valid: Array, level: float, budgets: int) -> Band:
+    full = np.full((len(valid), budgets), np.nan)
+    full[valid] = values
+    undefined = np.isnan(full)
+    low = percentile(np.where(undefined, 0.0, full), 50 * (1 - level))
+    high = percentile(np.where(undefined, np.inf, full), 50 * (1 + level))
+    middle = np.nanmedian(full, axis=0) if valid.any() else np.full(budgets, np.nan)
     return Band(low, middle, high)
 
 

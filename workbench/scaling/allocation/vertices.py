@@ -46,9 +46,9 @@ def vertex_error(x: Array, y: Array, method: str, noise: float | None) -> float:
     """
     if method == "akima":
         return _akima_error(x, y, _cubic_noise(x, np.log(y)) if noise is None else noise)
-    design, c, spare = _parabola(x, y)
+    design, c, freedom = _parabola(x, y)
     if noise is None:
-        variance = ((y - design @ c) ** 2).sum() / spare if spare > 0 else np.nan
+        variance = ((y - design @ c) ** 2).sum() / freedom if freedom > 0 else np.nan
     else:
         variance = (noise * vertex(x, y, method)[1]) ** 2
     slope = np.array([0.0, -1 / (2 * c[2]), c[1] / (2 * c[2] ** 2)])
@@ -96,8 +96,8 @@ def _lowest(sizes: Array, mean: Array) -> tuple[float, float]:
 
 def _cubic_noise(x: Array, y: Array) -> float:
     """The residuals' standard deviation about a cubic, which follows a lopsided valley."""
-    spare = len(x) - 4
-    if spare < 1 or len(np.unique(x)) < 4:
+    freedom = len(x) - 4
+    if freedom < 1 or len(np.unique(x)) < 4:
         return np.nan
     residuals = y - np.polynomial.Polynomial.fit(x, y, 3)(x)
-    return float(np.sqrt((residuals**2).sum() / spare))
+    return float(np.sqrt((residuals**2).sum() / freedom))

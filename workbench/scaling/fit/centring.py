@@ -84,8 +84,8 @@ def _coefficient(program: Program, total: _Sum, linear: Array, box: tuple) -> in
     free = (box[0] <= lowest) & (box[1] >= highest)
     alone = (np.array(total.linear) != 0).sum(axis=0) == 1
     powers = np.any([p.any(axis=1) for p in total.products], axis=0)
-    found = np.flatnonzero(np.array(program.logged) & (linear != 0) & alone & ~powers & free)
-    return int(found[0]) if len(found) else None
+    candidates = np.flatnonzero(np.array(program.logged) & (linear != 0) & alone & ~powers & free)
+    return int(candidates[0]) if len(candidates) else None
 
 
 def _terms(program: Program) -> _Sum | None:
@@ -100,8 +100,8 @@ def _terms(program: Program) -> _Sum | None:
         steps.pop()
     for code, left, right in steps:
         forms.append(_step(code, forms[left], forms[right], program))
-    found = forms[-1]
-    return found if isinstance(found, _Sum) else None
+    total = forms[-1]
+    return total if isinstance(total, _Sum) else None
 
 
 def _step(code: int, x: _Sum | int | None, y: _Sum | int | None, program: Program) -> _Sum | None:

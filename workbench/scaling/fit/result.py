@@ -145,8 +145,8 @@ class Fit:
     def additive(self) -> tuple[str, ...]:
         """The free constants that the law adds to what depends on its columns."""
         terms = summands(self.law.expression, self.law)
-        found = {t.coefficient for t in terms if t.basis.kind == "number" and not t.power}
-        return tuple(p for p in self.free if p in (found | {"eps_inf"}) & self.law.positive)
+        constants = {t.coefficient for t in terms if t.basis.kind == "number" and not t.power}
+        return tuple(p for p in self.free if p in (constants | {"eps_inf"}) & self.law.positive)
 
     @property
     def faintest(self) -> float:
@@ -168,12 +168,12 @@ class Fit:
     @property
     def bounded(self) -> dict[str, float]:
         """Free parameters that ended on a bound, and the bound: 0 for what is absent."""
-        found = dict.fromkeys(self.absent, 0.0)
+        bounds = dict.fromkeys(self.absent, 0.0)
         for p in self.at_bounds:
             slot = self.theta[self.law.parameters.index(p)]
             nothing = p in self.law.positive and slot <= -COEFFICIENT
-            found.setdefault(p, 0.0 if nothing else self.parameters[p])
-        return found
+            bounds.setdefault(p, 0.0 if nothing else self.parameters[p])
+        return bounds
 
     def predict(self, table: Any) -> np.ndarray:
         """The loss the fit expects on every row of a table with the law's columns."""

@@ -44,10 +44,10 @@ class Term(NamedTuple):
 
 def profile(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     """Starting slots from the closed-form grid, best first, (nodes, parameters)."""
-    found = candidates(law, columns, problem)
-    value = objectives(problem, found)
+    slots = candidates(law, columns, problem)
+    value = objectives(problem, slots)
     order = np.argsort(value, kind="stable")
-    return found[order[np.isfinite(value[order])]]
+    return slots[order[np.isfinite(value[order])]]
 
 
 def apart(ranked: Array, count: int) -> Array:
@@ -111,8 +111,8 @@ def candidates(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     }
     columns = {c: v / own.get(c, 1.0) for c, v in columns.items()}
     stretch = dict(zip(law.parameters, units.stretch, strict=True))
-    found = _candidates(law, columns, problem, stretch)
-    return found - found @ units.matrix.T
+    slots = _candidates(law, columns, problem, stretch)
+    return slots - slots @ units.matrix.T
 
 
 def _candidates(
@@ -121,27 +121,27 @@ def _candidates(
     text = law.outer.inner if law.outer else law.proxy
     formula = law.read(text) if text else law.expression
     terms = summands(formula, law)
-    held = _held(law, problem)
+    fixed = _fixed(law, problem)
     observed = problem.target if not problem.program.same(law.program) else np.exp(problem.target)
     weights = problem.weights[0]
-    values = nodes(law, columns, {t.coefficient for t in terms}, held, stretch)
-    if law.outer and law.outer.offset and law.outer.offset not in held:
+    values = nodes(law, columns, {t.coefficient for t in terms}, fixed, stretch)
+    if law.outer and law.outer.offset and law.outer.offset not in fixed:
         least = observed[weights > 0].min()
         count = len(next(iter(values.values())))
         values = {p: np.repeat(v, len(SHARES), axis=0) for p, v in values.items()}
         values[law.outer.offset] = np.tile(np.maximum(SHARES, 1e-9) * least, count)[:, None]
-    return _solved(law, terms, values, columns, observed, weights, held)
+    return _solved(law, terms, values, columns, observed, weights, fixed)
 
 
-def _held(law: Law, problem: Problem) -> dict[str, float]:
+def _fixed(law: Law, problem: Problem) -> dict[str, float]:
     """The parameters that are not fitted, and their natural values."""
     natural = law.program.outside(problem.low)
-    fixed = problem.low == problem.high
-    return {p: float(v) for p, v, f in zip(law.parameters, natural, fixed, strict=True) if f}
+    is_fixed = problem.low == problem.high
+    return {p: float(v) for p, v, f in zip(law.parameters, natural, is_fixed, strict=True) if f}
 
 
 def nodes(
-    law: Law, columns: dict[str, Array], linear: set[str], held: dict[str, float],
+    law: Law, columns: dict[str, Array], linear: set[str], fixed: dict[str, float],
     stretch: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Array]:  # fmt: skip
     """The product of the spans of what is not linear, by parameter, (nodes, 1).
@@ -150,11 +150,11 @@ def nodes(
     further out, by its factor in `stretch`, with either sign.
     """
     rest = [p for p in law.parameters if p not in linear]
-    rest = [p for p in rest if p in held or not (law.outer and p == law.outer.offset)]
+    rest = [p for p in rest if p in fixed or not (law.outer and p == law.outer.offset)]
     positive, signed = Span(0.1, 10.0, 5, log=True), Span(0.05, 1.2, 6)
     spans = [
-        np.array([held[p]])
-        if p in held
+        np.array([fixed[p]])
+        if p in fixed
         else _stretched(
             law.spans.get(p, positive if p in law.positive else signed).values(columns),
             stretch.get(p, 1.0),
@@ -192,16 +192,16 @@ def _term(e: Expression, once: set[str]) -> Term | None:
         return Term(e.of[0], None, _one()) if e.of[0] in once else None
     if e.kind == "mul":
         for mine, other in (e.of, e.of[::-1]):
-            found = _term(mine, once)
-            if found:
-                return found._replace(basis=found.basis * other)
+            inner = _term(mine, once)
+            if inner:
+                return inner._replace(basis=inner.basis * other)
     if e.kind == "div":
-        found = _term(e.of[0], once)
-        return found and found._replace(basis=found.basis / e.of[1])
+        inner = _term(e.of[0], once)
+        return inner and inner._replace(basis=inner.basis / e.of[1])
     if e.kind == "pow":
-        found = _term(e.of[0], once)
-        if found and found.power is None:
-            return Term(found.coefficient, e.of[1], found.basis ** e.of[1])
+        inner = _term(e.of[0], once)
+        if inner and inner.power is None:
+            return Term(inner.coefficient, e.of[1], inner.basis ** e.of[1])
     return None
 
 
@@ -211,7 +211,7 @@ def _one() -> Expression:
 
 def _solved(
     law: Law, terms: list[Term], values: dict, columns: dict, observed: Array,
-    weights: Array, held: dict[str, float],
+    weights: Array, fixed: dict[str, float],
 ) -> Array:  # fmt: skip
     """Weighted least squares for the coefficients at every node; those below zero are left out."""
     count = len(next(iter(values.values()))) if values else 1
@@ -220,22 +220,22 @@ def _solved(
     offset = values[law.outer.offset] if law.outer and law.outer.offset else 0.0
     with np.errstate(all="ignore"):
         rest = np.maximum(observed - offset, 1e-300)
-        wanted = rest ** (1 / outer)
-        wanted = np.broadcast_to(wanted, np.broadcast_shapes(wanted.shape, (count, 1)))
+        target = rest ** (1 / outer)
+        target = np.broadcast_to(target, np.broadcast_shapes(target.shape, (count, 1)))
         # d log L = w d(wanted): the slope of the outer power and of the offset.
-        relative = weights * (outer * rest / (observed * wanted)) ** 2
+        relative = weights * (outer * rest / (observed * target)) ** 2
         powers = {t.coefficient: _power(t, values, columns) for t in terms}
         free = []
         for term in terms:
             basis = np.broadcast_to(evaluated(term.basis, values, columns), (count, len(observed)))
-            if term.coefficient in held:
-                wanted = wanted - held[term.coefficient] ** powers[term.coefficient] * basis
-                natural[term.coefficient] = np.full(count, held[term.coefficient])
+            if term.coefficient in fixed:
+                target = target - fixed[term.coefficient] ** powers[term.coefficient] * basis
+                natural[term.coefficient] = np.full(count, fixed[term.coefficient])
             else:
                 free.append((term.coefficient, basis))
         sign = np.array([name in law.positive for name, _ in free])
-        found = _least_squares([b for _, b in free], wanted, relative, sign) if free else []
-        for (name, _), c in zip(free, found, strict=True):
+        solved = _least_squares([b for _, b in free], target, relative, sign) if free else []
+        for (name, _), c in zip(free, solved, strict=True):
             natural[name] = c ** (1 / powers[name][:, 0])
         theta = np.stack([np.broadcast_to(natural[p], (count,)) for p in law.parameters], axis=1)
         return law.program.inside(theta)
@@ -262,7 +262,7 @@ def evaluated(e: Expression, values: dict, columns: dict) -> Array:
 
 
 def _least_squares(
-    basis: list[Array], wanted: Array, weights: Array, positive: Array
+    basis: list[Array], target: Array, weights: Array, positive: Array
 ) -> list[Array]:
     """Coefficients of every node, (terms) lists of (nodes,).
 
@@ -274,19 +274,19 @@ def _least_squares(
     matrix = np.stack(
         [[(weights * a * b).sum(axis=1) for a in basis] for b in basis]
     ).transpose(2, 0, 1) / (size[:, :, None] * size[:, None, :])  # fmt: skip
-    right = np.stack([(weights * b * wanted).sum(axis=1) for b in basis], axis=1) / size
-    tiny = 1e-6 * np.sqrt((weights * wanted**2).sum(axis=1))
-    kept = np.ones((count, k), bool)
+    right = np.stack([(weights * b * target).sum(axis=1) for b in basis], axis=1) / size
+    tiny = 1e-6 * np.sqrt((weights * target**2).sum(axis=1))
+    active = np.ones((count, k), bool)
     matrix, right = np.nan_to_num(matrix), np.nan_to_num(right)
-    found = right
+    solved = right
     for _ in range(k):
-        both = kept[:, :, None] & kept[:, None, :]
-        solvable = np.where(both, matrix, 0) + np.where(kept, 1e-13, 1.0)[:, :, None] * np.eye(k)
-        found = np.linalg.solve(solvable, np.where(kept, right, 0)[:, :, None])[:, :, 0]
-        below = np.where(kept & positive & (found <= 0), found, np.inf)
+        both = active[:, :, None] & active[:, None, :]
+        solvable = np.where(both, matrix, 0) + np.where(active, 1e-13, 1.0)[:, :, None] * np.eye(k)
+        solved = np.linalg.solve(solvable, np.where(active, right, 0)[:, :, None])[:, :, 0]
+        below = np.where(active & positive & (solved <= 0), solved, np.inf)
         worst = below.argmin(axis=1)
         hit = np.isfinite(below.min(axis=1))
         if not hit.any():
             break
-        kept[np.flatnonzero(hit), worst[hit]] = False
-    return list((np.where(kept, found, tiny[:, None]) / size).T)
+        active[np.flatnonzero(hit), worst[hit]] = False
+    return list((np.where(active, solved, tiny[:, None]) / size).T)

@@ -50,15 +50,15 @@ def covariance(fit: Fit) -> Array:
     """
     width = len(fit.free)
     inner = np.flatnonzero([p not in fit.bounded for p in fit.free])
-    found = np.full((width, width), np.nan)
+    matrix = np.full((width, width), np.nan)
     if fit.freedom == 0:
-        found[inner, inner] = np.inf
+        matrix[inner, inner] = np.inf
     elif len(inner):
         directions = _directions(fit, inner)
-        found[np.ix_(inner, inner)] = _noise(fit) * directions.inverse
+        matrix[np.ix_(inner, inner)] = _noise(fit) * directions.inverse
         lost = inner[directions.lost]
-        found[lost, lost] = np.inf
-    return found
+        matrix[lost, lost] = np.inf
+    return matrix
 
 
 def unseen(fit: Fit, data: Array) -> Array:

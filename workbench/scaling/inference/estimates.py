@@ -38,8 +38,8 @@ class Estimates:
 
     def is_open(self, parameter: str) -> bool:
         """Whether the interval of a free parameter has no end on some side."""
-        told = self.remarks[parameter].startswith(("on its", "too large"))
-        return not self.is_closed(parameter) and not told
+        explained = self.remarks[parameter].startswith(("on its", "too large"))
+        return not self.is_closed(parameter) and not explained
 
     def is_closed(self, parameter: str) -> bool:
         """Whether the interval has two ends; a coefficient's must lie above 0."""
@@ -50,12 +50,12 @@ class Estimates:
     @property
     def rows(self) -> Rows:
         """A parameter a row; an end that is missing is told in the remark."""
-        told = []
+        rows = []
         for p, value in self.values.items():
             low, high = self.intervals.get(p, (np.nan, np.nan))
             ends = [None if not np.isfinite(e) else e for e in (low, high)]
-            told.append((p, value, *ends, self.remarks[p]))
-        return Rows(("parameter", "estimate", "95 % from", "to", "remark"), told)
+            rows.append((p, value, *ends, self.remarks[p]))
+        return Rows(("parameter", "estimate", "95 % from", "to", "remark"), rows)
 
     def __str__(self) -> str:
         """The rows as text, and the method."""
@@ -75,14 +75,16 @@ def estimated(
     by_profile = drawn.kind != "block" and fit.settings < FEW
     if by_profile:
         method = f"profile, Student's t with {fit.freedom} degrees of freedom"
-        held = profiles or {p: profile(fit, p) for p in fit.free}
-        found = {p: held[p].interval for p in fit.free}
+        profiled = profiles or {p: profile(fit, p) for p in fit.free}
+        intervals = {p: profiled[p].interval for p in fit.free}
     else:
         method = f"percentiles of {len(drawn.draws)} resamples ({drawn.kind})"
-        found = {p: drawn.interval(p, LEVEL) for p in fit.free}
-    found = {p: _within(fit, p, ends) for p, ends in found.items()}
-    remarks = {p: _remark(fit, p, found[p]) if p in found else "fixed" for p in fit.law.parameters}
-    return Estimates(fit.parameters | fit.bounded, found, remarks, method, fit.law.positive)
+        intervals = {p: drawn.interval(p, LEVEL) for p in fit.free}
+    intervals = {p: _within(fit, p, ends) for p, ends in intervals.items()}
+    remarks = {
+        p: _remark(fit, p, intervals[p]) if p in intervals else "fixed" for p in fit.law.parameters
+    }
+    return Estimates(fit.parameters | fit.bounded, intervals, remarks, method, fit.law.positive)
 
 
 def _within(fit: Fit, parameter: str, ends: tuple[float, float]) -> tuple[float, float]:
@@ -108,8 +110,8 @@ def _remark(fit: Fit, parameter: str, ends: tuple[float, float]) -> str:
     if fit.freedom == 0:
         return f"not determined: {fit.rows} rows, {fit.settings} different, for {_counted(fit)}"
     if parameter in fit.bounded:
-        told = f"on its bound {number(fit.bounded[parameter])}"
-        return f"{told}: the data show no constant" if parameter in fit.absent else told
+        remark = f"on its bound {number(fit.bounded[parameter])}"
+        return f"{remark}: the data show no constant" if parameter in fit.absent else remark
     if np.isinf(fit.parameters[parameter]):
         slot = fit.theta[fit.law.parameters.index(parameter)]
         return f"too large for a number: its logarithm is {number(slot)}"

@@ -133,21 +133,21 @@ def _side(fit: Fit, at: int, reach: float, most: float) -> tuple[Array, Array]:
         low, high = -np.inf, np.inf
     if reach < 0 and fit.law.parameters[at] in fit.absent:
         return np.zeros(0), np.zeros(0)
-    begin = _inside(fit, at, reach > 0)
-    theta, slots, found = fit.theta, [], []
+    first = _inside(fit, at, reach > 0)
+    theta, slots, objectives = fit.theta, [], []
     for part in np.concatenate([[0.0], 2.0 ** np.arange(DOUBLED)]):
         width, count = (part, FURTHER) if part else (1.0, STEPS)
-        steps = begin + reach * (part + width * np.arange(1, count + 1) / count)
+        steps = first + reach * (part + width * np.arange(1, count + 1) / count)
         for slot in np.unique(np.clip(steps, low, high))[:: 1 if reach > 0 else -1]:
             if slot == fit.theta[at]:
                 continue
-            theta, objective = _held(fit, at, slot, theta)
+            theta, objective = _constrained(fit, at, slot, theta)
             slots.append(slot)
-            found.append(objective)
-        past = found and deviance(fit, np.array(found[-1])) > most
+            objectives.append(objective)
+        past = objectives and deviance(fit, np.array(objectives[-1])) > most
         if past or not low < steps[-1] < high:
             break
-    return np.array(slots), deviance(fit, np.array(found))
+    return np.array(slots), deviance(fit, np.array(objectives))
 
 
 def _inside(fit: Fit, at: int, rises: bool) -> float:
@@ -157,12 +157,12 @@ def _inside(fit: Fit, at: int, rises: bool) -> float:
     return float(np.log(fit.faintest))
 
 
-def _held(fit: Fit, at: int, slot: float, theta: Array) -> tuple[Array, float]:
+def _constrained(fit: Fit, at: int, slot: float, theta: Array) -> tuple[Array, float]:
     """The minimum with one slot fixed, from where the last one was."""
     low, high = fit.problem.low.copy(), fit.problem.high.copy()
     low[at] = high[at] = slot
-    ended = minima(fit.problem._replace(low=low, high=high), theta[None], near=True, levels=1)
-    return ended.theta[0], float(ended.objective[0])
+    result = minima(fit.problem._replace(low=low, high=high), theta[None], near=True, levels=1)
+    return result.theta[0], float(result.objective[0])
 
 
 def _crossing(start: float, slots: Array, deviances: Array, most: float) -> float:

@@ -54,9 +54,9 @@ class Errors:
         names = ("standard error of", "curvature", "profile", "bootstrap", "largest ratio")
         routes = (self.curvature, self.profile, self.bootstrap, self.disagreement)
         logged = self.estimates.logged
-        told = [f"log {p}" if p in logged else p for p in self.parameters]
+        labels = [f"log {p}" if p in logged else p for p in self.parameters]
         each = [[route[p] for route in routes] for p in self.parameters]
-        return Rows(names, [(t, *e) for t, e in zip(told, each, strict=True)])
+        return Rows(names, [(t, *e) for t, e in zip(labels, each, strict=True)])
 
     def __str__(self) -> str:
         """The rows as text."""
@@ -79,7 +79,7 @@ def standard_errors(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -
     matrix = covariance(fit)
     profiles = {p: profile(fit, p) for p in fit.free}
     slots = dict(zip(fit.free, map(float, np.sqrt(np.diag(matrix))), strict=True))
-    widths = {p: _half_width(fit, p, found.ends) for p, found in profiles.items()}
+    widths = {p: _half_width(fit, p, one.ends) for p, one in profiles.items()}
     draws = {p: np.nan if p in fit.bounded else drawn.deviations[p] for p in fit.free}
     apart = {p: _apart(slots[p], widths[p], draws[p]) for p in fit.free}
     estimates = estimated(fit, drawn, profiles)
@@ -122,10 +122,10 @@ def _warn(apart: dict[str, float], estimates: Estimates) -> None:
         )
     wide = {n: r for n, r in apart.items() if r > APART}
     if wide:
-        told = ", ".join(f"{n} by a factor {r:.2g}" for n, r in wide.items())
+        factors = ", ".join(f"{n} by a factor {r:.2g}" for n, r in wide.items())
         warnings.warn(
-            f"the errors from curvature, profile and bootstrap disagree ({told}): the noise is not "
-            "what the loss assumes, or the minimum is no parabola; report all three",
+            f"the errors from curvature, profile and bootstrap disagree ({factors}): the noise is "
+            "not what the loss assumes, or the minimum is no parabola; report all three",
             FitWarning,
             stacklevel=3,
         )

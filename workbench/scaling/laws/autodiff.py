@@ -126,8 +126,8 @@ def _product(a: Array, b: Array) -> Array:
     """A b with 0 · ∞ = 0: a path of no weight adds nothing, however steep it is."""
     if (isinstance(a, float) and a == 0) or (isinstance(b, float) and b == 0):
         return 0.0
-    made = a * b
-    return np.where((a == 0) | (b == 0), 0.0, made)
+    product = a * b
+    return np.where((a == 0) | (b == 0), 0.0, product)
 
 
 def _stacked(trace: Trace, slots: list) -> np.ndarray:

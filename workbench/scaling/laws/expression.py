@@ -26,10 +26,10 @@ _UFUNCS = {
 
 
 def _operator(kind: str, swapped: bool = False) -> Callable:
-    def made(self: Expression, other: Any) -> Expression:
+    def apply(self: Expression, other: Any) -> Expression:
         return operation(kind, other, self) if swapped else operation(kind, self, other)
 
-    return made
+    return apply
 
 
 @dataclass(frozen=True, eq=True)
@@ -115,15 +115,15 @@ def operation(kind: str, *operands: Any) -> Expression:
     Raises:
         TypeError: if an operand is neither a number nor an expression.
     """
-    made = []
+    operands_as_nodes = []
     for operand in operands:
         if isinstance(operand, Expression):
-            made.append(operand)
+            operands_as_nodes.append(operand)
         elif isinstance(operand, int | float | np.integer | np.floating):
-            made.append(Expression("number", (float(operand),)))
+            operands_as_nodes.append(Expression("number", (float(operand),)))
         else:
             raise TypeError(f"`law` must combine numbers and columns only; got {operand!r}")
-    return Expression(kind, tuple(made))
+    return Expression(kind, tuple(operands_as_nodes))
 
 
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
@@ -151,10 +151,10 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         refuse("formula", "a formula such as 'E + A / N**alpha'", text)
-    made = _node(tree, frozenset(columns))
-    if not made.names("parameter"):
+    expression = _node(tree, frozenset(columns))
+    if not expression.names("parameter"):
         refuse("formula", "a formula with at least one parameter", text)
-    return made
+    return expression
 
 
 def _node(node: ast.AST, columns: frozenset[str]) -> Expression:

@@ -115,7 +115,7 @@ class Law:
         first = self.named or {c: c for c in self.columns}
         return replace(
             self,
-            formula=_retold(self.formula, now),
+            formula=_with_columns(self.formula, now),
             columns=tuple(now.values()),
             expression=_renamed(self.expression, now),
             response=columns.get(self.response, self.response),
@@ -202,8 +202,8 @@ def law(
         ValueError, TypeError: if the formula cannot be read, or a name is unknown.
     """
     columns = tuple(columns)
-    made = _traced(formula, columns) if callable(formula) else parsed(formula, columns)
-    met = made.names("parameter")
+    expression = _traced(formula, columns) if callable(formula) else parsed(formula, columns)
+    met = expression.names("parameter")
     for listed in (parameters or (), positive or ()):
         for p in listed:
             tables.known(p, met, "parameter of the formula")
@@ -211,10 +211,10 @@ def law(
     if len(order) != len(met):
         refuse("parameters", f"all of {', '.join(met)}", list(order))
     chosen = None if positive is None else frozenset(positive)
-    program = compiled(made, chosen, order)
+    program = compiled(expression, chosen, order)
     logged = frozenset(n for n, yes in zip(order, program.logged, strict=True) if yes)
-    text = formula if isinstance(formula, str) else str(made)
-    return Law(name or text, text, columns, order, logged, made, **details)
+    text = formula if isinstance(formula, str) else str(expression)
+    return Law(name or text, text, columns, order, logged, expression, **details)
 
 
 def _traced(function: Callable, columns: tuple[str, ...]) -> Expression:
@@ -226,15 +226,17 @@ def _traced(function: Callable, columns: tuple[str, ...]) -> Expression:
         tables.known(name, names, "argument of the callable")
     symbols = [column(n) if n in columns else parameter(n) for n in names]
     try:
-        made = function(*symbols)
+        expression = function(*symbols)
     except TypeError as error:
         raise TypeError(
             "`formula` must be a callable that combines its arguments by + - * / **, np.exp, "
             f"np.log, np.sqrt and np.minimum only; got {error}"
         ) from None
-    if not isinstance(made, Expression):
-        refuse("formula", "a callable that returns a formula of its arguments", made, TypeError)
-    return made
+    if not isinstance(expression, Expression):
+        refuse(
+            "formula", "a callable that returns a formula of its arguments", expression, TypeError
+        )
+    return expression
 
 
 def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:
@@ -245,11 +247,11 @@ def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:
     return Expression(e.kind, tuple(_renamed(o, named) for o in e.of))
 
 
-def _retold(text: str, named: Mapping[str, str]) -> str:
+def _with_columns(text: str, named: Mapping[str, str]) -> str:
     """The formula with other names for its columns, in backticks where a name is no word."""
 
-    def now(found: re.Match) -> str:
-        name = named.get(found[0].strip("`"), found[0].strip("`"))
+    def now(match: re.Match) -> str:
+        name = named.get(match[0].strip("`"), match[0].strip("`"))
         return name if name.isidentifier() else f"`{name}`"
 
     return re.sub(r"`[^`]+`|[A-Za-z_]\w*", now, text)

@@ -65,11 +65,11 @@ class Program(NamedTuple):
     def needs(self) -> Array:
         """Which parameters each step depends on, (steps, parameters)."""
         width, first = len(self.parameters), len(self.parameters) + len(self.data)
-        found = np.zeros((first + len(self.code), width), bool)
-        found[:width] = np.eye(width)
+        dependent = np.zeros((first + len(self.code), width), bool)
+        dependent[:width] = np.eye(width)
         for step, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
-            found[first + step] = found[left] | found[right]
-        return found[first:]
+            dependent[first + step] = dependent[left] | dependent[right]
+        return dependent[first:]
 
     def same(self, other: Program) -> bool:
         """Whether both take the same steps, whatever their names are."""
@@ -206,10 +206,10 @@ class _Compiler:
         exponent = e.of[1].of[0] if e.of[1].kind == "number" else None
         if exponent not in (1.0, 2.0, 3.0, 4.0):
             refuse("formula", "powers of positive values only, or whole powers up to 4", str(e))
-        base = made = self.raw(e.of[0])
+        base = product = self.raw(e.of[0])
         for _ in range(int(exponent) - 1):
-            made = self.step("mul", made, base)
-        return made
+            product = self.step("mul", product, base)
+        return product
 
 
 def _number(value: float) -> Expression:

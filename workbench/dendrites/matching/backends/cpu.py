@@ -41,7 +41,7 @@ class NumbaSearch:
         """Looks at the segments only when asked something."""
         self._store, self._method, self._threads = store, method, threads
         self._lost: Counter[str] = Counter()
-        self._wary, self._split = False, 0
+        self._prefilter_unreliable, self._split = False, 0
 
     def plan(self, patterns: np.ndarray, threshold: int) -> Plan:
         """What `matches` would do now."""
@@ -86,64 +86,64 @@ class NumbaSearch:
         """Whether what the method needs is made, or the time lost without it would have paid it."""
         if plan.method == "gather":
             return True
-        if self._store.mapped or (self._wary and plan.method == "pairs"):
+        if self._store.mapped or (self._prefilter_unreliable and plan.method == "pairs"):
             return False
         if all(block.has(plan.method) for block in self._store.blocks()):
             return True
-        price = BUILDING[plan.method] * self._store.rows * plan.stored
-        return self._lost[plan.method] > 1e-9 * price
+        cost = BUILDING[plan.method] * self._store.rows * plan.stored
+        return self._lost[plan.method] > 1e-9 * cost
 
     def _gather(
         self, patterns: np.ndarray, threshold: int, plan: Plan
     ) -> Iterator[Iterator[Piece]]:
-        wary, tables = self._wary, {}
+        unreliable, tables = self._prefilter_unreliable, {}
         for block in self._store.blocks():
-            tiles = block.made("gather", bitslice.tiled, self._store.cells)
+            tiles = block.cached("gather", bitslice.tiled, self._store.cells)
             tables_needed = -(-len(patterns) // (64 * plan.words * plan.group))
             seconds = plan.seconds * tiles.segments / self._store.rows / tables_needed
             for span in self._spans(tiles.cells.shape[0], seconds):
-                if self._wary and not wary:
-                    wary, tables = True, {}
-                    plan = self._again("gather", patterns, threshold)
+                if self._prefilter_unreliable and not unreliable:
+                    unreliable, tables = True, {}
+                    plan = self._replanned("gather", patterns, threshold)
                 for first in range(0, len(patterns), 64 * plan.words * plan.group):
                     if first not in tables:
                         tables[first] = bitslice.table(
                             patterns, first, plan.words, plan.group, self._store.cells
                         )
-                    found = bitslice.matches(tiles, span, tables[first], plan.tested, threshold)
-                    yield self._watched(found, block, (span[1] - span[0]) * bitslice.TILE)
+                    pieces = bitslice.matches(tiles, span, tables[first], plan.tested, threshold)
+                    yield self._watched(pieces, block, (span[1] - span[0]) * bitslice.TILE)
 
     def _index(self, patterns: np.ndarray, threshold: int, plan: Plan) -> Iterator[Iterator[Piece]]:
         cells, self._split = self._store.cells, self._split or plan.tested
         for block in self._store.blocks():
-            if self._wary:
-                plan = self._again("index", patterns, threshold)
-            indexes = (block.made("index", inverted_index.indexed, 0, self._split, cells),)
+            if self._prefilter_unreliable:
+                plan = self._replanned("index", patterns, threshold)
+            indexes = (block.cached("index", inverted_index.indexed, 0, self._split, cells),)
             if plan.tested > self._split:
                 rest = self._split, self._store.width, cells
-                indexes += (block.made("rest", inverted_index.indexed, *rest),)
+                indexes += (block.cached("rest", inverted_index.indexed, *rest),)
             seconds = plan.seconds * block.lists.shape[0] / self._store.rows
             parts = -(-block.lists.shape[0] // inverted_index.PART)
             for span in self._spans(parts, seconds):
-                found = inverted_index.matches(
+                pieces = inverted_index.matches(
                     block.lists, indexes, plan.tested, span, patterns, cells, threshold
                 )
                 rows = (span[1] - span[0]) * inverted_index.PART * len(patterns)
-                yield self._watched(found, block, rows)
+                yield self._watched(pieces, block, rows)
 
     def _pairs(self, patterns: np.ndarray, threshold: int, plan: Plan) -> Iterator[Iterator[Piece]]:
         cells = self._store.cells
         for block in self._store.blocks():
-            index = block.made("pairs", pair_index.paired, cells, threshold)
-            found = pair_index.matches(block.lists, index, patterns, cells, threshold)
-            yield self._watched(found, block, block.lists.shape[0] * len(patterns))
+            index = block.cached("pairs", pair_index.paired, cells, threshold)
+            pieces = pair_index.matches(block.lists, index, patterns, cells, threshold)
+            yield self._watched(pieces, block, block.lists.shape[0] * len(patterns))
 
     def _tallies(self, patterns: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
         words = next((w for w in (1, 2, 4) if patterns.shape[0] <= 64 * w), 8)
         for first in range(0, patterns.shape[0], 64 * words):
             table = bitslice.table(patterns, first, words, 1, self._store.cells)
             for block in self._store.blocks():
-                tiles = block.made("gather", bitslice.tiled, self._store.cells)
+                tiles = block.cached("gather", bitslice.tiled, self._store.cells)
                 for span in self._spans(tiles.cells.shape[0]):
                     yield map(bitslice.tally, (tiles,), (span,), (table,))
 
@@ -153,27 +153,27 @@ class NumbaSearch:
             self._split = 0  # wider rows came in, for which all blocks were made anew
         rows, batch = max(1, store.rows), max(1, len(patterns))
         problem = Problem(store.cells, patterns.shape[1], store.width, threshold, rows, batch)
-        return plans(problem, rates(), self._wary, self._split)
+        return plans(problem, rates(), self._prefilter_unreliable, self._split)
 
-    def _again(self, method: str, patterns: np.ndarray, threshold: int) -> Plan:
+    def _replanned(self, method: str, patterns: np.ndarray, threshold: int) -> Plan:
         """The method's plan by what is known by now."""
         return next(p for p in self._plans(patterns, threshold) if p.method == method)
 
     def _watched(
-        self, found: Iterator[tuple[np.ndarray, np.ndarray, int]], block: Block, rows: int
+        self, pieces: Iterator[tuple[np.ndarray, np.ndarray, int]], block: Block, rows: int
     ) -> Iterator[Piece]:
         """The pieces with the store's row numbers; too many second counts make wary."""
-        again = 0
-        for pattern, row, lanes in found:
-            again += lanes
-            if again > 1000 + rows // 4:
-                self._wary = True
+        recounted = 0
+        for pattern, row, lanes in pieces:
+            recounted += lanes
+            if recounted > 1000 + rows // 4:
+                self._prefilter_unreliable = True
             yield pattern, (row + block.first if block.first else row)
 
     def _spans(self, size: int, seconds: float = 0.0) -> Iterator[tuple[int, int]]:
         """Equal parts of the range, as many for each thread as its share of the time is worth."""
         share = seconds / self._threads
-        few = min(SPANS_A_THREAD, int(share / SHORT)) if self._threads > 1 else 1
-        parts = min(max(few, ceil(share / LONG), 1) * self._threads, max(size, 1))
+        fewest = min(SPANS_A_THREAD, int(share / SHORT)) if self._threads > 1 else 1
+        parts = min(max(fewest, ceil(share / LONG), 1) * self._threads, max(size, 1))
         bounds = [size * part // parts for part in range(parts + 1)]
         yield from zip(bounds, bounds[1:], strict=False)

@@ -47,14 +47,14 @@ def by_pattern(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
     # Made here: where Numba hands out a new array, an interrupt becomes another exception.
-    starts, kept = np.zeros(patterns + 1, np.int64), []
+    starts, stored = np.zeros(patterns + 1, np.int64), []
     for piece in pieces:
         _count(piece[0], starts)
-        kept.append(piece)
+        stored.append(piece)
     size = starts.sum()
     rows, segments = np.empty(size, np.int64), np.empty(size, np.int64)
     _fill(starts, rows)
-    for pattern, segment in kept:
+    for pattern, segment in stored:
         _place(pattern, segment, starts, segments)
     return rows, segments
 

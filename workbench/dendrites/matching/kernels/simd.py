@@ -35,7 +35,7 @@ ZEROS = ir.Constant(VECTOR, [0] * WORDS)
 ODD, MAJORITY = 0x96, 0xE8
 # Numba's cache of compiled code notices changes in the kernel's file, but not in this one: kernels
 # close over this number, which changes with what they are made of here.
-MADE_OF = crc32(Path(__file__).read_bytes())
+SOURCE_HASH = crc32(Path(__file__).read_bytes())
 HAS_TERNARY = bool(binding.get_host_cpu_features().get("avx512f"))
 
 

@@ -13,9 +13,9 @@ from numba.extending import intrinsic
 from workbench.dendrites.matching.kernels.simd import LONG, VECTOR, ZEROS, any_set, spread
 
 # Kernels close over this number, because Numba's cache does not notice changes in this file.
-MADE_OF = crc32(Path(__file__).read_bytes())
+SOURCE_HASH = crc32(Path(__file__).read_bytes())
 UNROLLED = 8
-LOOKED_AT = 8
+VECTORS = 8
 
 
 @intrinsic
@@ -73,7 +73,7 @@ def any_flag(typing, words, first, flags):
         data = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
         start = builder.bitcast(builder.gep(data, [args[1]]), VECTOR.as_pointer())
         together = ZEROS
-        for i in range(LOOKED_AT):
+        for i in range(VECTORS):
             vector = builder.load(builder.gep(start, [LONG(i)]), align=8)
             together = builder.or_(together, vector)
         return any_set(builder, builder.and_(together, spread(builder, args[2])))

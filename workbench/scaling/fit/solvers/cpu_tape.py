@@ -135,14 +135,14 @@ def moments(last, bars, y, w, loss, delta, shape, pull, gradient, gauss, newton)
     width = gradient.shape[0]
     gradient[:], gauss[:], newton[:] = 0.0, 0.0, 0.0
     for i in range(y.shape[0]):
-        _, psi, bend, again = cost(loss, last[i] - y[i], delta, shape)
+        _, psi, bend, reweighting = cost(loss, last[i] - y[i], delta, shape)
         pull[i] = w[i] * psi
         for p in range(width):
             slope = bars[p, i]
             gradient[p] += pull[i] * slope
             for q in range(p + 1):
                 product = w[i] * slope * bars[q, i]
-                gauss[p, q] += again * product
+                gauss[p, q] += reweighting * product
                 newton[p, q] += bend * product
     for p in range(width):
         for q in range(p):

@@ -48,7 +48,7 @@ class Packed(NamedTuple):
 
 
 def fit_all(
-    fast: bool, problem: Problem, theta: Array, schedule: Array, walk: tuple, out: Array
+    fast: bool, problem: Problem, theta: Array, schedule: Array, settings: tuple, out: Array
 ) -> None:
     """Every fit of the problem; θ moves in place, `out` takes objective, iterations, decrement.
 
@@ -60,13 +60,13 @@ def fit_all(
         problem: with `home` on a GPU.
         theta: slots on the host, (fits, parameters).
         schedule: the deltas.
-        walk: the numbers of `steps.walk`.
+        settings: as `solver_settings` returns them.
         out: on the host, (fits, 3).
     """
     text = source(problem.program, fast)
     for some in pieces(problem.places):
         part = problem._replace(places=problem.places[some])
-        theta[some], out[some] = _launched(text, part, theta[some], schedule, walk)
+        theta[some], out[some] = _launched(text, part, theta[some], schedule, settings)
 
 
 def source(program: Program, fast: bool) -> str:
@@ -110,11 +110,11 @@ def packed(problem: Problem) -> Packed:
     owner = np.repeat(np.arange(len(size)), size)
     point = np.arange(len(owner)) + np.repeat(start - np.cumsum(size) + size, size)
     weight = problem.weights[row[owner], point]
-    kept = np.flatnonzero(weight)
-    count = np.bincount(owner[kept], minlength=len(size))
+    used = np.flatnonzero(weight)
+    count = np.bincount(owner[used], minlength=len(size))
     places = np.stack([np.cumsum(count) - count, count], axis=1)[np.cumsum(new) - 1]
-    columns = np.ascontiguousarray(problem.data[:, point[kept]])
-    return Packed(columns, problem.target[point[kept]], weight[kept], places)
+    columns = np.ascontiguousarray(problem.data[:, point[used]])
+    return Packed(columns, problem.target[point[used]], weight[used], places)
 
 
 def _changes(places: Array) -> Array:
@@ -123,7 +123,7 @@ def _changes(places: Array) -> Array:
 
 
 def _launched(
-    text: str, problem: Problem, theta: Array, schedule: Array, walk: tuple
+    text: str, problem: Problem, theta: Array, schedule: Array, settings: tuple
 ) -> tuple[Array, Array]:
     """Where the fits of one piece ended, and how; host arrays."""
 
@@ -131,16 +131,16 @@ def _launched(
         return like(np.array(values, kind, order="C"), problem.home)
 
     points, fits = packed(problem), len(theta)
-    at, ended = put(theta), put(np.zeros((fits, 3)))
+    at, outcome = put(theta), put(np.zeros((fits, 3)))
     kernel = _compiled(namespace(problem.home), text)
     arguments = (
         put(points.columns), put(points.target), put(points.weight), np.int64(len(points.target)),
         put(points.places, np.int64), np.int64(fits), at, put(problem.low), put(problem.high),
         np.int32(problem.cost.code), np.float64(problem.cost.shape), put(schedule),
-        np.int32(len(schedule)), put(walk), put([0], np.uint64), ended,
+        np.int32(len(schedule)), put(settings), put([0], np.uint64), outcome,
     )  # fmt: skip
     kernel((min(BLOCKS, -(-fits // WARPS)),), (32 * WARPS,), arguments)
-    return host(at), host(ended)
+    return host(at), host(outcome)
 
 
 @cache

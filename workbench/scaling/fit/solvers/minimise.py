@@ -19,7 +19,7 @@ from workbench.base.checks import refuse
 from workbench.scaling.fit.centring import Centring, centring
 from workbench.scaling.fit.losses import ABSOLUTE
 from workbench.scaling.fit.solvers.problem import COEFFICIENT, Minima, Problem
-from workbench.scaling.fit.solvers.settings import SETTLED, walk
+from workbench.scaling.fit.solvers.settings import SETTLED, solver_settings
 from workbench.scaling.laws.tape import Program
 
 # An objective this small is rounding: the law holds exactly.
@@ -67,15 +67,17 @@ def minima(
     if method == "plain":
         from workbench.scaling.fit.solvers.reference import descended
 
-        found = descended(problem, theta, schedule, near)
+        outcome = descended(problem, theta, schedule, near)
     else:
-        found = _compiled(problem, theta, schedule, walk(near), method, units)
-    settled = (found[:, 2] < SETTLED) | (found[:, 0] <= NOTHING)
-    return Minima(theta, found[:, 0], found[:, 1].astype(int), settled & np.isfinite(found[:, 0]))
+        outcome = _compiled(problem, theta, schedule, solver_settings(near), method, units)
+    settled = (outcome[:, 2] < SETTLED) | (outcome[:, 0] <= NOTHING)
+    return Minima(
+        theta, outcome[:, 0], outcome[:, 1].astype(int), settled & np.isfinite(outcome[:, 0])
+    )
 
 
 def _compiled(
-    problem: Problem, theta: np.ndarray, schedule: np.ndarray, pace: tuple, method: str,
+    problem: Problem, theta: np.ndarray, schedule: np.ndarray, settings: tuple, method: str,
     units: Centring | None,
 ) -> np.ndarray:  # fmt: skip
     """Moves θ in place, on the processor or on a GPU."""
@@ -96,9 +98,9 @@ def _compiled(
     if method == "cuda":
         from workbench.scaling.fit.solvers import gpu
 
-        gpu.fit_all(fast, problem, theta, schedule, pace, out)
+        gpu.fit_all(fast, problem, theta, schedule, settings, out)
     else:
-        _on_processor(fast, problem, theta, schedule, pace, out)
+        _on_processor(fast, problem, theta, schedule, settings, out)
     if centre is not None:
         theta[:, :2] += theta[:, 3:5] * centre
     if units:
@@ -113,7 +115,7 @@ def _chinchilla() -> Program:
 
 
 def _on_processor(
-    fast: bool, problem: Problem, theta: Array, schedule: Array, pace: tuple, out: Array
+    fast: bool, problem: Problem, theta: Array, schedule: Array, settings: tuple, out: Array
 ) -> None:
     from workbench.scaling.fit.solvers.cpu import fit_all
 
@@ -123,7 +125,7 @@ def _on_processor(
         fit_all(
             fast, program, np.ascontiguousarray(problem.data), problem.target, problem.weights,
             problem.places[some], theta[some], problem.low, problem.high, cost.code, schedule,
-            cost.shape, pace, out[some],
+            cost.shape, settings, out[some],
         )  # fmt: skip
 
 
@@ -138,5 +140,5 @@ def _parts(count: int) -> Iterator[slice]:
             continue
         start, end = time.perf_counter(), min(place + size, count)
         yield slice(place, end)
-        pace = MOMENT / max(time.perf_counter() - start, 1e-6)
-        size = max(PART, int(size * min(pace, 4.0)))
+        growth = MOMENT / max(time.perf_counter() - start, 1e-6)
+        size = max(PART, int(size * min(growth, 4.0)))

@@ -1,4 +1,4 @@
-"""How a fit walks: the numbers that the compiled, the plain and the CUDA solver share."""
+"""Damping factors and tolerances that the compiled, the plain and the CUDA solver share."""
 
 # Marquardt's λ at the start of each delta, its factor after a step taken and after one refused.
 DAMPING = 1e-3
@@ -13,10 +13,10 @@ MOST = 300
 SETTLED = 1e-9
 
 
-def walk(near: bool) -> tuple[float, ...]:
-    """The numbers as the compiled solver takes them: its cache does not see this file change.
+def solver_settings(trust_hessian: bool) -> tuple[float, ...]:
+    """The settings as arguments of the compiled solver, whose cache does not see this file change.
 
     Args:
-        near: whether to trust the exact Hessian from the first step on.
+        trust_hessian: whether to trust the exact Hessian from the first step on.
     """
-    return DAMPING, FALL, RISE, STIFF, FLAT, ROUGH, float(near), float(MOST)
+    return DAMPING, FALL, RISE, STIFF, FLAT, ROUGH, float(trust_hessian), float(MOST)
