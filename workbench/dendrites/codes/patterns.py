@@ -25,7 +25,7 @@ def patterns(rng: Any, count: int, cells: int, active: int) -> Integer[Array, "c
     """Random patterns, uniform over the sets of exactly `active` cells, independent.
 
     Every cell of a row is drawn alone, and those that repeat another of the row are drawn again
-    until none does. No step tells one cell from another, so all C(n,a) sets are equally likely.
+    until none does. Every step treats all cells alike, so all C(n,a) sets are equally likely.
     Sets of more than half the cells are drawn as the cells they leave out. Memory is the result
     and some 20 MB, whatever `cells` is; time grows as count·active·log(active).
 
@@ -52,7 +52,7 @@ def subsamples(
     Args:
         rng: random generator of the library the patterns belong to.
         patterns: active cells, distinct in each row.
-        synapses: cells to keep, in [0, active].
+        synapses: cells of a subset, in [0, active].
 
     Raises:
         ValueError: if a row repeats a cell, or `synapses` is no count in its span.
@@ -181,7 +181,7 @@ def overlaps(
     xp = namespace(segments, patterns)
     parts = []
     for start, stop in steps(_chunks(segments.shape[0], segments.shape[1] + patterns.shape[1])):
-        # A cell of both stands twice, side by side once all are in order.
+        # A cell of both occurs twice, side by side after sorting.
         both = xp.concat([segments[start:stop, :], patterns[start:stop, :]], axis=1)
         both = xp.sort(both, axis=1)
         parts.append(xp.sum(xp.astype(both[:, 1:] == both[:, :-1], xp.int64), axis=1))
@@ -194,7 +194,7 @@ def _winning(scores: Array, active: int) -> Array:
     count, cells = scores.shape
     if active == 0 or count == 0:
         return xp.zeros((count, active), dtype=xp.int64, device=scores.device)
-    # Of values alone, equals need no order; to keep theirs would take ten times as long.
+    # Of values alone, a stable order is not needed, and would take ten times as long.
     last = xp.sort(scores, axis=1, stable=False)[:, cells - active][:, None]
     chosen = scores >= last
     # Real scores hardly ever tie at the last place, and ties take longer than all the rest.

@@ -1,7 +1,7 @@
-"""What this machine needs for each step of the methods, measured once and kept in the user's cache.
+"""The time of each step of the methods on this machine, measured once and cached for the user.
 
-The file, `detector-rates.json`, lies in $XDG_CACHE_HOME/paper-workbench (~/.cache by default). It
-names the processor and Numba; where either is another, the rates are measured anew.
+The file is `detector-rates.json` in $XDG_CACHE_HOME/paper-workbench (~/.cache by default). It
+names the processor and Numba; if either changes, the rates are measured again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VERSION = 4
 def rates() -> Rates:
     """The rates of this machine, from the file or by measuring them, which takes 0.1 s.
 
-    The first time on a machine it takes longer, for Numba compiles the methods.
+    The first time on a machine takes longer, since Numba compiles the methods.
     """
     machine = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
     path = _path()
@@ -45,7 +45,7 @@ def rates() -> Rates:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"made_on": machine, **result._asdict()}, indent=1))
     except OSError:
-        pass  # a machine that keeps nothing measures in every process
+        pass  # without a writable cache every process measures
     return result
 
 
@@ -74,7 +74,7 @@ def _row(rng: np.random.Generator, words: int, cells: int) -> float:
 
 
 def _recount(rng: np.random.Generator) -> float:
-    """One synapse of a lane that is counted again."""
+    """One synapse of a lane that is recounted."""
     cells = 1 << 11
     lists = rng.integers(0, cells, (SEGMENTS, SYNAPSES)).astype(np.uint16)
     tiles = bitslice.tiled(lists, cells)
@@ -90,7 +90,7 @@ def _recount(rng: np.random.Generator) -> float:
 
 
 def _index(rng: np.random.Generator) -> tuple[float, float, float]:
-    """One counter's visit, one segment's counter cleared and looked at, and a call."""
+    """One counter's visit, one segment's counter cleared and read, and a call."""
     parts, cells = 4, 1 << 11
     lists = rng.integers(0, cells, (parts * inverted_index.PART, SYNAPSES)).astype(np.uint16)
     index = (inverted_index.indexed(lists, 0, SYNAPSES, cells),)
@@ -106,7 +106,7 @@ def _index(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _candidate(rng: np.random.Generator) -> float:
-    """One segment counted by itself, from anywhere in lists that the caches do not hold."""
+    """One segment counted by itself, at random in lists larger than the caches."""
     cells, segments, counted = 1 << 11, 1 << 20, 1 << 12
     lists = np.zeros((segments, SYNAPSES), np.uint16)
     lists[:: 2048 // SYNAPSES] = 1  # each page of memory exists

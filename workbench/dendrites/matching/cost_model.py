@@ -1,12 +1,12 @@
-"""Which method answers a batch of patterns soonest, by what each step takes on this machine.
+"""Which method is the fastest for a batch of patterns, from the time of each step on this machine.
 
     gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · recount)
     index:  patterns · segments · (m · ρ · visit + sweep + P(m, 1) · candidate)
     pairs:  patterns · (active² / 2 · (key + segments · pairs / buckets · hit) + c · candidate)
 
 with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, c the
-segments that two pairs lead to, and P the
-chance that random cells pass the first count, P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
+segments that two pairs lead to, and P the chance that random cells pass the first count,
+P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Rates(NamedTuple):
     """Times in nanoseconds.
 
     `row[w][c]`: a segment's row of WORDS[w] words from a table of CELLS[c] rows, added; `recount`:
-    a synapse of a lane counted again; `visit`: a counter; `sweep`: a segment's counter cleared and
+    a synapse of a lane recounted; `visit`: a counter; `sweep`: a segment's counter cleared and
     read; `candidate`: a segment counted by itself; `key`: a pair looked up; `hit`: an entry of
     a pair, marked; `call`: a task.
     """
@@ -62,7 +62,8 @@ class Plan(NamedTuple):
     """What is done for a batch of patterns, and why.
 
     `tested` counts the synapses of a first count, or all; `words` and `group` shape the gather's
-    table: 64 words lanes, each of a group of patterns. `stored` is what an index holds a segment.
+    table: 64 words lanes, each of a group of patterns. `stored` counts an index's entries a
+        segment.
     """
 
     method: str

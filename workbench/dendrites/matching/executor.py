@@ -1,8 +1,8 @@
-"""Tasks in several threads, their pieces in order: what a search hands to the other cores.
+"""Run tasks in several threads and yield their pieces in order.
 
-Two threads share a search of two thousandths of a second, of which a pool of the standard library
-would take a twentieth to hand over one task. Here a task is one object in a queue, and whoever
-claims it first works on it: a thread that waits, or the caller.
+A search may take two milliseconds, of which a pool of the standard library spends a twentieth on
+handing over one task. Here a task is one object in a queue, claimed by the first free thread or by
+the caller.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PAIRS_BUFFERED = 1 << 20
 
 
 def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
-    """What the tasks yield, task after task, while threads are ahead at the next ones.
+    """Yield the tasks' results in order while worker threads prefetch the next tasks.
 
-    The caller's thread is one of them: while the first task is another thread's, it works on one
-    that nobody has begun. A thread holds at most about PAIRS_HELD pairs that nobody has asked for
-    yet. Whoever stops asking, also by an interrupt, stops the threads.
+    The caller's thread works as well: while another thread computes the first task, it takes an
+    unclaimed one. A thread buffers at most about PAIRS_BUFFERED pairs. Closing the iterator, also
+    by an interrupt, stops the threads.
     """
     if threads == 1:
         for task in tasks:
@@ -34,7 +34,7 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
         while True:
             while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
                 prefetch = _Prefetch(task)
-                # The first is the caller's own: nobody else need wake up for it.
+                # The caller computes the first one: no thread need wake up for it.
                 if waiting:
                     queue.put(prefetch)
                 waiting.append(prefetch)
@@ -56,7 +56,7 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
 
 
 class _Prefetch:
-    """A task whose next pieces are made once, by whoever claims it first."""
+    """A task whose next pieces are computed once, by the first thread that claims it."""
 
     __slots__ = ("_claim", "_done", "_error", "_told", "task")
 
@@ -69,11 +69,11 @@ class _Prefetch:
 
     @property
     def is_done(self) -> bool:
-        """Whether the pieces are there, or what went wrong is known."""
+        """Whether the pieces or an error are there."""
         return not self._done.locked()
 
     def compute(self) -> None:
-        """Makes the next pieces, unless somebody has begun to; an interrupt is raised at once."""
+        """Computes the next pieces unless already claimed; an interrupt is raised at once."""
         if not self._claim.acquire(blocking=False):
             return
         try:
@@ -86,11 +86,11 @@ class _Prefetch:
             self._done.release()
 
     def drop(self) -> None:
-        """Nobody begins it any more."""
+        """Claims the task, so that no thread computes it."""
         self._claim.acquire(blocking=False)
 
     def result(self) -> tuple[list, bool]:
-        """The pieces and whether there may be more, as soon as whoever began it has made them."""
+        """The pieces and whether there may be more; waits for the thread that computes them."""
         self._done.acquire()
         self._done.release()
         if self._error is not None:
@@ -111,7 +111,7 @@ def _some(task: Iterator) -> tuple[list, bool]:
 
 @cache
 def _served(threads: int) -> SimpleQueue:
-    """A queue of tasks that so many threads wait at; they end with the program."""
+    """A queue of tasks with so many daemon threads serving it."""
     queue: SimpleQueue = SimpleQueue()
     for number in range(threads):
         name = f"detector {number}"
@@ -121,7 +121,7 @@ def _served(threads: int) -> SimpleQueue:
 
 def _serve(queue: SimpleQueue) -> None:
     while True:
-        # What it raises is raised where the pieces are asked for.
+        # `result` raises what the task raised.
         with suppress(BaseException):
             queue.get().compute()
 

@@ -1,6 +1,6 @@
-"""Where a detector keeps its segments: blocks of rows, each with what methods have made of it.
+"""Storage of a detector's segments: blocks of rows, each with the indexes that methods have built.
 
-A change of segments touches the blocks they are in, and nothing made of the others.
+A change of segments rebuilds the blocks they are in and no others.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ YOUNG = 1 << 16
 
 
 class Block:
-    """Rows of cells that stand together, and what was made of them, by name."""
+    """Adjacent rows of cells, and the indexes built from them, by name."""
 
     def __init__(self, first: int, lists: Array) -> None:
-        """Keeps rows `first` and following."""
+        """Stores rows `first` and following."""
         self.first, self.lists = first, lists
         self._cache: dict[Any, Any] = {}
 
     def has(self, name: Any) -> bool:
-        """Whether this was made already."""
+        """Whether the index of this name exists."""
         return name in self._cache
 
     def cached(self, name: Any, make: Callable[..., Any], *args: Any) -> Any:
-        """What `make` returns for the rows and `args`, made at the first call of this name."""
+        """What `make` returns for the rows and `args`; computed at the first call of this name."""
         if name not in self._cache:
             self._cache[name] = make(self.lists, *args)
         return self._cache[name]
@@ -41,13 +41,13 @@ class Store:
     """All rows in order, with the number of the segment that each belongs to."""
 
     def __init__(self, cells: int, lists: Array, numbers: np.ndarray | None, mapped: bool) -> None:
-        """Keeps checked rows, or mapped ones, which are checked as they are read.
+        """Stores checked rows, or mapped ones, which are checked as they are read.
 
         Args:
             cells: cells in the population; cell `cells` stands for no synapse.
             lists: the rows.
             numbers: ascending segment numbers, one a row, or None for 0, 1, …
-            mapped: whether the rows stay where they are, and nothing made of them is kept.
+            mapped: whether the rows stay in their file and no index is stored.
         """
         self.cells, self.mapped, self.like = cells, mapped, lists[:0, :]
         self._numbers, self.width = numbers, lists.shape[1]
@@ -68,7 +68,7 @@ class Store:
         return self.rows if self._numbers is None else int(np.unique(self._numbers).size)
 
     def blocks(self) -> Iterator[Block]:
-        """The blocks in order; of mapped rows, each is read, checked and forgotten."""
+        """The blocks in order; of mapped rows, each is read and checked, not stored."""
         if self._whole is None:
             yield from self._blocks
             return

@@ -1,4 +1,4 @@
-"""The file a detector is kept in: 128 bytes of header, then the synapse lists, row by row.
+"""The file format of a detector: 128 bytes of header, then the synapse lists, row by row.
 
     bytes  0-7    what the file is           8-11   version
           12-43   BLAKE2b of all that follows
@@ -36,7 +36,7 @@ HEADER = HEAD.size + FIELDS.size
 def write(path: str | os.PathLike, store: Store, threshold: int, method: str) -> None:
     """Writes the file under a name of its own, then moves it to `path` in one step.
 
-    Whoever reads `path` meets the old file or the new one, also when this process dies meanwhile.
+    A reader of `path` sees the old file or the new one, even if this process dies.
     """
     path = Path(path)
     lists = store.lists()
@@ -61,10 +61,11 @@ def write(path: str | os.PathLike, store: Store, threshold: int, method: str) ->
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
-    """What `write` was given, as the arguments of a detector, and the number of the next segment.
+    """The stored detector as constructor arguments, and the number of the next segment.
 
     Raises:
-        ValueError: if the file is foreign, cut short or longer, damaged, or of another version.
+        ValueError: if the file is no detector file, truncated or too long, damaged, or of another
+            version.
     """
     name = os.fspath(path)
     with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""What the laws share on the way in and out: counts that fit together, and where answers go."""
+"""Shared argument checks of the laws, and results as arrays of the caller's library."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The numerics of a segment that stores several patterns at once, mixed into one set of synapses.
 
-Fix the pattern that is shown, and let the stored patterns come one at a time. All that matters of
-them is how many of the active cells they have covered so far: y. From y, the next pattern covers j
+Fix the shown pattern and add the stored patterns one at a time. The state is the number of active
+cells that they have covered so far, y. From y, the next pattern covers j
 more with the hypergeometric chance C(a−y, j)·C(n−a+y, s−j) / C(n, s). A match is the event that y
 reaches the threshold, so the chain has only `threshold` states, where the chain on the size of the
 union has thousands; the two give the same number.
@@ -18,7 +18,7 @@ from workbench.base.array import Array
 from workbench.dendrites.theory import _pairs
 from workbench.dendrites.theory._tails import Sums, log10_tail, sums
 
-_CHUNK = 2**16  # elements of the transition tables held at a time
+_CHUNK = 2**16  # elements of the transition tables in memory at a time
 _SMALLEST = 1e-290
 _NEGLIGIBLE = 2.0**-60
 
@@ -26,7 +26,7 @@ _NEGLIGIBLE = 2.0**-60
 class _Numbers(NamedTuple):
     """Arithmetic on chances: as pairs of doubles, or as logarithms where doubles underflow.
 
-    A pair is kept here as one array with a leading axis of two, so that both kinds are sliced
+    A pair is stored here as one array with a leading axis of two, so that both kinds are sliced
     alike; `shape` is what leads.
     """
 

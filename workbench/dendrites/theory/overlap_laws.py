@@ -1,8 +1,8 @@
 """How often a segment with few synapses is wrong: the laws of sparse-dendrite detection.
 
-A pattern switches on `active` of `cells` cells; a segment has `synapses` on cells it once saw, and
-fires when at least `threshold` of them are on. How often does a random pattern fire it, how often
-does a damaged one fail to, and what changes when the segment stores several patterns?
+A pattern switches on `active` of `cells` cells; a segment has `synapses` on cells of a stored
+pattern, and fires when at least `threshold` of them are on. How often does a random pattern fire
+it, how often does a damaged one fail to, and what changes when the segment stores several patterns?
 
 Symbols in the formulas: n cells, a active, s synapses, θ threshold, v moved, M segments or
 patterns. Theory runs on the host in double precision; arrays go back to the library they came
@@ -132,8 +132,8 @@ def false_negative(
         threshold: active synapses that fire it, at least 0; 0 gives 0 (never missed), and more
             than `synapses` gives 1.
         moved: active cells that fall silent while as many silent ones wake, at most `active`. The
-            number of cells does not enter, so it is not asked; a population that has room for the
-            pattern and its moved cells has at least active + moved cells.
+            number of cells does not enter, so it is not an argument; a population that has room for
+            the pattern and its moved cells has at least active + moved cells.
         log10: the decimal logarithm instead.
         exact: a fraction instead.
 
@@ -160,7 +160,7 @@ def false_negative(
 def binomial_limit(
     sparsity: Array, synapses: Array, threshold: Array, *, log10: bool = False, exact: bool = False
 ) -> Array:
-    """Chance that a random pattern fires a segment in a population without end.
+    """Chance that a random pattern fires a segment in an infinite population.
 
     lim n→∞ of the false match at fixed ρ = a/n:  Σ_{b≥θ} C(s,b)·ρᵇ·(1−ρ)ˢ⁻ᵇ
 

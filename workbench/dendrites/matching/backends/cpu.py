@@ -1,7 +1,7 @@
 """The methods that Numba compiles, over all blocks of segments and in several threads.
 
 "gather" counts batches of patterns bit-sliced, "index" visits the active cells' segments, "pairs"
-looks up pairs of active cells. What a method makes of a block of segments is kept with the block.
+looks up pairs of active cells. Each method's index of a block of segments is cached with the block.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ PATTERNS_AT_ONCE = 4096
 # longer is cut into tasks, a few of them a thread, so that all end at about the same time.
 SHORT, LONG = 1.5e-3, 20e-3
 SPANS_A_THREAD = 4
-# Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
+# Nanoseconds that building an index takes, a synapse or pair; the plan needs only its order of
+# size.
 BUILDING = {"index": 20, "pairs": 45}
 Piece = tuple[np.ndarray, np.ndarray]
 
 
 class NumbaSearch:
-    """Answers by the method asked for, or by the one that the plan expects to be fastest.
+    """Matches by the requested method, or by the one that the plan expects to be fastest.
 
-    The gather needs next to no preparation. An index is made once so much time was lost for want of
-    it as making it takes, so that all calls together take at most about twice what they would have,
-    had they been foreseen. Where lanes are counted again much more often than with random segments,
-    no first counts are made any more.
+    The gather needs next to no preparation. An index is built once the time lost without it equals
+    the time to build it, so that all calls together take at most about twice the time of the best
+    choice in hindsight. Where lanes are recounted much more often than for random segments, the
+    prefilter (the first count) is given up.
     """
 
     def __init__(self, store: Store, method: str, threads: int) -> None:
-        """Looks at the segments only when asked something."""
+        """Reads the segments only when a method is called."""
         self._store, self._method, self._threads = store, method, threads
         self._lost: Counter[str] = Counter()
         self._prefilter_unreliable, self._split = False, 0
@@ -73,7 +74,7 @@ class NumbaSearch:
         return pairs
 
     def _chosen(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, dict[str, float]]:
-        """The plan, and the seconds by which methods that are not at hand would be faster."""
+        """The plan, and the seconds by which methods without an index yet would be faster."""
         options = self._plans(patterns, threshold)
         usable = self._at_hand if self._method == "numba" else lambda p: p.method == self._method
         place = next(i for i, plan in enumerate(options) if usable(plan))
@@ -83,7 +84,7 @@ class NumbaSearch:
         return plan, {p.method: plan.seconds - p.seconds for p in options[:place]}
 
     def _at_hand(self, plan: Plan) -> bool:
-        """Whether what the method needs is made, or the time lost without it would have paid it."""
+        """Whether the method's index exists, or the time lost without it exceeds its cost."""
         if plan.method == "gather":
             return True
         if self._store.mapped or (self._prefilter_unreliable and plan.method == "pairs"):
@@ -150,19 +151,19 @@ class NumbaSearch:
     def _plans(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, ...]:
         store = self._store
         if self._split <= store.width - threshold:
-            self._split = 0  # wider rows came in, for which all blocks were made anew
+            self._split = 0  # wider rows were added, and all blocks rebuilt
         rows, batch = max(1, store.rows), max(1, len(patterns))
         problem = Problem(store.cells, patterns.shape[1], store.width, threshold, rows, batch)
         return plans(problem, rates(), self._prefilter_unreliable, self._split)
 
     def _replanned(self, method: str, patterns: np.ndarray, threshold: int) -> Plan:
-        """The method's plan by what is known by now."""
+        """The method's plan, now that the prefilter is known to be unreliable or not."""
         return next(p for p in self._plans(patterns, threshold) if p.method == method)
 
     def _watched(
         self, pieces: Iterator[tuple[np.ndarray, np.ndarray, int]], block: Block, rows: int
     ) -> Iterator[Piece]:
-        """The pieces with the store's row numbers; too many second counts make wary."""
+        """The pieces with the store's row numbers; many recounts mark the prefilter unreliable."""
         recounted = 0
         for pattern, row, lanes in pieces:
             recounted += lanes

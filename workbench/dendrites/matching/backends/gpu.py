@@ -54,12 +54,12 @@ class CudaSearch(PlainSearch):
     """The kernel for matches; histograms as in the plain search.
 
     Memory on the GPU in bytes: 2 a synapse (4 beyond 65,536 cells) beside the lists, 512 (cells +
-    1) for tables, and 8 a match that is on its way, at most 128 MiB. On the host: 660 (cells + 1).
+    1) for tables, and 8 a match in transit, at most 128 MiB. On the host: 660 (cells + 1).
     """
 
     def plan(self, patterns: np.ndarray, threshold: int) -> Plan:
         """What `matches` does."""
-        return super().plan(patterns, threshold)._replace(method="cuda", why="cuda: asked for")
+        return super().plan(patterns, threshold)._replace(method="cuda", why="cuda: requested")
 
     def matches(
         self, patterns: np.ndarray, threshold: int
@@ -106,13 +106,13 @@ def _all(columns: Array, tables: Array, threshold: int) -> Iterator[tuple[np.nda
 def _launch(
     columns: Array, start: int, stop: int, tables: Array, threshold: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Patterns and rows of the matches of a span; None if there are more than find room."""
+    """Patterns and rows of the matches of a span; None if there are more than fit."""
     xp = namespace(columns)
     synapses, segments = columns.shape
     groups, rows = tables.shape[:2]
     capacity = max(MATCHES_AT_ONCE, groups * 32 * WORDS)
     size = rows * WORDS * 4
-    # A kernel goes to the device that is in use, which may be another than the segments'.
+    # A kernel runs on the current device, which may not be the segments'.
     with columns.device:
         total = xp.zeros(1, dtype=xp.uint64)
         pattern, row = (xp.empty(capacity, dtype=xp.uint32) for _ in range(2))
@@ -135,7 +135,7 @@ def _launch(
 
 @cache
 def _compiled(xp: Any, arguments: tuple[str, ...]) -> Any:
-    # CuPy's cache knows a kernel by its text, and does not look into the header.
+    # CuPy's cache identifies a kernel by its text and ignores headers.
     header = zlib.crc32(SOURCE.with_suffix(".h").read_bytes())
     text = f"{SOURCE.read_text()}\n// header {header:08x}\n"
     module = xp.RawModule(code=text, options=(*arguments, f"-I{SOURCE.parent}"))

@@ -4,7 +4,7 @@ A segment's synapses name rows of a table whose bits are the patterns, and adder
 the lanes that reach the threshold (`simd`). Two exact shortcuts cut the rows to be read:
 
 A pair with at least θ of s synapses active has at least θ - (s - m) active among the first m. Only
-lanes that reach this are counted again, one by one.
+lanes that reach this are recounted, one by one.
 
 A lane may stand for a group of patterns, with a one wherever any of them is active. No pattern of
 the group has a larger overlap than the group.
@@ -55,7 +55,7 @@ def aligned(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     """Zeros that start at a cache line, so that a vector never lies across two."""
     size = prod(shape) * np.dtype(kind).itemsize
     raw = np.zeros(size + 64, np.uint8)
-    # The quick way to an address; `ctypes` makes objects first.
+    # The fastest way to the address; `ctypes` would create objects.
     start = -raw.__array_interface__["data"][0] % 64
     return raw[start : start + size].view(kind).reshape(shape)
 
@@ -94,7 +94,7 @@ def table(patterns: np.ndarray, first: int, words: int, group: int, cells: int) 
 def matches(
     tiles: Tiles, span: tuple[int, int], patterns: Table, tested: int, threshold: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Matches in the tiles of the span by pieces, each with the lanes that were counted again.
+    """Matches in the tiles of the span by pieces, each with the number of recounted lanes.
 
     Args:
         tiles: the segments.
@@ -241,10 +241,9 @@ def _listed(out, place, words, tile, lane, segment, count, first):
 def _reaching(words: int, rest: int, planes: int, source_hash: int) -> Any:
     """The kernel that lists what matches among lanes whose first sum reaches the bound.
 
-    The first sum is over 32 · chunks + rest synapses. Where `group` is 0, such lanes are the
-    matches; else each stands for so many patterns and is counted again, while its segment is in the
-    cache. It stops at a tile whose matches might not find room, and returns this tile, how many
-    matches there are, and how many lanes were counted again.
+    The first sum is over 32 · chunks + rest synapses. If `group` is 0, such lanes are the matches;
+    else each stands for so many patterns and is recounted while its segment is in the cache. It
+    stops at a tile whose matches might not fit; returns the tile, matches and recounted lanes.
     """
 
     @numba.njit(cache=True, nogil=True)

@@ -2,11 +2,11 @@
 
 A pattern visits the lists of its active cells and counts the visits to each segment, on average
 active · synapses / cells a pair. Segments are numbered within parts of 32,768, so that a number
-takes two bytes and the part's counters stay in the first cache. Counters start below the bound by
-so much that reaching it sets their highest bit, which is looked for 512 bytes at a time.
+takes two bytes and the part's counters stay in the first cache. Counters start so
+that reaching the bound sets their highest bit, which is tested 512 bytes at a time.
 
 The index is of the first m of s synapses, of which a match has at least θ - (s - m) active, and
-apart from it of the others; where few segments pass the first, these alone are counted again.
+a second index is of the others; where few segments pass the first, only these are recounted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def indexed(lists: np.ndarray, first: int, last: int, cells: int) -> Index:
     """The index of synapses `first` … `last` - 1 of the lists; a cell past all others is left out.
 
     Memory in bytes: 2 a synapse and 4 a cell for every 32,768 segments, twice this while it is
-    made.
+    built.
     """
     parts = -(-lists.shape[0] // PART)
     starts = np.zeros(cells * parts + 1, np.uint32)
@@ -59,7 +59,7 @@ def matches(
     cells: int,
     threshold: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Matches by pieces, each with the segments that were counted again.
+    """Matches by pieces, each with the number of recounted segments.
 
     Args:
         lists: the segments.
@@ -126,7 +126,7 @@ def _index(lists, first, last, cells, parts, starts, free, members):
 
 @cache
 def _counting(source_hash: int) -> Any:
-    """The kernel that lists candidates, and stops before a part and row that might find no room.
+    """The kernel that lists candidates, and stops before a part and row that might not fit.
 
     It returns the part and row to go on with, and how many candidates there are.
     """
@@ -144,7 +144,7 @@ def _counting(source_hash: int) -> Any:
                     return part, row, count
                 fill(words, fresh)
                 for place in range(patterns.shape[1]):
-                    # The list of the cell after the next is on its way while this one is counted.
+                    # Prefetch the list of the cell after the next while this one is counted.
                     cell = np.int64(patterns[row, min(place + 2, patterns.shape[1] - 1)])
                     if cell < cells:
                         at = cell * parts + part

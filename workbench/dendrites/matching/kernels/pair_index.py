@@ -1,11 +1,11 @@
-"""Matches by an index of pairs of cells: few candidates, found without looking at the others.
+"""Matches by an index of pairs of cells: few candidates, without a scan of the others.
 
 The synapses of a segment are dealt out to θ - 2 groups. Of θ active ones at least two pairs then
 fall into a group: two groups with two active synapses each, or one with three, which make three
-pairs. So whoever knows, for each pair of cells, the segments with this pair in a group, and counts
-those that two of the pattern's pairs lead to, misses no match. (θ = 2 takes one group, and one pair
-suffices.) The active cells make active · (active - 1) / 2 pairs, each the key of a short list;
-random patterns lead to
+pairs. So the index lists, for each pair of cells, the segments with this pair in a group; a search
+of the segments that two of the pattern's pairs lead to misses no match. (θ = 2 takes one group, and
+one pair suffices.) The active cells make active · (active - 1) / 2 pairs, each the key of a short
+list; random patterns lead to
 
     hits = segments · Σ_groups size · (size - 1) / 2 · (active / cells)²
 
@@ -37,7 +37,7 @@ PARTS = 1 << 8
 class PairIndex(NamedTuple):
     """The members of each bucket of pairs, bounded by `starts`; 2^bits buckets, or if 0 all pairs.
 
-    `spare` holds two bitmaps of the segments and a byte for each cell, all cleared, and room for
+    `pool` holds two bitmaps of the segments and a byte for each cell, all cleared, and room for
     the segments' numbers.
     """
 
@@ -50,7 +50,7 @@ class PairIndex(NamedTuple):
 def paired(lists: np.ndarray, cells: int, threshold: int) -> PairIndex:
     """The index of the lists' pairs, for thresholds of at least 2.
 
-    Memory in bytes: 4 a pair and at most 8 more for its buckets; while it is made, 8 more.
+    Memory in bytes: 4 a pair and at most 8 more for its buckets; while it is built, 8 more.
     """
     segments, synapses = lists.shape
     size = segments * pairs(synapses, threshold)
@@ -75,7 +75,7 @@ def matches(
 
     Args:
         lists: the segments.
-        index: what `paired` made of them for this threshold.
+        index: from `paired`, for this threshold.
         patterns: checked cell indices.
         cells: cells in the population.
         threshold: least overlap, [2, synapses].

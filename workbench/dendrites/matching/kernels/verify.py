@@ -1,4 +1,4 @@
-"""Overlaps of single pairs, for candidates that a filter let pass."""
+"""Overlaps of single pairs, for candidates that passed a filter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def confirmed(
         patterns: checked cell indices.
         cells: cells in the population.
         threshold: least overlap.
-        pattern: rows of `patterns`, best equal ones together.
+        pattern: rows of `patterns`, fastest if equal ones are adjacent.
         segment: rows of `lists`.
     """
     matched = np.empty(pattern.shape[0], np.bool_)

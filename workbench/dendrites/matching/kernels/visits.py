@@ -1,4 +1,4 @@
-"""The inner loops of an inverted index, for Numba kernels: counting visits, looking for flags."""
+"""The inner loops of an inverted index, for Numba kernels: counting visits, testing flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from workbench.dendrites.matching.kernels.simd import LONG, VECTOR, ZEROS, any_set, spread
 
-# Kernels close over this number, because Numba's cache does not notice changes in this file.
+# Kernels close over this hash, because Numba's cache does not notice changes in this file.
 SOURCE_HASH = crc32(Path(__file__).read_bytes())
 UNROLLED = 8
 VECTORS = 8
