@@ -57,7 +57,8 @@ class Curves:
         names: the label of every curve.
         scores: law → scores.
         skipped: curves with fewer fitted sizes than the largest law has parameters, without a
-            held-out point, or without a start of finite cost for some law: named, and in no score.
+            held-out point, or without a start of finite cost for some law: listed here, and in no
+            score.
     """
 
     names: tuple[str, ...]
@@ -74,7 +75,7 @@ class Curves:
         """On how many curves each law has the lowest held-out error; laws that coincide all win.
 
         A constant that is driven to zero leaves the plain power law, and a broken law without a
-        break is one with a constant: to credit one of them alone would be arbitrary.
+        break is one with a constant, so that all of them win.
         """
         return {n: int(self.best(n).sum()) for n in self.scores}
 
@@ -126,7 +127,7 @@ def learning_curves(
         rows = np.flatnonzero(labels == name)
         sizes = len(np.unique(read[size][rows[fitted[rows]]]))
         if sizes >= max(most, 2) and (~fitted[rows]).any():
-            # Fitted points first, so that each fit's points are one stretch.
+            # Fitted points first, so that each fit's points are contiguous.
             curves.append(_Curve(name, rows[fitted[rows]], rows[~fitted[rows]]))
         else:
             skipped.append(name)

@@ -1,8 +1,8 @@
-"""What a paper that fits a scaling law should say about it, filled in as far as the fit knows.
+"""The reporting checklist of a scaling-law fit, filled in as far as the fit determines it.
 
 Source:
     Li et al. (2025), (Mis)Fitting; Besiroglu et al. (2024); Porian et al. (2024); Choshen et al.
-    (2025): what their surveys found missing.
+    (2025): which items published fits lack.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def report(
     comparison: Comparison | None = None,
     compute: Sequence[float] | None = None,
 ) -> dict[str, Any]:
-    """The checklist of a fit; what only its author knows, or was not computed, is marked as such.
+    """The checklist of a fit; items not computed, or known only to its author, are marked.
 
-    Every value is one that JSON has: what is not finite is told in words.
+    Every value is valid JSON; numbers that are not finite become words.
 
     Args:
         fit: the fit.
@@ -75,7 +75,7 @@ def report(
 
 
 def _plain(value: Any) -> Any:
-    """The same for JSON, which has no infinity and no NaN."""
+    """The value for JSON, which has no infinity and no NaN."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -45,8 +45,8 @@ def read(table: Any, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """The columns as float64, all of one length, without NaN or infinity.
 
     Raises:
-        ValueError: if a column is missing, holds no finite number somewhere, or differs in length.
-        TypeError: if the table is none or a column holds no numbers.
+        ValueError: if a column is missing, has a value that is not finite, or differs in length.
+        TypeError: if it is no table or a column has no numbers.
     """
     there = names(table)
     columns_read: dict[str, np.ndarray] = {}
@@ -62,7 +62,7 @@ def read(table: Any, columns: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def home(table: Any, columns: Iterable[str]) -> Array:
-    """The first of the columns that lives on a GPU as a CuPy array; None if they all are here."""
+    """The first of the columns that lives on a GPU as a CuPy array; None if all are on the host."""
     on_gpu = (c for c in map(table.__getitem__, columns) if array_api_compat.is_cupy_array(c))
     return next(on_gpu, None)
 
@@ -80,7 +80,7 @@ def positive(columns: dict[str, np.ndarray]) -> None:
 
 
 def varied(columns: dict[str, np.ndarray], parameters: Sequence[str]) -> None:
-    """Refuses what cannot be fitted; warns of what can be, but says little.
+    """Refuses tables that cannot be fitted; warns of those that determine little.
 
     Raises:
         ValueError: fewer rows than parameters, or a column that never changes.

@@ -1,6 +1,6 @@
 """Activations with their derivatives, by name, and any callable that maps arrays to arrays.
 
-Every function is written in array-standard words, so that it runs where its argument lives.
+Functions use the array standard only, so that they run on the device of their argument.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One input through many random networks whose weights need not be drawn.
 
-Given the layer below, what normal weights make of one input is a vector of independent normal
-numbers of one variance, and what orthogonal ones make of it has a random direction and a known
-length. So a layer of n units costs n random numbers instead of n²; nothing is approximated.
+Given the layer below, normal weights map one input to a vector of independent normal numbers of
+one variance, and orthogonal ones to a vector of random direction and known length. So a layer of n
+units costs n random numbers instead of n², exactly.
 
 Source:
     Hanin & Nica (2018), arXiv:1812.05994, for the independence; the length under orthogonal weights

@@ -1,4 +1,4 @@
-"""What the initialisers of libraries draw, where they are installed."""
+"""Variances that the initialisers of installed libraries draw."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def libraries(seed: int) -> dict[str, Product]:
             torch.manual_seed(seed)
             drawn = torch.nn.Linear(*square).weight.detach().numpy()
             products["torch.nn.Linear"] = _product(drawn, 1.8)
-            # It cuts at ±2 whatever the deviation, so that nothing is cut here.
+            # It cuts at ±2 for any deviation, so that nothing is cut here.
             whole = torch.nn.init.trunc_normal_(torch.empty(square), std=1000**-0.5)
             products["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
     if importlib.util.find_spec("jax"):

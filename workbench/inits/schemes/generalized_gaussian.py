@@ -142,7 +142,7 @@ def fit(values: Float[np.ndarray, " n"]) -> Fit:
     Raises:
         ValueError: if there are fewer than 8 values, or they are all zero or not finite.
     """
-    from scipy.optimize import minimize_scalar  # a fifth of a second other functions need not pay
+    from scipy.optimize import minimize_scalar  # imported here, since it takes a fifth of a second
 
     x = magnitudes(values)
     logs = np.log(x[x > 0])

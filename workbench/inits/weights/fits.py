@@ -74,7 +74,7 @@ def all_fits(rng: Any, network: Trained, sample: int) -> Fits:
         step()
         flat = matrix.reshape(-1)
         chosen = flat[rng.integers(0, flat.size, sample)] if flat.size > sample else flat
-        if fault(chosen):  # as of a sparse matrix of which only zeros were chosen
+        if fault(chosen):  # such as only zeros of a sparse matrix
             continue
         wide = chosen.astype(np.float64)
         rows.append(_row(name, wide))

@@ -56,9 +56,9 @@ def candidates(values: Float[np.ndarray, " n"]) -> dict[str, Candidate]:
 
 def _student(x: np.ndarray) -> tuple[float, float]:
     """Degrees of freedom in [0.3, 1000] and the mean log density of the best Student."""
-    from scipy.optimize import minimize  # a fifth of a second that other functions need not pay
+    from scipy.optimize import minimize  # imported here, since it takes a fifth of a second
 
-    # The middle of the positive sizes as unit, which the heaviest tail leaves where it is.
+    # The middle of the positive sizes as unit, which a heavy tail does not move.
     unit = float(np.median(x[x > 0]))
     squares = (x / unit) ** 2
     low, high = np.log([0.3, 1e-3]), np.log([1e3, 1e3])

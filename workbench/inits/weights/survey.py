@@ -1,4 +1,4 @@
-"""The matrices of a weight file: which axis is which, what multiplies, and what is left out."""
+"""The matrices of a weight file: axes, weights that multiply, and arrays left out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Weight(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What a file holds for a look at its matrices.
+    """The matrices of a file and what else is in it.
 
     Attributes:
         layout: which axis counts the outputs, and why.
@@ -88,7 +88,7 @@ def survey(
         contents: of the file.
         layout: "auto", which guesses, or one of `layouts.LAYOUTS`.
         lookup: which arrays are tables; see `lookup_tables`.
-        ending: of the file's name, which may speak for a layout.
+        ending: of the file's name, which may indicate a layout.
     """
     shapes = {n: a.shape for n, a in contents.arrays.items()}
     if layout not in ("auto", *LAYOUTS):

@@ -27,8 +27,8 @@ class IsoFlop(NamedTuple):
         losses: loss at each vertex.
         errors: standard error of log N at each vertex; NaN where it is not determined.
         rows: runs used at each budget.
-        outside: budgets whose vertex lies beyond its runs, or whose runs have no minimum: they
-            are listed, and left out of the line.
+        outside: budgets whose vertex is beyond its runs, or whose runs have no minimum; the line
+            does not use them.
         exponent: a of N ∝ C^a.
         exponent_error: its standard error.
         prefactor: N at one FLOP, by the line.
@@ -66,8 +66,8 @@ def isoflop(
         table: columns `compute`, `parameters`, `loss`.
         method: "parabola" fits log N ↦ loss by least squares; "akima" interpolates log loss in
             log N and finds the interpolant's minimum.
-        law: parameters of a Chinchilla law fitted to the same runs; if given, the bias that
-            this very grid would have under it is estimated from noise-free losses.
+        law: parameters of a Chinchilla law fitted to the same runs; if given, the bias of
+            the same grid under it is estimated from noise-free losses.
         flop: FLOP a parameter and token, for D = C / (flop N).
         columns: the table's names for the three columns.
         noise: standard deviation of log loss from seed to seed, for the vertices' errors; None
@@ -109,7 +109,7 @@ def bias(
     flop: float = 6.0,
     method: str = "parabola",
 ) -> float:
-    """The relative error of extrapolated tokens when the runs hold no noise at all.
+    """The relative error of extrapolated tokens from runs without noise.
 
     Runs at each budget lie on a logarithmic grid of tokens around the true optimum; vertices are
     read by `method` in log D, and a line in log-log through them is drawn to the target.

@@ -1,7 +1,7 @@
-"""Fits of a law to a table at their true minimum, with what a reader must know about them.
+"""Fit a law to a table at its true minimum.
 
-The rooms beside it go on from a fit: `inference` with its errors by three routes, its predictions
-and its rivals; `allocation` with what it says to do with a compute budget.
+`inference` continues from a fit with standard errors, predictions and comparisons, `allocation`
+with the optimal use of a compute budget.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def fit(
     """The law at the minimum of Σ w ρ(log L̂ - log L) over a table of runs.
 
     Args:
-        law: a law of `workbench.scaling.laws.catalogue`, one of one's own, or a name.
+        law: a law of `workbench.scaling.laws.catalogue`, a law of your own, or a name.
         table: a mapping of columns or a data frame.
         loss: "squared", "huber", "absolute", "asymmetric" or "student"; see `losses.cost`.
         delta: where Huber's loss turns linear; Student's scale. In units of the residual.
@@ -62,11 +62,11 @@ def fit(
         columns: the table's names for the law's columns, `{"size": "Seen Examples"}`.
         method: "auto" fits on the processor by "numba", and on the GPU by "cuda" where a column of
             the table is a CuPy array, as its bootstrap then does too; "plain" is the array version.
-        nodes: how many of the grid's best nodes "converged" polishes; more find the lowest
-            of several minima more surely, fewer are quicker.
+        nodes: how many of the grid's best nodes "converged" polishes; more are
+            more likely to reach the lowest of several minima, fewer are quicker.
 
     Raises:
-        ValueError, TypeError: one sentence, before any work.
+        ValueError, TypeError: for invalid arguments, before any work.
 
     Warns:
         FitWarning: if the best start did not converge, or a column spans less than a decade.
@@ -179,7 +179,7 @@ def _fit(
     least = results.objective[best]
     if not np.isfinite(least):
         refuse("starts", "at least one point with a finite objective", "none")
-    # Among equals the one that settled is the fit.
+    # Among equal objectives a converged one is the fit.
     equal = np.flatnonzero(results.objective <= least * (1 + 1e-12))
     best = int(equal[np.argmax(results.converged[equal])])
     agreement = float((results.objective <= least * (1 + SAME)).mean())
@@ -191,7 +191,7 @@ def _fit(
     if not result.converged:
         warnings.warn(
             f"the fit of {law.name} did not converge: an exact step would still lower its "
-            f"objective {least:.6g}; its best point is kept",
+            f"objective {least:.6g}; its best point is used",
             FitWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Where fits start: a grid over the exponents, the coefficients at each node in closed form.
+"""Starting points of fits: a grid over the exponents, the coefficients at each node in closed form.
 
 Given its exponents, a law is linear in its coefficients. Logarithmic residuals are those of the
 loss divided by the loss, to first order, so weights 1/L² turn each node of the grid into a least
@@ -7,7 +7,7 @@ squares problem of two or three unknowns. The nodes are then ranked by the objec
 Source:
     Golub & Pereyra (1973), SIAM J. Numer. Anal. 10, 413: variable projection; Czech et al. (2026),
     arXiv:2603.22339, for scaling laws. Here the logarithmic objective ranks and polishes, where
-    they keep the raw loss.
+    they use the raw loss.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from workbench.scaling.laws.law import Law, Span
 from workbench.scaling.laws.tape import compiled, constant_value
 
 MOST_NODES = 6000
-# How much of a slot's range two starts must differ by; slots beyond ±50 are switched off anyway.
+# How much of a slot's range two starts must differ by; beyond ±50 a term vanishes.
 APART, FAR = 0.3, 50.0
 SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.97)
 
@@ -51,10 +51,11 @@ def profile(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
 
 
 def apart(ranked: Array, count: int) -> Array:
-    """The best nodes that lie apart from each other, at most so many, best first.
+    """The best nodes that differ clearly from each other, at most so many, best first.
 
     The best nodes of all are neighbours, which mostly lead to one minimum; where a law has several
-    the deepest may begin elsewhere. Two nodes are apart if some slot differs by 0.3 of its range.
+    the lowest may start elsewhere. Two nodes differ clearly if some slot differs by 0.3 of its
+    range.
     """
     if len(ranked) == 0:
         return ranked
@@ -84,7 +85,7 @@ def published(law: Law) -> Array:
 def objectives(problem: Problem, theta: Array) -> Array:
     """The objective of every candidate under the first row of weights."""
     out = np.empty(len(theta))
-    # Blocks of some 24,000 numbers stay in the cache and are not too many.
+    # Blocks of some 24,000 numbers fit the cache.
     block = max(1, 24_000 // len(problem.target))
     for first in range(0, len(theta), block):
         some = slice(first, first + block)
@@ -146,7 +147,7 @@ def nodes(
 ) -> dict[str, Array]:  # fmt: skip
     """The product of the spans of what is not linear, by parameter, (nodes, 1).
 
-    It is thinned at random where it is too large. An exponent of a narrow column is also sought
+    It is thinned at random where it is too large. An exponent of a narrow column is also searched
     further out, by its factor in `stretch`, with either sign.
     """
     rest = [p for p in law.parameters if p not in linear]
@@ -174,7 +175,7 @@ def _stretched(values: Array, factor: float) -> Array:
 
 
 def summands(formula: Expression, law: Law) -> list[Term]:
-    """The summands that are linear in (a power of) a parameter found nowhere else."""
+    """The summands that are linear in (a power of) a parameter that occurs only there."""
     everywhere = [n.of[0] for n in law.expression.nodes() if n.kind == "parameter"]
     inner = [n.of[0] for n in formula.nodes() if n.kind == "parameter"]
     once = {p for p in inner if inner.count(p) == 1 and (law.proxy or everywhere.count(p) == 1)}
@@ -222,7 +223,7 @@ def _solved(
         rest = np.maximum(observed - offset, 1e-300)
         target = rest ** (1 / outer)
         target = np.broadcast_to(target, np.broadcast_shapes(target.shape, (count, 1)))
-        # d log L = w d(wanted): the slope of the outer power and of the offset.
+        # d log L = w d(target): the slope of the outer power and of the offset.
         relative = weights * (outer * rest / (observed * target)) ** 2
         powers = {t.coefficient: _power(t, values, columns) for t in terms}
         free = []
@@ -266,8 +267,8 @@ def _least_squares(
 ) -> list[Array]:
     """Coefficients of every node, (terms) lists of (nodes,).
 
-    A coefficient that must be positive and is not is set to a millionth of what would explain the
-    data alone, and the others are solved again, worst first.
+    A coefficient that must be positive and is not is set to a millionth of the value that would
+    explain the data alone, and the others are solved again, worst first.
     """
     k, count = len(basis), basis[0].shape[0]
     size = np.stack([np.sqrt((weights * b * b).sum(axis=1)) for b in basis], axis=1)

@@ -1,4 +1,4 @@
-"""How a fit moves when its data are drawn again: four bootstraps, all resamples fitted at once."""
+"""Four kinds of bootstrap of a fit, all resamples fitted at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Bootstrap:
         converged: share of the resamples at their minimum.
         determined: whether a resample's rows determine the parameters, (resamples,): whether they
             have as many different rows as there are free parameters, and no constant column.
-        flat: the parameters that the fit itself leaves undetermined, whatever their draws are.
+        flat: the parameters that the fit itself leaves undetermined, whatever the draws.
         logged: the parameters that are fitted as logarithms.
     """
 
@@ -69,7 +69,7 @@ class Bootstrap:
     def deviations(self) -> dict[str, float]:
         """Standard errors of what was fitted, of the logarithms of coefficients.
 
-        Half the width of the middle 68 % of the resamples, which a few wild ones do not move.
+        Half the width of the middle 68 % of the resamples, which outliers do not move.
         """
         return {
             p: self._half_width(p) if self._is_determined(p) else np.inf for p in self.parameters
@@ -82,11 +82,11 @@ class Bootstrap:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What became of the resamples in words, where it is not that all were fitted."""
+        """Sentences on resamples that are undetermined or not at a minimum."""
         count, remarks = len(self.draws), []
         if self.undetermined:
             remarks.append(
-                f"{self.undetermined} of {count} resamples hold too few different rows to "
+                f"{self.undetermined} of {count} resamples have too few different rows to "
                 "determine the law, and count on both ends of every interval"
             )
         failed = round((1 - self.converged) * count)
@@ -99,7 +99,7 @@ class Bootstrap:
     def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
         """The percentile interval of a parameter, of its logarithm where that was fitted.
 
-        A resample that does not determine it might have it anywhere, and counts on both ends: where
+        A resample that does not determine it counts on both ends: where
         more than (1 - level) / 2 of them do not, the interval is infinite, from 0 for a
         coefficient.
         """
@@ -147,8 +147,8 @@ def bootstrap(
     Args:
         fit: the fit.
         resamples: how many, at least 2.
-        kind: "pairs" draws rows; "residual" puts residuals back in another order, drawn with
-            replacement; "wild" turns the sign of each residual or not; "block" draws groups of
+        kind: "pairs" draws rows; "residual" draws residuals with replacement;
+            "wild" changes the sign of each residual at random; "block" draws groups of
             rows, for checkpoints that share a run.
         rng: a generator, a seed, or NumPy's legacy RandomState.
         block: the column that names each row's group.

@@ -1,6 +1,6 @@
 """Several laws on one table: information criteria and held-out extrapolation, side by side.
 
-The two may disagree, and then neither alone is a verdict.
+Where the two disagree, neither alone is a verdict.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNDETERMINED = "not determined"
 
 
 class Criteria(NamedTuple):
-    """Of one law under one likelihood, each at its own maximum, the noise's scale counted."""
+    """Criteria of a law at a likelihood's maximum; the noise's scale counts as a parameter."""
 
     log_likelihood: float
     aic: float
@@ -86,9 +86,9 @@ class Comparison:
 
     @property
     def best(self) -> dict[str, str]:
-        """The law each judge prefers: the three AICs and the held-out error.
+        """The law preferred by each criterion: the three AICs and the held-out error.
 
-        A judge that has no number for some law is not determined.
+        A criterion without a value for some law is not determined.
         """
         preferred = {
             f"AIC {k}": _least({n: each[k].aic for n, each in self.criteria.items()})
@@ -110,7 +110,7 @@ def compare(
             column of text: each of its groups in turn (leave one family out); "rollout": five cuts
             of growing compute or size, each scored on the next fifth.
         share: the share of the rows held out.
-        resamples: resamples of the kept rows, for the bands whose coverage is told; 0 for none.
+        resamples: of the fitted rows, for the coverage of bands; 0 for none.
 
     Raises:
         ValueError: if the fits do not share their rows, or the cut leaves too few.
@@ -204,7 +204,7 @@ def _student(fit: Fit, weights: Array, rounding: float) -> float:
     theta, _ = least(fit, wide)
     for _ in range(100):
         problem = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
-        # One fit after the other: threads would only wait for each other.
+        # Fits are sequential here, so threads would not help.
         with one_numba_thread():
             theta = minima(problem, theta[None], near=True, levels=1).theta[0]
         r = _residuals(fit, theta)

@@ -1,4 +1,4 @@
-"""The parameters of a fit with one interval each, and in words what an interval cannot say."""
+"""The parameters of a fit with one interval each, and remarks where an interval is not enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.profile import LEVEL, Profile, profile
 
 # With fewer different rows than these, percentiles of resamples are too narrow: at 6 rows and 5
-# parameters those of 90 % hold the truth in 33 to 75 % of simulated tables.
+# parameters those of 90 % cover the truth in 33 to 75 % of simulated tables.
 FEW = 20
 
 
@@ -26,7 +26,7 @@ class Estimates:
         values: the parameters, fixed ones among them; what ended on a bound as the bound.
         intervals: of the free parameters; infinite, or 0 for a coefficient, on an open side.
         remarks: by parameter: on which bound it is, that it is not determined, or "".
-        method: what the intervals come from, in words.
+        method: a description of the intervals' method.
         logged: the parameters that are fitted as logarithms.
     """
 
@@ -49,7 +49,7 @@ class Estimates:
 
     @property
     def rows(self) -> Rows:
-        """A parameter a row; an end that is missing is told in the remark."""
+        """A parameter a row; the remark explains a missing end."""
         rows = []
         for p, value in self.values.items():
             low, high = self.intervals.get(p, (np.nan, np.nan))
@@ -70,7 +70,7 @@ def estimated(
     Args:
         fit: the fit.
         drawn: its bootstrap.
-        profiles: those of its free parameters, where they are at hand.
+        profiles: those of its free parameters, if already computed.
     """
     by_profile = drawn.kind != "block" and fit.settings < FEW
     if by_profile:
@@ -88,7 +88,7 @@ def estimated(
 
 
 def _within(fit: Fit, parameter: str, ends: tuple[float, float]) -> tuple[float, float]:
-    """No end beyond a bound, and none within what is absent."""
+    """Ends clipped to the bounds, and to 0 for what counts as absent."""
     at = fit.law.parameters.index(parameter)
     low, high = ends
     lowest, highest = limits(fit.problem.program)

@@ -80,7 +80,7 @@ def _size(fit: Fit, name: str) -> Array:
 def extrapolation(
     fit: Fit, masks: Sequence[tuple[Array, Array]], resamples: int = 200
 ) -> Extrapolation:
-    """The fit's law and loss on the kept rows, scored on the others."""
+    """The law fitted to the rows of each cut, scored on the others."""
     errors, inside = [], []
     for chosen, scored in masks:
         mine = chosen & (fit.weights > 0)
@@ -108,7 +108,7 @@ def fewest_rows(fit: Fit, masks: Sequence[tuple[Array, Array]]) -> int:
 
 
 def _only(fit: Fit, theta: Array, rows: Array) -> Fit:
-    """The fit with that minimum and with those rows alone."""
+    """The fit with that minimum, restricted to those rows."""
     problem = fit.problem
     return replace(
         fit,
@@ -122,7 +122,7 @@ def _only(fit: Fit, theta: Array, rows: Array) -> Fit:
 
 
 def least(fit: Fit, problem: Problem) -> tuple[Array, float]:
-    """The best minimum from the fit and from the grid: another cost may lie in another valley."""
+    """The best minimum from the fit and from the grid, as another cost may have another."""
     nodes = starts.profile(fit.law, fit.columns, problem)[:NODES]
     at = np.concatenate([fit.theta[None], nodes])
     results = minima(problem.every(len(at)), at)

@@ -1,4 +1,4 @@
-"""The laws that are held against each other, and what each foresees of rows it has not seen."""
+"""Rival laws: fits to the same rows, and predictions of held-out rows."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TWO = (NO_FLOOR, *(NAMED[name] for name in ("tied", "chinchilla", "outer")))
 def rivals_of(
     fitted: Fit, laws: Iterable[Law], table: Mapping[str, np.ndarray], how: dict[str, Any]
 ) -> tuple[list[Fit], list[str]]:
-    """Each law fitted to all rows, and a sentence for each that these rows cannot fit.
+    """Each law fitted to all rows, and a sentence for each that cannot be fitted to these rows.
 
-    The page's own law is among them as it was fitted.
+    The given fit is among them, not fitted again.
     """
     fits, reasons = [], []
     for rival in steps(laws):
@@ -62,20 +62,20 @@ def fitted_without(
     fixed: Mapping[str, Mapping[str, float]],
     starts: Mapping[str, list[dict[str, float]]] | None = None,
 ) -> dict[str, Fit | None]:
-    """Each law fitted to the rows that are kept, by its name; None where they are too few.
+    """Each law fitted to the rows used, by its name; None where they are too few.
 
     Args:
         laws: the laws.
         table: the columns.
         used: which of the rows.
-        how: what `fit` is told of loss and columns.
+        how: keywords of `fit` for loss and columns.
         fixed: by name the parameters that a law does not fit.
         starts: by name the points a law starts from, in place of its grid.
     """
     rows = {k: v[used] for k, v in table.items()}
     fits: dict[str, Fit | None] = {}
     with warnings.catch_warnings():
-        # Said of the whole table.
+        # The fit to the whole table has warned already.
         warnings.simplefilter("ignore")
         for each in steps(laws):
             own = {"fixed": fixed.get(each.name), "starts": (starts or {}).get(each.name)}

@@ -1,4 +1,4 @@
-"""The errors of a fit by three routes, side by side: curvature, profile, bootstrap."""
+"""Standard errors of a fit by three methods: curvature, profile, bootstrap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APART = 1.5
 
 @dataclass(frozen=True)
 class Errors:
-    """Standard errors and intervals of the free parameters, by three routes.
+    """Standard errors and intervals of the free parameters, by three methods.
 
     Errors are those of what was fitted: of the logarithm of a coefficient, of an exponent itself.
     They are infinite where the rows do not determine it, and NaN on a bound, where only an interval
@@ -28,15 +28,15 @@ class Errors:
 
     Attributes:
         parameters: the free parameters.
-        curvature: from the second derivative at the minimum, which trusts the noise model.
-        profile: from where the objective has risen enough, which trusts it too, but no parabola:
-            the width of its interval over 2 t.
-        bootstrap: from resampled rows, which trusts neither.
+        curvature: from the second derivative at the minimum, which assumes the noise model.
+        profile: the width of the profile's interval over 2 t, which assumes the noise model but no
+            parabola.
+        bootstrap: from resampled rows, which assumes neither.
         correlation: of the slots, from the curvature.
         condition: the condition number of the normal matrix.
         disagreement: the largest ratio between two of the three, by parameter; NaN where one of
             them is not finite.
-        estimates: each parameter with its 95 % interval, for people and for verdicts.
+        estimates: each parameter with its 95 % interval, which verdicts use.
     """
 
     parameters: tuple[str, ...]
@@ -68,7 +68,7 @@ def standard_errors(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -
 
     Args:
         fit: the fit.
-        resamples: how many pairs to draw, or a bootstrap at hand.
+        resamples: how many pairs to draw, or a bootstrap.
         rng: seed or generator of the draws.
 
     Warns:

@@ -84,7 +84,7 @@ class Expression:
         yield self
 
     def names(self, kind: str) -> tuple[str, ...]:
-        """The parameters or columns in the order they are met, each once."""
+        """The parameters or columns in order of occurrence, each once."""
         return tuple(dict.fromkeys(n.of[0] for n in self.nodes() if n.kind == kind))
 
     def __str__(self) -> str:
@@ -141,7 +141,7 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
 
     Raises:
         TypeError: if the formula is no text.
-        ValueError: if it does not parse, holds anything else, or no parameter.
+        ValueError: if it does not parse, contains anything else, or no parameter.
     """
     if not isinstance(text, str):
         refuse("formula", "text", text, TypeError)

@@ -1,4 +1,4 @@
-"""What a law is: a formula over named parameters and columns, with exact derivatives."""
+"""A law: a formula over named parameters and columns, with exact derivatives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from workbench.scaling.laws.tape import Program, compiled
 
 
 class Span(NamedTuple):
-    """Where the starts of a fit look for a parameter that no closed form gives.
+    """Starting values of a parameter that has no closed form.
 
     Attributes:
         low: the smallest value tried; with `of`, in decades below the column's smallest value.
         high: the largest; with `of`, in decades above its largest value.
         count: how many values.
-        log: whether they are spread by factors.
+        log: whether they are spaced geometrically.
         of: the column the value is measured in, or "".
     """
 
@@ -70,10 +70,11 @@ class Law:
         positive: the parameters that are positive and are fitted as logarithms.
         response: the column it predicts.
         source: authors, year, equation.
-        spans: where starts look for parameters that are not coefficients.
+        spans: starting values of parameters that are not coefficients.
         outer: how to solve for coefficients under an outer exponent, if there is one.
         proxy: a simpler formula whose coefficients serve as starts.
-        named: the columns' first names, in which `outer` and `proxy` are written, and those of now.
+        named: the columns' first names, in which `outer` and `proxy` are written, and the present
+            ones.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Law:
     named: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
-        """The formula, what it reads, what is fitted, and where it comes from, on four lines."""
+        """The formula, its columns, its parameters and its source, on four lines."""
         return (
             f"{self.response} = {self.formula}\n"
             f"columns: {', '.join(self.columns)}\n"
@@ -185,7 +186,7 @@ def law(
     positive: Sequence[str] | None = None,
     **details: Any,
 ) -> Law:
-    """A law of one's own.
+    """A law from a formula.
 
     Args:
         formula: text such as "E + A / size**alpha", parsed and never evaluated; or a plain
@@ -193,8 +194,8 @@ def law(
             their place and so must not branch on their values.
         columns: names that stand for columns of the table.
         name: what the law is called; the formula itself where empty.
-        parameters: their order; as they are met where not given.
-        positive: parameters that must be positive; where not given, those that are only met as
+        parameters: their order; by default that of occurrence.
+        positive: parameters that must be positive; by default those that occur only as
             coefficients.
         details: further fields of `Law`.
 

@@ -25,13 +25,13 @@ UNARY = {"neg", "exp", "log"}
 
 
 class Program(NamedTuple):
-    """Operations in order; slots are the parameters, then the data, then one a operation.
+    """Operations in order; slots are the parameters, then the data, then one an operation.
 
     Attributes:
         parameters: their names, in the order of their slots.
         logged: for each parameter, whether its slot holds its logarithm.
         data: what is computed once a table: an expression of columns, and whether its logarithm.
-        code: the operation of each step, a place in `rules.NAMES`.
+        code: the operation of each step, an index into `operations.NAMES`.
         left: slot of the first operand.
         right: slot of the second operand; the first again where there is none.
         constant: whether the step depends on parameters alone.
@@ -52,7 +52,7 @@ class Program(NamedTuple):
         return np.array([np.broadcast_to(r, (points,)) for r in rows]).reshape(len(rows), points)
 
     def raised(self) -> Program:
-        """The program of the loss itself, where residuals of raw losses are asked for."""
+        """The program of the loss itself, for residuals of raw losses."""
         last = len(self.parameters) + len(self.data) + len(self.code) - 1
         return self._replace(
             code=np.append(self.code, operations.EXP),
@@ -83,7 +83,7 @@ class Program(NamedTuple):
         )
 
     def inside(self, natural: Array) -> Array:
-        """Natural parameters, last axis, as the slots hold them; a coefficient of 0 becomes -∞."""
+        """Natural parameters, last axis, as slots; a coefficient of 0 becomes -∞."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.logged, np.log(np.where(self.logged, natural, 1.0)), natural)
 
@@ -102,10 +102,10 @@ def compiled(
 
     Args:
         formula: the loss as an expression of parameters and columns, positive where it is used.
-        positive: parameters that are positive and travel as logarithms. None infers them: those
-            that are only ever met through their logarithm, that is the coefficients of sums of
+        positive: parameters that are positive and are stored as logarithms. None infers them: those
+            that occur only through their logarithm, that is the coefficients of sums of
             powers, but not the exponents.
-        order: the parameters in the order of their slots; by default as they are met.
+        order: the parameters in the order of their slots; by default that of occurrence.
     """
     names = order or formula.names("parameter")
     if positive is not None:
@@ -167,7 +167,7 @@ class _Compiler:
         return e.kind in ("column", "exp", "share") or (e.kind == "pow" and self.sign(e.of[0]))
 
     def log(self, e: Expression) -> tuple:
-        """Where the logarithm of a value stands."""
+        """The slot of the logarithm of a value."""
         if not e.names("parameter"):
             return self.fixed(e, True)
         if e.kind == "parameter" and self.sign(e):
@@ -184,7 +184,7 @@ class _Compiler:
         return self.step("log", self.raw(e))
 
     def raw(self, e: Expression) -> tuple:
-        """Where a value itself stands."""
+        """The slot of a value itself."""
         if not e.names("parameter"):
             return self.fixed(e, False)
         if e.kind == "parameter":

@@ -35,8 +35,7 @@ from workbench.dendrites.matching.kernels.simd import (
 )
 
 LANES = 64 * WORDS
-# Patterns of a lane.
-MOST = 32
+MOST = 32  # patterns of a lane
 HIGH = np.uint64(0x8080808080808080)
 BIT_BYTES = np.array([sum((b >> p & 1) << 8 * p for p in range(8)) for b in range(256)], np.uint64)
 

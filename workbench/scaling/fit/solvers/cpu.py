@@ -27,7 +27,7 @@ def damped(matrix, gauss, gradient, free, damping, factor, step):
             for k in range(q):
                 total -= factor[p, k] * factor[q, k]
             if p == q:
-                # A pivot lost to rounding is no direction to trust.
+                # A pivot of rounding errors gives no reliable direction.
                 if not total > 1e-15 * abs(factor[p, p]):
                     return False
                 factor[p, p] = math.sqrt(total)

@@ -1,8 +1,8 @@
-"""L = E + A/N^α + B/D^β at a stroke: objective, gradient and both matrices in one pass.
+"""L = E + A/N^α + B/D^β: objective, gradient and both matrices in one pass.
 
 log L is the logarithm of a sum of three exponentials of affine functions φₖ·θ, so its gradient is
 Σ pₖ φₖ and its Hessian Σ pₖ φₖ φₖᵀ - J Jᵀ, with p the terms' shares: exact Newton costs nothing
-extra. What the tape does for every law, faster for the one that is fitted most.
+extra. Equivalent to the tape of any law, and faster for this frequent one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shares(a, b, e):
 def objective(theta, n, d, y, w, loss, delta, shape, shared):
     """Σ w ρ(log L̂ - log L) at θ = (log A, log B, log E, α, β); n, d are log N, log D.
 
-    `held` keeps the three shares and the residual of every point for `moments`.
+    `shared` stores the three shares and the residual of every point for `moments`.
     """
     total = 0.0
     a, b, e, alpha, beta = theta[0], theta[1], theta[2], theta[3], theta[4]
@@ -55,7 +55,7 @@ def objective(theta, n, d, y, w, loss, delta, shape, shared):
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
 def moments(n, d, w, loss, delta, shape, shared, gradient, gauss, newton):
-    """Gradient, reweighted Gauss-Newton matrix and exact Hessian where `objective` was last."""
+    """Gradient, reweighted Gauss-Newton matrix and exact Hessian at the last `objective`."""
     j = np.empty(5)
     gradient[:], gauss[:], newton[:] = 0.0, 0.0, 0.0
     for i in range(w.shape[0]):

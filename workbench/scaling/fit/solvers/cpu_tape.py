@@ -75,7 +75,7 @@ def adjoints(code, left, right, d, bars):
     for step in range(code.shape[0] - 1, -1, -1):
         bar, x, y = bars[first + step], bars[left[step]], bars[right[step]]
         for i in range(n):
-            # A path of no weight adds nothing, however steep it is.
+            # A path of zero weight adds nothing, even with an infinite slope.
             if bar[i] != 0.0:
                 x[i] += bar[i] * d[step, 0, i]
                 y[i] += bar[i] * d[step, 1, i]

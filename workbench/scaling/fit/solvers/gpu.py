@@ -31,12 +31,12 @@ MOST_PARAMETERS = 32
 
 
 class Packed(NamedTuple):
-    """The points of all fits behind each other, those without weight left out.
+    """The points of all fits concatenated, those without weight left out.
 
     Attributes:
-        columns: the program's data, (data, kept).
-        target: the observed values, (kept,).
-        weight: none of them zero, (kept,).
+        columns: the program's data, (data, used).
+        target: the observed values, (used,).
+        weight: none of them zero, (used,).
         places: the first point of each fit and their count, (fits, 2); fits that share their points
             and weights, as the starts of one resample do, share their place.
     """
@@ -75,7 +75,7 @@ def source(program: Program, fast: bool) -> str:
     Raises:
         ValueError: if the law has more than 32 parameters.
     """
-    # CuPy keeps what it compiled under this text, which must change when a header does.
+    # CuPy's cache is keyed by this text, which must change when a header does.
     lines = [f"// headers {zlib.crc32(b''.join(h.read_bytes() for h in HEADERS)):08x}"]
     if fast:
         lines += ["#define LAW Chinchilla"]
@@ -95,7 +95,7 @@ def source(program: Program, fast: bool) -> str:
 
 
 def pieces(places: Array) -> Iterator[slice]:
-    """Stretches of fits small enough for one launch."""
+    """Slices of fits small enough for one launch."""
     points = np.cumsum(np.where(_changes(places), places[:, 1] - places[:, 0], 0))
     piece = points // POINTS_AT_ONCE + np.arange(len(places)) // FITS_AT_ONCE
     cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(places)]
@@ -125,7 +125,7 @@ def _changes(places: Array) -> Array:
 def _launched(
     text: str, problem: Problem, theta: Array, schedule: Array, settings: tuple
 ) -> tuple[Array, Array]:
-    """Where the fits of one piece ended, and how; host arrays."""
+    """Final slots and outcomes of the fits of one piece; host arrays."""
 
     def put(values: Any, kind: type = np.float64) -> Array:
         return like(np.array(values, kind, order="C"), problem.home)

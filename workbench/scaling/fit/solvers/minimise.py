@@ -1,8 +1,8 @@
-"""Many fits of one law, each from its start to its minimum: the door to the three solvers.
+"""Many fits of one law, each from its start to its minimum, by one of the three solvers.
 
 Gauss-Newton with reweighting takes the first steps, the exact Hessian the last ones; Marquardt
-damping refuses what does not lower the objective; a cost with a corner is first solved with a wide
-one. All fits share the law and, mostly, the points: a resample is a row of weights.
+damping rejects steps that do not lower the objective; a cost with a corner is first solved with a
+wide one. All fits share the law and, mostly, the points: a resample is a row of weights.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from workbench.scaling.fit.solvers.problem import COEFFICIENT, Minima, Problem
 from workbench.scaling.fit.solvers.settings import SETTLED, solver_settings
 from workbench.scaling.laws.tape import Program
 
-# An objective this small is rounding: the law holds exactly.
+# An objective this small is rounding: the fit is exact.
 NOTHING = 1e-20
-# Where somebody watches: the fits before the first place to stop, and the seconds between two later
-# ones, since a fit may take a tenth of a millisecond or ten of them.
+# If a caller may cancel: the fits before the first cancellation point, and the seconds between
+# later ones, since a fit takes 0.1 to 10 ms.
 PART, MOMENT = 8, 0.01
 
 
@@ -43,7 +43,7 @@ def minima(
         problem: what is fitted.
         starts: slots to start from, (fits, parameters).
         method: "auto" takes "cuda" for two fits or more where the problem's home is a CuPy array,
-            else "numba", since a fit alone keeps no GPU busy; "plain" is the array version that
+            else "numba", since a single fit cannot fill a GPU; "plain" is the array version that
             both are tested against.
         near: whether the starts are close enough to trust the exact Hessian from the first step.
         levels: through how many of the cost's deltas to go, counted from the last.
@@ -55,7 +55,7 @@ def minima(
     if method != "plain" and not problem.program.same(_chinchilla()):
         units = centring(problem.program, problem.data, low, high)
     if units:
-        # A coefficient in units far from the column's may be beyond all numbers, and is sought.
+        # A coefficient in units far from the column's may overflow, and is therefore unbounded.
         low, high = np.where(units.taken, -np.inf, low), np.where(units.taken, np.inf, high)
         problem = problem._replace(low=low, high=high)
     theta = np.clip(np.array(starts, np.float64, ndmin=2), low, high)
@@ -89,7 +89,7 @@ def _compiled(
         data = data - units.moves[:, None]
         theta += theta @ units.matrix.T
     if fast:
-        # Centred logarithms: A and α stop moving together, and damping means the same for both.
+        # Centred logarithms decorrelate A and α, and give damping the same scale for both.
         centre = data.mean(axis=1)
         data = data - centre[:, None]
         theta[:, :2] -= theta[:, 3:5] * centre
@@ -130,7 +130,7 @@ def _on_processor(
 
 
 def _parts(count: int) -> Iterator[slice]:
-    """The fits of a batch, which are independent: all, or parts where somebody may stop them."""
+    """The fits of a batch, which are independent: all, or parts if a caller may cancel."""
     if not is_watched():
         yield slice(count)
         return

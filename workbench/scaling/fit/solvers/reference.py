@@ -1,4 +1,4 @@
-"""The solver in plain arrays over all fits at once; what the compiled one is tested against."""
+"""The solver in plain arrays over all fits at once; the reference for tests of the compiled one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def descended(problem: Problem, theta: Array, schedule: Array, near: bool) -> Ar
 
 
 def _descend(problem: Problem, theta: Array, delta: float, last: bool, near: bool) -> Array:
-    """One delta: all fits step together, those that are done stand still."""
+    """One delta: all fits step together, except those that are done."""
     fits = len(theta)
     damping, calm = np.full(fits, DAMPING), np.zeros(fits)
     exact, active = np.full(fits, near), np.ones(fits, bool)
@@ -76,7 +76,7 @@ def _objective(problem: Problem, theta: Array, delta: float) -> Array:
 def _steps(
     problem: Problem, theta: Array, delta: float, damping: Array, exact: Array
 ) -> tuple[Array, Array]:
-    """The damped steps of all fits, and by how much each promises to lower the objective."""
+    """The damped steps of all fits, and the predicted fall of each objective."""
     trace = autodiff.forward(problem.program, theta, problem.data)
     jacobian = autodiff.gradient(trace)
     _, psi, bend, reweighting = losses.parts(

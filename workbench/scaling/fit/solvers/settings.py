@@ -1,6 +1,7 @@
 """Damping factors and tolerances that the compiled, the plain and the CUDA solver share."""
 
-# Marquardt's λ at the start of each delta, its factor after a step taken and after one refused.
+# Marquardt's λ at the start of each delta, its factor after an accepted step and after a rejected
+# one.
 DAMPING = 1e-3
 FALL = 4.0
 RISE = 10.0
@@ -9,7 +10,8 @@ STIFF = 1e14
 FLAT = 1e-14
 ROUGH = 1e-4
 MOST = 300
-# A fit has converged when an exact step promises to lower the objective by less than this share.
+# A fit has converged when an exact step is predicted to lower the objective by less than this
+# share.
 SETTLED = 1e-9
 
 
