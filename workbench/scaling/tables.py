@@ -112,7 +112,7 @@ def one_budget(columns: dict[str, np.ndarray]) -> None:
         raise ValueError(
             "`table` must hold more than one compute budget; got parameters · tokens "
             f"{np.exp(budget[0]):.4g} on all {len(budget)} rows, where parameters and tokens "
-            "cannot be told apart"
+            "cannot be separated"
         )
 
 

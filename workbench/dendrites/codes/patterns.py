@@ -1,7 +1,7 @@
 """Sparse codes: patterns of active cells drawn, thinned, damaged, chosen, united and packed.
 
 A code is a row of cell indices in rising order, so a table of codes has shape (count, active) and
-dtype int64, on the device of the generator or of the arrays it is made from. How must patterns be
+dtype int64, on the device of the generator or of the input arrays. How must patterns be
 drawn for the laws of `theory.overlap_laws` to hold of them? Uniformly over all sets of one
 size, exactly of that size; every sampler here is uniform without approximation.
 
@@ -27,7 +27,7 @@ def patterns(rng: Any, count: int, cells: int, active: int) -> Integer[Array, "c
     Every cell of a row is drawn alone, and those that repeat another of the row are drawn again
     until none does. Every step treats all cells alike, so all C(n,a) sets are equally likely.
     Sets of more than half the cells are drawn as the cells they leave out. Memory is the result
-    and some 20 MB, whatever `cells` is; time grows as count·active·log(active).
+    and some 20 MB, for any `cells`; time grows as count·active·log(active).
 
     Args:
         rng: random generator; it decides where the patterns live.

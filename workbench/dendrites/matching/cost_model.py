@@ -109,7 +109,7 @@ def plans(
         rates: what each step takes.
         unreliable: whether segments pass the prefilter, the first count, far more often than
             random ones; if so, plans do without it.
-        split: synapses in the first part of an index that is made already, or 0.
+        split: synapses in the first part of an index that exists already, or 0.
     """
     best = {}
     for plan in [

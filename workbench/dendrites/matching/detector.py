@@ -137,7 +137,7 @@ class Detector:
         return self._in_order(self._pieces(rows), rows.shape[0])
 
     def stream(self, patterns: Rows | Iterable[Rows], progress: bool = True) -> Iterator[Matches]:
-        """The matches piece by piece, in bounded memory whatever their number.
+        """The matches piece by piece, in memory that does not grow with their number.
 
         Each piece is sorted. Pieces of earlier patterns, 4096 at a time, come first, and among
         these, pieces of earlier segments; together they have each of the pairs of `matches` once.

@@ -1,9 +1,9 @@
 """Do trained weights follow a generalised Gaussian, and does it pay to start or store them so?
 
 Every matrix is fitted by four families, and the families are compared by their likelihood on the
-same weights. Then the paper's uses: initial weights of a peaked shape, whose kurtosis costs scatter
-in depth; the entropy of quantised weights; and RF8, eight bits as two powers of two, beside an
-ordinary float of eight bits.
+same weights. Then the paper's uses: initial weights of a peaked shape, whose kurtosis increases the
+scatter in depth; the entropy of quantised weights; and RF8, eight bits as two powers of two, beside
+an ordinary float of eight bits.
 
 Source:
     Wu et al. (2025), It takes a good model to train a good model: generalized Gaussian priors for
@@ -126,7 +126,7 @@ def _share_peaked(p: Params, result: dict) -> Measured:
 
 
 def _signal(p: Params, result: dict) -> Measured:
-    """The mean ratio; few networks of a heavy tail do not show how far their mean may be."""
+    """The mean ratio; the interval is at least the law's, for few networks underestimate it."""
     mean = result["signal over depth"]
     half = DEVIATIONS * scatter(p.shape, p.width, p.depth) / math.sqrt(p.networks)
     low, high = (float(end) for end in result["signal"].interval)

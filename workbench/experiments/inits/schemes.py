@@ -1,9 +1,9 @@
 """Which initial weights keep a signal, which its gradient, and which do what they are said to do?
 
-Every scheme goes through the same verifier: many networks at once, second moments by layer forward
+Every scheme is tested in the same way: many networks at once, second moments by layer forward
 and backward, and the singular values of the end-to-end Jacobian. A verdict compares the last layer
-with the first, with the scatter that the width allows. The defaults of libraries stand among them,
-rebuilt from their rules, and are measured in the libraries themselves where those are installed.
+with the first, with the scatter that the width allows. The defaults of libraries are included,
+by their rules, and are measured in the libraries themselves if installed.
 
 Source:
     Glorot & Bengio (2010), AISTATS; He et al. (2015), arXiv:1502.01852; Saxe, McClelland & Ganguli
@@ -52,7 +52,7 @@ REZERO = Paper("Bachlechner et al.", 2020, "arXiv:2003.04887")
 FEW = 16
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
-# On the line of the orthogonal scheme or beside it, and left to the table.
+# Close to the line of the orthogonal scheme, and only in the table.
 NOT_DRAWN = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
 
 
@@ -81,7 +81,7 @@ class Row(NamedTuple):
 
 @stage
 def compared(rng, activation, mistuned, width, depth, networks) -> dict[str, Row]:
-    """Every scheme through the verifier, its gain off by the error."""
+    """The verdict on every scheme, its gain off by the error."""
     verify = functools.partial(_verified, activation, width, depth)
     rows = {}
     for name, scheme in steps(named(activation).items()):
@@ -170,7 +170,7 @@ def _verified(which: str, width: int, depth: int, measured: Propagation) -> Row:
 
 
 def run(p: Params) -> dict:
-    """Every scheme at the knobs' activation, and what decides the claims at the papers' own."""
+    """Every scheme at the knobs' activation, and what the claims need at the papers' own."""
     rows, products, (signal, gradient) = compared(p), drawn_by_libraries(p), relu_he(p)
     numbers: dict[str, Any] = {}
     for name, row in rows.items():

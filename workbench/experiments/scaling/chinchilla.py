@@ -4,7 +4,7 @@ The published constants alone say what each set advises: how many tokens per par
 loss, and whether rounding a constant changes the advice. Given the points extracted from the
 paper's figure, the law is also fitted by Huber's loss to its true minimum and by least absolute
 deviations, with and without the five highest losses, and the optimum gets bands from resampled
-rows; then the claims about the fit are put to the test as well.
+rows; then the claims about the fit are tested as well.
 
 Source:
     Hoffmann et al. (2022), arXiv:2203.15556, Approach 3; Besiroglu et al. (2024), arXiv:2404.10102.
@@ -68,7 +68,7 @@ def fitted_absolutely(points_file, dropped) -> Fit:
 
 @stage
 def resampled(points_file, delta, dropped, resamples, seed) -> Bootstrap:
-    """The fit again on resampled points, which are drawn on the host whatever the backend."""
+    """The fit again on resampled points, drawn on the host for any backend."""
     return bootstrap(fitted.measure(points_file, delta, dropped), resamples, rng=seed)
 
 
@@ -138,7 +138,7 @@ def advised(name: str) -> float:
 
 
 def published(p: Params) -> dict[str, Measured]:
-    """What the claims about the fit need, at the published delta and points whatever the knobs."""
+    """What the claims about the fit need, at the published delta and points for any knobs."""
     here = {"delta": DELTA, "dropped": DROPPED}
     rows = len(points(p.points_file)["loss"]) if p.points_file else 0
     if rows < DROPPED + len(NAMES) or (best := fitted(p, **here)).is_exact:

@@ -1,9 +1,9 @@
 """What does a scaling law fitted to your table of runs say, and how far may it be trusted?
 
-A table of runs is fitted by a law of one's choice to the true minimum of the chosen loss. The page
-gives the fit, its errors by three routes, what it expects of larger runs, rival laws by information
-criteria and by the rows of largest size held out, and the reporting checklist. Without a table it
-fits one real learning curve that is shipped: the test error of a learner against its training size.
+A chosen law is fitted to a table of runs at the true minimum of the chosen loss. The page gives the
+fit, its errors by three methods, predictions of larger runs, rival laws by information criteria and
+by held-out rows of largest size, and a reporting checklist. Without a table it fits a bundled
+learning curve: the test error of a learner against its training size.
 
 Source:
     Hestness et al. (2017), arXiv:1712.00409, for the claims about power laws; Li et al. (2025),
@@ -112,7 +112,7 @@ def fits(request: Request) -> tuple[Fit, list[Fit], list[str], list[str]]:
 
 @stage
 def resampled(request: Request, resamples, seed) -> tuple[Bootstrap, Errors, list[str]]:
-    """The fit on resampled rows, drawn on the host; its errors by three routes; and warnings."""
+    """The fit on resampled rows, drawn on the host; its errors by three methods; and warnings."""
 
     def work() -> tuple[Bootstrap, Errors]:
         own = law_fitted(request)
@@ -134,7 +134,7 @@ def compared(request: Request, held) -> tuple[Comparison, list[str], list[str]]:
 
 
 @stage
-def foreseen(request: Request, held) -> dict[str, Any]:
+def predictions(request: Request, held) -> dict[str, Any]:
     """Predicted over observed on every row, by laws fitted without the rows beyond the cut."""
     runs = request.runs
     size, observed = (runs.table[c] for c in (runs.columns[0], runs.columns[-1]))
@@ -153,12 +153,12 @@ def foreseen(request: Request, held) -> dict[str, Any]:
 
 def preview(p: Params) -> dict[str, Any]:
     """The held-out runs alone, which the main figure shows; no errors and no comparison."""
-    return {"foreseen": foreseen(p)}
+    return {"predictions": predictions(p)}
 
 
 def run(p: Params) -> dict[str, Any]:
     """The fit, its errors, its rivals, and what is drawn of them."""
-    unseen, runs, (own, _, unfitted, caught_warnings) = foreseen(p), rows(p), fits(p)
+    unseen, runs, (own, _, unfitted, caught_warnings) = predictions(p), rows(p), fits(p)
     drawn, errors, of_errors = resampled(p)
     comparison, unscored, of_scores = compared(p)
     remarks = tuple(dict.fromkeys([*runs.notes, *caught_warnings, *of_errors, *of_scores]))
@@ -170,7 +170,7 @@ def run(p: Params) -> dict[str, Any]:
         "objective": own.objective,
         "agreement of starts": own.agreement,
         **{f"held-out error, {n}": _number(e.rmsle) for n, e in comparison.extrapolations.items()},
-        "foreseen": unseen,
+        "predictions": unseen,
         "errors": errors,
         "comparison": comparison,
         "picture": picture(own, drawn, runs.columns, p.seed),
@@ -181,7 +181,7 @@ def run(p: Params) -> dict[str, Any]:
 
 
 def _warned(work: Callable[[], Any]) -> tuple[Any, list[str]]:
-    """What the work returns, and what it warns of."""
+    """What the work returns, and its warnings."""
     with warnings.catch_warnings(record=True) as caught, one_numba_thread():
         warnings.simplefilter("always")
         result = work()

@@ -2,7 +2,7 @@
 
 Each curve's beginning is fitted by three laws of the training size and its end is predicted, by
 default to twice the fitted sizes, as far as the public benchmark of such laws goes (2.1 times). The
-curves that come with this page are errors of ordinary learners on tabular data; the paper that
+bundled curves are errors of ordinary learners on tabular data; the paper that
 proposed broken power laws scored them on other curves, which may be given as a file.
 
 Source:
@@ -77,7 +77,7 @@ def run(p: Params) -> dict:
 
 
 def example(some: CurveTable, scored: Curves) -> Example:
-    """The curve on which the broken law does as well as it usually does, by the median."""
+    """The curve with the broken law's median held-out error."""
     held_out = scored.scores[BROKEN].held_out
     at = int(np.argsort(held_out)[(len(held_out) - 1) // 2])
     name = scored.names[at]
@@ -114,7 +114,7 @@ def constant_share(result: dict) -> Measured:
 
 
 def _share(scored: Curves, won: np.ndarray, lost: np.ndarray, note: str) -> Measured:
-    """The share of curves won; those of one data set are no independent trials."""
+    """The share of curves won; those of one data set are not independent."""
     wins, decided = int(won.sum()), int((won | lost).sum())
     if decided == 0:
         return undetermined(f"no curve decides; {note}")

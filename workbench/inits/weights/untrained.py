@@ -91,7 +91,7 @@ def initial_laws(
         ]
     both = stored_fans(name, shape, layout)
     first = Law("torch's Linear and Conv", "uniform", 1 / math.sqrt(3 * both.fan_in))
-    if units:  # whose range is that of their units, whatever the fan-in
+    if units:  # their range depends on their units, not on the fan-in
         first = Law("torch's recurrent layers", "uniform", 1 / math.sqrt(3 * units))
     return [first, *_schemes(both, layout), *fixed]
 

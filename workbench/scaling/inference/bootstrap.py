@@ -33,7 +33,7 @@ class Bootstrap:
         converged: share of the resamples at their minimum.
         determined: whether a resample's rows determine the parameters, (resamples,): whether they
             have as many different rows as there are free parameters, and no constant column.
-        flat: the parameters that the fit itself leaves undetermined, whatever the draws.
+        flat: the parameters that the fit itself leaves undetermined.
         logged: the parameters that are fitted as logarithms.
     """
 

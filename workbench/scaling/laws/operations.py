@@ -72,7 +72,7 @@ def _share(v: Array, alpha: Array) -> tuple:
     """Log s where log s - α log (1 - s) = v, the implicit part of the law M4.
 
     With s = 1 / (1 + e⁻ᵘ): h(u) = α log (1 + eᵘ) - log (1 + e⁻ᵘ) = v, increasing for α > 0.
-    Newton's steps are kept within a bracket.
+    Newton's steps stay within a bracket.
     """
     u = _root(*np.broadcast_arrays(np.asarray(v, float), np.asarray(alpha, float)))
     s, r = _sigmoid(u), _sigmoid(-u)

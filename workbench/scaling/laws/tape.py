@@ -72,7 +72,7 @@ class Program(NamedTuple):
         return dependent[first:]
 
     def same(self, other: Program) -> bool:
-        """Whether both take the same steps, whatever their names are."""
+        """Whether both take the same steps, under any names."""
         return (
             self.logged == other.logged
             and [logged for _, logged in self.data] == [logged for _, logged in other.data]
@@ -157,7 +157,7 @@ class _Compiler:
         return "data", self.data.setdefault((e, logged), len(self.data))
 
     def sign(self, e: Expression) -> bool:
-        """Whether the value is positive whatever the parameters; columns count as positive."""
+        """Whether the value is positive for all parameters; columns count as positive."""
         if e.kind == "number":
             return e.of[0] > 0
         if e.kind == "parameter":
