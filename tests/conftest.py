@@ -74,6 +74,17 @@ def trial(monkeypatch):
 
 
 @pytest.fixture(scope="module")
+def template():
+    """The process from which the kernels of a file's tests fork; None where none can."""
+    from workbench.runs.kernels.forked_kernel import Template
+
+    made = Template() if Template.is_possible() else None
+    yield made
+    if made:
+        made.close()
+
+
+@pytest.fixture(scope="module")
 def browser():
     """The distribution's Chromium, headless."""
     from browser import chromium  # only these tests pay for the import

@@ -271,6 +271,73 @@ def test_some_libraries_have_a_home():
     assert found == HOMES
 
 
+# Calls that write to a path that is given to them, whatever stands or leads there.
+WRITERS = {"write_text", "write_bytes", "touch", "savez", "savez_compressed", "savetxt", "tofile"}
+WRITERS |= {
+    "to_csv",
+    "to_parquet",
+    "write_html",
+    "write_image",
+    "copy2",
+    "copyfile",
+    "copytree",
+    "symlink_to",
+}
+# Of these modules, since others have methods of the same name.
+WRITERS_OF = {"nbformat": {"write"}, "np": {"save"}, "shutil": {"copy", "move"}}
+# Not files that anybody could put in the way of.
+NO_FILES = {("workbench.runs.processes", "write_text")}
+
+
+def written(source):
+    """The calls in a file that write to a path by other means than `workbench.base.atomic`.
+
+    A file that is opened by "x" is new or an error, so that this is no such means.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        of = getattr(getattr(node.func, "value", None), "id", "")
+        texts = [a.value for a in [*node.args, *(k.value for k in node.keywords)]
+                 if isinstance(a, ast.Constant) and isinstance(a.value, str)]  # fmt: skip
+        is_mode = any(re.fullmatch("[rwa+bt]{1,4}", t) and set(t) & set("wa+") for t in texts)
+        flags = ast.unparse(node) if (of, name) == ("os", "open") else ""
+        if (
+            (name in ("open", "fdopen", "TextIOWrapper") and is_mode)
+            or (name in WRITERS and isinstance(node.func, ast.Attribute))
+            or name in WRITERS_OF.get(of, ())
+            or re.search("O_(WRONLY|RDWR|CREAT|APPEND|TRUNC)", flags)
+            or ((of, name) == ("sqlite3", "connect") and ":memory:" not in texts)
+        ):
+            yield name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_files_are_written_by_one_means(path):
+    """Beside their names and renamed: a link at a file's place is replaced and never followed."""
+    module = dotted(path)
+    if module != "workbench.base.atomic":
+        assert {(module, name) for name in written(path.read_text())} <= NO_FILES
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["open(p, 'w')", "open(p, mode='ab')", "p.open('w+', encoding='utf-8')", "p.write_text(t)"]
+    + ["p.write_bytes(b)", "nbformat.write(n, p)", "os.open(p, os.O_WRONLY | os.O_CREAT)"]
+    + ["shutil.copy(a, p)", "np.save(p, x)", "sqlite3.connect(p)", "p.open('r+b')"],
+)
+def test_another_means_of_writing_is_seen(source):
+    assert list(written(source))
+
+
+@pytest.mark.parametrize(
+    "source", ["write_text(p, t)", "open(p)", "p.open('rb')", "p.open('xb')", "file.write(t)"]
+)
+def test_what_is_no_other_means(source):
+    assert not list(written(source))
+
+
 def test_no_file_names_one_machine():
     for path in [*MODULES, *NOTEBOOKS, *(ROOT / "tests").rglob("*.py"), ROOT / "README.md"]:
         assert not re.search(r"(?<![\w.$}])/(root|home/\w+|work|tmp)/\w", path.read_text()), path

@@ -12,6 +12,8 @@ from workbench.experiment.params import Parameters, lowered
 GOAL = 0.02
 # A full run as quick as this needs no first look.
 QUICK = 0.03
+# Of every budget a first look takes this at least; from less it would be long on the way back.
+LEAST = 2.0**-12
 
 
 class Preview:
@@ -61,7 +63,8 @@ class Preview:
             return
         self._look = seconds
         # By a factor of four at most, for one that a busy machine held up.
-        self.share = min(1.0, self.share * min(4.0, max(0.25, GOAL / max(seconds, 1e-4))))
+        share = self.share * min(4.0, max(0.25, GOAL / max(seconds, 1e-4)))
+        self.share = min(1.0, max(LEAST, share))
 
 
 def _lowered(params: Parameters, less: Parameters) -> list[str]:

@@ -69,12 +69,31 @@ def chernoff_interval(count: int, trials: int, deviations: float = 3.0) -> tuple
         refuse("deviations", "a positive number", deviations)
     # The rarer kind is counted, since rates near 0 keep more digits than those near 1.
     rarer = min(count, trials - count)
-    share, most = rarer / trials, deviations**2 / 2
-    # Outside, since the other kind's term takes at most as much away as there are events.
-    low = _end(share * math.exp(-1 - most / rarer), rarer, trials, most) if rarer else 0.0
-    far = (1 - share) * math.exp(-1 - most / (trials - rarer))
-    high = _end(1 - far, rarer, trials, most)
+    low, high = _ends(rarer, trials, deviations**2 / 2)
     return (low, high) if rarer == count else (1 - high, 1 - low)
+
+
+def chernoff_trials(rate: float, half: float, deviations: float = 3.0) -> int:
+    """The fewest trials that make an interval of `chernoff_interval` no wider than this.
+
+    Args:
+        rate: of events that is expected to be seen, between 0 and 1.
+        half: half of the interval's width, above 0.
+        deviations: standard deviations on each side.
+    """
+    rarer, most = min(rate, 1 - rate), deviations**2 / 2
+
+    def is_enough(trials: int) -> bool:
+        low, high = _ends(rarer, 1, most / trials)
+        return high - low <= 2 * half
+
+    few, enough = 0, 1
+    while not is_enough(enough):
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if is_enough(middle) else (middle, enough)
+    return enough
 
 
 def clustered_interval(
@@ -108,7 +127,16 @@ def clustered_interval(
     return min(float(low), bottom), max(float(high), top)
 
 
-def _end(rate: float, count: int, trials: int, most: float) -> float:
+def _ends(count: float, trials: int, most: float) -> Interval:
+    """The ends for the rarer kind of events, or for a rate of them if there is one trial."""
+    share = count / trials
+    # Outside, since the other kind's term takes at most as much away as there are events.
+    low = _end(share * math.exp(-1 - most / count), count, trials, most) if count else 0.0
+    far = (1 - share) * math.exp(-1 - most / (trials - count))
+    return low, _end(1 - far, count, trials, most)
+
+
+def _end(rate: float, count: float, trials: int, most: float) -> float:
     """The end of the interval on the way from a rate outside it.
 
     By Newton's steps: the sum is convex in the rate, so each comes nearer and none steps inside.

@@ -181,9 +181,15 @@ def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool)
     from workbench.runs.execute import execute
 
     watched = progress or sys.stderr.isatty()
-    if not watched:
-        click.echo(f"{job.name}: running {len(job.notebook.cells)} cells", err=True)
-    return _or_refuse(lambda: execute(job, reports, progress=watched, cell_timeout=cell_timeout))
+
+    def begins() -> None:
+        if not watched:
+            cells = len(job.notebook.cells)
+            what = "1 cell" if cells == 1 else f"{cells} cells"
+            click.echo(f"{job.name}: running {what}", err=True)
+
+    how = {"progress": watched, "cell_timeout": cell_timeout, "begins": begins}
+    return _or_refuse(lambda: execute(job, reports, **how))
 
 
 def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
@@ -195,7 +201,8 @@ def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
         click.echo(f"{claim['verdict']:>24}  {claim['statement']}")
     if record["state"] != "done":
         click.echo(f"{record['name']} {record['state']}: {record['error']}", err=True)
-        click.echo(f"the notebook as far as it came: {folder / 'notebook.ipynb'}", err=True)
+        if (notebook := folder / "notebook.ipynb").is_file():
+            click.echo(f"the notebook as far as it came: {notebook}", err=True)
         sys.exit(1)
     page = folder / "page.html"
     click.echo(f"{record['name']} done in {record['timings']['seconds']:.1f} s: {page}")

@@ -30,7 +30,10 @@ def knob_words(context: click.Context, pairs: tuple[str, ...], names: set[str]) 
     option's where the knob is set as well.
     """
     options = {_option(p): p for p in context.command.params if isinstance(p, click.Option)}
-    taken, found = set(options) & names, options_of(context.args, set(options) & names)
+    taken = set(options) & names
+    source = context.get_parameter_source
+    given = {n for n in taken if source(options[n].name) is ParameterSource.COMMANDLINE}
+    found = options_of(context.args, given)
     for pair in pairs:
         name, equals, value = pair.partition("=")
         name = name.strip().replace("-", "_")
@@ -39,17 +42,10 @@ def knob_words(context: click.Context, pairs: tuple[str, ...], names: set[str]) 
         if name in found:
             raise ValueError(f"`{name}` must be given once; got it twice")
         found[name] = value
-    for name in sorted(taken - set(found)):
-        source = context.get_parameter_source(options[name].name)
-        if source is ParameterSource.COMMANDLINE:
-            raise ValueError(
-                f"`{name}` must be {_how_to_set(name)}; got --{name.replace('_', '-')}"
-            )
+    for name in sorted(given - set(found)):
+        how = f"given as --set {name}=VALUE, since the command has an option of this name"
+        raise ValueError(f"`{name}` must be {how}; got --{name.replace('_', '-')}")
     return found
-
-
-def _how_to_set(name: str) -> str:
-    return f"given as --set {name}=VALUE, since the command has an option of this name"
 
 
 def _option(option: click.Parameter) -> str:
@@ -57,13 +53,18 @@ def _option(option: click.Parameter) -> str:
     return max(option.opts, key=len).lstrip("-").replace("-", "_")
 
 
-def options_of(words: list[str], taken: Collection[str] = ()) -> dict[str, str]:
-    """`--knob value` and `--knob=value` as a mapping; a dash in a name is an underscore."""
+def options_of(words: list[str], given: Collection[str] = ()) -> dict[str, str]:
+    """`--knob value` and `--knob=value` as a mapping; a dash in a name is an underscore.
+
+    Args:
+        words: of the command line, without its own options.
+        given: those of its own options that were given and share their names with knobs.
+    """
     found: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
         if not word.startswith("--") or word == "--":
-            more = "".join(f"; `{name}` is {_how_to_set(name)}" for name in sorted(taken))
+            more = "".join(f"; the knob `{n}` is given as --set {n}={word}" for n in sorted(given))
             raise ValueError(f"a knob must be given as --name value; got {word!r}{more}")
         name, equals, value = word[2:].partition("=")
         if not equals:

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from workbench.base.array import Array, generator, host
 from workbench.base.cancellation import step
 from workbench.base.checks import real, refuse, whole
-from workbench.base.intervals import chernoff_interval, student_interval
+from workbench.base.intervals import chernoff_interval, chernoff_trials, student_interval
 from workbench.experiment.memory import Memory
 from workbench.experiment.params import Parameters
 
@@ -187,14 +187,11 @@ class Counts:
         return int(np.argmin(np.where(countable, self.law, np.inf)))
 
     def trials_for(self, resolution: float) -> int:
-        """Trials that would narrow the decisive rate's interval to this share of its law.
-
-        n = z² (1 - p) / (p r²)
-        """
+        """Trials that would narrow the decisive rate's interval to this share of its law."""
         chance = float(self.law[self.decisive])
         if not 0 < chance < 1:
             return self.trials
-        return int(np.ceil(self.deviations**2 * (1 - chance) / chance / resolution**2))
+        return chernoff_trials(chance, resolution * chance, self.deviations)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 
@@ -12,8 +13,8 @@ _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Pow: operator.pow,
 }
+_LONGEST = 1000
 _FUNCTIONS: dict[str, Callable[..., float]] = {"min": min, "max": max}
 
 
@@ -22,14 +23,26 @@ def bound(expression: str, values: Mapping[str, float]) -> float:
 
     Numbers, names, + - * / // **, and min and max of several are read.
 
+    A power beyond the largest float is infinite, so that no knob's value makes it take long.
+
     Args:
         expression: the text.
         values: the number of every name in it.
 
     Raises:
-        ValueError: if the text holds anything else, or a name that no knob has.
+        ValueError: if the text holds anything else, or a name that no knob has, or has no value,
+            such as a quotient by zero.
     """
-    return _value(ast.parse(expression, mode="eval").body, values, expression)
+    what = f"`relation` must be arithmetic over the knobs {', '.join(values)}"
+    if len(expression) > _LONGEST:
+        raise ValueError(f"{what}, of at most {_LONGEST} letters; got {len(expression)}")
+    try:
+        found = _value(ast.parse(expression, mode="eval").body, values, expression)
+        if isinstance(found, complex) or math.isnan(found):
+            raise ArithmeticError("no real number")
+    except (ArithmeticError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{what}, with a value; got {expression!r} ({error})") from None
+    return found
 
 
 def names(expression: str) -> set[str]:
@@ -46,11 +59,20 @@ def _value(node: ast.expr, values: Mapping[str, float], expression: str) -> floa
             return values[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, values, expression)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in (*_BINARY, ast.Pow):
             sides = _value(left, values, expression), _value(right, values, expression)
-            return _BINARY[type(op)](*sides)
+            return _power(*sides) if isinstance(op, ast.Pow) else _BINARY[type(op)](*sides)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
             return _FUNCTIONS[name](*(_value(a, values, expression) for a in args))
     raise ValueError(
         f"`relation` must be arithmetic over the knobs {', '.join(values)}; got {expression!r}"
     )
+
+
+def _power(base: float, exponent: float) -> float:
+    """The power: exact of whole numbers, and infinite beyond the largest float."""
+    try:
+        near = float(base) ** float(exponent)
+    except OverflowError:
+        return -math.inf if base < 0 and exponent % 2 else math.inf
+    return near if isinstance(near, complex) or math.isinf(near) else base**exponent

@@ -23,6 +23,7 @@ from typing import Any
 
 import nbformat
 
+from workbench.base.atomic import write_text
 from workbench.base.checks import refuse
 from workbench.live.voila_server import TOKEN
 from workbench.records.store import read_record
@@ -50,9 +51,12 @@ def write_copy(record: Path) -> Path:
         record: a run's folder or its `record.json`.
 
     Raises:
-        ValueError: if there is no such record, its notebook is gone, or a knob is refused by now.
+        ValueError: if there is no such record, its folder is a link or cannot be written, its
+            notebook is gone, or a knob is refused by now.
     """
     path = record / RECORD if record.is_dir() else record
+    if path.parent.is_symlink():
+        refuse("record", "in a folder of its own, not behind a link", str(record))
     held = read_record(path)
     if held is None or not isinstance(held.get("command"), str):
         refuse("record", "the folder of a run or its record.json", str(record))
@@ -66,7 +70,11 @@ def write_copy(record: Path) -> Path:
         source = without_injected(read_notebook(place))
         made = injected(source, model(**given), language_of(source))
     written = path.with_name(COPY)
-    nbformat.write(_to_explore(made, held.get("directory")), written)
+    text = nbformat.writes(_to_explore(made, held.get("directory")))
+    try:
+        write_text(written, text, durable=False)
+    except OSError as error:
+        refuse("record", f"in a folder that can be written ({error.strerror})", str(record))
     return written
 
 
@@ -195,7 +203,7 @@ def serve(target: str, *, port: int = 8866, browser: bool = True) -> int:
     alone = panel_alone(read_notebook(path), target)
     with tempfile.TemporaryDirectory(prefix="workbench-serve-") as folder:
         notebook = Path(folder) / path.name
-        nbformat.write(alone, notebook)
+        write_text(notebook, nbformat.writes(alone), durable=False)
         token = secrets.token_hex(16)
         words = [sys.executable, "-m", "workbench.live.voila_server", str(notebook), str(port)]
         words += [] if browser else ["--no-browser"]

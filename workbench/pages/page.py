@@ -27,7 +27,7 @@ from workbench.experiment.decisions import MARKS, Claim
 from workbench.pages.cells.cell_tags import honour
 from workbench.pages.cells.figure import script_json
 from workbench.pages.cells.foreign import output_html
-from workbench.pages.cells.outputs import PLOTLY, joined, output_html_of
+from workbench.pages.cells.outputs import PLOTLY, PROSE, joined, output_html_of, shown_kind
 from workbench.pages.cells.terminal import terminal_html
 from workbench.pages.cells.widget_state import models
 from workbench.pages.head import policy, style
@@ -53,8 +53,7 @@ def page(
         folder: where the notebook lies, whose pictures the page takes in.
     """
     told = _told(notebook)
-    texts = [cell.source for cell in told.cells if cell.cell_type == "markdown"]
-    resources = {"metadata": {"path": folder}, "formulas": Formulas(texts)}
+    resources = {"metadata": {"path": folder}, "formulas": _numbered(told)}
     cells = _exporter().from_notebook_node(told, resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
@@ -95,7 +94,10 @@ class _Exporter(HTMLExporter):
 
     def __init__(self):
         super().__init__(
-            template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)]
+            template_name=TEMPLATE.name,
+            extra_template_basedirs=[str(TEMPLATE.parent)],
+            # Once, not after each of ten preprocessors.
+            optimistic_validation=True,
         )
 
     def default_filters(self):
@@ -134,6 +136,18 @@ def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if "outputs" in cell:
             cell.outputs = list(joined(cell.outputs, widgets))
     return told
+
+
+def _numbered(notebook: nbformat.NotebookNode) -> Formulas:
+    """The formulas of a page to come, after numbering the equations of the notebook's texts."""
+    formulas = Formulas()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = formulas.equations.numbered(cell.source)
+        for output in cell.get("outputs", []):
+            if (kind := shown_kind(output.get("data", {}))) in PROSE:
+                output.data[kind] = formulas.equations.numbered(str(output.data[kind]))
+    return formulas
 
 
 def _lead(soup: BeautifulSoup) -> str:

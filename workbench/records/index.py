@@ -11,16 +11,14 @@ without an end.
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.base.atomic import written
 from workbench.base.checks import refuse
 from workbench.base.condition import apart
 from workbench.records.table import columns
-from workbench.runs.atomic import PARTIAL
 
 INDEX = "index.parquet"
 
@@ -47,24 +45,20 @@ def write_index(rows: Sequence[Mapping[str, Any]], folder: Path) -> Path:
     # DuckDB reads plain names, and gives the columns their own; text in a name is never a query.
     spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in enumerate(apart(names)))
     types = ", ".join(f"c{i}: '{kind}'" for i, kind in enumerate(kinds))
-    mark = uuid.uuid4().hex
-    lines, made = folder / f"{PARTIAL}{mark}.json", folder / f"{PARTIAL}{mark}.parquet"
     try:
-        with lines.open("x", encoding="utf-8", newline="\n") as file:
-            for row in rows:
-                held = {f"c{i}": _held(row.get(n), kinds[i]) for i, n in enumerate(names)}
-                file.write(json.dumps(held) + "\n")
-        source = f"read_ndjson({_text(str(lines))}, columns = {{{types}}})"
-        with duckdb.connect(":memory:") as base:
-            there = _text(str(made))
-            base.execute(f"COPY (SELECT {spelled} FROM {source}) TO {there} (FORMAT parquet)")
-        os.replace(made, folder / INDEX)
+        with written(folder / INDEX) as made:
+            lines = made.with_suffix(".json")
+            with lines.open("x", encoding="utf-8", newline="\n") as file:
+                for row in rows:
+                    held = {f"c{i}": _held(row.get(n), kinds[i]) for i, n in enumerate(names)}
+                    file.write(json.dumps(held) + "\n")
+            source = f"read_ndjson({_text(str(lines))}, columns = {{{types}}})"
+            with duckdb.connect(":memory:") as base:
+                there = _text(str(made))
+                base.execute(f"COPY (SELECT {spelled} FROM {source}) TO {there} (FORMAT parquet)")
     except (OSError, duckdb.IOException) as error:
         told = " ".join(str(error).split())[:120]
         refuse("folder", f"one that can be written ({told})", str(folder))
-    finally:
-        lines.unlink(missing_ok=True)
-        made.unlink(missing_ok=True)
     return folder / INDEX
 
 

@@ -28,7 +28,8 @@ _MAPPINGS = ("knobs", "summary", "timings")
 def read_record(path: Path) -> dict[str, Any] | None:
     """The record in the file; None where there is none, or half of one.
 
-    A run whose record says `running` while its process is gone was killed.
+    A run whose record says `running` while its process is gone was killed. What was asked of a run
+    that failed before it set a knob tells it from the others.
     """
     try:
         if path.stat().st_size > LARGEST or not path.is_file():
@@ -43,6 +44,8 @@ def read_record(path: Path) -> dict[str, Any] | None:
         return None
     if record["state"] == "running" and not is_alive(record):
         record |= {"state": "killed", "error": "its process is gone"}
+    if record["state"] != "done":
+        record["knobs"] = _mapping(record.get("changed")) | record["knobs"]
     return record
 
 

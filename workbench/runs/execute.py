@@ -6,19 +6,23 @@ came of it.
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from papermill.execute import remove_error_markers
 
+from workbench.base.atomic import PARTIAL, room, write_text
 from workbench.base.checks import refuse
 from workbench.runs import notebook_outcome
-from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
+from workbench.runs.atomic import Reserve, as_json, owned, why, write_json
 from workbench.runs.job import Job
 from workbench.runs.kernels.forked_kernel import Template
 from workbench.runs.kernels.kernel import End, run_cells
@@ -34,6 +38,7 @@ def execute(
     cell_timeout: int | None = None,
     attempt: int = 1,
     template: Template | None = None,
+    begins: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """The record of the finished run, which stands with its files in `reports`/NAME/RUN/.
 
@@ -47,32 +52,36 @@ def execute(
         cell_timeout: seconds that one cell may take; None for no limit.
         attempt: the how-manieth try of the same run it is, for the record.
         template: from which the kernel is to fork; None to start one anew.
+        begins: is called when nothing is left that could refuse the run.
 
     Raises:
         ValueError: if `reports` cannot be written or the same run is running; nothing has started.
     """
-    folder = reports / job.name / job.run
     with ExitStack() as stack:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = room(reports, job.name, job.run)
             stack.enter_context(owned(folder))
-            clear(folder)
-            (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
             record, began = begun(job, attempt), time.monotonic()
+            reserve = Reserve(folder, as_json(record))
+            stack.callback(reserve.give_back)
             write_json(folder / RECORD, record)
+            clear(folder, reserve.path)
+            (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
         except BlockingIOError:
             refuse("run", "one that is not running already", f"{job.name}/{job.run}")
         except OSError as error:
             refuse("reports", f"a folder that can be written ({error.strerror})", str(reports))
         stack.enter_context(interruptible())
+        if begins is not None:
+            begins()
         how = {"progress": progress, "cell_timeout": cell_timeout, "template": template}
         try:
             _fill(record, job, folder, began, how)
         except KeyboardInterrupt:
             record |= {"state": "killed", "error": "interrupted"}
         except Exception as error:
-            record |= {"state": "failed", "error": f"{type(error).__name__}: {error}"}
-        return _ended(record, folder, began)
+            record |= {"state": "failed", "error": why(error, folder)}
+        return _ended(record, folder, began, reserve)
 
 
 def _fill(
@@ -83,7 +92,10 @@ def _fill(
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
         output = Path(partial) / NOTEBOOK
         end = run_cells(job, output, **how)
-        notebook = _partly(output, job)
+        notebook = end.notebook or _partly(output, job)
+        # On a disk that is full by now it stays as it is, since a new name takes no space.
+        with suppress(FileNotFoundError):
+            os.replace(output, folder / NOTEBOOK)
     if end.state == "done":
         # papermill marks the errors that a tag expects as well.
         notebook = remove_error_markers(notebook)
@@ -98,6 +110,7 @@ def _fill(
         **clock(record["timings"]["start"], began),
     }
     notebook_outcome.correct(notebook)
+    folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it meanwhile
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
         table = job.params.table(record["knobs"])
@@ -157,7 +170,7 @@ def _judge(
     }
 
 
-def _ended(record: dict[str, Any], folder: Path, began: float) -> dict[str, Any]:
+def _ended(record: dict[str, Any], folder: Path, began: float, reserve: Reserve) -> dict[str, Any]:
     """The record, written; a run that is not done has no page, and a disk that is full says so."""
     record["timings"] |= (
         {} if "end" in record["timings"] else clock(record["timings"]["start"], began)
@@ -165,8 +178,20 @@ def _ended(record: dict[str, Any], folder: Path, began: float) -> dict[str, Any]
     try:
         if record["state"] != "done":
             (folder / PAGE).unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RECORD, record)
     except (OSError, ValueError) as error:
-        (folder / PAGE).unlink(missing_ok=True)
-        record |= {"state": "failed", "error": f"the record could not be written: {error}"}
+        error = f"the record could not be written: {why(error, folder)}"
+        _said(record | {"state": "failed", "error": error}, folder, reserve)
+        record |= {"state": "failed", "error": error}
     return record
+
+
+def _said(record: dict[str, Any], folder: Path, reserve: Reserve) -> None:
+    """Writes into the reserved room that the run failed, with its numbers if they fit in."""
+    short = {"claims": [], "summary": {}, "cell": None, "traceback": None, "notes": []}
+    for part in ({}, short):
+        with suppress(OSError, ValueError):
+            (folder / PAGE).unlink(missing_ok=True)
+            reserve.put(folder / RECORD, json.dumps(record | part, allow_nan=False))
+            return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 
+from workbench.base.atomic import write_text
 from workbench.runs.find import Experiment, new_name
 
 TEMPLATE = Path(__file__).parent / "new_template"
@@ -25,15 +26,15 @@ def write(name: str) -> list[Path]:
     if not package.exists():
         texts[package] = f'"""Experiments of the family {family}."""\n'
     for path in [*texts, experiment.notebook]:
-        if path.exists():
+        if path.exists() or path.is_symlink():
             raise ValueError(f"`{name}` must be new; got a file already at {path}")
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     importlib.invalidate_caches()
     experiment.notebook.parent.mkdir(parents=True, exist_ok=True)
     text = nbformat.writes(_notebook(experiment), indent=1) + "\n"
-    experiment.notebook.write_text(text, encoding="utf-8")
+    write_text(experiment.notebook, text)
     return [*texts, experiment.notebook]
 
 

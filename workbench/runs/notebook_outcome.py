@@ -171,6 +171,9 @@ def _claims(data: Any) -> list[dict[str, Any]]:
 def keep_partial(folder: Path) -> None:
     """Keeps the notebook that papermill was writing as `partial.ipynb`, if it is a whole file."""
     for path in folder.glob(f"{PARTIAL}*/{NOTEBOOK}"):
+        # A link would bring in a notebook from elsewhere.
+        if path.is_symlink() or path.parent.is_symlink():
+            continue
         try:
             notebook = nbformat.read(path, as_version=4)
         except (OSError, ValueError, nbformat.reader.NotJSONError):

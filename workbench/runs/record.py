@@ -65,10 +65,18 @@ def clock(start: str, began: float) -> dict[str, Any]:
     return {"end": end.isoformat(timespec="milliseconds"), "seconds": seconds}
 
 
-def clear(folder: Path) -> None:
-    """Removes what an earlier run of the same identity made, and what a killed one left behind."""
+def clear(folder: Path, but: Path | None = None) -> None:
+    """Removes what an earlier run of the same identity made, and what a killed one left behind.
+
+    Args:
+        folder: the run's.
+        but: a file that stays.
+    """
     for stale in [folder / PAGE, folder / NOTEBOOK, *folder.glob(f"{PARTIAL}*")]:
-        shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+        if stale.is_dir() and not stale.is_symlink():
+            shutil.rmtree(stale)
+        elif stale != but:
+            stale.unlink(missing_ok=True)
 
 
 def is_alive(record: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
+from workbench.base.atomic import write_text, written
 from workbench.base.checks import refuse, spell
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.identity.inputs import PREFIX
@@ -45,7 +46,7 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
     Raises:
         ValueError: if rocrate is not installed, or `out` is there already or cannot be written.
     """
-    if out.exists():
+    if out.exists() or out.is_symlink():
         refuse("out", "a new folder or a new file ending in .zip", str(out))
     try:
         rocrate = importlib.import_module("rocrate.rocrate")
@@ -56,7 +57,8 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
         files = _files(crate, folder, record, Path(made))
         _describe(crate, record, files)
         try:
-            crate.write_zip(out) if out.suffix == ".zip" else crate.write(out)
+            with written(out) as place:
+                crate.write_zip(place) if out.suffix == ".zip" else crate.write(place)
         except OSError as error:
             refuse("out", f"a place that can be written ({error.strerror})", str(out))
 
@@ -71,14 +73,14 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> d
             about = {"name": told, "encodingFormat": kind}
             if name == PAGE:
                 # The library that it shares with other pages stays behind.
-                (made / PAGE).write_text(standalone(path), encoding="utf-8", newline="")
+                write_text(made / PAGE, standalone(path), durable=False)
                 path = made / PAGE
             found[name] = crate.add_file(path, name, properties=about, record_size=True)
     for name, text, told, kind in (
         (NUMBERS, as_csv(run_rows(record)), "knobs, numbers and verdicts", "text/csv"),
         (LOCK, lock(record["provenance"]), "the packages that were installed", "text/plain"),
     ):
-        (made / name).write_text(text, encoding="utf-8", newline="")
+        write_text(made / name, text, durable=False)
         about = {"name": told, "encodingFormat": kind}
         found[name] = crate.add_file(made / name, name, properties=about, record_size=True)
     return found

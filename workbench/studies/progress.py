@@ -18,6 +18,7 @@ from rich.text import Text
 from workbench.studies.scheduler import Watcher
 
 _RUNNING_SHOWN, _FAILURES_SHOWN = 8, 3
+_LONGEST = 600
 _STYLES = {"done": "green", "kept": "cyan", "failed": "red", "killed": "red", "timed out": "yellow"}
 
 
@@ -46,6 +47,10 @@ class Lines(Watcher, AbstractContextManager):
     def ended(self, record: Mapping[str, Any]) -> None:
         """Tells the run's state, time and reason."""
         print(line(record), file=self._stream, flush=True)
+
+    def noted(self, sentence: str) -> None:
+        """Tells the sentence."""
+        print(printable(sentence, _LONGEST), file=self._stream, flush=True)
 
 
 class LiveTable(Watcher, AbstractContextManager):
@@ -89,6 +94,10 @@ class LiveTable(Watcher, AbstractContextManager):
         self._counts[record["state"]] += 1
         if record["state"] != "done":
             self._failures.append(printable(line(record), 200))
+
+    def noted(self, sentence: str) -> None:
+        """Shows the sentence above the table, where it stays."""
+        self._live.console.print(Text(printable(sentence, _LONGEST), "red"))
 
     def _table(self) -> Group:
         """The whole display as it stands now."""

@@ -8,11 +8,13 @@ import json
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from workbench.base.atomic import room, write_text
 from workbench.records.store import read_record
-from workbench.runs.atomic import write_text
+from workbench.runs.atomic import Reserve, is_of_disk, why
 from workbench.runs.notebook_outcome import keep_partial
 from workbench.runs.record import RECORD, begun, clear, clock
 from workbench.studies.executor import Limits, executor
@@ -37,6 +39,9 @@ class Watcher:
     def ended(self, record: Mapping[str, Any]) -> None:
         """A run has ended, and is not tried again."""
 
+    def noted(self, sentence: str) -> None:
+        """Something about the study as a whole."""
+
 
 class StudyRun:
     """Runs on their way: waiting, pausing before another try, running.
@@ -57,21 +62,53 @@ class StudyRun:
         self._running: dict[str, tuple[Any, dict[str, Any], float]] = {}
         self._counts: dict[str, int] = {}
         self._depth = jobs[0].depth if jobs else "function"
+        # One for each run at a time, so that a disk that fills leaves no run without its end.
+        self._reserves: list[Reserve] = []
+        self._is_stopped = False
+        self.done: list[Any] = []
 
     def run(self) -> dict[str, int]:
         """Makes all runs, or those that an interruption leaves time for; the count of states."""
         try:
             with executor(self._depth, self._limits) as slots:
                 while self._waiting or self._pausing or self._running:
-                    self._begin(slots)
+                    if self._has_room(slots.count):
+                        self._begin(slots)
                     for key, outcome in slots.ended(self._patience()):
                         self._settle(key, outcome)
         except KeyboardInterrupt:
             for key in list(self._running):
                 self._settle(key, Lost("killed", "interrupted"), is_last=True)
-            left = len(self._waiting) + len(self._pausing)
-            self._counts |= {"queued": left} if left else {}
+            self._leave()
+        finally:
+            for reserve in self._reserves:
+                reserve.give_back()
         return self._counts
+
+    def _leave(self) -> None:
+        """Leaves alone what has not begun."""
+        left = len(self._waiting) + len(self._pausing) + self._counts.get("queued", 0)
+        self._counts |= {"queued": left} if left else {}
+        self._waiting.clear()
+        self._pausing.clear()
+
+    def _stop(self, sentence: str) -> None:
+        """Begins no further run: each would fail as well, for the reason in the sentence."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            again = "the same command again makes the runs that are left"
+            self._watcher.noted(f"the study stops: {sentence}; {again}")
+        self._leave()
+
+    def _has_room(self, count: int) -> bool:
+        """Whether so many runs could still write how they ended."""
+        try:
+            while len(self._reserves) < count and (self._waiting or self._pausing):
+                self._out.mkdir(parents=True, exist_ok=True)
+                self._reserves.append(Reserve(self._out))
+        except OSError as error:
+            self._stop(why(error, self._out))
+        return not self._is_stopped
 
     def _begin(self, slots: Any) -> None:
         """Fills the free slots with runs whose time has come."""
@@ -86,6 +123,12 @@ class StudyRun:
             self._watcher.begun(record)
             if job.depth == "function":
                 self._write(job, record)
+                if self._is_stopped:
+                    del self._running[job.run]
+                    self._watcher.paused(record)
+                    self._waiting.append((job, attempt))
+                    self._leave()
+                    return
                 task: Any = job.task
             else:
                 how = str(self._out.resolve()), self._limits.cell_timeout, attempt, job.inputs
@@ -117,7 +160,9 @@ class StudyRun:
             timings = {"start": start, **clock(start, began), **outcome.get("timings", {})}
             record |= outcome | {"timings": timings}
             self._write(job, record)
-        attempt = record["attempt"]
+        if record["state"] == "failed" and is_of_disk(record["error"]):
+            self._stop(record["error"])
+        attempt, is_last = record["attempt"], is_last or self._is_stopped
         if record["state"] != "done" and attempt <= self._limits.retries and not is_last:
             pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
             entry = time.monotonic() + pause, next(self._entries), job, attempt + 1
@@ -125,17 +170,18 @@ class StudyRun:
             self._watcher.paused(record)
             return
         self._counts[record["state"]] = self._counts.get(record["state"], 0) + 1
+        self.done += [job] if record["state"] == "done" else []
         self._watcher.ended(record)
 
     def _write(self, job: Any, record: dict[str, Any]) -> None:
-        """Writes the record; a full disk fails the run, not the study."""
+        """Writes the record; one that cannot be written fails its run, and a full disk says so."""
         path = self._out / job.name / job.run / RECORD
         if job.depth == "notebook":
             there = read_record(path)
             if there and there["state"] == "running":  # somebody else's, outside this study
                 return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            room(self._out, job.name, job.run)
             if record["state"] != "done":
                 keep_partial(path.parent)
                 clear(path.parent)
@@ -144,4 +190,12 @@ class StudyRun:
             # than most calls, and a record lost with the power is a run to be made again.
             write_text(path, text, durable=False)
         except (OSError, ValueError) as error:
-            record |= {"state": "failed", "error": f"the record could not be written: {error}"}
+            is_end, told = record["state"] != "running", why(error, self._out)
+            record |= {"state": "failed", "error": f"the record could not be written: {told}"}
+            if is_of_disk(told):
+                self._stop(told)
+            if is_end and self._reserves:
+                with suppress(OSError, ValueError):
+                    room(self._out, job.name, job.run)
+                    short = record | {"claims": [], "summary": {}, "traceback": None}
+                    self._reserves.pop().put(path, json.dumps(short, allow_nan=False))

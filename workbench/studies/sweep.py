@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from workbench.runs.record import PAGE, RECORD
 from workbench.studies.executor import Limits
 from workbench.studies.scheduler import StudyRun, Watcher
 
-_STATES = ("done", "failed", "killed", "timed out", "queued")
+_STATES = ("done", "gone", "failed", "killed", "timed out", "queued")
+_NAMED = 5
 
 
 @dataclass
@@ -115,7 +116,8 @@ def run_study(
 ) -> dict[str, int]:
     """Makes the runs that are missing, failed or changed; how many ended in which state.
 
-    Runs that were done before count as `kept`, those that an interruption left alone as `queued`.
+    Runs that were done before count as `kept`, those that an interruption or a full disk left alone
+    as `queued`, and those that were done and whose files somebody has removed since as `gone`.
 
     Args:
         jobs: the study's runs, all of one depth.
@@ -141,8 +143,40 @@ def run_study(
         stack.enter_context(interruptible())
         watcher = watcher or Watcher()
         watcher.planned(len(found.done))
-        counts = StudyRun(found.waiting, out, limits or Limits(), watcher).run()
-        return {"kept": len(found.done), **{s: counts[s] for s in _STATES if s in counts}}
+        study = StudyRun(found.waiting, out, limits or Limits(), watcher)
+        counts = study.run()
+        kept, gone = _there(found.done, out)
+        done, more = _there(study.done, out)
+        if gone or more or not (out / STUDY).is_file():
+            _tell_gone([*gone, *more], jobs, out, watcher)
+        counts |= {"done": len(done), "gone": len(gone) + len(more)}
+        return {"kept": len(kept), **{s: counts[s] for s in _STATES if counts.get(s)}}
+
+
+def _there(jobs: Sequence[Job | FunctionJob], out: Path) -> tuple[list[Any], list[Any]]:
+    """Which of the runs that were done are still there, and which are gone."""
+    found: tuple[list[Any], list[Any]] = [], []
+    for one in jobs:
+        folder = out / one.name / one.run
+        has_page = one.depth == "function" or (folder / PAGE).is_file()
+        found[not (has_page and (folder / RECORD).is_file())].append(one)
+    return found
+
+
+def _tell_gone(
+    gone: Sequence[Job | FunctionJob], jobs: Sequence[Any], out: Path, watcher: Watcher
+) -> None:
+    """Says which runs are gone, and writes again what the study's folder must have."""
+    named = ", ".join(f"{one.name}/{one.run}" for one in gone[:_NAMED])
+    named += f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+    if gone:
+        runs = "1 run that was" if len(gone) == 1 else f"{len(gone)} runs that were"
+        watcher.noted(f"{runs} done, removed from {out} since: {named}")
+    with suppress(OSError):
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / STUDY, _declared(jobs))
+        if jobs:
+            write_text(out / LOCK, lock(jobs[0].provenance), durable=False)
 
 
 def _declared(jobs: Sequence[Job | FunctionJob]) -> dict[str, Any]:

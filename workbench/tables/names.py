@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from workbench.tables.cells import is_numeric
+from workbench.tables.table import Table
 
 PARAMETERS = (
     "N params parameters num_params n_params num_parameters n_parameters param_count params_count "
@@ -63,7 +64,8 @@ def proposed(
         taken: columns that have another meaning.
 
     Raises:
-        ValueError: if no name says so; the sentence lists the columns.
+        ValueError: if no name says so; the sentence lists the columns, or names the cell that is no
+            number in the one whose name does.
     """
     taken = set(taken)
     numbers = [n for n, v in columns.items() if n not in taken and _is_of_numbers(v)]
@@ -71,6 +73,10 @@ def proposed(
         found = _match(there, *MEANINGS[meaning])
         if found is not None:
             return found
+    texts = [n for n in columns if n not in taken and n not in numbers]
+    named = _match(texts, *MEANINGS[meaning])
+    if named is not None and isinstance(columns, Table):
+        columns.refuse_text(named)
     every = ", ".join(list(columns)[:20]) + (" and more" if len(columns) > 20 else "")
     what = {"loss": "losses", "size": "sizes"}.get(meaning, meaning)
     what = f"a column of {what}" if knob.endswith("_file") else f"the column of {what}"

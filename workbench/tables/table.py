@@ -68,7 +68,7 @@ class Table(dict[str, np.ndarray]):
         there = np.ones(len(self.lines), bool)
         for name in columns:
             if self[name].dtype == object:
-                self._refuse_text(name)
+                self.refuse_text(name)
             there &= ~np.isnan(self[name])
         return there
 
@@ -95,7 +95,8 @@ class Table(dict[str, np.ndarray]):
                 f"{self[name][bad[0]]:g} on {self.place(int(bad[0]))}{more}{hint}"
             )
 
-    def _refuse_text(self, name: str) -> None:
+    def refuse_text(self, name: str) -> None:
+        """Refuses a column that is not read as numbers, by the line and the cell at fault."""
         column, mark = self[name].tolist(), self.marks.get(name)
         if all(map(cells.is_missing, column)):
             refuse(name, f"a column of numbers in {self.name}", "empty cells alone")

@@ -31,6 +31,8 @@ OTHERS = {
     b"\xd0\xcf\x11\xe0": "an old Excel file (save the sheet as CSV)",
     b"%PDF": "a PDF file",
 }
+# A cell in quotes, and blanks behind it, which the csv module does not pass over.
+_QUOTED = re.compile(r'"(?:[^"]|"")*+"?( +(?=[,;\t|\r\n]|\Z))?')
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -132,9 +134,10 @@ def _records(
     text: str, delimiter: str, knob: str, name: str, first: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
     """Every record that is not blank, and its line."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-    )
+    if delimiter != " " and '" ' in text:
+        text = _QUOTED.sub(lambda found: found[0].removesuffix(found[1] or ""), text)
+    how = {"delimiter": delimiter, "skipinitialspace": True, "strict": True}
+    reader = csv.reader(io.StringIO(text, newline=""), **how)
     line = 1
     try:
         for cells in reader:
@@ -157,14 +160,16 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: _fitness(sample, delimiter))
 
 
-def _fitness(sample: str, delimiter: str) -> tuple[float, float, int]:
+def _fitness(sample: str, delimiter: str) -> tuple[float, ...]:
     try:
         rows = [cells for _, cells in _records(sample, delimiter, "", "")]
     except ValueError:
-        return 0.0, 0.0, 0
+        return (0.0,)
     rows = [_trimmed(cells) for cells in rows if not cells[0].startswith("#")]
     if not rows or len(rows[0]) < 2:
-        return 0.0, 0.0, 0
+        return (0.0,)
+    if any(cell in DELIMITERS for row in rows for cell in row):
+        return (0.0,)
     wide = len(rows[0])
     alike = sum(len(cells) == wide for cells in rows) / len(rows)
     cells = [cell for row in rows[1:] for cell in row]

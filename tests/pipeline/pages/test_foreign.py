@@ -74,6 +74,13 @@ def test_a_style_attribute_leaves_its_element_in_its_place(style, left):
     assert inline(style) == left
 
 
+def test_a_drawing_keeps_the_pictures_that_it_carries():
+    source = "<image xlink:href='{}' width='4'/>"
+    sources = [f"data:image/png;base64,{PNG}", "https://e.example/x.png", "data:text/html,x"]
+    made = box(SVG.format("".join(map(source.format, sources))))
+    assert [one.get("xlink:href") for one in made.select("image")] == [sources[0], None, None]
+
+
 def test_coloured_cells_keep_their_colours_and_no_other_output_has_them():
     made = soup(
         shown({"text/html": "<style>#t1{background:#fc0}</style><table><td id=t1>x</table>"}),
@@ -126,6 +133,47 @@ def test_what_a_page_cannot_show_is_one_sentence(source, words):
     made = soup(shown({"text/html": source, "text/plain": "<IPython.core.display.HTML object>"}))
     (note,) = made.select(".refused")
     assert words in note.text
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("<script src=https://e.example/bokeh.js></script>", "A script of Bokeh stands here"),
+        ("a <script>x</script> b", "A script stands here"),
+        ("<iframe src=https://e.example/x></iframe>", "A frame of https://e.example/x"),
+        ("<iframe src=own.html>", "A frame of own.html"),
+        ("<object data='own.pdf'><p>x</p></object>", "A frame of own.pdf"),
+        ("a <embed src=own.pdf> b", "A frame of own.pdf"),
+        ("<video src=own.mp4 controls></video>", "A video (own.mp4)"),
+        ("a <audio><source src=own.wav></audio> b", "A sound (own.wav)"),
+        ("<form action=https://e.example><input name=a> text</form>", "A form stands here"),
+        ("a <canvas id=c></canvas> b", "An element `canvas`"),
+        ("<model-viewer src=x>x</model-viewer>", "An element `model-viewer`"),
+        ("<style>h1 {color: red}</style>", "A style for the notebook"),
+        ("<link rel=stylesheet href=https://e.example>", "A style for the notebook"),
+        (SVG.format("<foreignObject><p>x</p></foreignObject>"), "Words within this drawing"),
+        ("| a |\n|---|\n| <iframe src=own.html></iframe> |", "A frame of own.html"),
+    ],
+)
+def test_what_a_text_cannot_show_is_one_sentence(source, words):
+    (note,) = soup(new_markdown_cell(source)).select(".refused")
+    assert words in note.text
+    (note,) = soup(shown({"text/markdown": source})).select(".refused")
+    assert words in note.text
+
+
+def test_marks_within_code_and_media_with_their_data_need_no_sentence():
+    video = "<video controls src='data:video/mp4;base64,AAAA'></video>"
+    texts = ["`<iframe>`", "```html\n<script>1</script>\n```", "    <form>", video, "<!-- no -->"]
+    made = soup(new_markdown_cell("\n\n".join(texts)))
+    assert not made.select(".refused")
+    assert made.video["src"].startswith("data:")
+    assert [code.text.strip() for code in made.select(".prose :is(code, pre)")] == [
+        "<iframe>",
+        "<script>1</script>",
+        "<form>",
+        "<form>",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -224,3 +224,12 @@ def test_a_study_leads_nowhere_else(tmp_path):
     ]
     (tmp_path / "study" / "study.json").write_text(json.dumps({"points": points}))
     assert [p["state"] for p in read_points(tmp_path / "study")] == ["queued"] * 3
+
+
+def test_a_run_that_failed_before_it_set_a_knob_is_told_from_the_others(tmp_path):
+    told = {"name": "a", "run": "x-2", "state": "failed", "identity": "i", "timings": {}}
+    told |= {"knobs": {}, "summary": {}, "claims": [], "folder": "a/x-2", "changed": {"x": 2}}
+    path = tmp_path / "record.json"
+    for state, knobs in (("failed", {"x": 2}), ("done", {})):
+        path.write_text(json.dumps(told | {"state": state}))
+        assert read_record(path)["knobs"] == knobs

@@ -3,22 +3,11 @@
 import nbformat
 import pytest
 import toy_notebooks
-
-from workbench.runs.execute import execute
-from workbench.runs.job import job
-from workbench.runs.kernels.forked_kernel import Template
+from executed import executed
 
 pytestmark = pytest.mark.notebook
 
 LAST = "print('aft' + 'er')"
-
-
-@pytest.fixture(scope="module")
-def template():
-    made = Template() if Template.is_possible() else None
-    yield made
-    if made:
-        made.close()
 
 
 @pytest.fixture
@@ -27,13 +16,9 @@ def ran(tmp_path, template, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*cells):
-        path = toy_notebooks.notebook(tmp_path / "own.ipynb", *cells)
-        record = execute(job(path.name, {}), tmp_path / "r", template=template)
-        folder = tmp_path / "r" / record["folder"]
-        notebook = nbformat.read(folder / "notebook.ipynb", 4)
+        record, notebook, page = executed(tmp_path, template, *cells)
         nbformat.validate(notebook)
-        page = folder / "page.html"
-        return record, notebook, page.read_text() if page.exists() else None
+        return record, notebook, page
 
     return run
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import threading
 from dataclasses import replace
 
@@ -35,14 +36,16 @@ def kernel(monkeypatch):
     """Stands in for papermill: set what it leaves and how it ends."""
 
     class Kernel:
-        end = End("done", None, 12)
+        end, saves = End("done", None, 12), True
 
         def leaves(self, notebook):
             return toy_notebooks.executed(notebook)
 
         def __call__(self, job, output, **_):
-            nbformat.write(self.leaves(job.notebook), output)
-            return self.end
+            left = self.leaves(job.notebook)
+            if self.saves:
+                nbformat.write(left, output)
+            return self.end if self.saves else self.end._replace(notebook=left)
 
     stand_in = Kernel()
     monkeypatch.setattr(executing, "run_cells", stand_in)
@@ -217,9 +220,85 @@ def test_a_record_that_cannot_be_written_is_never_done(tmp_path, own, kernel, mo
     monkeypatch.setattr(executing, "write_json", full)
     record = execute(own, tmp_path)
     assert record["state"] == "failed"
-    assert "the record could not be written: [Errno 28] No space left" in record["error"]
-    assert on_disk(tmp_path, record)["state"] == "running"
-    assert "page.html" not in files(tmp_path)
+    assert "the record could not be written: no space is left in" in record["error"]
+    assert on_disk(tmp_path, record) == record
+    assert files(tmp_path / record["folder"]) == ["notebook.ipynb", "record.json"]
+
+
+def test_a_record_too_long_for_the_room_leaves_its_numbers_out(tmp_path, own, kernel, monkeypatch):
+    kernel.leaves = shows({SUMMARY_MIME: {f"n{i}": 0.5 for i in range(5000)}})
+    whole = executing.write_json
+
+    def full(path, value):
+        if value["state"] != "running":
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+        whole(path, value)
+
+    monkeypatch.setattr(executing, "write_json", full)
+    record = execute(own, tmp_path)
+    assert len(record["summary"]) == 5000
+    left = on_disk(tmp_path, record)
+    assert (left["state"], left["error"], left["summary"]) == ("failed", record["error"], {})
+    assert "(Disk quota exceeded; " in left["error"]
+
+
+def test_a_refusal_leaves_the_run_before_as_it_was(tmp_path, own, kernel, monkeypatch):
+    """Nothing is cleared away before there is room for the new run."""
+    record = execute(own, tmp_path)
+    began = []
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(executing, "write_json", full)
+    with pytest.raises(ValueError, match=r"`reports` must be .* written \(No space left on dev"):
+        execute(own, tmp_path, begins=lambda: began.append(1))
+    assert began == []
+    left = files(tmp_path / record["folder"])
+    assert left == ["notebook.ipynb", "page.html", "record.json"]
+    assert on_disk(tmp_path, record) == record
+
+
+def test_a_folder_removed_under_a_run_is_there_at_its_end(tmp_path, own, kernel):
+    def leaves(notebook):
+        shutil.rmtree(tmp_path / "reports")
+        return toy_notebooks.executed(notebook)
+
+    kernel.leaves = leaves
+    kernel.saves = False
+    record = execute(own, tmp_path / "reports")
+    assert record["state"] == "done"
+    assert on_disk(tmp_path / "reports", record) == record
+    assert files(tmp_path / "reports") == ["notebook.ipynb", "page.html", "record.json"]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_link_in_the_place_of_a_run_s_folder_is_refused(tmp_path, own, kernel, depth):
+    """Also where the link leads to a folder below `reports`: another run's."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "page.html").write_text("mine")
+    place = tmp_path.joinpath("reports", *f"{own.name}/{own.run}".split("/")[:depth])
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(elsewhere)
+    with pytest.raises(ValueError, match=r"`reports` must be a folder .* \(a link where a folder"):
+        execute(own, tmp_path / "reports")
+    assert files(elsewhere) == ["page.html"]
+    place.unlink()
+    (tmp_path / "linked").symlink_to(elsewhere)
+    assert execute(own, tmp_path / "linked")["state"] == "done"
+
+
+@pytest.mark.parametrize("name", ["record.json", "notebook.ipynb", "page.html", "partial.ipynb"])
+def test_a_link_in_the_place_of_a_run_s_file_is_replaced(tmp_path, own, kernel, name):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    folder = tmp_path / "reports" / own.name / own.run
+    folder.mkdir(parents=True)
+    (folder / name).symlink_to(mine)
+    assert execute(own, tmp_path / "reports")["state"] == "done"
+    assert mine.read_text() == "mine"
+    assert not any(p.is_symlink() for p in folder.iterdir())
 
 
 def test_reports_that_cannot_be_written_are_refused(tmp_path, own, kernel, monkeypatch):

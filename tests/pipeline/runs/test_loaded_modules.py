@@ -1,8 +1,10 @@
 """Which modules count as the user's own, and whether their files are what was imported."""
 
 import hashlib
+import importlib
+import importlib.util
 import os
-import py_compile
+import runpy
 import sys
 import time
 import zipfile
@@ -14,8 +16,14 @@ from workbench.runs.identity.modules import changed
 from workbench.runs.kernels import loaded_modules
 
 
+@pytest.fixture(scope="module")
+def watched():
+    """From now on this process watches; Python does not let a watch end."""
+    loaded_modules.watch()
+
+
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(tmp_path, monkeypatch, watched):
     """A folder to import from, whose modules are forgotten afterwards.
 
     What other tests of this process have loaded from elsewhere is hidden meanwhile.
@@ -24,6 +32,7 @@ def here(tmp_path, monkeypatch):
         if os.path.isabs(path):
             for name in [n for n, m in sys.modules.items() if getattr(m, "__file__", "") == path]:
                 monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(loaded_modules, "_seen", {})
     before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -82,15 +91,57 @@ def test_what_is_installed_or_no_module_is_left_out(here, monkeypatch):
 def test_a_file_that_changed_since_its_import_has_no_hash(here):
     path = here / "helper_k.py"
     path.write_text("x = 1\n")
-    __import__("helper_k")
+    module = __import__("helper_k")
     began = time.time() - 1000
     assert found(began) == {"helper_k.py": sha256(path)}, "it was written in this run, and imported"
     path.write_text("x = 22\n")
     assert found(began) == {"helper_k.py": None}
-    py_compile.compile(str(path))
-    assert found(began) == {"helper_k.py": sha256(path)}
+    importlib.reload(module)
+    assert found(began) == {"helper_k.py": None}, "it was executed in two states"
     path.unlink()
     assert found(began) == {"helper_k.py": None}
+
+
+def test_code_counts_however_it_was_executed(here):
+    for name in "abcde":
+        (here / f"{name}.py").write_text("")
+    spec = importlib.util.spec_from_file_location("any", here / "a.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    runpy.run_path("b.py")
+    exec(Path("c.py").read_text())
+    __import__("d")
+    del sys.modules["d"]
+    exec("x = 1")
+    with open("written.py", "w") as file:
+        file.write("")
+    assert list(found()) == ["a.py", "b.py", "c.py", "d.py"]
+
+
+def test_what_was_imported_before_the_watch_is_as_it_was_if_it_is_older(here):
+    (here / "helper_l.py").write_text("")
+    __import__("helper_l")
+    for began, sha in ((time.time() + 9, sha256(here / "helper_l.py")), (time.time() - 9, None)):
+        loaded_modules._seen.clear()
+        assert found(began) == {"helper_l.py": sha}
+
+
+def test_of_what_the_run_wrote_and_removed_nothing_is_said(here):
+    for name in ("before", "within"):
+        (here / f"{name}.py").write_text("")
+    os.utime(here / "before.py", (1, 1))
+    for name in ("before", "within"):
+        runpy.run_path(f"{name}.py")
+        (here / f"{name}.py").unlink()
+    assert found(time.time() - 9) == {"before.py": None}
+
+
+def test_no_current_directory_stops_no_code(here):
+    folder = here / "gone"
+    folder.mkdir()
+    os.chdir(folder)
+    folder.rmdir()
+    exec(compile("1", "relative.py", "exec"))
+    os.chdir(here)
 
 
 def test_a_record_s_modules_are_compared_with_their_files(here):

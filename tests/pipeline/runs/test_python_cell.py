@@ -1,7 +1,13 @@
 import pytest
 
 from workbench.runs.parameters.annotation import kind_of_text
-from workbench.runs.parameters.python_cell import is_opaque, python_of, times_set, touch
+from workbench.runs.parameters.python_cell import (
+    is_opaque,
+    python_of,
+    readers_of,
+    times_set,
+    touch,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,17 @@ def test_code_that_may_set_anything(source):
         ("def n(): pass", "set"),
         ("def f():\n    n = 1", None),
         ("def f():\n    global n\n    n = 1", "read"),
-        ("def f():\n    return n", "read"),
+        ("def f():\n    return n", None),
+        ("def f():\n    return n\nn = 2\nf()", "set"),
+        ("def f():\n    return n\nf()\nn = 2", "read"),
+        ("async def f():\n    return n\ng = f\nn = 2", "read"),
+        ("def f():\n    return n\ndef g():\n    return f()\nn = 2", "set"),
+        ("def f():\n    return n\ndef g():\n    return f()\ng()\nn = 2", "read"),
+        ("@now\ndef f():\n    return n\nn = 2", "read"),
+        ("def f():\n    return eval('n')\nn = 2", "read"),
+        ("class C:\n    def f(self):\n        return n\nn = 2", "set"),
+        ("class C:\n    def f(self):\n        return n\nC()\nn = 2", "read"),
+        ("f = lambda: n\nn = 2", "read"),
         ("if x:\n    n = 1", "maybe"),
         ("if x:\n    n = 1\nprint(n)", "maybe"),
         ("if x:\n    n = 1\nprint(n)\nn = 2", "read"),
@@ -87,6 +103,14 @@ def test_code_that_may_set_anything(source):
 )
 def test_what_a_cell_does_first_with_a_name(source, first):
     assert touch(source, "n") == first
+
+
+def test_functions_of_earlier_cells_read_where_they_are_used():
+    readers = readers_of("def f():\n    return n\ndef g(n):\n    return n", "n")
+    assert readers == {"f"}
+    assert readers_of("class C:\n    x = f()\n%time 1", "n", readers) == {"f", "C"}
+    for source, first in {"n = 2; f()": "set", "f(); n = 2": "read", "%%bash\nf": "read"}.items():
+        assert touch(source, "n", readers) == first
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,11 @@
 
 import json
 
-import nbformat
 import pytest
 import toy_notebooks
-
-from workbench.runs.execute import execute
-from workbench.runs.job import job
-from workbench.runs.kernels.forked_kernel import Template
+from executed import executed
 
 pytestmark = pytest.mark.notebook
-
-
-@pytest.fixture(scope="module")
-def template():
-    made = Template() if Template.is_possible() else None
-    yield made
-    if made:
-        made.close()
 
 
 @pytest.fixture
@@ -27,9 +15,7 @@ def run(tmp_path, monkeypatch, template):
     monkeypatch.chdir(tmp_path)
 
     def ran(cell, *cells, **values):
-        path = toy_notebooks.notebook(tmp_path / "own.ipynb", *cells, parameters_cell=cell)
-        record = execute(job(path.name, values), tmp_path / "r", template=template)
-        left = nbformat.read(tmp_path / "r" / record["folder"] / "notebook.ipynb", 4)
+        record, left, _ = executed(tmp_path, template, *cells, values=values, parameters_cell=cell)
         outputs = [o for c in left.cells for o in c.get("outputs", [])]
         return record, "".join(o.text for o in outputs if o.output_type == "stream")
 
@@ -106,6 +92,7 @@ def test_derived_parameters_are_told_as_they_were(run):
         (["x = 1\nif x:\n    rate = 0.9\nprint(rate)"], "cell-0"),
         (["%%time\nrate = 0.9\nprint(rate)"], "cell-0"),
         (["def f():\n    rate = 3\n    return 1\nf()", "rate = 0.9"], "cell-1"),
+        (["def f():\n    return rate", "rate = 0.9", "print(f())"], "cell-1"),
     ],
 )
 def test_a_value_that_is_replaced_before_it_is_read(run, tmp_path, monkeypatch, cells, place):
@@ -133,6 +120,25 @@ def test_a_value_that_nothing_reads(run):
     assert record["notes"] == ["no cell after the parameters reads `n`"]
     for cell in ("print(globals()['n'])", "%timeit -n1 -r1 n", "!echo {n}", "print(f'{n}')"):
         assert run("n = 1", cell, n=3)[0]["notes"] == []
+
+
+def test_a_function_from_before_the_parameters_reads_where_it_is_called(run, tmp_path):
+    first = toy_notebooks.code("def f():\n    return n", "first")
+    parameters = toy_notebooks.code("n = 1", "own", "parameters")
+    assert run("m = 1", first, parameters, "print(f())", n=3)[0]["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "knobs"), [(["1 / 0", "n = 1"], {}), (["n = 1", "1 / 0"], {"n": 3})]
+)
+def test_a_run_that_fails_tells_what_it_came_to_set(run, cells, knobs):
+    last = [
+        toy_notebooks.code(c, f"c{i}", *["parameters"] * ("n" in c)) for i, c in enumerate(cells)
+    ]
+    record, _ = run("m = 1", *last, n=3)
+    assert (record["state"], record["knobs"]) == ("failed", {"m": 1, **knobs})
+    assert record["given"] == {"n": 3}
+    assert record["notes"] == ([] if knobs else ["the run ended before it set `n`"])
 
 
 def test_names_of_their_own_are_not_the_parameter(run):
@@ -166,6 +172,7 @@ def test_a_value_that_the_kernel_does_not_take(run):
     record, _ = run(cell, "print(n)", n=3)
     assert record["state"] == "failed"
     assert record["error"] == "`n` must be 3 in the kernel after the parameters; got 7"
+    assert record["knobs"] == {"n": 7}
 
 
 def test_two_cells_of_parameters(run):

@@ -53,8 +53,9 @@ def test_a_disk_that_is_full(tmp_path, trial, disk):
     values = {"x": list(range(120))}
     counts = trial.run(tmp_path, values)
     assert counts["done"] > 10
-    assert counts["failed"] > 10
-    assert counts["done"] + counts["failed"] == 120
+    assert counts["queued"] > 10
+    assert counts["done"] + counts.get("failed", 0) + counts["queued"] == 120
+    assert "running" not in [r["state"] for r in read_points(tmp_path / "study")]
     for path in (tmp_path / "study").rglob("record.json"):
         assert json.loads(path.read_text())["summary"] in ({}, {"double": 2 * _x(path)})
     done = [r for r in read_points(tmp_path / "study") if r["state"] == "done"]
@@ -73,12 +74,37 @@ def _x(path):
 def test_a_page_that_does_not_fit_on_the_disk(tmp_path, disk):
     disk("100k")
     toy_notebooks.notebook(tmp_path / "own.ipynb", "'#' * 200_000")
-    process = sweep(tmp_path, "--x", "1")
+    process = sweep(tmp_path, "--x", "1,2")
     told, errors = process.communicate(timeout=300)
-    assert told == "0 kept, 1 failed: study\n", errors
+    assert told == "0 kept, 1 failed, 1 queued: study\n", errors
     assert "No space left on device" in errors
+    assert "the study stops: no space is left in" in errors
+    assert sorted(state for state, _ in states(tmp_path).values()) == ["failed", "queued"]
     assert not list((tmp_path / "study").rglob("page.html"))
     assert "Traceback" not in errors
+
+
+FILLING = """
+try:
+    with open("study/filling", "wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.notebook
+def test_a_disk_that_fills_in_the_middle_of_a_run(tmp_path, disk, monkeypatch):
+    """Nothing can be written at its end, not even a record; the room taken at its start is left."""
+    disk("1m")
+    monkeypatch.chdir(tmp_path)
+    toy_notebooks.notebook(tmp_path / "own.ipynb", FILLING, "'#' * 200_000")
+    record = execute(job("own.ipynb", {}), tmp_path / "study")
+    assert record["state"] == "failed"
+    assert f"no space is left in {tmp_path / 'study'}" in record["error"]
+    left = json.loads((tmp_path / "study" / record["folder"] / "record.json").read_text())
+    assert (left["state"], left["error"]) == ("failed", record["error"])
 
 
 def test_a_disk_that_only_can_be_read(tmp_path, trial, disk):

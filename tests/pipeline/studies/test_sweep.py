@@ -1,14 +1,20 @@
 """Function runs of a study: each ends in a clear state, and what is done is not done again."""
 
+import errno
 import json
+import os
+import shutil
 import signal
 import time
 
 import kills
+import nbformat
 import pytest
 
 from workbench.records.store import read_points
-from workbench.runs.atomic import owned
+from workbench.runs.atomic import PARTIAL, owned
+from workbench.runs.notebook_outcome import keep_partial
+from workbench.runs.record import clear
 from workbench.studies import scheduler, sweep
 
 
@@ -117,17 +123,112 @@ def test_a_plan_writes_nothing(tmp_path, trial):
     assert 0 < found.seconds < 10
 
 
-def test_a_full_disk_fails_the_run_and_not_the_study(tmp_path, trial, monkeypatch):
+class Heard(scheduler.Watcher):
+    """Hears what is said of the study."""
+
+    def __init__(self):
+        self.told = []
+
+    def noted(self, sentence):
+        self.told.append(sentence)
+
+
+def second_record_fails(monkeypatch, number, words, state):
+    """Of the run with x = 2 no record in this state can be written."""
     real = scheduler.write_text
 
-    def full(path, text, **how):
-        if '"x": 2,' in text:
-            raise OSError(28, "No space left on device")
+    def fails(path, text, **how):
+        if '"x": 2,' in text and f'"state": "{state}"' in text:
+            raise OSError(number, words)
         real(path, text, **how)
 
-    monkeypatch.setattr(scheduler, "write_text", full)
+    monkeypatch.setattr(scheduler, "write_text", fails)
+
+
+def test_a_record_that_cannot_be_written_fails_the_run_and_not_the_study(
+    tmp_path, trial, monkeypatch
+):
+    second_record_fails(monkeypatch, errno.EACCES, "Permission denied", "done")
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
+    assert records(tmp_path)[2]["state"] == "failed"
     assert records(tmp_path)[3]["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "no space is left in"),
+        (errno.EDQUOT, "no space is left in"),
+        (errno.EIO, "nothing can be written in"),
+        (errno.EROFS, "nothing can be written in"),
+    ],
+)
+def test_a_disk_that_takes_nothing_stops_the_study(tmp_path, trial, monkeypatch, number, told):
+    heard = Heard()
+    with monkeypatch.context() as patch:
+        second_record_fails(patch, number, os.strerror(number), "done")
+        counts = trial.run(tmp_path, {"x": [1, 2, 3]}, heard)
+    assert counts == {"kept": 0, "done": 1, "failed": 1, "queued": 1}
+    (sentence,) = heard.told
+    assert sentence.startswith("the study stops: " + told)
+    assert os.strerror(number) in sentence
+    found = records(tmp_path)
+    assert found[2]["state"] == "failed"
+    assert found[2]["error"].startswith("the record could not be written: " + told)
+    assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 1, "done": 2}
+    assert not list(tmp_path.rglob(f"{PARTIAL}*"))
+
+
+def test_a_disk_without_room_for_a_record_begins_no_run(tmp_path, trial, monkeypatch):
+    second_record_fails(monkeypatch, errno.ENOSPC, "No space left on device", "running")
+    counts = trial.run(tmp_path, {"x": [1, 2, 3]})
+    assert counts == {"kept": 0, "done": 1, "queued": 2}
+    assert kills.called(tmp_path) == 1
+
+
+def test_runs_that_somebody_removes_meanwhile_are_not_counted_as_done(tmp_path, trial):
+    class Remover(Heard):
+        def ended(self, record):
+            if record["knobs"]["x"] in (2, 4):
+                shutil.rmtree(tmp_path / "study" / record["folder"])
+            if record["knobs"]["x"] == 5:
+                shutil.rmtree(tmp_path / "study" / kept)
+
+    trial.run(tmp_path, {"x": [1]})
+    kept = records(tmp_path)[1]["folder"]
+    heard = Remover()
+    counts = trial.run(tmp_path, {"x": [0, 1, 2, 3, 4, 5]}, heard)
+    assert counts == {"kept": 0, "done": 3, "gone": 3}
+    assert [r["state"] == "done" for r in records(tmp_path).values()] == [1, 0, 0, 1, 0, 1]
+    (sentence,) = heard.told
+    assert sentence.startswith(f"3 runs that were done, removed from {tmp_path / 'study'} since: ")
+    assert sentence.count("trials/trial/x-") == 3
+
+
+def test_a_study_s_folder_that_is_removed_meanwhile(tmp_path, trial):
+    class Remover(Heard):
+        def ended(self, record):
+            if record["knobs"]["x"] == 2:
+                shutil.rmtree(tmp_path / "study")
+
+    counts = trial.run(tmp_path, {"x": [1, 2, 3, 4]}, Remover())
+    assert counts == {"kept": 0, "done": 2, "gone": 2}
+    states = [r["state"] for r in read_points(tmp_path / "study")]
+    assert states == ["queued", "queued", "done", "done"]
+
+
+def test_a_planted_link_at_a_run_s_folder_is_not_followed(tmp_path, trial):
+    """Its run fails, and nothing is written, nor cleared away, where the link leads."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / f"{PARTIAL}mine").mkdir()
+    (elsewhere / "page.html").write_text("mine")
+    jobs = trial.jobs(tmp_path, {"x": [1, 2]})
+    place = tmp_path / "study" / jobs[0].name / jobs[0].run
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere)
+    assert trial.run(tmp_path, {"x": [1, 2]}) == {"kept": 0, "done": 1, "failed": 1}
+    assert sorted(p.name for p in elsewhere.iterdir()) == [f"{PARTIAL}mine", "page.html"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -144,3 +245,23 @@ def test_a_sweep_that_is_asked_to_stop_leaves_a_clear_state(tmp_path, number):
     assert states.count("killed") <= 2
     assert b"'queued'" in told
     assert errors == b""
+
+
+@pytest.mark.parametrize("planted", ["folder", "file"])
+def test_a_partial_notebook_behind_a_link_is_none_of_the_run_s(tmp_path, planted):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), mine / "notebook.ipynb")
+    run = tmp_path / "run"
+    run.mkdir()
+    link = run / f"{PARTIAL}a"
+    if planted == "folder":
+        link.symlink_to(mine)
+    else:
+        link.mkdir()
+        (link / "notebook.ipynb").symlink_to(mine / "notebook.ipynb")
+    keep_partial(run)
+    assert not (run / "partial.ipynb").exists()
+    clear(run)
+    assert list(run.iterdir()) == []
+    assert (mine / "notebook.ipynb").exists()

@@ -39,7 +39,7 @@ def test_a_sweep_makes_again_what_is_stale(own):
     once, kept = "0 kept, 1 done: study\n", "1 kept: study\n"
     told, errors = swept("own.ipynb", "--x", "1")
     assert told == once
-    assert "files that cells open or run are watched where `inputs` declares them" in errors
+    assert "are watched where `inputs` declares them, and not otherwise" in errors
     assert swept("own.ipynb", "--x", "1")[0] == kept
     for name, text in (("helper", "def f(x): return 2 * x\n"), ("helper", "def f(x): return x\n")):
         (own / f"{name}.py").write_text(text)
@@ -48,6 +48,35 @@ def test_a_sweep_makes_again_what_is_stale(own):
         assert "changed since their runs: helper.py" in foretold
         assert swept("own.ipynb", "--x", "1")[0] == once
         assert swept("own.ipynb", "--x", "1")[0] == kept
+
+
+WAYS = """
+import importlib.util, os, runpy, sys
+spec = importlib.util.spec_from_file_location("any", "spec.py")
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+import dropped
+del sys.modules["dropped"], dropped
+exec(open("opened.py").read())
+exec(compile("z = x", "compiled.py", "exec"))
+runpy.run_path("by_path.py")
+%run magic.py
+open("own_work.py", "w").close()
+runpy.run_path("own_work.py")
+os.remove("own_work.py")
+"""
+
+
+def test_code_is_watched_however_it_is_loaded(own):
+    names = sorted(f"{n}.py" for n in ("spec", "dropped", "opened", "compiled", "by_path", "magic"))
+    for name in names:
+        (own / name).write_text("")
+    toy_notebooks.notebook(own / "own.ipynb", WAYS)
+    assert swept("own.ipynb", "--x", "1")[0] == "0 kept, 1 done: study\n"
+    (record,) = (own / "study").glob("own/*/*/record.json")
+    assert list(json.loads(record.read_text())["provenance"]["modules"]) == names
+    (own / "spec.py").write_text("x = 1\n")
+    foretold = command("sweep", "own.ipynb", "--x", "1", "--out", "study", "--dry-run").stdout
+    assert "changed since their runs: spec.py" in foretold
 
 
 def test_declared_inputs_and_inner_modules_are_watched(own):

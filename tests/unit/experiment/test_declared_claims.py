@@ -72,7 +72,7 @@ def test_counts_follow_their_law():
 def test_too_few_trials_leave_it_undecided_and_say_how_many_would_do():
     decided = decision(follows("seen"), {"seen": Counts([1], 100, [0.01])})
     assert decided.verdict == "undecided"
-    assert decided.note == "1 of 100; about 9,900 trials would decide"
+    assert decided.note == "1 of 100; about 10,022 trials would decide"
     # No number of trials tells 0 from a chance close by.
     never = decision(follows("seen"), {"seen": Counts([0], 100, [0.0])})
     assert (never.verdict, never.note) == ("undecided", "0 of 100")

@@ -229,13 +229,21 @@ def test_the_decisive_event_is_the_rarest_that_can_be_counted(law, trials, place
     assert Counts(np.zeros(3, int), trials, law).decisive == place
 
 
-def test_as_many_trials_as_are_named_narrow_the_interval_to_the_resolution():
-    few = Counts([10], 1000, [0.01])
-    trials = few.trials_for(0.5)
-    assert trials == math.ceil(25 * 0.99 / 0.01 / 0.25)
-    many = Counts([round(0.01 * trials)], trials, [0.01])
-    low, high = (float(end[0]) for end in many.interval)
-    assert (high - low) / 2 == pytest.approx(0.5 * 0.01, rel=0.1)
+@pytest.mark.parametrize(("law", "resolution"), [(0.01, 0.5), (0.01, 0.9), (0.4, 0.5), (0.99, 0.1)])
+def test_as_many_trials_as_are_named_narrow_the_interval_to_the_resolution(law, resolution):
+    trials = Counts([10], 1000, [law]).trials_for(resolution)
+
+    def half(many):
+        low, high = (float(end[0]) for end in Counts([round(law * many)], many, [law]).interval)
+        return (high - low) / 2
+
+    # To the rounding of the hits; by a normal width 25 trials would do for the last.
+    assert half(trials) == pytest.approx(resolution * law, rel=0.6 / (trials * min(law, 1 - law)))
+    assert half(round(trials / 1.2)) > resolution * law
+
+
+def test_trials_are_named_for_the_rarest_chance():
+    assert Counts([0], 10, [1e-20]).trials_for(0.5) == pytest.approx(1e22, rel=0.2)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,32 @@ def test_anything_else_is_refused(expression):
         bound(expression, VALUES)
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("9 ** 9 ** 9", float("inf")),
+        ("cells ** cells ** cells", float("inf")),
+        ("(-3) ** 1000001", float("-inf")),
+        ("2.5 ** cells ** 9", float("inf")),
+        ("2 ** 1000", 2**1000),
+        ("cells ** -cells ** 9", 0.0),
+    ],
+)
+def test_a_power_takes_no_time(expression, value):
+    """In a process of its own, the first would work on 370 million digits."""
+    assert bound(expression, VALUES) == value
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["cells // 0", "0 ** -1", "(-8) ** 0.5", "min()", "1e999 - 1e999", "2 ** 1000 * 2 ** 1000",
+     "cells +", "(" * 300 + "1" + ")" * 300, "-" * 990 + "1", "-" * 2000 + "1"],
+)  # fmt: skip
+def test_what_has_no_value_is_refused(expression):
+    with pytest.raises(ValueError, match="`relation` must be arithmetic over the knobs cells"):
+        bound(expression, VALUES)
+
+
 def test_the_names_that_enter():
     assert names("min(cells, 2) // active") == {"cells", "active"}
 

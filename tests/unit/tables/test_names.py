@@ -1,7 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from workbench.tables.names import proposed
+from workbench.tables.table import read_table
 
 SOME = np.array([1.0, 2.0])
 SAME = np.array([2.0, 2.0])
@@ -48,3 +51,14 @@ def test_texts_are_no_sizes_but_a_misspelt_number_is():
 def test_a_table_without_one_is_refused_with_its_columns():
     with pytest.raises(ValueError, match="`loss_column` must name the column of losses.* a, b$"):
         proposed({"a": SOME, "b": SOME}, "loss", "loss_column")
+
+
+@pytest.mark.parametrize("cell", ["1.00M", "10k", "3%", "$5", "1.5 B"])
+def test_a_column_of_that_name_without_numbers_is_refused_by_its_cell(tmp_path, cell):
+    path = tmp_path / "runs.csv"
+    path.write_text(f"params,loss\n{cell},3\n{cell},2\n")
+    said = (
+        rf"^`params` must be a number on every row; got '{re.escape(cell)}' on line 2 of runs.csv$"
+    )
+    with pytest.raises(ValueError, match=said):
+        proposed(read_table(str(path)), "size", "size_column")

@@ -48,6 +48,9 @@ SAME = {
     "powers of ten": "N,loss\n1e7,32.5E-1\n+2e+07,.3e1\n4.e7,2.875\n",
     "Excel's first line": "sep=;\r\n" + SEMICOLONS,
     "quotes": 'N,loss\n"10000000","3.25"\n"20000000","3"\n"40000000","2.875"\n',
+    "blanks before commas": '"N" , "loss"\n' + ROWS.replace(",", " ,"),
+    "blanks after quotes": '"N" , "loss" \n"1e7" , "3.25" \n"2e7","3"\n"4e7" , "2.875" ',
+    "blanks after quotes, semicolons": '"N" ; "loss"\n"1e7" ; "3,25"\n"2e7";"3"\n4e7 ; "2,875"',
     "comments": "# a run, of mine\nN,loss\n10000000,3.25\n# 1,2\n20000000,3\n40000000,2.875\n#\n",
     "a header in the comment": "# made today\n# N,loss\n" + ROWS,
     "NumPy's header": "# N loss\n" + ROWS.replace(",", " "),
@@ -106,6 +109,14 @@ def test_texts_keep_their_letters(written):
     assert table["day"].tolist() == ["2024.01.02", "2024.01.03"]
     assert table["model"].tolist() == ["1e5", "small"]
     assert read_table(written(",N\n0,1\n1,2\n"))["column 1"].tolist() == [0, 1]
+
+
+def test_a_delimiter_is_no_column(written):
+    table = read_table(written('"model" , "host"\n"a ""b"" , c" , "d"\n"e" , "f"\n'))
+    assert {n: v.tolist() for n, v in table.items()} == {
+        "model": ['a "b" , c', "e"],
+        "host": ["d", "f"],
+    }
 
 
 REFUSED = {

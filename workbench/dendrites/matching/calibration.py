@@ -17,6 +17,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from workbench.base.atomic import write_text
 from workbench.dendrites.matching.cost_model import CELLS, WORDS, Rates, pairs
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
 from workbench.dendrites.matching.kernels.verify import confirmed
@@ -43,7 +44,7 @@ def rates() -> Rates:
     result = measured()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"made_on": machine, **result._asdict()}, indent=1))
+        write_text(path, json.dumps({"made_on": machine, **result._asdict()}, indent=1))
     except OSError:
         pass  # without a writable cache every process measures
     return result

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workbench.base.atomic import written
 from workbench.base.checks import refuse
 from workbench.dendrites.matching.segment_store import Store
 
@@ -45,19 +45,12 @@ def write(path: str | os.PathLike, store: Store, threshold: int, method: str) ->
     fields = FIELDS.pack(store.cells, *lists.shape, threshold, method.encode(), *sizes)
     parts = lists.reshape(-1).astype(f"<u{sizes[1]}"), numbers.astype("<i8")
     values = np.concatenate([part.view(np.uint8) for part in parts])
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(HEAD.pack(MAGIC, VERSION, _checksum(fields, values)))
-            file.write(fields)
-            file.write(values.data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written(path) as place, place.open("xb") as file:
+        file.write(HEAD.pack(MAGIC, VERSION, _checksum(fields, values)))
+        file.write(fields)
+        file.write(values.data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
@@ -104,10 +97,3 @@ def _checksum(fields: bytes, values: np.ndarray) -> bytes:
     digest = blake2b(fields, digest_size=32)
     digest.update(values.data)
     return digest.digest()
-
-
-def _umask() -> int:
-    """The process's mask of file permissions, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

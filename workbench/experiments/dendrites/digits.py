@@ -51,7 +51,9 @@ class Params(Knobs):
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
     moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 500))
-    training: int = knob(1200, "digits that are stored; the rest are shown", span=(100, 1700))
+    training: int = knob(
+        1200, "digits that are stored, the rest are shown; a file has its own", span=(100, 1700)
+    )
     limit: int = knob(
         10_000, "patterns stored, and shown, at most", span=(32, 100_000), log=True, is_budget=True
     )
@@ -66,6 +68,9 @@ class Params(Knobs):
         if count < 2 or active > self.cells // 2:
             must = f"at least 2 patterns of at most cells // 2={self.cells // 2} active cells"
             refuse("patterns_file", must, f"{count} of {active}", KnobError)
+        for name in {"active", "training"} & self.changed().keys():
+            must = f"left at {type(self)().values()[name]} with `patterns_file`, which decides it"
+            refuse(name, must, self.values()[name], KnobError)
         return Knobs.relations(self.model_copy(update={"active": active}))
 
 

@@ -12,6 +12,8 @@ Source:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from workbench.base.checks import refuse
@@ -75,18 +77,21 @@ def resampled(points_file, delta, dropped, resamples, seed) -> Bootstrap:
 def points(path: str, dropped: int = 0) -> dict[str, np.ndarray]:
     """The columns of the points but those of highest loss; tokens may follow from compute."""
     table = by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
-    most = max(0, len(table["loss"]) - len(NAMES))
+    most = len(table["loss"]) - len(NAMES)
+    if most < 0:
+        refuse("points_file", f"at least {len(NAMES)} points", len(table["loss"]))
     if dropped > most:
         refuse("dropped", f"at most {most}, with this file", dropped)
-    below = table["loss"] < (np.sort(table["loss"])[-dropped] if dropped else np.inf)
-    return {k: v[below] for k, v in table.items()}
+    # In the file's order, and of equal losses the later ones go.
+    kept = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
+    return {k: v[kept] for k, v in table.items()}
 
 
 def run(p: Params) -> dict:
     """What the constants advise, and the fits if points are given."""
     compute, sets = p.compute * ZETTA, dict(SETS)
     if p.points_file:
-        sets["fit of the points"] = fitted(p).parameters
+        sets["fit of the points"] = advising(fitted(p).parameters, p.points_file)
     best = {n: optimal_split(c, compute) for n, c in sets.items()}
     return {
         **{f"tokens per parameter, {n}": float(s.ratio) for n, s in best.items()},
@@ -97,6 +102,21 @@ def run(p: Params) -> dict:
         "best": best,
         **published(p),
     }
+
+
+def advising(constants: dict[str, float], path: str) -> dict[str, float]:
+    """The constants, which have an optimum where the loss falls with sizes and with tokens alike.
+
+    Raises:
+        ValueError: if it does not; the sentence is about the file.
+    """
+    for scale, exponent, what in (("A", "alpha", "sizes"), ("B", "beta", "tokens")):
+        there = constants[scale], constants[exponent]
+        if not all(0 < c < np.inf for c in there):
+            got = f"{Path(path).name}, whose fit has {scale} = {there[0]:.3g} and {exponent} = "
+            words = f"points whose losses fall as {what} grow (else no budget has an optimum)"
+            raise ValueError(f"`points_file` must hold {words}; got {got}{there[1]:.3g}")
+    return constants
 
 
 def of_the_fit(p: Params) -> dict:

@@ -17,15 +17,17 @@ from nbformat.v4 import new_output
 
 from widgets.panel.download import link
 from workbench.pages.cells.figure import figure_html, script_json
-from workbench.pages.cells.foreign import figure_of, is_bare, library, note, output_html
+from workbench.pages.cells.foreign import figure_of, is_bare, output_html
 from workbench.pages.cells.terminal import screens, terminal_html
 from workbench.pages.cells.widget_state import VIEW, widget_outputs
 from workbench.pages.text.formulas import Formulas
 from workbench.pages.text.prose import markdown
+from workbench.pages.text.unshown import library, note
 
 PLOTLY = "application/vnd.plotly.v1+json"
 ROWS = "application/vnd.dataresource+json"
 CSV = "text/csv"
+PROSE = ("text/markdown", "text/latex")
 # What the workbench, papermill and scrapbook leave for programs to read.
 _RECORD = re.compile(r"application/(vnd\.workbench\.|papermill\.record|scrapbook\.scrap).*json")
 # Kinds that a library draws by its script.
@@ -96,7 +98,7 @@ def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formula
         formulas: those of the page so far.
     """
     data = output.data
-    shown = next((kind for kind in _SHOWN if kind in data), None)
+    shown = shown_kind(data)
     picture = next((k for k in data if _RASTER.fullmatch(k) or _MEDIA.fullmatch(k)), None)
     if picture and shown in (None, "application/json", CSV, "text/plain"):
         return _picture(output, picture, alt)
@@ -107,13 +109,18 @@ def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formula
         return "".join(map(_json, data.values()))
     if shown == "image/svg+xml":
         return _svg(str(data[shown]), _told_of(output, shown), alt)
-    if shown in ("text/markdown", "text/latex"):
+    if shown in PROSE:
         return markdown(str(data[shown]), folder, formulas=formulas)
     if shown == "text/html":
         return _table(output, folder)
     if shown == CSV:
         return csv_html(output)
     return _SHOWN[shown](data[shown])
+
+
+def shown_kind(data: Mapping[str, Any]) -> str | None:
+    """The kind of an output that says most, of those that a page shows in words or figures."""
+    return next((kind for kind in _SHOWN if kind in data), None)
 
 
 def csv_html(output: nbformat.NotebookNode) -> str:

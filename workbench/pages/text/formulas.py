@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
 
+from workbench.pages.text.equations import LABEL, TAG, Equations
 from workbench.pages.text.macros import Macros
 
 # How many parts these elements of MathML must have.
@@ -26,8 +26,7 @@ _INSTEAD = {"align": "align*", "aligned": "align*", "alignedat": "align*", "alig
 _INSTEAD |= {"alignat*": "align*", "eqnarray": "align*", "eqnarray*": "align*", "flalign": "align*"}
 _INSTEAD |= {"gathered": "matrix", "gather": "gather*", "multline": "multline*"}
 _INSTEAD |= {"dcases": "cases", "equation": "equation*", "displaymath": "equation*"}
-_TAG = re.compile(r"\\tag(\*?)\s*\{([^{}]*)\}")
-_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
+_REFERENCE = re.compile(r"\\(eq)?ref\s*\{([^{}]*)\}")
 # The converter prints the backslash of a brace that is to be big.
 _BIG = re.compile(r"\\[bB]igg?[lrm]?\s*\\([{}])")
 _BRACES = {"{": r"\lbrace ", "}": r"\rbrace "}
@@ -37,10 +36,9 @@ _WORDS = re.compile(r"\\(text|mbox|textrm|textnormal)\s*\{([^{}$]*)\$([^$]*)\$([
 class Formulas:
     """The formulas of one page, in order: what one defines the later ones know."""
 
-    def __init__(self, texts: Iterable[str] = ()):
-        r"""Notes which number every `\label` stands by in the page's texts."""
-        self.macros = Macros()
-        self.numbers = {label: tag for text in texts for label, tag in _labelled(text)}
+    def __init__(self):
+        """Knows neither macros nor numbers yet."""
+        self.macros, self.equations = Macros(), Equations()
 
     def html(self, formula: str, display: str) -> str:
         """The formula in MathML, or its source, marked.
@@ -49,14 +47,25 @@ class Formulas:
             formula: LaTeX without its delimiters.
             display: `block`, where formulas side by side may stand below each other, or `inline`.
         """
+        if link := self._link(formula):
+            return link
         parts = side_by_side(formula) if display == "block" else [formula]
         try:
             set_parts = [self._set(part, display) for part in parts]
         except Exception:  # the converter raises whatever its parser stumbles on
-            return _source(formula, display)
-        return (
-            set_parts[0] if len(parts) == 1 else f'<div class="formulas">{"".join(set_parts)}</div>'
-        )
+            set_parts = [_source(formula, display)]
+        shown = "".join(f'<a id="{_place(label)}"></a>' for label in LABEL.findall(formula))
+        shown += "".join(set_parts)
+        return shown if len(set_parts) == 1 else f'<div class="formulas">{shown}</div>'
+
+    def _link(self, formula: str) -> str | None:
+        """The number of an equation as a link to it, where the formula is nothing else."""
+        found = _REFERENCE.fullmatch(formula.strip())
+        if not found or found[2] not in self.equations.numbers:
+            return None
+        number = html.escape(self.equations.numbers[found[2]])
+        number = f"({number})" if found[1] else number
+        return f'<a href="#{_place(found[2])}">{number}</a>'
 
     def _set(self, formula: str, display: str) -> str:
         known = _prepared(self._referred(self.macros.expanded(formula.strip())))
@@ -72,10 +81,15 @@ class Formulas:
         """The formula with the numbers of the equations that it refers to."""
 
         def number(found: re.Match[str]) -> str:
-            tag = self.numbers[found[2]]
+            tag = self.equations.numbers[found[2]]
             return rf"\text{{({tag})}}" if found[1] else rf"\text{{{tag}}}"
 
-        return re.sub(r"\\(eq)?ref\s*\{([^{}]*)\}", number, formula)
+        return _REFERENCE.sub(number, formula)
+
+
+def _place(label: str) -> str:
+    """The id of an equation; no heading's has a point."""
+    return "eqn." + re.sub(r"\W+", "-", label)
 
 
 def side_by_side(formula: str) -> list[str]:
@@ -101,8 +115,8 @@ def _prepared(formula: str) -> str:
         ValueError: for an environment that it does not set, or braces that do not match.
     """
     formula = re.sub(r"(?<!\\)%.*", "", formula) if "%" in formula else formula
-    formula = _LABEL.sub("", formula)
-    formula = _TAG.sub(lambda tag: rf"\quad\text{{{tag[2] if tag[1] else f'({tag[2]})'}}}", formula)
+    formula = LABEL.sub("", formula)
+    formula = TAG.sub(lambda tag: rf"\quad\text{{{tag[2] if tag[1] else f'({tag[2]})'}}}", formula)
     formula = re.sub(r"\\(nonumber|notag|limits|nolimits|displaylimits)(?![a-zA-Z])", "", formula)
     formula = re.sub(r"(\\begin\{(?:alignat\*?|alignedat)\})\s*\{\d+\}", r"\1", formula)
     formula = re.sub(r"(\\begin\{\w+\*?\})\s*\[[tbc]\]", r"\1", formula)
@@ -151,11 +165,3 @@ def _source(formula: str, display: str) -> str:
     if display == "block":
         return f'<p class="latex">This formula cannot be set here; its LaTeX is {code}</p>'
     return f'<span class="latex"><small>LaTeX</small> {code}</span>'
-
-
-def _labelled(text: str) -> Iterator[tuple[str, str]]:
-    """The labels of a text with the tag that stands in the same line of a formula."""
-    for line in re.split(r"\\\\|\\end\b|\$\$", text):
-        tag, label = _TAG.search(line), _LABEL.search(line)
-        if tag and label:
-            yield label[1], tag[2]

@@ -9,26 +9,20 @@ from __future__ import annotations
 import html
 import re
 
-from mistune import HTMLRenderer
-from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+from mistune import BlockParser, HTMLRenderer, InlineParser
+from nbconvert.filters.markdown_mistune import (
+    InvalidNotebook,
+    IPythonRenderer,
+    MarkdownWithMath,
+    MathBlockParser,
+)
 
 from workbench.pages.text.clean import clean
+from workbench.pages.text.delimiters import replaced
 from workbench.pages.text.formulas import Formulas
 from workbench.pages.text.pictures import taken_in
+from workbench.pages.text.unshown import told
 
-_MATH = re.compile(
-    # Code, in which nothing is a formula.
-    r"(?P<code>^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=fence)[`~]*[ ]*$|\Z)"
-    r"|(?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`))"
-    r"|(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$"
-    r"|(?<!\\)\\\\\[(?P<bracketed>.+?)\\\\\]"
-    r"|(?<!\\)\\\\\((?P<parenthesised>.+?)\\\\\)"
-    r"|(?P<environment>\\begin\{(?P<name>[a-zA-Z]+\*?)\}.*?\\end\{(?P=name)\})"
-    # Dollars with a blank line between them are no pair.
-    r"|(?<![\\$])\$(?P<inline>(?:(?!\n[ \t]*\n)(?:\\.|[^$\\]))+)\$(?!\$)"
-    r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})",
-    re.M | re.S,
-)
 _PLACE = "\ue000{}\ue001"
 _PLACED = re.compile(
     r"(?P<source><(?P<tag>pre|code)\b.*?(?:</(?P=tag)>|\Z)|<[^>]*(?:>|\Z))"
@@ -49,7 +43,7 @@ def markdown(
         source: a cell's text.
         folder: where the notebook lies; pictures beside or below it are taken into the page.
         attachments: pictures that the cell itself holds.
-        formulas: those of the page so far, whose macros hold here as well.
+        formulas: those of the page so far, whose macros and numbers hold here as well.
     """
     renderer = _Renderer(
         escape=False,
@@ -57,10 +51,12 @@ def markdown(
         exclude_anchor_links=True,
         attachments=attachments,
     )
+    if formulas is None:
+        formulas = Formulas()
+        source = formulas.equations.numbered(source)
     text, found = _without_formulas(source)
-    made = MarkdownWithMath(renderer=renderer).render(text)
-    set_ = _with_formulas(made, found, formulas or Formulas([source]))
-    return clean(taken_in(set_, folder))
+    made = MarkdownWithMath(renderer, _Blocks(), InlineParser()).render(text)
+    return clean(taken_in(told(_with_formulas(made, found, formulas)), folder))
 
 
 class _Renderer(IPythonRenderer):
@@ -73,17 +69,21 @@ class _Renderer(IPythonRenderer):
             return HTMLRenderer.image(self, text, url, title)
 
 
+class _Blocks(MathBlockParser):
+    """nbconvert's blocks, but for those of formulas, which are out of the text already."""
+
+    DEFAULT_RULES = BlockParser.DEFAULT_RULES
+
+
 def _without_formulas(source: str) -> tuple[str, list[re.Match[str]]]:
     """The text with a sign in the place of every formula, and the formulas."""
     found: list[re.Match[str]] = []
 
     def place(match: re.Match[str]) -> str:
-        if match["code"]:
-            return match[0]
         found.append(match)
         return _PLACE.format(len(found) - 1)
 
-    return _MATH.sub(place, source), found
+    return replaced(source, place), found
 
 
 def _with_formulas(made: str, found: list[re.Match[str]], formulas: Formulas) -> str:

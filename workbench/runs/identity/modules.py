@@ -1,4 +1,4 @@
-"""The user's own modules that a run has imported: whether they are still what they were."""
+"""The user's own code that a run has executed: whether they are still what they were."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from workbench.runs.identity.inputs import digest
 
 UNWATCHED = (
-    "files that cells open or run are watched where `inputs` declares them, and not otherwise"
+    "data that cells open, and code that other processes run or that comes from other files than "
+    ".py and .ipynb, are watched where `inputs` declares them, and not otherwise"
 )
 
 

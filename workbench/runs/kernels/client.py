@@ -12,19 +12,21 @@ import inspect
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbclient.output_widget import OutputWidget
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
+from papermill.engines import NBClientEngine
 from traitlets import Any as AnyTrait
 
 from workbench.runs.find import PACKAGE
 from workbench.runs.kernels import loaded_modules
+from workbench.runs.kernels.saving import Manager
+from workbench.runs.parameters import readback
 
-ENGINE = "workbench"
 # Values with which Python exits with status 0, as the kernel spells them.
 _CLEAN = ("", "0", "None", "False")
 # `exit()` ends the kernel a moment after its cell; here the run ends, and the kernel is still
@@ -58,6 +60,18 @@ def _whole(shell):
 _whole(get_ipython())
 del _whole
 """
+# What watches the code that the notebook runs hangs on the shell, apart from the notebook's names.
+_WATCH = f"""
+def _watch(shell):
+    from types import ModuleType
+    shell.loaded_modules = ModuleType("loaded_modules")
+    exec({inspect.getsource(loaded_modules)!r}, shell.loaded_modules.__dict__)
+    shell.loaded_modules.watch()
+_watch(get_ipython())
+del _watch
+"""
+_LOADED = "__import__('IPython').get_ipython().loaded_modules.told"
+_ACCOUNTED_FOR = [str(PACKAGE), str(PACKAGE.parent / "widgets")]
 _TRIES = 5
 
 
@@ -79,10 +93,11 @@ class Client(PapermillNotebookClient):
             super().papermill_execute_cells()
             return
         began = time.time()
-        self._silently(_STAY + _WHOLE)
+        self._silently(_STAY + _WHOLE + _WATCH + readback.SETUP)
         super().papermill_execute_cells()
         with contextlib.suppress(ValueError, SyntaxError, KeyError):
-            told = self._silently("", found=_expression(began))["found"]["data"]["text/plain"]
+            call = f"{_LOADED}({began!r}, {_ACCOUNTED_FOR!r})"
+            told = self._silently("", found=call)["found"]["data"]["text/plain"]
             self.marks["modules"] = json.loads(ast.literal_eval(told))
 
     def set_widgets_metadata(self) -> None:
@@ -125,7 +140,26 @@ class Client(PapermillNotebookClient):
 
 
 class Engine(NBClientEngine):
-    """papermill's engine with this client."""
+    """papermill's engine with this client, which saves by time."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: nbformat.NotebookNode, kernel_name: str, *, saved: Path, **kwargs: Any
+    ) -> nbformat.NotebookNode:
+        """Executes the notebook, and saves it into the file `saved` on the way.
+
+        It is left under `notebook` in `marks`, also where an error keeps it from being returned.
+        """
+        kwargs.pop("output_path", None)
+        how = {"output_path": str(saved), "progress_bar": kwargs.pop("progress_bar", False)}
+        manager = Manager(nb, **how)
+        kwargs["marks"]["notebook"] = nb
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **kwargs)
+        finally:
+            manager.notebook_complete()
+        return nb
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
@@ -135,9 +169,6 @@ class Engine(NBClientEngine):
         start, timeout = kwargs.pop("start_timeout", 60), kwargs.pop("execution_timeout", None)
         how = {"startup_timeout": start, "timeout": timeout, "kernel_name": kernel_name}
         return Client(nb_man, **how, **kwargs).execute()
-
-
-papermill_engines.register(ENGINE, Engine)
 
 
 class _Output(OutputWidget):
@@ -161,11 +192,3 @@ def _asked_exit(content: Mapping[str, Any]) -> dict[str, Any]:
     evalue = "" if value is True or not value else str(value)
     error = {"status": "error", "ename": "SystemExit", "evalue": evalue, "call": "exit()"}
     return error | {"traceback": [f"SystemExit: {evalue}"]}
-
-
-def _expression(began: float) -> str:
-    """What the kernel has loaded, as an expression that leaves the notebook's names alone."""
-    source = inspect.getsource(loaded_modules)
-    known = [str(PACKAGE), str(PACKAGE.parent / "widgets")]
-    call = f"n['told']({began!r}, {known!r})"
-    return f"(lambda n: (__import__('builtins').exec({source!r}, n), {call})[1])({{}})"

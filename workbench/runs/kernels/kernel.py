@@ -8,19 +8,22 @@ import math
 import time
 from pathlib import Path
 from queue import Empty
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import nbformat
-import papermill
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import raise_for_execution_errors, remove_error_markers
+from papermill.version import version
 from traitlets import Type, default
 
+from workbench.runs.atomic import why
 from workbench.runs.job import Job
-from workbench.runs.kernels.client import ENGINE
+from workbench.runs.kernels.client import Engine
 from workbench.runs.kernels.forked_kernel import ForkingProvisioner, Template
 from workbench.runs.parameters.injection import injected
 from workbench.runs.parameters.readback import NotUsed, Readback
@@ -42,6 +45,7 @@ class End(NamedTuple):
         exit: the cell that ended the run before its last cell with status 0, and what it called.
         modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
         readback: what the parameters were in the kernel.
+        notebook: as far as it came; None if it is in the file alone.
     """
 
     state: str
@@ -50,6 +54,7 @@ class End(NamedTuple):
     exit: tuple[str, str] | None = None
     modules: dict[str, str | None] | None = None
     readback: Readback | None = None
+    notebook: nbformat.NotebookNode | None = None
 
 
 def run_cells(
@@ -60,7 +65,9 @@ def run_cells(
     cell_timeout: int | None,
     template: Template | None = None,
 ) -> End:
-    """Executes the job's notebook into the file `output`, in the current directory.
+    """Executes the job's notebook in the current directory, and saves it on the way.
+
+    The file `output` is a few seconds old at most; `End.notebook` is whole.
 
     Relative paths in the notebook start where the command was given, as papermill has it. With a
     `template` the kernel is a fork of it.
@@ -72,31 +79,33 @@ def run_cells(
     notebook = _to_run(injected(job.notebook, job.params, job.language))
     readback = Readback(notebook, job.params, job.language)
 
-    async def executed(cell: Any, execute_reply: Any, **_: Any) -> None:
+    def begins(cell: Any, **_: Any) -> None:
+        kernel.busy, kernel.asked = True, readback.expressions(cell)
+
+    def executed(cell: Any, execute_reply: Any, **_: Any) -> None:
         kernel.busy = False
         if execute_reply["content"]["status"] == "ok":
-            await readback.after(cell, kernel.client_used)
+            readback.after(cell, execute_reply["content"])
 
     marks: dict[str, Any] = {}
     try:
-        papermill.execute_notebook(
+        # What papermill does around its engine is to copy, check and save the notebook again.
+        Engine.execute_notebook(
             notebook,
-            # papermill fills in parameters where a path has braces.
-            str(output).replace("{", "{{").replace("}", "}}"),
-            kernel_name=job.language.kernel,
-            language=job.language.name,
-            engine_name=ENGINE,
+            job.language.kernel,
+            saved=output,
             marks=marks,
             progress_bar={"desc": job.name, "mininterval": 0} if progress else False,
             execution_timeout=cell_timeout,
             iopub_timeout=_OUTPUT_SECONDS,
             kernel_manager_class=kernel,
-            on_cell_execute=lambda **_: setattr(kernel, "busy", True),
+            on_cell_execute=begins,
             on_cell_executed=executed,
         )
+        raise_for_execution_errors(notebook, None)
     except NotUsed as error:
         end = "failed", str(error)
-    except papermill.PapermillExecutionError:
+    except PapermillExecutionError:
         # It also takes errors for one that a tag expects, and a call of `exit`.
         failure = marks.get("failure")
         end = ("failed", "{}: {}".format(*failure)) if failure else ("done", None)
@@ -111,12 +120,12 @@ def run_cells(
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         end = "killed", "interrupted"
     except Exception as error:  # whatever else ends a run must not leave the record at `running`
-        end = "failed", f"{type(error).__name__}: {error}"
+        end = "failed", why(error, output.parent)
     else:
         end = "done", None
-    if end[0] == "done":
-        readback.finish()
-    return End(*end, kernel.peak_memory_mib, marks.get("exit"), marks.get("modules"), readback)
+    readback.finish() if end[0] == "done" else readback.stop()
+    told = marks.get("exit"), marks.get("modules"), readback, marks.get("notebook")
+    return End(*end, kernel.peak_memory_mib, *told)
 
 
 class _ShellChannel(AsyncZMQSocketChannel):
@@ -146,8 +155,13 @@ class _Client(AsyncKernelClient):
 
     shell_channel_class = Type(_ShellChannel)
 
+    def execute(self, code: str, silent: bool = False, **how: Any) -> Any:
+        """Sends the cell, and with it what the kernel is to evaluate after it."""
+        if not silent:
+            how["user_expressions"] = self.parent.asked
+        return super().execute(code, silent, **how)
+
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        self.parent.use(self)
         until = time.monotonic() + (math.inf if timeout is None else timeout)
         while True:
             asked = self.kernel_info()
@@ -181,18 +195,13 @@ class _Installed(AsyncKernelManager):
     """
 
     busy = False
-    client_used: AsyncKernelClient | None = None
+    asked: ClassVar[dict[str, str]] = {}
     peak_memory_mib: int | None = None
     template: Template | None = None
 
     @default("client_factory")
     def _client_factory_default(self) -> type[_Client]:
         return _Client
-
-    @classmethod
-    def use(cls, client: AsyncKernelClient) -> None:
-        """Leaves the client that runs the cells to whoever wants to ask the kernel in between."""
-        cls.client_used = client
 
     async def shutdown_kernel(self, now: bool = False, **kwargs: Any) -> None:
         type(self).peak_memory_mib = peak_memory_mib(getattr(self.provisioner, "pid", None))
@@ -237,4 +246,6 @@ def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     kept.cells = [c for c in kept.cells if "panel" not in c.metadata.get("tags", [])]
     for cell in kept.cells:
         cell.metadata.pop("execution", None)
-    return kept
+        cell.metadata.setdefault("tags", [])
+    kept.metadata.setdefault("papermill", nbformat.NotebookNode())["version"] = version
+    return remove_error_markers(kept)

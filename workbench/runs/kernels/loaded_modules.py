@@ -1,11 +1,10 @@
-"""Which modules a kernel has imported from outside the installation: the user's own files.
+"""Which code a kernel has run from outside the installation: the user's own files.
 
 Its text runs in the kernel, apart from the notebook's names, so it imports the standard library
 alone.
 """
 
 import hashlib
-import importlib.util
 import json
 import os
 import site
@@ -15,6 +14,35 @@ import sysconfig
 _CHUNK = 1 << 20
 # Installers' names for their folders, wherever these lie.
 _PACKAGES = {"site-packages", "dist-packages"}
+# What is opened to be executed, by `exec(open(...).read())` or `%run`.
+_CODE = (".py", ".ipy", ".ipynb")
+# By path of what has run since `watch`, its file's time of change and size then; None if it has
+# run in two states.
+_seen = {}
+
+
+def watch():
+    """Notes from now on which files' code is executed, in whatever way, or opened as code."""
+    sys.addaudithook(_note)
+
+
+def _note(event, args):
+    path = None
+    if event == "exec":  # of every import, `exec_module`, `runpy` and `%run`
+        path = getattr(args[0], "co_filename", None)
+    elif event == "import":  # of a library that is no Python
+        path = args[1]
+    elif event == "open" and str(args[0]).endswith(_CODE) and not set(args[1] or "") & set("wax"):
+        path = args[0]
+    if not isinstance(path, str) or not path or path[0] == "<":
+        return
+    try:
+        path = os.path.abspath(path)
+    except OSError:  # the current directory is gone; an error here would stop the notebook
+        return
+    state = _state(_existing(path))
+    if state:
+        _seen[path] = state if _seen.get(path, state) == state else None
 
 
 def told(began, known):
@@ -23,11 +51,11 @@ def told(began, known):
 
 
 def local(began, known):
-    """By path, SHA-256 of every module's file; None where it may not be what was imported.
+    """By path, SHA-256 of every file whose code has run; None where it may not be what has run.
 
     Paths below the current directory are relative to it. What is installed, what belongs to the
-    standard library, and modules without a file are left out. A file that has changed or is gone
-    since its import has no hash, as what was imported is unknown.
+    standard library, and modules without a file are left out; so is what a run has written and
+    removed. A file that has changed or is gone has no hash, as what has run is unknown.
 
     Args:
         began: when the kernel began, in seconds since 1970.
@@ -35,17 +63,31 @@ def local(began, known):
     """
     here, found = os.getcwd(), {}
     installed = [*_installed(), *known]
+    for path in [*_seen, *_imported()]:
+        if _is_below(path, installed) or _PACKAGES & set(_parts(path)):
+            continue
+        archive = _existing(path)
+        state = _state(archive)
+        if path in _seen:
+            before = _seen[path]
+            if before and not state and before[0] >= began * 1e9:
+                continue
+            is_same = before is not None and state == before
+        else:
+            is_same = state is not None and state[0] < began * 1e9
+        shown = os.path.relpath(archive, here) if _is_below(archive, [here]) else archive
+        found[shown] = _sha256(archive) if is_same and found.get(shown, "") is not None else None
+    return dict(sorted(found.items()))
+
+
+def _imported():
+    """The files of all modules but the notebook itself."""
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
         # Some libraries put objects there that are no modules, with names that are no paths.
-        if name in ("__main__", "__mp_main__") or not isinstance(path, str):
-            continue
-        if not os.path.isabs(path) or _is_below(path, installed) or _PACKAGES & set(_parts(path)):
-            continue
-        archive = _existing(path)
-        shown = os.path.relpath(archive, here) if _is_below(archive, [here]) else archive
-        found[shown] = _sha256(archive) if _is_as_imported(path, archive, began) else None
-    return dict(sorted(found.items()))
+        is_path = isinstance(path, str) and os.path.isabs(path)
+        if is_path and name not in ("__main__", "__mp_main__"):
+            yield path
 
 
 def _installed():
@@ -72,22 +114,13 @@ def _existing(path):
     return place if os.path.isfile(place) else path
 
 
-def _is_as_imported(path, archive, began):
-    """Whether the file is still that which was imported: it is older, or its cache says so."""
+def _state(path):
+    """When the file was last changed [ns], and its size; None if it is none."""
     try:
-        there = os.stat(archive)
-    except OSError:
-        return False
-    if there.st_mtime < began:
-        return True
-    try:
-        with open(importlib.util.cache_from_source(path), "rb") as cache:
-            head = cache.read(16)
-    except (OSError, NotImplementedError, ValueError):
-        return False
-    # Flags, then the source's time and size as they were at its import.
-    words = [int.from_bytes(head[i : i + 4], "little") for i in (4, 8, 12)]
-    return words == [0, int(there.st_mtime) & 0xFFFFFFFF, there.st_size & 0xFFFFFFFF]
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_size) if os.path.isfile(path) else None
 
 
 def _sha256(path):

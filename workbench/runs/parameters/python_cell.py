@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import functools
 import re
 import symtable
@@ -23,6 +24,8 @@ _AUTOMAGIC = re.compile(r"(?m)^(?:pip|conda|mamba|uv|cd|ls|cat|mkdir|cp|mv|rm)[ 
 # What may set any name: another file's code, or a store of variables.
 _RUNNING = {"run", "store", "pylab", "reset"}
 _REFLECTING = {"exec", "eval", "globals", "locals", "vars"}
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
 
@@ -141,17 +144,58 @@ def _locals(tree: ast.AST) -> set[str]:
 _Touch = Literal["read", "set", "maybe"] | None
 
 
-def touch(source: str, name: str) -> _Touch:
+def touch(source: str, name: str, readers: Iterable[str] = ()) -> _Touch:
     """What the cell does first with a name of the notebook; "read" also where nobody can know.
 
     It is "maybe" if the cell first sets the name on a condition: with another value after the cell
     it was set, with the same value it was read if anything reads it.
+
+    Args:
+        source: of the cell.
+        name: of the notebook.
+        readers: functions and classes that read it when they are used (`readers_of`).
     """
     try:
         tree = python_of(source)[1]
     except SyntaxError:
-        return "read" if re.search(rf"\b{re.escape(name)}\b", source) else None
-    return _first(tree.body, name)
+        names = "|".join(map(re.escape, [name, *readers]))
+        return "read" if re.search(rf"\b(?:{names})\b", source) else None
+    readers = readers_of(source, name, readers)
+    return _first(_Used(name, readers).visit(copy.deepcopy(tree)).body, name)
+
+
+def readers_of(source: str, name: str, known: Iterable[str] = ()) -> set[str]:
+    """The functions and classes of the cell whose bodies read the name, or use one that does."""
+    found = {*known}
+    try:
+        tree = python_of(source)[1]
+    except SyntaxError:
+        return found
+    defined = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
+    while new := {d.name for d in defined if reads(d) & {name, *found}} - found:
+        found |= new
+    return found
+
+
+class _Used(ast.NodeTransformer):
+    """The code with the name in the place of its readers, and functions without their bodies.
+
+    What a decorator or a function that sets a name of the notebook does is not known: its body
+    stays.
+    """
+
+    def __init__(self, name: str, readers: set[str]):
+        self.name, self.readers = name, readers
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        is_plain = isinstance(node, _FUNCTIONS) and not node.decorator_list and not is_opaque(node)
+        if is_plain and not any(isinstance(n, ast.Global) for n in ast.walk(node)):
+            # A function reads when it is called, and not where it is defined.
+            node.body = [ast.Pass()]
+        if isinstance(node, ast.Name) and node.id in self.readers:
+            is_load = isinstance(node.ctx, ast.Load)
+            return ast.copy_location(ast.Name(self.name, node.ctx), node) if is_load else node
+        return self.generic_visit(node)
 
 
 def _first(body: Iterable[ast.AST | None], name: str) -> _Touch:
@@ -221,7 +265,7 @@ def _bound(node: ast.AST) -> list[str]:
     """The names that a node binds without spelling them as names."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [(a.asname or a.name).split(".")[0] for a in node.names]
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    if isinstance(node, _DEFINITIONS):
         return [node.name]
     named = getattr(node, "name", None) or getattr(node, "rest", None)
     if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar | ast.MatchMapping):

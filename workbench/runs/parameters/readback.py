@@ -8,9 +8,8 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import time
+import textwrap
 from collections.abc import Mapping
-from queue import Empty
 from typing import Any
 
 import nbformat
@@ -20,9 +19,10 @@ from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
 from workbench.runs.parameters.language import Language
 from workbench.runs.parameters.parameters_cell import INJECTED, TAG, cell_names
-from workbench.runs.parameters.python_cell import touch
+from workbench.runs.parameters.python_cell import readers_of, touch
 
-_SECONDS = 60
+# The function that reads the values back, among the kernel's built-in names.
+_NAME = "_workbench_states"
 # Letters and items of what is read back after every cell; what was given is read whole.
 _MOST = 100_000
 
@@ -53,40 +53,57 @@ class Readback:
         self._unchanged = set(params.given()) - set(params.changed())
         self._is_python = language.is_python
         # By name, the last cell that sets it as a parameter.
-        self._settles: dict[str, str] = {}
+        settles: dict[str, str] = {}
         for cell in notebook.cells if self._is_python else ():
             if cell.cell_type == "code" and {TAG, INJECTED} & set(cell.metadata.get("tags", [])):
-                self._settles |= dict.fromkeys(cell_names(cell.source, language), cell.id)
-        self._order = [c.id for c in notebook.cells]
+                settles |= dict.fromkeys(cell_names(cell.source, language), cell.id)
+        self._places = {c.id: place for place, c in enumerate(notebook.cells)}
+        self._settles = {name: self._places[cell] for name, cell in settles.items()}
+        # By name, the functions and classes that read it when they are used.
+        self._readers: dict[str, set[str]] = {name: set() for name in settles}
+        self._most = max(_MOST, 4 * len(json.dumps(self._given)))
         self._states: dict[str, str] = {}
-        self._seen: set[str] = set()
         self._read: set[str] = set()
         self._moved: set[str] = set()
 
-    async def after(self, cell: nbformat.NotebookNode, client: Any) -> None:
-        """Reads the parameters that are set by now, after the cell.
+    def expressions(self, cell: nbformat.NotebookNode) -> dict[str, str]:
+        """What the kernel is to evaluate after the cell, by a request's own means."""
+        names = self._names(cell)
+        if not names:
+            return {}
+        call = f"__import__('builtins').{_NAME}({names!r}, globals(), {self._most})"
+        return {_NAME: call}
+
+    def after(self, cell: nbformat.NotebookNode, reply: Mapping[str, Any]) -> None:
+        """Takes the parameters that are set by now from the kernel's reply to the cell.
 
         Raises:
             NotUsed: if a given value is not what the kernel has, or a cell replaces it before any
                 cell reads it.
         """
-        # A cell that was skipped, or whose error a tag expects, is past as well.
-        self._seen.update(self._order[: self._order.index(cell.id) + 1])
-        names = [n for n, place in self._settles.items() if place in self._seen]
-        most = max(_MOST, 4 * len(json.dumps(self._given)))
-        found = await _ask(client, names, most) if names else {}
-        if found is None:
-            return
-        for name in names:
+        found = _answer(reply)
+        for name in self._names(cell) if found is not None else ():
             if name not in self._states:
                 self._settle(name, found.get(name))
             else:
                 self._follow(name, found.get(name), cell)
+        for name, known in self._readers.items():
+            known |= readers_of(cell.source, name, known)
+
+    def _names(self, cell: nbformat.NotebookNode) -> list[str]:
+        """The parameters that are set after the cell; one that was skipped is past as well."""
+        return [n for n, place in self._settles.items() if place <= self._places[cell.id]]
 
     def over(self, declared: Mapping[str, Any]) -> dict[str, Any]:
         """The values that were declared, and instead of them those that were used."""
         found = {n: self.used.get(n, v) for n, v in declared.items() if n not in self.unknown}
         return found | self.used
+
+    def stop(self) -> None:
+        """Says of a run that is not done which values it never came to set."""
+        if never := [name for name in self._settles if name not in self._states]:
+            self.unknown.update(never)
+            self.notes.append(f"the run ended before it set {', '.join(f'`{n}`' for n in never)}")
 
     def finish(self) -> None:
         """Says of a run that is done which values it never set, and which nothing has read."""
@@ -104,16 +121,17 @@ class Readback:
 
     def _settle(self, name: str, state: str | None) -> None:
         """The value after the parameters: it must be the one that was given."""
+        if state is not None:
+            self._keep(name, state)
         if name in self._given and state != json.dumps(self._given[name], sort_keys=True):
             told = _spelled(state)
             what = spell(self._given[name])
             raise NotUsed(f"`{name}` must be {what} in the kernel after the parameters; got {told}")
-        if state is not None:
-            self._keep(name, state)
 
     def _follow(self, name: str, state: str | None, cell: nbformat.NotebookNode) -> None:
         """A value after a later cell: whether it is another, and whether the first was used."""
-        first = touch(cell.source, name) if name not in self._read else None
+        readers = self._readers[name]
+        first = touch(cell.source, name, readers) if name not in self._read else None
         if first == "read" or (first == "maybe" and state == self._states[name]):
             self._read.add(name)
         if state in (None, self._states[name]) or name in self._moved:
@@ -148,29 +166,9 @@ def _spelled(state: str | None) -> str:
     return state if state.startswith("<") else spell(json.loads(state))
 
 
-async def _ask(client: Any, names: list[str], most: int) -> dict[str, str] | None:
-    """By name, the value as JSON text, or `<type>`; None if the kernel gives no answer."""
-    call = f"n['_states']({names!r}, __import__('builtins').globals(), {most})"
-    source = inspect.getsource(_states)
-    told = f"(lambda n: (__import__('builtins').exec({source!r}, n), {call})[1])({{}})"
-    how = {"silent": True, "store_history": False, "allow_stdin": False}
-    asked = client.execute("", user_expressions={"found": told}, **how)
-    until = time.monotonic() + _SECONDS
-    while time.monotonic() < until:
-        try:
-            reply = await client.get_shell_msg(timeout=1)
-        except Empty:
-            if not await client.is_alive():
-                return None
-            continue
-        if reply["parent_header"].get("msg_id") == asked:
-            return _answer(reply["content"])
-    return None
-
-
 def _answer(content: Mapping[str, Any]) -> dict[str, str] | None:
     try:
-        told = content["user_expressions"]["found"]["data"]["text/plain"]
+        told = content["user_expressions"][_NAME]["data"]["text/plain"]
         return json.loads(ast.literal_eval(told))
     except (KeyError, TypeError, ValueError, SyntaxError):
         return None
@@ -211,3 +209,14 @@ def _states(names, space, most):
                 text = f"<{type(space[name]).__name__}>"
             found[name] = text
     return json.dumps(found)
+
+
+# Is run once in the kernel, before the first cell.
+SETUP = f"""
+def _setup():
+    import builtins
+{textwrap.indent(inspect.getsource(_states), "    ")}
+    builtins.{_NAME} = _states
+_setup()
+del _setup
+"""

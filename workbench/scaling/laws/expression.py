@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,7 @@ def operation(kind: str, *operands: Any) -> Expression:
 
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
 FUNCTIONS = {"exp": 1, "log": 1, "sqrt": 1, "minimum": 2, "min": 2, "share": 2}
-LONGEST = 2000
+LONGEST, DEEPEST = 2000, 150
 
 
 def parsed(text: str, columns: Sequence[str]) -> Expression:
@@ -141,7 +142,8 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
 
     Raises:
         TypeError: if the formula is no text.
-        ValueError: if it does not parse, contains anything else, or no parameter.
+        ValueError: if it does not parse, contains anything else, or no parameter, or is nested
+            deeper than 150 levels.
     """
     if not isinstance(text, str):
         refuse("formula", "text", text, TypeError)
@@ -151,14 +153,26 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         refuse("formula", "a formula such as 'E + A / N**alpha'", text)
+    if _depth(tree) > DEEPEST:
+        refuse("formula", f"nested at most {DEEPEST} deep", text)
     expression = _node(tree, frozenset(columns))
     if not expression.names("parameter"):
         refuse("formula", "a formula with at least one parameter", text)
     return expression
 
 
+def _depth(tree: ast.AST) -> int:
+    """The depth of the tree in nodes."""
+    depth, level = 0, [tree]
+    while level:
+        depth, level = depth + 1, [c for node in level for c in ast.iter_child_nodes(node)]
+    return depth
+
+
 def _node(node: ast.AST, columns: frozenset[str]) -> Expression:
     value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, int | float) and value > sys.float_info.max:
+        refuse("formula", f"made of numbers up to {sys.float_info.max:g}", ast.unparse(node))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Expression("number", (float(value),))
     if isinstance(node, ast.Name):

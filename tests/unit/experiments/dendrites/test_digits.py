@@ -46,6 +46,8 @@ def test_patterns_of_different_lengths_fire_their_own_segments(tmp_path):
         ("1,2,3\n4,5,6", {"synapses": 4}, r"`synapses` must be in \[1, active=3\]; got 4"),
         ("1,2,3\n4,5,6", {"moved": 4}, r"`moved` must be in \[0, active=3\]; got 4"),
         ("1,2,3", {}, r"at least 2 patterns .* got '1 of 3'"),
+        ("1,2,3\n4,5,6", {"training": 500}, "`training` must be left at 1200 with `patterns_file`"),
+        ("1,2,3\n4,5,6", {"active": 3}, "`active` must be left at 40 with .* decides it; got 3"),
         ("1,2,3\n0,2,3", {"cells": 5}, r"at most cells // 2=2 active cells; got '2 of 3'"),
     ],
 )

@@ -67,6 +67,33 @@ def test_points_that_do_not_determine_the_law_leave_claims_undecided(tmp_path):
     assert result["band"] is None
 
 
+@pytest.mark.parametrize(
+    ("law", "says"),
+    [
+        (lambda n, d: 1.7 + 400 / n**0.34 + 1e-4 * d**0.15, r"as tokens grow .* beta = -0\.15$"),
+        (lambda n, d: 1.7 + 1e-3 * n**0.25 + 410 / d**0.28, r"as sizes grow .* alpha = -0\.25$"),
+        (lambda n, d: 1.7 + 400 / n**0.34 + 0 * d, r"as tokens grow "),
+    ],
+)
+def test_losses_that_do_not_fall_are_named_as_such(tmp_path, law, says):
+    n, d = np.repeat(np.geomspace(1e7, 1e9, 5), 5), np.tile(np.geomspace(1e8, 1e12, 5), 5)
+    lines = [f"{a:g},{b:g},{c:.6f}" for a, b, c in zip(n, d, law(n, d), strict=True)]
+    path = tmp_path / "points.csv"
+    path.write_text("\n".join(["parameters,tokens,loss", *lines]))
+    says = rf"^`points_file` must hold points whose losses fall {says}"
+    with pytest.raises(ValueError, match=says):
+        chinchilla.run(Params(points_file=str(path), dropped=0, resamples=100))
+
+
+def test_as_many_points_are_dropped_as_the_knob_says(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("N,D,loss\n" + "".join(f"{k},{k},{2 + (k == 3)}\n" for k in range(1, 10)))
+    assert chinchilla.points(str(path), 2)["parameters"].tolist() == [1, 2, 4, 5, 6, 7, 8]
+    path.write_text("N,D,loss\n1,2,3\n")
+    with pytest.raises(ValueError, match="`points_file` must be at least 5 points; got 1"):
+        chinchilla.points(str(path))
+
+
 def test_more_points_than_the_law_needs_must_be_left(tmp_path):
     params = table(tmp_path / "points.csv", 9, 0.01)
     with pytest.raises(ValueError, match="`dropped` must be at most 4, with this file; got 5"):

@@ -233,8 +233,10 @@ def test_the_other_experiments_read_the_same_tables(table):
     params = chinchilla.Params(points_file=path, resamples=100, dropped=0)
     result = chinchilla.run(params)
     assert result["alpha"] == pytest.approx(0.34, rel=1e-3)
-    points = chinchilla.points(table("Model Size,Training FLOP,loss\n1e8,6e18,3\n", "c.csv"))
-    assert points["tokens"].tolist() == [1e10]
+    points = chinchilla.points(
+        table("Model Size,Training FLOP,loss\n" + 5 * "1e8,6e18,3\n", "c.csv")
+    )
+    assert points["tokens"].tolist() == 5 * [1e10]
     result = isoflop.run(isoflop.Params(runs_file=path))
     assert "at least two budgets" in result["left out"]
     params = learning_curves.Params(curves_file=table(curve(), "runs.txt"))

@@ -304,6 +304,15 @@ def test_a_preview_takes_its_share_of_every_budget_and_no_more_than_a_moment():
     assert look.of(Params()) is not None
 
 
+def test_a_share_that_fell_on_a_busy_machine_is_soon_back():
+    look = Preview(lambda params: params)
+    for _ in range(1000):
+        look.took(1.0, True)
+    for _ in range(6):
+        look.took(0.001, True)
+    assert look.share == 1.0
+
+
 def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
     class Bound(Params):
         def relations(self):

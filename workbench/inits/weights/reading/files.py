@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench.base.checks import refuse
 from workbench.inits.weights.reading import formats
+from workbench.inits.weights.reading.optimisers import is_named_so
 from workbench.inits.weights.reading.stored_numbers import Stored, with_scales
 
 READERS = {
@@ -125,7 +126,7 @@ def _why_not(name: str, array: Stored, memories: dict) -> str:
     """Why an array is no weight; empty where it is one."""
     if array.fault:
         return array.fault
-    if formats.OPTIMISER.search(name):
+    if is_named_so(name):
         return "part of an optimiser's state"
     if not array.is_float and "scale" not in array.kind:
         small = array.kind in ("int8", "uint8")

@@ -20,14 +20,13 @@ from typing import Any
 import numpy as np
 
 from workbench.base.checks import refuse
+from workbench.inits.weights.reading.optimisers import is_named_so, is_state
 from workbench.inits.weights.reading.stored_numbers import EIGHT, Stored, decoded
 
 # safetensors' names of what NumPy calls otherwise.
 KINDS = {"BOOL": "bool", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
 KINDS |= {"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "C64": "complex64"}
 WORDS = {"F": "float", "I": "int", "U": "uint"}
-# Parts of a checkpoint that are no weights: what an optimiser remembers of their gradients.
-OPTIMISER = re.compile(r"(^|[./])(optim\w*|opt_state|exp_avg\w*|momentum_buffer|lr_scheduler\w*)\b")
 
 Named = Iterator[tuple[str, Stored]]
 
@@ -148,25 +147,29 @@ def torch(file: Path) -> Named:
         refuse("weights_file", words, file.name)
     found = list(_tensors(package, "", loaded))
     # A wrapper around all (`state_dict`, `model`) is no part of a name.
-    heads = {name.split(".")[0] for name, _ in found if not OPTIMISER.search(name)}
+    heads = {n.split(".")[0] for n, _, state in found if not (state or is_named_so(n))}
     wrapper = f"{next(iter(heads))}." if len(heads) == 1 and _is_wrapped(loaded, heads) else ""
-    for name, value in found:
-        yield name.removeprefix(wrapper), _tensor(package, value)
+    for name, value, state in found:
+        stored = _tensor(package, value)
+        fault = "part of an optimiser's state" if state else stored.fault
+        yield name.removeprefix(wrapper), stored._replace(fault=fault)
 
 
 def _is_wrapped(loaded: Any, heads: set[str]) -> bool:
     return isinstance(loaded, dict) and isinstance(loaded.get(next(iter(heads))), dict)
 
 
-def _tensors(package: Any, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _tensors(
+    package: Any, name: str, value: Any, state: bool = False
+) -> Iterator[tuple[str, Any, bool]]:
+    """Names and tensors, and whether an optimiser remembers them."""
     if isinstance(value, package.Tensor):
-        yield name or "array", value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _tensors(package, f"{name}.{key}" if name else str(key), inner)
-    elif isinstance(value, list | tuple):
-        for key, inner in enumerate(value):
-            yield from _tensors(package, f"{name}.{key}" if name else str(key), inner)
+        yield name or "array", value, state
+        return
+    items = value.items() if isinstance(value, dict) else ()
+    for key, inner in enumerate(value) if isinstance(value, list | tuple) else items:
+        path = f"{name}.{key}" if name else str(key)
+        yield from _tensors(package, path, inner, state or is_state(value))
 
 
 def _tensor(package: Any, value: Any) -> Stored:

@@ -1,6 +1,7 @@
 """The operations of a tape and the costs of a residual, compiled: one number at a time.
 
-Written independently of `operations` and `losses`, so that each tests the other.
+Written independently of `laws.operations` and `fit.losses`, which work on arrays, so that each
+tests the other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def softplus(u):
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
 def root(v, alpha):
-    """The u with α log (1 + eᵘ) - log (1 + e⁻ᵘ) = v; see `operations`."""
+    """The u with α log (1 + eᵘ) - log (1 + e⁻ᵘ) = v; see `laws.operations`."""
     low = min(v - alpha * math.log(2.0), 0.0) - 1.0
     high = max((v + math.log(2.0)) / max(alpha, 1e-300), 0.0) + 1.0
     u = min(max(v if v < 0 else v / max(alpha, 1e-300), low), high)
@@ -48,7 +49,7 @@ def root(v, alpha):
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
 def share(v, a):
-    """Value and partial derivatives of log s(v, α); see `operations`."""
+    """Value and partial derivatives of log s(v, α); see `laws.operations`."""
     if not (math.isfinite(v) and math.isfinite(a)):
         return math.nan, 0.0, 0.0, 0.0, 0.0, 0.0
     u = root(v, a)

@@ -216,20 +216,6 @@ def test_nested_states_of_torch(tmp_path, suffix, keys):
     np.testing.assert_array_equal(next(iter(read.values())), layer.weight.detach())
 
 
-def test_what_an_optimiser_remembers_is_left_out(tmp_path):
-    torch = pytest.importorskip("torch")
-    layer = torch.nn.Linear(5, 3)
-    optimiser = torch.optim.Adam(layer.parameters())
-    layer(torch.ones(1, 5)).sum().backward()
-    optimiser.step()
-    both = {"state_dict": layer.state_dict(), "optimizer_states": [optimiser.state_dict()]}
-    torch.save(both, tmp_path / "w.ckpt")
-    found = contents(str(tmp_path / "w.ckpt"))
-    assert list(found.arrays) == ["weight", "bias"]
-    # Two moments and a count of each of the two.
-    assert list(found.unread.values()).count("part of an optimiser's state") == 6
-
-
 def test_tied_strided_and_sparse_tensors(tmp_path):
     torch = pytest.importorskip("torch")
     table = torch.randn(7, 4)
