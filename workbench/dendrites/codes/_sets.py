@@ -73,7 +73,7 @@ def _chunk(rng: Any, count: int, cells: int, active: int) -> Array:
 
 
 def _distinct(rng: Any, count: int, cells: int, active: int) -> Array:
-    """Rows of cells drawn alone, those that repeat another drawn again until none is left.
+    """Rows of independent cells; repeated cells are redrawn until none is left.
 
     Every step treats all cells alike, and so does the number of steps a row takes; so all sets are
     equally likely in every round, and rows may be returned in the order in which they finish.

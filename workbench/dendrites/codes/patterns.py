@@ -30,7 +30,7 @@ def patterns(rng: Any, count: int, cells: int, active: int) -> Integer[Array, "c
     and some 20 MB, for any `cells`; time grows as count·active·log(active).
 
     Args:
-        rng: random generator; it decides where the patterns live.
+        rng: random generator; the patterns are on its device.
         count: number of patterns, at least 0.
         cells: cells in the population, at least 1.
         active: active cells in each pattern, in [0, cells].

@@ -232,7 +232,7 @@ class Detector:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Detector:
-        """The detector that `save` wrote, on the host; "auto" chooses its method anew.
+        """The detector that `save` wrote, on the host; "auto" chooses its method again.
 
         Raises:
             OSError: if the file cannot be read.

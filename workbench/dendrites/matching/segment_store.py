@@ -148,7 +148,7 @@ class Store:
         return np.flatnonzero(np.isin(self._all_numbers(), numbers))
 
     def _joined(self, *rows: np.ndarray) -> Array:
-        """The rows as one array where the others live."""
+        """The rows as one array on the device of the others."""
         return like(np.concatenate(rows), self.like)
 
     def _widen(self, width: int) -> None:

@@ -83,8 +83,8 @@ def points(path: str, dropped: int = 0) -> dict[str, np.ndarray]:
     if dropped > most:
         refuse("dropped", f"at most {most}, with this file", dropped)
     # In the file's order, and of equal losses the later ones go.
-    kept = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
-    return {k: v[kept] for k, v in table.items()}
+    retained = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
+    return {k: v[retained] for k, v in table.items()}
 
 
 def run(p: Params) -> dict:

@@ -52,7 +52,7 @@ def activation(which: str | Activation | Map, derivative: Map | None = None) -> 
 
     Args:
         which: a name of `NAMES`, with a number in brackets where it takes one; or a callable on
-            arrays; or an activation, which comes back as it is.
+            arrays; or an activation, which is returned unchanged.
         derivative: of the callable; without it one-sided differences of fourth order, which step
             away from zero and so never across a kink there, and err by about 1e-11 in float64.
 

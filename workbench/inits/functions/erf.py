@@ -32,7 +32,7 @@ def erf(x: Array) -> Array:
 
 
 def standard_erf(x: Array) -> Array:
-    """The same through array-standard functions alone; what runs on a GPU."""
+    """The same through array-standard functions only, as on a GPU."""
     xp = namespace(x)
     size = xp.abs(x)
     t = 2 / (2 + size)

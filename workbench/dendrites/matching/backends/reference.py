@@ -1,4 +1,4 @@
-"""Overlaps by a bit-sliced gather in array-standard functions, wherever the segments live.
+"""Overlaps by a bit-sliced gather in array-standard functions, on the segments' device.
 
 A table has a row of words for each cell, a bit for each pattern. The rows that a segment's synapses
 name are added carry-save, so that plane k has bit k of the overlaps with 64 patterns a word.
