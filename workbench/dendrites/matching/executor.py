@@ -58,7 +58,7 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
 class _Prefetch:
     """A task whose next pieces are computed once, by the first thread that claims it."""
 
-    __slots__ = ("_claim", "_done", "_error", "_told", "task")
+    __slots__ = ("_claim", "_done", "_error", "_outcome", "task")
 
     def __init__(self, task: Iterator) -> None:
         self.task = task
