@@ -38,6 +38,7 @@ sys.path += [str(ROOT), str(ROOT / "tests" / "support")]
 
 import toy_experiment  # noqa: E402
 
+from workbench.records.store import read_points  # noqa: E402
 from workbench.runs.function_run import call  # noqa: E402
 from workbench.studies import executor, sweep  # noqa: E402
 from workbench.studies.grid import sweep as points  # noqa: E402
@@ -191,8 +192,7 @@ def study(jobs, folder, slots, timeout):
         out.rename(folder / f"study-{time.monotonic_ns()}")
     counts = sweep.run_study(jobs, out, executor.Limits(slots, timeout))
     assert counts == {"kept": 0, "done": len(jobs)}
-    paths = [out / job.name / job.run / "record.json" for job in jobs]
-    return [json.loads(path.read_text())["summary"]["double"] for path in paths]
+    return [point["summary"]["double"] for point in read_points(out)]
 
 
 def bare(task):

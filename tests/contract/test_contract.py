@@ -12,7 +12,7 @@ from workbench.experiment.measurement import Samples
 from workbench.runs.find import experiments
 
 DECLARED = [e for e in experiments() if hasattr(e.module(), "CLAIMS")]
-LAWS = ("findings_on_file", "repeatable", "seeds_agree", "wrong_values_flip")
+LAWS = [law.__name__ for law in contract.LAWS]
 # A setting that takes longer is passed over, not failed.
 SECONDS = 1.5
 
@@ -64,6 +64,10 @@ def test_the_strict_device_agrees_with_numpy(experiment, monkeypatch):
     measurement.forget()
     found = contract.another_device_agrees(module, params, on_host, on_device)
     assert list(found) == []
+
+
+def test_every_law_has_a_wrong_experiment():
+    assert set(wrong.WRONG) == set(LAWS)
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -12,10 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from workbench.runs.find import experiments  # noqa: E402
+from workbench.runs.find import experiment, experiments  # noqa: E402
 
-# Why an experiment's numbers differ from run to run, where they do.
-REASONS = {"dendrites/race": "its numbers are times that a clock measured"}
+# Why the numbers differ from run to run of an experiment that says `MEASURES_TIME = True`.
+TIMES = "its numbers are times that a clock measured"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -33,7 +33,9 @@ def compared(name):
     one, two = (calls(name, threads) for threads in (1, 2))
     found = {"same twice": one[0] == one[1] and two[0] == two[1], "same on 2 threads": one == two}
     if not all(found.values()):
-        found |= {"differ": differing(one, two), "because": REASONS.get(name, "not known")}
+        measures_time = getattr(experiment(name).module(), "MEASURES_TIME", False)
+        reason = TIMES if measures_time else "not known"
+        found |= {"differ": differing(one, two), "because": reason}
     return found
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(SUPPORT))
 
 import toy_notebooks  # noqa: E402
 
-from workbench.records.store import read_points, read_record  # noqa: E402
+from workbench.records.store import LeftOut, read_points  # noqa: E402
 from workbench.runs.atomic import PARTIAL  # noqa: E402
 
 TRIAL = SUPPORT / "toy_experiment.py"
@@ -86,13 +86,16 @@ def orphans(processes):
 def wrong(folder):
     """What is not as it should be in the study's folder, now that nobody works there."""
     found = []
-    for path in (folder / "study").rglob("record.json"):
-        there, told = json.loads(path.read_text()), read_record(path)
+    left_out = LeftOut()
+    for told in read_points(folder / "study", left_out) or []:
         if told["state"] == "running":
-            found.append(f"{path} says running")
-        doubled = told["depth"] == "notebook" or there["summary"] == {"double": 2 * _x(there)}
+            found.append(f"{told['run']} says running")
+        doubled = told["depth"] == "notebook" or told["summary"] == {"double": 2 * _x(told)}
         if told["state"] == "done" and not doubled:
-            found.append(f"{path} holds a wrong number")
+            found.append(f"{told['run']} holds a wrong number")
+    found += left_out.sentences()
+    for path in (folder / "study").rglob("record.json"):
+        there = json.loads(path.read_text())
         if (path.parent / "page.html").exists() != _has_page(there):
             found.append(f"{path.parent} has a page and should not, or should and has none")
     for page in (folder / "study").rglob("page.html"):

@@ -17,9 +17,9 @@ import anywidget
 import traitlets
 
 import workbench
+from workbench.experiment.packages import GROUP, name_of
 from workbench.experiment.params import Parameters
 
-HOME = "workbench.experiments."
 ROOT = Path(workbench.__file__).parents[1]
 # The last lines of a failed run that are shown.
 LINES = 30
@@ -146,13 +146,19 @@ class Record(anywidget.AnyWidget):
 def _told(params: Parameters) -> tuple[str, str]:
     """What the commands call the experiment, and its notebook."""
     module = type(params).__module__
-    if module.startswith(HOME):
-        name = module.removeprefix(HOME).replace(".", "/")
-        return name, f"notebooks/{name}.ipynb"
+    if name := name_of(module):
+        is_own = module.startswith(GROUP)
+        return name, f"notebooks/{name}.ipynb" if is_own else _beside(module)
     # Jupyter tells a kernel's notebook in this variable.
     own = os.environ.get("JPY_SESSION_NAME", "")
     path = Path(own).name if own.endswith(".ipynb") and Path(own).name else "THIS-NOTEBOOK.ipynb"
     return path, path
+
+
+def _beside(module: str) -> str:
+    """The path of the notebook that lies beside an experiment's module."""
+    file = Path(sys.modules[module].__file__ or "")
+    return str(file.with_name(f"{module.rpartition('.')[2]}.ipynb"))
 
 
 def _changed(params: Parameters) -> dict[str, Any]:

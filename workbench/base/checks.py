@@ -9,17 +9,37 @@ import numpy as np
 
 from workbench.base.array import Array, host
 
+# Letters of a refusal at most.
+LONGEST = 299
 
-def refuse(name: str, what: str, got: Any, kind: type[Exception] = ValueError) -> NoReturn:
-    """Raises the sentence "`name` must be what; got value".
+
+class Refusal(ValueError):
+    """A value was refused, in a sentence of our own."""
+
+
+def refuse(name: str, what: str, got: Any, kind: type[Exception] = Refusal) -> NoReturn:
+    """Raises the sentence "`name` must be what; got value", one line of at most `LONGEST` letters.
 
     Args:
         name: the argument at fault, as the caller spells it.
         what: what must hold, with the numbers in it: "in [1, synapses=20]".
         got: the value that was passed.
-        kind: ValueError for a value or a relation, TypeError for a kind.
+        kind: Refusal for a value or a relation, TypeError for a kind.
     """
-    raise kind(f"`{name}` must be {what}; got {spell(got)}")
+    end = f"; got {spell(got)}"
+    raise kind(clipped(f"`{clipped(name, 60)}` must be {what}", LONGEST - len(end)) + end)
+
+
+def refusal(sentence: str) -> Refusal:
+    """A refusal in other words than `refuse` has, within the same bounds."""
+    return Refusal(clipped(sentence, LONGEST))
+
+
+def clipped(text: str, most: int) -> str:
+    """The text as one line of at most so many letters, all of them printable."""
+    line = " ".join(text[: 4 * most].split())
+    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return plain if len(plain) <= most else plain[: most - 3] + "..."
 
 
 def spell(value: Any) -> str:

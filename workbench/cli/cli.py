@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -142,13 +143,18 @@ def sweep(
 
 @main.command("list")
 def list_() -> None:
-    """List the experiments and what each asks."""
-    from workbench.runs.find import experiments
+    """List the experiments and what each asks, those of installed packages as well."""
+    from workbench.runs.find import experiments, from_elsewhere
+    from workbench.runs.importable import refused
 
-    found = experiments()
+    others, said = from_elsewhere()
+    broken = refused([e.name for e in others]) if others else {}
+    found = sorted([*experiments(), *(e for e in others if e.name not in broken)])
     width = max((len(e.name) for e in found), default=0)
     for e in found:
-        click.echo(f"{e.name:<{width}}  {e.title}")
+        click.echo(f"{e.name:<{width}}  {e.title}" + (f" ({e.package})" if e.package else ""))
+    for sentence in (*said, *broken.values()):
+        click.echo(f"not listed: {sentence}", err=True)
 
 
 @main.command()
@@ -159,22 +165,30 @@ def show(name: str) -> None:
     from workbench.runs.find import experiment
 
     found = _or_refuse(lambda: experiment(name))
-    module = found.module()
-    click.echo(f"{found.title}\n\nnotebook: {_near(found.notebook)}\n\nclaims")
+    module = _or_refuse(found.module)
+    package = f"package: {found.package}\n" if found.package else ""
+    click.echo(f"{found.title}\n\n{package}notebook: {_near(found.notebook)}\n\nclaims")
     for statement in declared(module):
         click.echo(f"  {statement.text}\n      {statement.paper}, {statement.where}")
     click.echo("\nknobs\n" + _knob_lines(module.Params))
 
 
 @main.command()
-@click.argument("name")
-def new(name: str) -> None:
-    """Write a new experiment FAMILY/SUBJECT: code, notebook and test, ready to run."""
-    from workbench.runs.new import write
+@click.argument("name", metavar="FAMILY/SUBJECT")
+@click.option("--package", type=click.Path(path_type=Path), metavar="PATH")
+def new(name: str, package: Path | None) -> None:
+    """Write a new experiment: code and notebook, ready to run.
 
-    for path in _or_refuse(lambda: write(name)):
+    With --package they stand in a package of their own in the new folder PATH, with what an
+    installation needs: the experiment is then found wherever the package is installed.
+    """
+    from workbench.runs.new import write, write_package
+
+    made = (lambda: write_package(name, package)) if package else (lambda: write(name))
+    for path in _or_refuse(made):
         click.echo(f"wrote {_near(path)}")
-    click.echo(f"now: workbench run {name}")
+    install = f"{shlex.join(['pip', 'install', '--editable', str(package)])} && " if package else ""
+    click.echo(f"now: {install}workbench run {name}")
 
 
 def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool) -> dict[str, Any]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench.cli.errors import refusing
+
+if TYPE_CHECKING:
+    from workbench.records.store import LeftOut
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -19,11 +23,16 @@ def runs(reports: Path, condition: str | None) -> None:
     """List the runs under a folder, those that are queued as well."""
     from workbench.records import store, table
 
-    queued = [p for p in store.read_points(reports) or [] if p["state"] == "queued"]
-    found = table.rows([*store.read_records(reports), *queued])
-    if condition is not None:
-        found = table.where(found, condition)
-    click.echo(table.as_text(found, ["state", "seconds", "name", "run"]))
+    left_out = store.LeftOut()
+    shown = ["state", "seconds", "name", "run"]
+    every = store.read_runs(reports, left_out)
+    if condition is None:
+        # Only what is shown: of many runs all that is known would take much memory.
+        found = [{name: one[name] for name in shown} for one in map(table.row, every)]
+    else:
+        found = table.where(table.rows(every), condition)
+    click.echo(table.as_text(found, shown))
+    tell(left_out)
 
 
 @click.command("table")
@@ -36,17 +45,20 @@ def table_(study: Path, wants_csv: bool) -> None:
     from workbench.records import store, table
     from workbench.records import table as numbers
 
-    points = store.read_points(study)
-    record = store.read_record(study / "record.json") if points is None else None
+    left_out = store.LeftOut()
+    points = store.read_points(study, left_out)
+    given = store.given_run(study) if points is None else None
+    record = None if given is None else given[1]
     if points is None and record is None:
         refuse("study", "the folder of a study or of a run", str(study))
     found = table.rows(points) if record is None else numbers.run_rows(store.normal(record))
     if wants_csv:
-        click.echo(table.as_csv(found), nl=False)
-        return
-    told = [n for n in table.columns(found) if not n.startswith("claim: ")]
-    left_out = {"name", "run", "attempt", "start"}
-    click.echo(table.as_text(found, [n for n in told if n not in left_out]))
+        click.echo(table.as_csv(found, left_out), nl=False)
+    else:
+        told = [n for n in table.columns(found, left_out) if not n.startswith("claim: ")]
+        unshown = {"name", "run", "attempt", "start"}
+        click.echo(table.as_text(found, [n for n in told if n not in unshown]))
+    tell(left_out)
 
 
 @click.command()
@@ -57,8 +69,17 @@ def index(folder: Path) -> None:
     from workbench.records import store, table
     from workbench.records.index import write_index
 
-    found = table.rows(store.read_points(folder) or list(store.read_records(folder)))
-    click.echo(write_index(found, folder))
+    left_out = store.LeftOut()
+    points = store.study_points(folder, left_out)
+    records = store.read_records(folder, left_out) if points is None else points
+    click.echo(write_index(map(table.row, records), folder, left_out))
+    tell(left_out)
+
+
+def tell(left_out: LeftOut) -> None:
+    """Says on stderr what was left out, in a few sentences."""
+    for sentence in left_out.sentences():
+        click.echo(sentence, err=True)
 
 
 COMMANDS = runs, table_, index

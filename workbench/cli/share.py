@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.errors import refusing
+from workbench.cli.records import tell
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -21,10 +22,13 @@ def gallery(reports: Path, standalone: bool) -> None:
 
     The pages then share one file with plotly's library; REPORTS travels as a whole.
     """
+    from workbench.records.store import LeftOut
     from workbench.share.gallery import gallery as made
 
-    path, cards = made(reports, standalone=standalone)
+    left_out = LeftOut()
+    path, cards = made(reports, standalone=standalone, left_out=left_out)
     click.echo(f"{cards} {'card' if cards == 1 else 'cards'}: {path}")
+    tell(left_out)
 
 
 @click.command()
@@ -35,10 +39,13 @@ def report(study: Path) -> None:
 
     A table to sort and filter, a plot for every number, claims across runs, links to all pages.
     """
+    from workbench.records.store import LeftOut
     from workbench.share.study_report import report as made
 
-    path, runs = made(study)
+    left_out = LeftOut()
+    path, runs = made(study, left_out)
     click.echo(f"{runs} {'run' if runs == 1 else 'runs'}: {path}")
+    tell(left_out)
 
 
 @click.command()

@@ -18,7 +18,7 @@ from workbench.studies.executor import Limits
 from workbench.studies.grid import sweep
 from workbench.studies.progress import progress
 from workbench.studies.study_file import SUFFIXES, read_study
-from workbench.studies.sweep import plan, run_study, study_jobs
+from workbench.studies.sweep import plan, run_study, study_jobs, uses_gpus
 from workbench.studies.values import written
 
 
@@ -92,7 +92,7 @@ def told(jobs: Sequence[Any], out: Path, slots: int) -> str:
 
 def unwatched(jobs: Sequence[Any]) -> str:
     """What a change of which would not be noticed, for notebooks of the user's; else nothing."""
-    is_own = any(job.depth == "notebook" and not job.claims for job in jobs)
+    is_own = bool(jobs) and jobs[0].depth == "notebook" and not jobs[0].claims
     return UNWATCHED if is_own else ""
 
 
@@ -105,7 +105,7 @@ def run(jobs: Sequence[Any], out: Path, how: Mapping[str, Any]) -> dict[str, int
     limits = Limits(
         **{k: how[k] for k in ("jobs", "timeout", "cell_timeout", "retries", "dask", "per_device")},
         memory=bytes_of(how["memory"]) if how["memory"] else None,
-        devices=devices() if any(job.provenance["backend"] == "cupy" for job in jobs) else (),
+        devices=devices() if uses_gpus(jobs) else (),
     )
     with progress(len(jobs), sys.stderr) as shown:
         return run_study(jobs, out, limits, shown)

@@ -6,9 +6,11 @@ law must catch. A package of experiments from elsewhere may run them over its ow
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -83,6 +85,20 @@ def wrong_values_flip(module: ModuleType) -> Iterator[str]:
         verdict = claim.rule.judge(statement(module, claim), moved, "").verdict
         if verdict != "not reproduced":
             yield f"{claim.text!r} must not survive {moved.value!r}; it is {verdict}"
+
+
+# What a package of experiments from elsewhere runs over each of its own.
+LAWS = findings_on_file, repeatable, seeds_agree, wrong_values_flip
+
+
+def parameters_cell(module: ModuleType, notebook: Path) -> Iterator[str]:
+    """The notebook has one cell tagged `parameters`, and its text is that of `Params.cell()`."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+    if len(tagged) != 1:
+        yield f"{notebook.name} must have one cell tagged `parameters`; got {len(tagged)}"
+    elif (text := "".join(tagged[0]["source"])) != module.Params.cell():
+        yield f"the cell tagged `parameters` must be\n{module.Params.cell()}\ngot\n{text}"
 
 
 def another_device_agrees(

@@ -23,10 +23,10 @@ from typing import Any
 
 import nbformat
 
-from workbench.base.atomic import write_text
+from workbench.base.atomic import room, write_text
 from workbench.base.checks import refuse
 from workbench.live.voila_server import TOKEN
-from workbench.records.store import read_record
+from workbench.records.store import given_run
 from workbench.runs.find import ROOT, experiment
 from workbench.runs.job import model_of
 from workbench.runs.parameters.injection import injected, without_error_marks, without_injected
@@ -34,7 +34,7 @@ from workbench.runs.parameters.language import language_of
 from workbench.runs.parameters.parameters_cell import read_notebook
 from workbench.runs.parameters.python_cell import python_of
 from workbench.runs.processes import interruptible, kill_children
-from workbench.runs.record import NOTEBOOK, PARTIAL_NOTEBOOK, RECORD
+from workbench.runs.record import NOTEBOOK, PARTIAL_NOTEBOOK
 
 COPY = "explore.ipynb"
 SECONDS_TO_END = 10
@@ -54,13 +54,17 @@ def write_copy(record: Path) -> Path:
         ValueError: if there is no such record, its folder is a link or cannot be written, its
             notebook is gone, or a knob is refused by now.
     """
-    path = record / RECORD if record.is_dir() else record
-    if path.parent.is_symlink():
-        refuse("record", "in a folder of its own, not behind a link", str(record))
-    held = read_record(path)
-    if held is None or not isinstance(held.get("command"), str):
+    found = given_run(record)
+    if found is None:
         refuse("record", "the folder of a run or its record.json", str(record))
-    left = [path.with_name(n) for n in (NOTEBOOK, PARTIAL_NOTEBOOK) if path.with_name(n).is_file()]
+    folder, held = found
+    if folder.is_symlink():
+        refuse("record", "in a folder of its own, not behind a link", str(record))
+    left = [folder / n for n in (NOTEBOOK, PARTIAL_NOTEBOOK) if (folder / n).is_file()]
+    if not left and not _target(held):
+        refuse(
+            "record", f"one that holds its command, or has its {NOTEBOOK} beside it", str(record)
+        )
     if left:
         made = _with_panel(read_notebook(left[0]), _source(held))
     else:
@@ -69,9 +73,11 @@ def write_copy(record: Path) -> Path:
         given = held["given"] if isinstance(held.get("given"), dict) else held["knobs"]
         source = without_injected(read_notebook(place))
         made = injected(source, model(**given), language_of(source))
-    written = path.with_name(COPY)
+    written = folder / COPY
     text = nbformat.writes(_to_explore(made, held.get("directory")))
     try:
+        if not folder.is_dir():  # a function run has none of its own
+            room(folder.parents[2], *folder.parts[-3:])
         write_text(written, text, durable=False)
     except OSError as error:
         refuse("record", f"in a folder that can be written ({error.strerror})", str(record))
@@ -79,9 +85,12 @@ def write_copy(record: Path) -> Path:
 
 
 def _target(record: Mapping[str, Any]) -> str:
-    """What the run's command names: an experiment, or the path of a notebook."""
-    words = shlex.split(record["command"])
-    return words[2] if len(words) > 2 else ""
+    """What the run's command names: an experiment, or the path of a notebook; else nothing."""
+    try:
+        words = shlex.split(record["command"])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return ""
+    return words[2] if len(words) > 2 and words[2].isprintable() else ""
 
 
 def _path(record: Mapping[str, Any]) -> Path:
@@ -122,7 +131,7 @@ def _to_explore(notebook: nbformat.NotebookNode, directory: Any) -> nbformat.Not
         cell.outputs, cell.execution_count = [], None
         for mark in ("papermill", "execution"):
             cell.metadata.pop(mark, None)
-    is_there = isinstance(directory, str) and Path(directory).is_dir()
+    is_there = isinstance(directory, str) and os.path.isdir(directory)
     if code and is_there and language_of(made).is_python:
         source = (
             f"# Relative paths begin where the run began.\nimport os\n\nos.chdir({directory!r})"

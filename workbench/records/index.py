@@ -10,50 +10,93 @@ without an end.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.base.atomic import written
 from workbench.base.checks import refuse
 from workbench.base.condition import apart
-from workbench.records.table import columns
+from workbench.experiment.kinds import NONFINITE
+from workbench.records.table import Columns
 
 INDEX = "index.parquet"
 
 
-def write_index(rows: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+class _Kind:
+    """The narrowest of DuckDB's types that holds all values seen so far without a change."""
+
+    def __init__(self) -> None:
+        self._seen: set[type] = set()
+        self._is_small = self._is_exact = True
+
+    def see(self, value: Any) -> None:
+        if isinstance(value, str) and value in NONFINITE:
+            self._seen.add(complex)  # the word for a number that JSON has not
+        elif value is not None:
+            self._seen.add(type(value))
+            if type(value) is int:
+                self._is_small = self._is_small and -(2**63) <= value < 2**63
+                # A whole number beyond 2**53 would lose digits beside fractions.
+                self._is_exact = self._is_exact and abs(value) <= 2**53
+
+    @property
+    def name(self) -> str:
+        if self._seen == {bool}:
+            return "BOOLEAN"
+        if self._seen == {int} and self._is_small:
+            return "BIGINT"
+        is_number = self._seen <= {int, float, complex} and self._seen & {int, float}
+        return "DOUBLE" if is_number and self._is_exact else "VARCHAR"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some values must become texts."""
+        return self.name == "VARCHAR" and not self._seen <= {str, complex}
+
+
+def write_index(rows: Iterable[Mapping[str, Any]], folder: Path, left_out: Any = None) -> Path:
     """The path of the Parquet file with a row a run, whole or not at all.
 
-    A column is BOOLEAN, BIGINT or DOUBLE where all its values fit in, else VARCHAR. Of two names
-    that differ by capitals alone, which SQL does not tell apart, the second gets an apostrophe.
+    A column is BOOLEAN, BIGINT or DOUBLE where all its values fit in, else VARCHAR; the words `nan`
+    and `inf` fit in beside numbers. Of two names that differ by capitals alone, which SQL does not
+    tell apart, the second gets an apostrophe. Of more than 1,000 names those are columns that most
+    runs have; the records have the rest.
 
     Args:
-        rows: as `table.rows` makes them.
+        rows: as `table.row` makes them; each is read once.
         folder: where `index.parquet` is to stand.
+        left_out: takes a sentence about columns that are left out.
 
     Raises:
         ValueError: if there is no row, or the folder cannot be written.
     """
     import duckdb
 
-    names = columns(rows)
-    if not names:
+    rows = iter(rows)
+    first = next(rows, None)
+    if not first:
         refuse("folder", "one that holds a run", str(folder))
-    kinds = [_kind([row.get(name) for row in rows]) for name in names]
-    # DuckDB reads plain names, and gives the columns their own; text in a name is never a query.
-    spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in enumerate(apart(names)))
-    types = ", ".join(f"c{i}: '{kind}'" for i, kind in enumerate(kinds))
+    rows = itertools.chain([first], rows)
+    columns, kinds = Columns(), {}
     try:
         with written(folder / INDEX) as made:
             lines = made.with_suffix(".json")
             with lines.open("x", encoding="utf-8", newline="\n") as file:
-                for row in rows:
-                    held = {f"c{i}": _held(row.get(n), kinds[i]) for i, n in enumerate(names)}
-                    file.write(json.dumps(held) + "\n")
-            source = f"read_ndjson({_text(str(lines))}, columns = {{{types}}})"
-            with duckdb.connect(":memory:") as base:
+                file.writelines(_lines(rows, columns, kinds))
+            names = columns.chosen(left_out)
+            places = [columns.place(name) for name in names]
+            _spell_texts(lines, [i for i in places if kinds[i].is_mixed])
+            # DuckDB reads plain names, and gives the columns their own; a name is never a query.
+            pairs = zip(places, apart(names), strict=True)
+            spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in pairs)
+            types = ", ".join(f"c{i}: '{kinds[i].name}'" for i in places)
+            how = f"columns = {{{types}}}, maximum_object_size = 100000000"
+            with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as base:
+                source = f"read_ndjson({_text(str(lines))}, {how})"
                 there = _text(str(made))
                 base.execute(f"COPY (SELECT {spelled} FROM {source}) TO {there} (FORMAT parquet)")
     except (OSError, duckdb.IOException) as error:
@@ -62,22 +105,43 @@ def write_index(rows: Sequence[Mapping[str, Any]], folder: Path) -> Path:
     return folder / INDEX
 
 
-def _kind(values: Sequence[Any]) -> str:
-    """The narrowest of DuckDB's types that holds all values without a change."""
-    there = [v for v in values if v is not None]
-    if there and all(isinstance(v, bool) for v in there):
-        return "BOOLEAN"
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in there) or not there:
-        return "VARCHAR"
-    if all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in there):
-        return "BIGINT"
-    # A whole number beyond 2**53 would lose digits beside fractions.
-    return "DOUBLE" if all(isinstance(v, float) or abs(v) <= 2**53 for v in there) else "VARCHAR"
+def _lines(
+    rows: Iterable[Mapping[str, Any]], columns: Columns, kinds: dict[int, _Kind]
+) -> Iterator[str]:
+    """A line of JSON a row; what its columns are and hold is noted on the way."""
+    for row in rows:
+        told = {}
+        for name, value in row.items():
+            place = columns.see(name)
+            if place is not None:
+                kinds.setdefault(place, _Kind()).see(value)
+                told[f"c{place}"] = value if _is_plain(value) else _as_text(value)
+        yield json.dumps(told) + "\n"
 
 
-def _held(value: Any, kind: str) -> Any:
-    if value is None or kind != "VARCHAR":
-        return value
+def _spell_texts(lines: Path, places: list[int]) -> None:
+    """Makes texts of the numbers in columns that hold both."""
+    if not places:
+        return
+    new = lines.with_name(f"{lines.name}.new")
+    try:
+        with lines.open(encoding="utf-8") as old, new.open("x", encoding="utf-8") as file:
+            for line in old:
+                told = json.loads(line)
+                for name in (f"c{place}" for place in places):
+                    if told.get(name) is not None:
+                        told[name] = _as_text(told[name])
+                file.write(json.dumps(told) + "\n")
+        os.replace(new, lines)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _as_text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode("utf-8", "replace").decode()
 

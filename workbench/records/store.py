@@ -1,28 +1,26 @@
 """The records under a folder, read as they stand: what a broken one or a dead process left is told.
 
-Reading never runs anything: records are JSON, and what has another form is left out.
+Reading never runs anything: records are JSON, and what has another form is left out, with a
+sentence why. Of many records at once the brief is told (`record_file.brief`), of one the whole.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from workbench.base.checks import refuse
-from workbench.experiment.decisions import Claim
-from workbench.runs.record import PAGE, RECORD, is_alive
+from workbench.records.call_log import CALL_LOG, LoggedRuns
+from workbench.records.normal import normal
+from workbench.records.reader import LeftOut, Reader
+from workbench.records.record_file import Unreadable, checked, parsed, read_bytes, settled
+from workbench.records.study_points import STUDY, declared, queued
+from workbench.runs.record import PAGE, RECORD
 
-LARGEST = 50_000_000
-STUDY = "study.json"
-_DEEPEST = 40
-_TEXTS = ("name", "run", "identity", "state")
-_MAPPINGS = ("knobs", "summary", "timings")
+__all__ = ["STUDY", "LeftOut", "normal"]
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -32,180 +30,203 @@ def read_record(path: Path) -> dict[str, Any] | None:
     that failed before it set a knob tells it from the others.
     """
     try:
-        if path.stat().st_size > LARGEST or not path.is_file():
-            return None
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return settled(checked(parsed(read_bytes(path)[0])))
+    except (FileNotFoundError, Unreadable):
         return None
-    if not isinstance(record, dict):
-        return None
-    texts = all(isinstance(record.get(name), str) for name in _TEXTS)
-    if not texts or not all(isinstance(record.get(name), dict) for name in _MAPPINGS):
-        return None
-    if record["state"] == "running" and not is_alive(record):
-        record |= {"state": "killed", "error": "its process is gone"}
-    if record["state"] != "done":
-        record["knobs"] = _mapping(record.get("changed")) | record["knobs"]
-    return record
 
 
-def read_records(reports: Path) -> Iterator[dict[str, Any]]:
-    """Every record of the folder's runs, in the order of their folders' names."""
-    for path in sorted(reports.glob(f"*/*/*/{RECORD}")):
-        record = read_record(path)
-        if record is not None:
-            yield record
+class Recorded:
+    """The whole records of a study's runs by their names; use it as a context.
+
+    Args:
+        study: the study's folder.
+    """
+
+    def __init__(self, study: Path):
+        self._study, self._logged = study, None
+        self._has_files: dict[str, bool] = {}
+        with contextlib.suppress(FileNotFoundError, Unreadable):
+            self._logged = LoggedRuns(study, LeftOut())
+
+    def __enter__(self) -> Recorded:
+        """The file of function runs is open already."""
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Closes it."""
+        if self._logged is not None:
+            self._logged.__exit__()
+
+    def get(self, name: str, run: str) -> dict[str, Any] | None:
+        """The record of the run; None where there is none."""
+        key = f"{name}/{run}".encode(errors="replace")
+        record = self._logged.get(key) if self._logged is not None else None
+        if record:
+            return settled(record)
+        if name not in self._has_files:
+            self._has_files[name] = (self._study / name).is_dir()
+        return read_record(self._study / name / run / RECORD) if self._has_files[name] else None
 
 
-def read_points(study: Path) -> list[dict[str, Any]] | None:
-    """A study's points as records, in their order; those that never began are `queued`.
+def read_records(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:
+    """The brief of every record of the folder's runs, in the order of their folders' names.
+
+    Args:
+        reports: with the runs' folders FAMILY/SUBJECT/RUN, or function runs.
+        left_out: takes a sentence for every record that is left out.
+    """
+    return (record for _, record in _runs(reports, left_out))
+
+
+def read_runs(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:
+    """As `read_records`, and after them the points of the folder's study that never began."""
+    seen = set()
+    for place, record in _runs(reports, left_out):
+        seen.add(place)
+        yield record
+    for name, run, changed in declared(reports) or ():
+        if f"{name}/{run}" not in seen:
+            yield queued(name, run, changed)
+
+
+def _runs(reports: Path, left_out: LeftOut | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    with Reader(left_out) as reader:
+        for _, record in reader.logged(str(reports)):
+            yield f"{record['name']}/{record['run']}", record
+        for family in _inner(str(reports)):
+            for subject in _inner(family):
+                for folder in _inner(subject):
+                    record = reader.of(f"{folder}/{RECORD}")
+                    if record is not None:
+                        yield "/".join(folder.rsplit("/", 3)[-3:]), record
+
+
+def read_points(study: Path, left_out: LeftOut | None = None) -> list[dict[str, Any]] | None:
+    """The briefs of a study's points, in their order; those that never began are `queued`.
 
     None if no study was declared in the folder.
     """
-    placed = _declared_points(study)
-    return None if placed is None else [record for _, record in placed]
+    points = study_points(study, left_out)
+    return None if points is None else list(points)
 
 
-def placed_points(study: Path) -> list[tuple[Path, dict[str, Any]]]:
+def study_points(study: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]] | None:
+    """As `read_points`, one point at a time."""
+    points = declared(study)
+    if points is None:
+        return None
+    return (record for _, record in _placed(study, points, left_out))
+
+
+def placed_points(
+    study: Path, left_out: LeftOut | None = None
+) -> list[tuple[Path, dict[str, Any]]]:
     """A study's points with the folders they are in; every record below, if no study is declared.
 
     A point that would lead out of the study's folder is in the study's folder itself.
     """
-    placed = _declared_points(study)
-    return list(find_records(study)) if placed is None else placed
+    points = declared(study)
+    if points is None:
+        return list(find_records(study, left_out))
+    return list(_placed(study, points, left_out))
 
 
-def _declared_points(study: Path) -> list[tuple[Path, dict[str, Any]]] | None:
-    try:
-        held = json.loads((study / STUDY).read_text(encoding="utf-8"))
-        points = [(str(p["name"]), str(p["run"]), dict(p["changed"])) for p in held["points"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    found = []
-    for name, run, changed in points:
-        queued = {"name": name, "run": run, "state": "queued", "identity": ""}
-        queued |= {"knobs": changed, "summary": {}, "timings": {}}
-        folder = _inside(study, name, run)
-        record = read_record(folder / RECORD) if folder else None
-        found.append((folder or study, record or queued))
-    return found
+def _placed(
+    study: Path, points: Iterator[tuple[str, str, dict[str, Any]]], left_out: LeftOut | None
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    with Reader(left_out) as reader:
+        for name, run, changed in points:
+            folder, record = reader.point(str(study), name, run, changed)
+            yield Path(folder), record or queued(name, run, changed)
 
 
-def _inside(study: Path, *parts: str) -> Path | None:
-    """The folder below the study's; None for a name from elsewhere that leads out of it."""
-    try:
-        folder = study.joinpath(*parts)
-        is_inside = ".." not in Path(*parts).parts
-        is_inside &= folder.resolve().is_relative_to(study.resolve()) and folder != study
-    except (OSError, ValueError):  # a name that no file can have
-        return None
-    return folder if is_inside else None
-
-
-def find_records(reports: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def find_records(
+    reports: Path, left_out: LeftOut | None = None, calls_of: Collection[str] = ()
+) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Every record at any depth below the folder, studies' among them, with the folder it is in.
 
     Links are not followed, so that nothing outside the folder is taken for a part of it.
+
+    Args:
+        reports: the folder.
+        left_out: takes a sentence for every record that is left out.
+        calls_of: folders of studies whose function runs are not wanted.
     """
-    for place, folders, files in os.walk(reports):
-        folders[:] = sorted(n for n in folders if not n.startswith("."))
-        path = Path(place, RECORD)
-        record = read_record(path) if RECORD in files and not path.is_symlink() else None
-        if record is not None:
-            yield path.parent, record
+    with Reader(left_out) as reader:
+        for place, files in folders(str(reports)):
+            if CALL_LOG in files and place not in calls_of:
+                for folder, record in reader.logged(place):
+                    yield Path(folder), record
+            if RECORD in files:
+                record = reader.of(f"{place}/{RECORD}")
+                if record is not None:
+                    yield Path(place), record
 
 
-def find_studies(reports: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-    """Every study at any depth below the folder: its folder and its points as records."""
-    for place, folders, files in os.walk(reports):
-        folders[:] = sorted(n for n in folders if not n.startswith("."))
-        points = read_points(Path(place)) if STUDY in files else None
+def find_studies(reports: Path) -> Iterator[tuple[Path, Iterator[tuple[str, str, dict[str, Any]]]]]:
+    """Every study at any depth below the folder: its folder, and its points as declared."""
+    for place, files in folders(str(reports)):
+        points = declared(Path(place)) if STUDY in files else None
         if points is not None:
             yield Path(place), points
 
 
+def folders(root: str) -> Iterator[tuple[str, set[str]]]:
+    """Every folder from the root downward in the order of names, with what it has of our files."""
+    waiting = [root]
+    while waiting:
+        place = waiting.pop()
+        try:
+            with os.scandir(place) as found:
+                entries = list(found)
+        except OSError:  # it is gone by now, or not ours to read
+            continue
+        yield place, {e.name for e in entries if e.name in (RECORD, STUDY, CALL_LOG)}
+        inner = [e.name for e in entries if _is_folder(e)]
+        waiting += [f"{place}/{name}" for name in sorted(inner, reverse=True)]
+
+
+def _inner(place: str) -> list[str]:
+    """The folders in the folder, links to folders among them, in the order of their names."""
+    try:
+        with os.scandir(place) as found:
+            names = [e.name for e in found if e.is_dir()]
+    except OSError:
+        return []
+    return [f"{place}/{name}" for name in sorted(names)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+
+
+def given_run(path: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The folder and the whole record of the run that a person named; None if there is none.
+
+    Args:
+        path: the run's folder, or a file in it. A function run has none, and is named as if it
+            had: STUDY/NAME/RUN.
+    """
+    is_folder = os.path.isdir(path)  # false of a path that no file can have
+    folder = path if is_folder else path.parent
+    is_file_of_run = is_folder or path.suffix in {".html", ".ipynb"}
+    record = read_record(folder / RECORD if is_file_of_run else path)
+    if record is not None:
+        return folder, record
+    *_, family, subject, run = ("", "", *path.absolute().parts)
+    study = path.absolute().parents[2] if len(path.absolute().parts) > 3 else path
+    with Recorded(study) as recorded:
+        record = recorded.get(f"{family}/{subject}", run)
+    return None if record is None else (path, record)
+
+
 def given_record(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder and the record of the run that a person named: its folder or a file in it.
+    """The folder and the record of the run that a person named, in the form of `normal`.
 
     Raises:
         ValueError: if no record is there.
     """
-    folder = path if path.is_dir() else path.parent
-    is_file_of_run = path.is_dir() or path.suffix in {".html", ".ipynb"}
-    record = read_record(folder / RECORD if is_file_of_run else path)
-    if record is None:
+    found = given_run(path)
+    if found is None:
         refuse("run", f"the folder of a run, or its {RECORD} or {PAGE}", str(path))
-    return folder, normal(record)
-
-
-def normal(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record from anywhere with every part present and in its form.
-
-    What has another form gives way to nothing: a claim that is none is left out, a number that is
-    not finite and letters that no file can hold become words.
-    """
-    held = {name: _held(value) for name, value in record.items()}
-    known = _mapping(held.get("provenance"))
-    timings = _mapping(held["timings"])
-    return {
-        **{name: held[name] for name in _TEXTS},
-        **{name: _text(held.get(name)) for name in ("error", "command", "depth")},
-        "title": _text(held.get("title")) or held["name"],
-        "knobs": held["knobs"],
-        "changed": _mapping(held.get("changed")),
-        "given": held["given"] if isinstance(held.get("given"), dict) else None,
-        "notes": [n for n in _list(held.get("notes")) if isinstance(n, str)],
-        "summary": {k: v for k, v in held["summary"].items() if isinstance(v, str | int | float)},
-        "claims": [c for c in map(_claim, _list(held.get("claims"))) if c],
-        "timings": {
-            "start": _text(timings.get("start")),
-            "end": _text(timings.get("end")),
-            "seconds": _number(timings.get("seconds")),
-            "peak_memory_mib": _number(timings.get("peak_memory_mib")),
-        },
-        "provenance": known
-        | {part: _mapping(known.get(part)) for part in ("code", "environment")}
-        | {
-            "packages": {k: v for k, v in _mapping(known.get("packages")).items() if _text(v)},
-            "data": {k: v for k, v in _mapping(known.get("data")).items() if _mapping(v)},
-            "modules": {k: _text(v) for k, v in _mapping(known.get("modules")).items()},
-        },
-    }
-
-
-def _held(value: Any, depth: int = 0) -> Any:
-    """The value as a page, a table and a file can hold it."""
-    if depth > _DEEPEST:
-        return "…"
-    if isinstance(value, dict):
-        return {_held(name): _held(one, depth + 1) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_held(one, depth + 1) for one in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    is_beyond = isinstance(value, int) and value.bit_length() > 1000
-    is_infinite = isinstance(value, float) and not math.isfinite(value)
-    return f"{value}" if is_beyond or is_infinite else value
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _claim(value: Any) -> dict[str, Any] | None:
-    try:
-        return Claim.model_validate(value).model_dump(mode="json")
-    except ValidationError:
-        return None
+    return found[0], normal(found[1])

@@ -4,44 +4,100 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.base.condition import chosen
 from workbench.base.csv_safety import harmless
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
+# SQLite's tables have at most 2,000.
+MOST_COLUMNS = 1000
+_MOST_NAMES = 20_000
 
 
-def rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One flat row a record: what the run is, its knobs, its numbers and its verdicts.
+def rows(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One flat row a record, as `row` makes them."""
+    return [row(record) for record in records]
 
-    A number named like a knob gets the prefix `summary.`; a verdict's column is its statement.
+
+def row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run is, its knobs, its numbers and its verdicts.
+
+    A knob or number that would take another's name gets the prefix `knob.` or `summary.`; a
+    verdict's column is its statement.
     """
-    found = []
-    for record in records:
-        times = record["timings"]
-        row = {
-            **{n: record[n] for n in FIRST[:3]},
-            "seconds": times.get("seconds"),
-            "peak_memory_mib": times.get("peak_memory_mib"),
-            "attempt": record.get("attempt"),
-            "start": times.get("start"),
-        }
-        for prefix, values in (("knob", record["knobs"]), ("summary", record["summary"])):
-            for name, value in values.items():
-                row[f"{prefix}.{name}" if name in row else name] = value
-        claims = record.get("claims")
-        for claim in claims if isinstance(claims, list) else []:
-            if isinstance(claim, dict) and isinstance(claim.get("statement"), str):
-                row[f"claim: {claim['statement']}"] = claim.get("verdict")
-        found.append(row)
+    times = record["timings"]
+    found = {
+        **{n: record[n] for n in FIRST[:3]},
+        "seconds": times.get("seconds"),
+        "peak_memory_mib": times.get("peak_memory_mib"),
+        "attempt": record.get("attempt"),
+        "start": times.get("start"),
+    }
+    for prefix, values in (("knob", record["knobs"]), ("summary", record["summary"])):
+        for name, value in values.items():
+            while name in found:
+                name = f"{prefix}.{name}"
+            found[name] = value
+    claims = record.get("claims")
+    for claim in claims if isinstance(claims, list) else []:
+        if isinstance(claim, dict) and isinstance(claim.get("statement"), str):
+            found[f"claim: {claim['statement']}"] = claim.get("verdict")
     return found
 
 
-def columns(table: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every column that some row has, in the order of their first appearance."""
-    return list(dict.fromkeys(name for row in table for name in row))
+class Columns:
+    """The columns of rows that are seen one by one, a bounded number of them."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._places: dict[str, int] = {}
+        self._unseen = 0
+
+    def see(self, name: str) -> int | None:
+        """The place of the name among all names; None where there are too many to remember."""
+        place = self._places.get(name)
+        if place is None:
+            if len(self._places) == _MOST_NAMES:
+                self._unseen += 1
+                return None
+            place = self._places[name] = len(self._places)
+        self._counts[name] += 1
+        return place
+
+    def place(self, name: str) -> int:
+        """The place of a name that was seen."""
+        return self._places[name]
+
+    def chosen(
+        self, left_out: Callable[[str, str], None] | None = None, most: int = MOST_COLUMNS
+    ) -> list[str]:
+        """At most so many names, those that most rows have, in the order of their appearance."""
+        count = len(self._places)
+        if count <= most:
+            return list(self._places)
+        if left_out is not None:
+            more = "" if not self._unseen else "at least "
+            reason = f"a table holds {most} columns, those that most runs have"
+            left_out(f"{more}{count - most} columns", reason)
+        frequent = {name for name, _ in self._counts.most_common(most)}
+        return [name for name in self._places if name in frequent]
+
+
+def columns(
+    table: Sequence[Mapping[str, Any]], left_out: Callable[[str, str], None] | None = None
+) -> list[str]:
+    """Every column that some row has, in the order of their first appearance.
+
+    Of more than 1,000 those that most rows have.
+    """
+    found = Columns()
+    for one in table:
+        for name in one:
+            found.see(name)
+    return found.chosen(left_out)
 
 
 def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[str, Any]]:
@@ -57,12 +113,14 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
     return [table[i] for i in chosen(names, values, condition, "where", "runs")]
 
 
-def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(
+    table: Sequence[Mapping[str, Any]], left_out: Callable[[str, str], None] | None = None
+) -> str:
     """The table as CSV, one row a run; numbers keep all their digits.
 
     A text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    names = columns(table)
+    names = columns(table, left_out)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(map(harmless, names))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from workbench.experiment.claims import decide, summarised
 from workbench.experiment.params import Parameters
-from workbench.runs.find import Experiment
+from workbench.runs.find import experiment
 from workbench.runs.identity.provenance import source_hash
 from workbench.runs.job import identity, plain, run_name
 from workbench.runs.parameters.spelling import options
@@ -64,7 +64,7 @@ def call(task: tuple[str, dict[str, Any], str]) -> dict[str, Any]:
     start = time.perf_counter()
     try:
         # The first import takes longer than many a run.
-        Experiment(name).module()
+        experiment(name).module()
         forget_peak()
         start = time.perf_counter()
         if _source_here(name) != source:
@@ -78,7 +78,7 @@ def call(task: tuple[str, dict[str, Any], str]) -> dict[str, Any]:
 
 
 def _numbers(name: str, values: dict[str, Any]) -> dict[str, Any]:
-    module = Experiment(name).module()
+    module = experiment(name).module()
     params = module.Params(**values)
     result = module.run(params)
     claims = [c.model_dump(mode="json") for c in decide(module, params, result)]
@@ -90,4 +90,4 @@ def _numbers(name: str, values: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _source_here(name: str) -> str:
-    return source_hash((Experiment(name).source,))
+    return source_hash(experiment(name).starts)

@@ -21,10 +21,10 @@ from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
 from workbench.pages.versions import SHOWN
 from workbench.runs.find import PACKAGE, Experiment, experiment
-from workbench.runs.identity.closure import sources_of
+from workbench.runs.identity.closure import Starts, ours, sources_of
 from workbench.runs.identity.inputs import declared
 from workbench.runs.identity.inputs import inputs as inputs_of
-from workbench.runs.identity.provenance import Starts, around, code_of, provenance
+from workbench.runs.identity.provenance import around, code_of, provenance
 from workbench.runs.parameters.injection import injected, without_injected
 from workbench.runs.parameters.language import Language, installed, language_of
 from workbench.runs.parameters.parameters_cell import UNREAD, parameters_of, read_notebook
@@ -147,7 +147,7 @@ def job(
     return Job(own_name(path), target, title, notebook, params, False, provenance=known, **parts)
 
 
-def starts_of(found: Experiment | None, notebook: nbformat.NotebookNode) -> Starts:
+def starts_of(found: Experiment | None, notebook: nbformat.NotebookNode) -> Starts | None:
     """The files whose imports a run rests on: an experiment's code and what its notebook imports.
 
     None for a notebook of the user's, whose own modules may import anything.
@@ -155,7 +155,9 @@ def starts_of(found: Experiment | None, notebook: nbformat.NotebookNode) -> Star
     if found is None:
         return None
     cells = [c.source for c in notebook.cells if c.cell_type == "code"]
-    return found.source, *sources_of(cells, PACKAGE.parent)
+    files, elsewhere = found.starts
+    packages = ours(PACKAGE.parent) | dict(elsewhere)
+    return Starts((*files, *sources_of(cells, packages)), elsewhere)
 
 
 def own_name(path: Path) -> str:

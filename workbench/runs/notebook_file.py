@@ -15,6 +15,10 @@ from typing import Any
 
 import nbformat
 
+from workbench.base.regular_file import content
+
+# Bytes of a notebook with all its outputs, whose JSON takes some times as much memory.
+LARGEST = 2**27
 _KINDS = ("code", "markdown", "raw")
 
 
@@ -26,7 +30,7 @@ def parsed(path: Path) -> nbformat.NotebookNode:
         OSError: if the file cannot be read.
     """
     try:
-        held = json.loads(path.read_text(encoding="utf-8-sig"))
+        held = json.loads(content(path, LARGEST).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is no UTF-8") from None
     except json.JSONDecodeError as error:

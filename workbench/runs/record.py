@@ -10,14 +10,17 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from workbench.experiment.kinds import as_json
 from workbench.runs.atomic import PARTIAL
-from workbench.runs.function_run import FunctionJob
-from workbench.runs.job import Job, plain
+
+# Whoever reads records needs no notebooks, which take seconds to load.
+if TYPE_CHECKING:
+    from workbench.runs.function_run import FunctionJob
+    from workbench.runs.job import Job
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
 # The notebook of a run whose worker was killed, as far as it came.
@@ -26,6 +29,8 @@ PARTIAL_NOTEBOOK = "partial.ipynb"
 
 def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
     """The record of a run that begins now in this process."""
+    from workbench.runs.job import plain
+
     return {
         "state": "running",
         "error": None,
@@ -39,8 +44,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "identity": job.identity,
         "command": job.command,
         "directory": os.getcwd(),
-        "process": os.getpid(),
-        "process_start": _process_start(os.getpid()),
+        **process(),
         "attempt": attempt,
         "knobs": plain(job.params),
         "given": as_json(job.params.given()),
@@ -51,6 +55,16 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
         "timings": {"start": datetime.now(UTC).isoformat(timespec="milliseconds")},
         "provenance": job.provenance,
     }
+
+
+def process() -> dict[str, Any]:
+    """This process's number, and when it started: a number is given again."""
+    return _process(os.getpid())
+
+
+@functools.cache
+def _process(number: int) -> dict[str, Any]:
+    return {"process": number, "process_start": _process_start(number)}
 
 
 def clock(start: str, began: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import array_api_compat
 import numpy as np
 
 from workbench.base.array import Array, host
-from workbench.base.checks import refuse
+from workbench.base.checks import clipped, refusal, refuse
 
 
 def known(name: str, names: Iterable[str], what: str) -> None:
@@ -23,7 +23,7 @@ def known(name: str, names: Iterable[str], what: str) -> None:
     near = difflib.get_close_matches(name.lower(), list(lower), n=1)
     every = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     hint = f"did you mean `{lower[near[0]]}`, of {every}?" if near else f"there is {every}"
-    raise ValueError(f"`{name}` must be a {what}; {hint}")
+    raise refusal(f"`{clipped(name, 60)}` must be a {what}; {hint}")
 
 
 def names(table: Any) -> list[str]:
@@ -72,7 +72,7 @@ def positive(columns: dict[str, np.ndarray]) -> None:
     for name, values in columns.items():
         bad = np.flatnonzero(~(values > 0))
         if len(bad):
-            raise ValueError(
+            raise refusal(
                 f"`{name}` must be positive on every row; got {values[bad[0]]:g} on row {bad[0]}"
                 + (f" and on {len(bad) - 1} more" if len(bad) > 1 else "")
                 + " (remove such rows yourself: none is dropped silently)"
@@ -90,7 +90,7 @@ def varied(columns: dict[str, np.ndarray], parameters: Sequence[str]) -> None:
         refuse("table", f"of at least {len(parameters)} rows for {', '.join(parameters)}", rows)
     for name, values in columns.items():
         if values.min() == values.max():
-            raise ValueError(
+            raise refusal(
                 f"`{name}` must take more than one value; got {values[0]:g} on all {rows} rows, "
                 "which leaves its exponent undetermined"
             )
@@ -109,7 +109,7 @@ def one_budget(columns: dict[str, np.ndarray]) -> None:
         return
     budget = np.log(columns["parameters"]) + np.log(columns["tokens"])
     if np.ptp(budget) < 1e-3 and len(budget) > 1:
-        raise ValueError(
+        raise refusal(
             "`table` must hold more than one compute budget; got parameters · tokens "
             f"{np.exp(budget[0]):.4g} on all {len(budget)} rows, where parameters and tokens "
             "cannot be separated"
@@ -125,7 +125,7 @@ def _numbers(name: str, column: Any) -> np.ndarray:
     values = values.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        raise ValueError(
+        raise refusal(
             f"`{name}` must be finite on every row; got {values[bad[0]]} on row {bad[0]}"
             + (f" and on {len(bad) - 1} more" if len(bad) > 1 else "")
         )

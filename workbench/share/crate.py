@@ -10,6 +10,7 @@ Source:
 from __future__ import annotations
 
 import importlib
+import itertools
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -18,7 +19,9 @@ from urllib.parse import quote
 
 from workbench.base.atomic import write_text, written
 from workbench.base.checks import refuse, spell
+from workbench.records.record_file import MOST_VALUES
 from workbench.records.table import NUMBERS, as_csv, run_rows
+from workbench.runs.atomic import write_json
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.record import NOTEBOOK, PAGE, RECORD
@@ -68,6 +71,9 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> d
     found = {}
     for name, (told, kind) in _FILES.items():
         path = folder / name
+        if name == RECORD and not path.exists():  # of a function run, which has no file of its own
+            path = made / RECORD
+            write_json(path, record)
         # A link could bring in any file of this machine.
         if path.is_file() and not path.is_symlink():
             about = {"name": told, "encodingFormat": kind}
@@ -108,14 +114,15 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
         identifier=known["code"].get("commit") or known["code"].get("source"),
         softwareRequirements=f"Python {known.get('python')}, packages in {LOCK}",
     )
+    # Thousands of entities take minutes to add; the file of numbers has all.
     objects = [
         add(f"#knob-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in record["knobs"].items()
+        for name, value in itertools.islice(record["knobs"].items(), MOST_VALUES)
     ]
     objects += [_datum(add, name, file) for name, file in known["data"].items()]
     results = [
         add(f"#number-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in record["summary"].items()
+        for name, value in itertools.islice(record["summary"].items(), MOST_VALUES)
     ]
     is_done = record["state"] == "done"
     action = add(

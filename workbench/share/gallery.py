@@ -1,11 +1,14 @@
 """One page over everything below a folder: a card for each run and study, found by a search.
 
 Cards show a sketch of the run's main figure, so that the page needs no library; it works from disk
-and from any server, as all its links are relative.
+and from any server, as all its links are relative. Of many cards the newest stand on the page; the
+page's script finds the others and makes them, without a sketch.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,18 +18,22 @@ from markupsafe import Markup
 
 from workbench.base.checks import refuse, spell
 from workbench.experiment.decisions import MARKS
-from workbench.records.store import find_records, find_studies, normal
+from workbench.records.store import LeftOut, find_records, find_studies, study_points
 from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
-from workbench.share.html import address, document, script
+from workbench.share.html import address, data, document, script
 from workbench.share.shared_plotly import inline, share
 from workbench.share.sketch import alternative, main_figure, sketch
 
 INDEX, REPORT = "index.html", "report.html"
-_WORDS = 300
+# A browser lays so many out at once; the search goes over all that `MOST_SEARCHED` admits.
+MOST_CARDS, MOST_SEARCHED = 300, 100_000
+_WORDS, _FEW_WORDS = 300, 120
 
 
-def gallery(reports: Path, *, standalone: bool = False) -> tuple[Path, int]:
+def gallery(
+    reports: Path, *, standalone: bool = False, left_out: LeftOut | None = None
+) -> tuple[Path, int]:
     """Writes `index.html` over the folder; its path and the number of cards.
 
     Plotly's library moves out of the runs' pages into one file beside the index, so that many pages
@@ -35,51 +42,107 @@ def gallery(reports: Path, *, standalone: bool = False) -> tuple[Path, int]:
     Args:
         reports: the folder of all runs.
         standalone: put the library back into every page instead, so that each travels alone.
+        left_out: takes a sentence for every record that is left out.
 
     Raises:
         ValueError: if there is no such folder, or it cannot be written.
     """
     if not reports.is_dir():
         refuse("reports", "a folder with runs in it", str(reports))
-    found = [(folder, normal(record)) for folder, record in find_records(reports)]
+    collected = _Collected(reports)
     studies = list(find_studies(reports))
-    # A call of a function leaves numbers and no page; its study's card stands for it.
-    inside = [folder for folder, _ in studies]
-    shown = [(f, r) for f, r in found if not (_is_call(r) and _is_within(f, inside))]
-    cards = [_card(folder, record, reports) for folder, record in shown]
-    cards += [_study_card(folder, points, reports) for folder, points in studies]
+    inside = {str(folder) for folder, _ in studies}
+    pages = []
+    for folder, record in find_records(reports, left_out, calls_of=inside):
+        # A call of a function leaves numbers and no page; its study's card stands for it.
+        if record["depth"] == "function" and _is_within(folder, inside):
+            continue
+        collected.add(folder, record)
+        if (folder / PAGE).is_file() and not (folder / PAGE).is_symlink():
+            pages.append(folder / PAGE)
+    cards = [_card(*one, reports) for one in collected.newest()]
+    cards += [_study_card(folder, reports) for folder, _ in studies]
     cards.sort(key=lambda card: card["start"], reverse=True)
+    rest = collected.rest()
+    count = len(cards) + len(rest["rows"])
     text = document(
         "gallery.html.j2",
         [script("gallery.js")],
         cards=cards,
-        tally=_tally(Counter(c["verdict"] for _, r in shown for c in r["claims"])),
+        rest=data(rest) if rest["rows"] else "",
+        count=len(studies) + collected.count,
+        searched=count,
+        tally=_tally(collected.verdicts),
     )
     try:
-        for folder, _ in shown:
-            page = folder / PAGE
-            if page.is_file() and not page.is_symlink():
-                inline(page) if standalone else share(page, reports)
+        for page in pages:
+            inline(page) if standalone else share(page, reports)
         write_text(reports / INDEX, text)
     except (OSError, UnicodeDecodeError) as error:
         refuse("reports", f"a folder that can be written ({error})", str(reports))
-    return reports / INDEX, len(cards)
+    return reports / INDEX, len(studies) + collected.count
+
+
+class _Collected:
+    """Runs seen one by one: the newest whole, the others in the few words of a search.
+
+    Args:
+        reports: the folder of all runs.
+    """
+
+    def __init__(self, reports: Path):
+        self.count, self.verdicts = 0, Counter[str]()
+        self._reports = reports
+        self._heap: list[tuple[str, int, Path, dict[str, Any]]] = []
+        self._rows: list[tuple[str, int, list[Any]]] = []
+        # What many runs have in common is told once.
+        self._words: dict[str, int] = {}
+
+    def add(self, folder: Path, record: dict[str, Any]) -> None:
+        """Takes a run."""
+        # Of two that began together, the one that comes first in the folder counts as newer.
+        entry = record["timings"]["start"], -self.count, folder, record
+        self.count += 1
+        self.verdicts.update(c["verdict"] for c in record["claims"])
+        if len(self._heap) < MOST_CARDS:
+            heapq.heappush(self._heap, entry)
+            return
+        start, order, folder, record = heapq.heappushpop(self._heap, entry)
+        if len(self._rows) < MOST_SEARCHED:
+            self._rows.append((start, order, self._row(folder, record)))
+
+    def newest(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Folder and record of the newest runs."""
+        return [(folder, record) for *_, folder, record in sorted(self._heap, reverse=True)]
+
+    def rest(self) -> dict[str, Any]:
+        """All other runs, newest first, for the page's script."""
+        self._rows.sort(key=lambda one: one[:2], reverse=True)
+        rows = [row for _, _, row in self._rows]
+        return {"words": list(self._words), "marks": list(MARKS.items()), "rows": rows}
+
+    def _row(self, folder: Path, record: Mapping[str, Any]) -> list[Any]:
+        counts = Counter(c["verdict"] for c in record["claims"])
+        said = " ".join(c["statement"][:_WORDS] for c in record["claims"][:20])
+        common = record["title"][:_WORDS], record["name"][:_WORDS], record["state"][:40], said
+        places = [self._words.setdefault(text, len(self._words)) for text in common]
+        texts = record["timings"]["start"][:10], _changed(record), (record["error"] or "")
+        link = _link(folder, self._reports)
+        return [*places, *(t[:_FEW_WORDS] for t in texts), link, [counts[v] for v in MARKS]]
 
 
 def _card(folder: Path, record: Mapping[str, Any], reports: Path) -> dict[str, Any]:
     figure = main_figure(folder / NOTEBOOK)
-    link = next((folder / n for n in (PAGE, NOTEBOOK) if (folder / n).is_file()), None)
-    changed = ", ".join(f"{name} {spell(value)}" for name, value in record["changed"].items())
     return {
         "kind": "run",
         "title": record["title"][:_WORDS],
-        "name": record["name"],
+        "name": record["name"][:_WORDS],
         "run": record["run"],
-        "state": record["state"],
+        "state": record["state"][:40],
         "start": record["timings"]["start"],
-        "changed": changed[:_WORDS],
-        "error": record["error"][:_WORDS],
-        "link": address(link, reports) if link else None,
+        "changed": _changed(record)[:_WORDS],
+        "error": (record["error"] or "")[:_WORDS],
+        "link": _link(folder, reports),
         "sketch": Markup(sketch(figure)),
         "alt": alternative(figure)[:_WORDS],
         "tally": _tally(Counter(c["verdict"] for c in record["claims"])),
@@ -87,35 +150,46 @@ def _card(folder: Path, record: Mapping[str, Any], reports: Path) -> dict[str, A
     }
 
 
-def _study_card(folder: Path, points: list[dict[str, Any]], reports: Path) -> dict[str, Any]:
-    records = [normal(point) for point in points]
-    first = next((r for r in records if r["title"] != r["name"]), records[0] if records else None)
-    counts = Counter(r["state"] for r in records)
+def _study_card(folder: Path, reports: Path) -> dict[str, Any]:
+    title = name = start = ""
+    states, verdicts = Counter[str](), Counter[str]()
+    for record in study_points(folder) or ():
+        if not name or (title == name and record["title"] != record["name"]):
+            title, name = record["title"], record["name"]
+        start = max(start, record["timings"]["start"])
+        states[record["state"][:40]] += 1
+        verdicts.update(c["verdict"] for c in record["claims"])
     report = folder / REPORT
     return {
         "kind": "study",
-        "title": first["title"][:_WORDS] if first else folder.name,
-        "name": first["name"] if first else "",
+        "title": title[:_WORDS] or folder.name,
+        "name": name[:_WORDS],
         "run": folder.name,
-        "state": ", ".join(f"{count} {state}" for state, count in sorted(counts.items())),
-        "start": max((r["timings"]["start"] for r in records), default=""),
+        "state": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+        "start": start,
         "changed": "",
         "error": "",
         "link": address(report, reports) if report.is_file() else None,
         "sketch": "",
         "alt": "",
-        "tally": _tally(Counter(c["verdict"] for r in records for c in r["claims"])),
+        "tally": _tally(verdicts),
         "claims": [],
     }
+
+
+def _changed(record: Mapping[str, Any]) -> str:
+    some = itertools.islice(record["changed"].items(), 50)
+    return ", ".join(f"{name} {spell(value)}" for name, value in some)
+
+
+def _link(folder: Path, reports: Path) -> str | None:
+    found = next((folder / n for n in (PAGE, NOTEBOOK) if (folder / n).is_file()), None)
+    return address(found, reports) if found else None
 
 
 def _tally(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(verdict, counts[verdict]) for verdict in MARKS if counts.get(verdict)]
 
 
-def _is_call(record: Mapping[str, Any]) -> bool:
-    return record["depth"] == "function"
-
-
-def _is_within(folder: Path, places: list[Path]) -> bool:
-    return any(folder.is_relative_to(place) for place in places)
+def _is_within(folder: Path, places: set[str]) -> bool:
+    return any(str(place) in places for place in (folder, *folder.parents))

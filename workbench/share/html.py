@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from workbench.base.rows import number
 from workbench.experiment.decisions import MARKS
+from workbench.pages import head
 from workbench.pages.cells.figure import script_json
 from workbench.pages.head import policy, style
 
@@ -44,6 +45,12 @@ def document(template: str, scripts: Sequence[str], **parts: Any) -> str:
 def script(name: str) -> str:
     """The text of a script that stands beside the templates."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def page_script() -> str:
+    """The script of a run's page, which draws figures."""
+    # Read here, since the module that makes pages takes seconds to load.
+    return (Path(head.__file__).parent / "page_template/page.js").read_text(encoding="utf-8")
 
 
 def data(value: Any) -> Markup:

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from workbench.base.regular_file import content
+
 PLOTLY = "application/vnd.plotly.v1+json"
 # The cell in which every notebook of the house draws what it is about.
 MAIN = "figure"
@@ -50,9 +52,9 @@ class _Axis(NamedTuple):
 def main_figure(notebook: Path) -> dict[str, Any] | None:
     """The plotly figure of the notebook's cell `figure`, or else its first; None without one."""
     try:
-        if notebook.is_symlink() or notebook.stat().st_size > _LARGEST:
+        if notebook.is_symlink():
             return None
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(content(notebook, _LARGEST))["cells"]
         found = [(c.get("id"), o["data"][PLOTLY]) for c in cells for o in _outputs(c)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -6,6 +6,7 @@ not a knob, where anything else varies.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections import defaultdict
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from widgets.figure.figure import curve, figure, marks
 from widgets.figure.theme import SCALE
@@ -24,6 +25,8 @@ from workbench.base.rows import number
 SURE = 0.95
 _WIDE_X, _WIDE_Y = 100, 1000
 _SHADES = 8
+# What a screen shows apart, and a page holds forty times.
+MOST_PLACES, MOST_CELLS, MOST_LINES = 1000, 150, 1000
 
 
 class Point(NamedTuple):
@@ -69,10 +72,28 @@ def spelled(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def _places(values: Sequence[Any], most: int) -> tuple[list[Any], dict[str, int], str]:
+    """The different values, the place of each by its key, and what to say of places.
+
+    More than `most` values share places, neighbours with neighbours; a place is named by the
+    middle one of its values.
+    """
+    different = order(values)
+    if len(different) <= most:
+        return different, {_key(v): place for place, v in enumerate(different)}, ""
+    shares = np.array_split(np.arange(len(different)), most)
+    middles = [different[share[len(share) // 2]] for share in shares]
+    places = {_key(different[i]): place for place, share in enumerate(shares) for i in share}
+    return middles, places, f" {len(different)} values share {most} places."
+
+
 def _line(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure:
     (knob,) = knobs
-    values = order([p.knobs[knob] for p in points])
-    held = [_together([p for p in points if _key(p.knobs[knob]) == _key(v)]) for v in values]
+    values, places, spans = _places([p.knobs[knob] for p in points], MOST_PLACES)
+    cells: list[list[Point]] = [[] for _ in values]
+    for p in points:
+        cells[places[_key(p.knobs[knob])]].append(p)
+    held = [_together(cell) for cell in cells]
     y = np.array([middle for middle, _, _ in held])
     ends = np.array([interval or (middle, middle) for middle, interval, _ in held]).T
     is_scale = all(map(_is_number, values))
@@ -81,7 +102,9 @@ def _line(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figur
     log_x = is_scale and _is_wide(x, _WIDE_X)
     log_y = _is_wide(ends, _WIDE_Y)
     counts = {count for _, _, count in held}
-    told = f"{_what(label)} against {knob}: {_course(values, y)}. {_certainty(points, counts)}"
+    told = (
+        f"{_what(label)} against {knob}: {_course(values, y)}. {_certainty(points, counts)}{spans}"
+    )
     fig = figure(_safe(knob), _safe(label), alt=told, log_x=log_x, log_y=log_y)
     if is_scale and len(values) > 1:
         curve(fig, x, y, "mean" if counts != {1} else "run", series=0)
@@ -94,15 +117,15 @@ def _line(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figur
 
 
 def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure:
-    columns, rows = (order([p.knobs[k] for p in points]) for k in knobs)
-    cells: dict[tuple[str, str], list[Point]] = defaultdict(list)
+    (columns, across, wide), (rows, down, tall) = (
+        _places([p.knobs[k] for p in points], MOST_CELLS) for k in knobs
+    )
+    cells: dict[tuple[int, int], list[Point]] = defaultdict(list)
     for p in points:
-        cells[_key(p.knobs[knobs[0]]), _key(p.knobs[knobs[1]])].append(p)
+        cells[down[_key(p.knobs[knobs[1]])], across[_key(p.knobs[knobs[0]])]].append(p)
     z = np.full((len(rows), len(columns)), np.nan)
-    for j, row in enumerate(rows):
-        for i, column in enumerate(columns):
-            if (_key(column), _key(row)) in cells:
-                z[j, i] = _together(cells[_key(column), _key(row)])[0]
+    for at, several in cells.items():
+        z[at] = math.fsum(p.value for p in several) / len(several)
     low, high = (np.unravel_index(f(z), z.shape) for f in (np.nanargmin, np.nanargmax))
     ends = [
         f"{what} {number(float(z[at]))} at {knobs[0]} {spelled(columns[at[1]])}, "
@@ -111,7 +134,7 @@ def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure
     ]
     several = "; each cell is the mean of its runs" if len(points) > np.isfinite(z).sum() else ""
     told = f"{_what(label)} as a map over {knobs[0]} and {knobs[1]}: {', '.join(ends)}{several}."
-    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=told)
+    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=told + wide + tall)
     fig.add_trace(
         go.Heatmap(
             # Words, so that every value has a cell of one size however far it is from the next.
@@ -140,9 +163,14 @@ def _parallel(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.F
         f"by {label}: from {number(float(values.min()))} to {number(float(values.max()))}, "
         f"highest at {at}."
     )
+    if len(points) > MOST_LINES:
+        told += f" {MOST_LINES} of {len(points)} lines are drawn, evenly from the lowest on."
     fig = figure(alt=told, height=460)
     heights = np.array([_heights(held) for held in axes])
-    ranks = np.minimum((_heights(values.tolist()) * _SHADES).astype(int), _SHADES - 1)
+    ranks = np.minimum((heights[-1] * _SHADES).astype(int), _SHADES - 1)
+    if len(points) > MOST_LINES:
+        drawn = values.argsort()[np.linspace(0, len(points) - 1, MOST_LINES).round().astype(int)]
+        heights, ranks = heights[:, drawn], ranks[drawn]
     for shade in range(_SHADES):
         chosen = heights[:, ranks == shade]
         if chosen.size:
@@ -191,9 +219,14 @@ def _together(points: Sequence[Point]) -> tuple[float, tuple[float, float] | Non
         # Rounding must not put the value outside of its own interval.
         low, high = points[0].interval or (mean, mean)
         return mean, points[0].interval and (min(low, mean), max(high, mean)), 1
-    half = float(student.ppf((1 + SURE) / 2, len(values) - 1) * values.std(ddof=1))
+    half = float(_quantile(len(values) - 1) * values.std(ddof=1))
     half /= math.sqrt(len(values))
     return mean, (mean - half, mean + half), len(values)
+
+
+@functools.cache
+def _quantile(freedom: int) -> float:
+    return float(stdtrit(freedom, (1 + SURE) / 2))
 
 
 def _certainty(points: Sequence[Point], counts: set[int]) -> str:
@@ -226,7 +259,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return repr(value) if type(value) is float else json.dumps(value, sort_keys=True)
 
 
 def _safe(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,76 +16,78 @@ from workbench.base.checks import refuse
 from workbench.base.rows import number
 from workbench.experiment.decisions import MARKS
 from workbench.pages.cells.figure import figure_html
-from workbench.pages.page import TEMPLATE
 from workbench.pages.plotly_library import plotly_library
-from workbench.records.store import normal, placed_points
+from workbench.records.store import LeftOut, placed_points
+from workbench.records.table import Columns
 from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
-from workbench.share.html import address, data, document, script
+from workbench.share.html import address, data, document, page_script, script
 from workbench.share.sketch import alternative, main_figure, sketch
 from workbench.share.study_figures import Point, spelled, study_figure
+from workbench.share.study_table import StudyTable, claim_key
 
 REPORT = "report.html"
-# A browser sorts so many rows at once; the plot and the claims count all runs.
+# A browser shows so many rows at once; filter, order, plot and claims go over more.
 MOST_ROWS = 2000
 MOST_SKETCHES = 48
-_MOST_FIGURES = 40
+# Of many runs each figure takes a quarter of a megabyte.
+_MOST_FIGURES, _FEWER_FIGURES = 40, 16
+_MOST_RESULTS, _MOST_CLAIMS = 100, 100
 
 
-def report(study: Path) -> tuple[Path, int]:
+def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
     """Writes `report.html` into the study's folder; its path and the number of runs in it.
 
     Args:
         study: the folder of a study, or any folder with runs of one experiment.
+        left_out: takes a sentence for every record that is left out.
 
     Raises:
         ValueError: if there are no runs, or the folder cannot be written.
     """
-    found = [(folder, normal(record)) for folder, record in placed_points(study)]
+    found = placed_points(study, left_out)
     if not found:
         refuse("study", "a folder with the runs of a study", str(study))
     records = [record for _, record in found]
     values = _values(records)
     turned = {k for record in records for k in record["changed"]}
-    varying = [k for k in _names(values) if len({_key(v.get(k)) for v in values}) > 1]
+    varying = [k for k in _names(values) if _varies(k, values)]
     # What a notebook computes, such as the time, is no knob that the study turned.
-    varying = [k for k in varying if k in turned or not turned]
-    fixed = {k: v for k, v in values[0].items() if k not in varying}
+    varying = [k for k in varying if k in turned or not turned][:_MOST_RESULTS]
+    fixed = [(k, v) for k, v in values[0].items() if k not in varying]
     claims = _claims(records)
-    measures = _measures(records, claims)
-    results = _names([r["summary"] for r in records])
-    figures = _figures(records, values, varying, measures)
+    results = _names([_numbers(r) for r in records])
+    figures = _figures(records, values, varying, _measures(records, results, claims))
     links = [_link(folder, study) for folder, _ in found]
-    knobs = [{k: _cell(v[k]) for k in varying if k in v} for v in values]
-    rows = [
-        _row(*parts, varying, results, claims) for parts in zip(records, knobs, links, strict=True)
-    ]
+    table = StudyTable(records, values, links, varying, results, claims, MOST_ROWS)
     scripts = [plotly_library([made for _, made in figures])] if figures else []
-    scripts += [(TEMPLATE / "page.js").read_text(encoding="utf-8"), script("report.js")]
+    scripts += [page_script(), script("report.js")]
     title = next((r["title"] for r in records if r["title"] != r["name"]), records[0]["name"])
     text = document(
         "report.html.j2",
         scripts,
         title=title[:300],
-        name=", ".join(sorted({r["name"] for r in records}))[:300],
-        states=_told(Counter(r["state"] for r in records)),
+        name=", ".join(sorted({r["name"] for r in records})[:20])[:300],
+        states=_told(Counter(r["state"][:40] for r in records)),
         varying=varying,
-        fixed=[(k, spelled(v)) for k, v in fixed.items()],
+        fixed=[(k, spelled(v)) for k, v in fixed[:_MOST_RESULTS]],
         figures=data([figure_html(made) for _, made in figures]),
         labels=[label for label, _ in figures],
         figure=Markup(figure_html(figures[0][1])) if figures else "",
-        columns=_columns(varying, results, claims, rows),
-        rows=rows[:MOST_ROWS],
-        count=len(rows),
+        columns=table.columns,
+        rows=table.rows,
+        rest=data(table.rest) if table.rest["rows"] else "",
+        searched=len(table.rows) + len(table.rest["rows"]),
+        count=len(records),
         claims=[{"told": c, "counts": _verdicts(records, key)} for key, c in claims.items()],
-        sketches=_sketches(found, knobs, links),
+        sketches=_sketches(found, varying, links),
         most_sketches=MOST_SKETCHES,
     )
     try:
         write_text(study / REPORT, text)
     except OSError as error:
         refuse("study", f"a folder that can be written ({error.strerror})", str(study))
-    return study / REPORT, len(rows)
+    return study / REPORT, len(records)
 
 
 def _values(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -100,36 +103,57 @@ def _values(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{n: one[n] for n in [*names, *(set(one) - set(names))] if n in one} for one in held]
 
 
+def _varies(name: str, values: Sequence[Mapping[str, Any]]) -> bool:
+    first = values[0].get(name)
+    exact = _key(first)
+    return any(v is not first and _key(v) != exact for v in (one.get(name) for one in values))
+
+
 def _names(values: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for one in values for name in one))
+    """The names in the order of their appearance; of many those that most runs have."""
+    found = Columns()
+    for one in values:
+        for name in one:
+            found.see(name)
+    return found.chosen(most=_MOST_RESULTS)
 
 
-def _claims(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Every different sentence that a run decided, by paper, place and words."""
-    found: dict[str, dict[str, Any]] = {}
+def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run found, without what no cell shows."""
+    return {k: v for k, v in record["summary"].items() if isinstance(v, str | int | float)}
+
+
+def _claims(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Every different sentence that a run decided, by paper, place and words; at most 100."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for claim in (c for r in records for c in r["claims"]):
-        first = found.setdefault(_claim_key(claim), dict(claim))
+        key = claim_key(claim)
+        if key not in found and len(found) == _MOST_CLAIMS:
+            continue
+        first = found.setdefault(key, dict(claim))
         # What a law expects may depend on the knobs.
         if first["expected"] != claim["expected"]:
             first["expected"] = "depends on the knobs"
     return found
 
 
-def _claim_key(claim: Mapping[str, Any]) -> str:
-    return _key([claim["paper"], claim["where"], claim["statement"]])
-
-
 def _measures(
-    records: Sequence[Mapping[str, Any]], claims: Mapping[str, Any]
+    records: Sequence[Mapping[str, Any]],
+    results: Sequence[str],
+    claims: Mapping[tuple[str, ...], Any],
 ) -> dict[str, list[tuple[float, Any] | None]]:
     """By label, each run's number and its interval: the summary's, and what claims measured."""
     found: dict[str, list[tuple[float, Any] | None]] = {}
-    for name in _names([r["summary"] for r in records]):
+    for name in results:
         found[name] = [_finite(r["summary"].get(name)) for r in records]
-    for place, key in enumerate(claims, 1):
-        held = [{_claim_key(c): c for c in r["claims"]}.get(key) for r in records]
-        numbers = [_finite(c["measured"], c["interval"]) if c else None for c in held]
-        found[f"claim {place}, measured"] = numbers
+    places = {key: place for place, key in enumerate(claims, 1)}
+    for place in places.values():
+        found[f"claim {place}, measured"] = [None] * len(records)
+    for i, record in enumerate(records):
+        for claim in record["claims"]:
+            if place := places.get(claim_key(claim)):
+                told = _finite(claim["measured"], claim["interval"])
+                found[f"claim {place}, measured"][i] = told
     return {label: numbers for label, numbers in found.items() if any(numbers)}
 
 
@@ -147,7 +171,8 @@ def _figures(
     """For each number that can be drawn, its label and its figure."""
     knobs = [k for k in varying if k != "seed"] or list(varying)
     drawn = []
-    for label, numbers in list(measures.items())[:_MOST_FIGURES]:
+    most = _MOST_FIGURES if len(records) <= MOST_ROWS else _FEWER_FIGURES
+    for label, numbers in list(measures.items())[:most]:
         points = [
             Point({k: value[k] for k in knobs}, *held)
             for record, value, held in zip(records, values, numbers, strict=True)
@@ -159,75 +184,34 @@ def _figures(
     return drawn
 
 
-def _columns(
-    varying: Sequence[str],
-    results: Sequence[str],
-    claims: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    told = [(n, "") for n in [*varying, "state", "seconds", *results]]
-    told += [(f"claim {place}", c["statement"]) for place, c in enumerate(claims.values(), 1)]
-    return [
-        {"name": name, "title": title, "is_number": any(r["cells"][i]["is_number"] for r in rows)}
-        for i, (name, title) in enumerate(told)
-    ]
-
-
-def _row(
-    record: Mapping[str, Any],
-    knobs: Mapping[str, Any],
-    link: str | None,
-    varying: Sequence[str],
-    results: Sequence[str],
-    claims: Mapping[str, Any],
-) -> dict[str, Any]:
-    held = {_claim_key(c): c["verdict"] for c in record["claims"]}
-    cells = [knobs.get(k, _cell(None)) for k in varying]
-    cells += [_cell(record["state"]), _cell(record["timings"]["seconds"])]
-    cells += [_cell(record["summary"].get(name)) for name in results]
-    for key in claims:
-        verdict = held.get(key)
-        cells.append({**_cell(verdict), "verdict": verdict} if verdict else _cell(None))
-    return {"link": link, "run": record["run"], "error": record["error"][:300], "cells": cells}
-
-
-def _cell(value: Any) -> dict[str, Any]:
-    """A value as a cell shows it, and as the page's script compares it."""
-    if value is None:
-        return {"text": "–", "value": "", "is_number": False, "verdict": None}
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    exact = repr(value) if is_number else spelled(value)
-    return {"text": spelled(value), "value": exact, "is_number": is_number, "verdict": None}
-
-
-def _verdicts(records: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, int]]:
-    counts = Counter(c["verdict"] for r in records for c in r["claims"] if _claim_key(c) == key)
+def _verdicts(records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> list[tuple[str, int]]:
+    counts = Counter(c["verdict"] for r in records for c in r["claims"] if claim_key(c) == key)
     return [(verdict, counts[verdict]) for verdict in MARKS if counts[verdict]]
 
 
 def _sketches(
     found: Sequence[tuple[Path, Mapping[str, Any]]],
-    knobs: Sequence[Mapping[str, Any]],
+    varying: Sequence[str],
     links: Sequence[str | None],
 ) -> list[dict[str, Any]]:
     """The runs' main figures, small; none at all where they are too many to look at."""
     drawn = []
-    for (folder, _), held, link in zip(found, knobs, links, strict=True):
-        if not (folder / NOTEBOOK).is_file():
+    for (folder, record), link in zip(found, links, strict=True):
+        if not os.path.isfile(f"{folder}/{NOTEBOOK}"):
             continue
         if len(drawn) == MOST_SKETCHES:
             return []
         figure = main_figure(folder / NOTEBOOK)
         if picture := sketch(figure):
-            told = ", ".join(f"{name} {cell['text']}" for name, cell in held.items())
+            knobs = record["knobs"]
+            told = ", ".join(f"{name} {spelled(knobs[name])}" for name in varying if name in knobs)
             alt = html.unescape(alternative(figure))[:300]
             drawn.append({"svg": Markup(picture), "told": told, "link": link, "alt": alt})
     return drawn
 
 
 def _link(folder: Path, study: Path) -> str | None:
-    page = folder / PAGE
-    return address(page, study) if page.is_file() else None
+    return address(folder / PAGE, study) if os.path.isfile(f"{folder}/{PAGE}") else None
 
 
 def _told(counts: Mapping[str, int]) -> str:
@@ -235,4 +219,4 @@ def _told(counts: Mapping[str, int]) -> str:
 
 
 def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return repr(value) if type(value) is float else json.dumps(value, sort_keys=True)

@@ -15,13 +15,15 @@ from typing import Any, NamedTuple
 import nbformat
 
 from workbench.base.checks import refuse
+from workbench.base.regular_file import content, is_regular
 from workbench.pages.versions import SHOWN
 from workbench.records.store import normal
-from workbench.runs.find import experiments
+from workbench.runs.find import names
 from workbench.runs.function_run import FunctionJob, call
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.provenance import around, provenance
 from workbench.runs.job import job, model_of
+from workbench.runs.notebook_file import LARGEST
 from workbench.runs.record import NOTEBOOK
 from workbench.share.compare import Line, compare
 from workbench.share.outputs import agree, texts
@@ -108,7 +110,8 @@ def verify(
 def _shown(folder: Path | None) -> dict[str, str] | None:
     """The outputs of the notebook in a run's folder; None if there is no such notebook."""
     try:
-        return texts(nbformat.read(folder / NOTEBOOK, as_version=4)) if folder else None
+        held = content(folder / NOTEBOOK, LARGEST).decode("utf-8") if folder else None
+        return held and texts(nbformat.reads(held, as_version=4))
     except (OSError, ValueError, AttributeError, nbformat.reader.NotJSONError):
         return None
 
@@ -130,7 +133,7 @@ def _again(record: Mapping[str, Any], notebook: Path | None, made: Path) -> dict
         refuse("notebook", "given for a run of a notebook of your own", None)
     if not own and notebook is not None:
         refuse("notebook", f"left out for the experiment {record['name']}", str(notebook))
-    if not own and record["name"] not in [e.name for e in experiments()]:
+    if not own and record["name"] not in names():
         refuse("record", "that of an experiment which `workbench list` prints", record["name"])
     target = str(notebook) if own else record["name"]
     if record["depth"] == "function" and not own:
@@ -149,7 +152,7 @@ def _inputs(record: Mapping[str, Any]) -> list[str]:
     """
     data = record["provenance"]["data"]
     paths = [str(v.get("path")) for k, v in data.items() if k.startswith(PREFIX)]
-    return [path for path in paths if Path(path).is_file()]
+    return [path for path in paths if is_regular(path)]
 
 
 def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
 
     model, found = model_of(target)
     params = model(**knobs)
-    made = FunctionJob(found.name, found.title, params, provenance(params, around((found.source,))))
+    made = FunctionJob(found.name, found.title, params, provenance(params, around(found.starts)))
     return begun(made) | call(made.task)
 
 

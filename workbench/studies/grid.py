@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
+
+import numpy as np
 
 from workbench.base.array import generator
 from workbench.base.checks import nearest, refuse, spell, whole
 from workbench.experiment.params import Knob, KnobError, Parameters
-from workbench.runs.job import plain
-from workbench.studies.values import MOST, Span, axis
+from workbench.studies.points import MOST_POINTS, Made, distinct
+from workbench.studies.values import Span, axis
 
 # Names that advance together, and the values they take in turn; or one name and its span.
 _Group = tuple[tuple[str, ...], list[tuple[Any, ...]] | Span]
@@ -24,10 +25,11 @@ def sweep(
     zipped: Iterable[Iterable[str]] = (),
     random: int | None = None,
     seeds: int | None = None,
-) -> list[Parameters]:
+) -> Sequence[Parameters]:
     """Every point of the study, each a checked set of parameters, the last knob moving fastest.
 
-    A point that comes up twice is taken once.
+    A point that comes up twice is taken once. Of many points none is held: each is made when it is
+    its turn.
 
     Args:
         model: an experiment's `Params`.
@@ -40,7 +42,7 @@ def sweep(
 
     Raises:
         KnobError: for an unknown knob, or a point that the model refuses; the sentence tells it.
-        ValueError: if zipped knobs differ in length, or there are more than 100,000 points.
+        ValueError: if zipped knobs differ in length, or there are more than 10,000,000 points.
     """
     groups = _groups(model, values, [tuple(g) for g in zipped])
     counts = [1 if isinstance(rows, Span) else len(rows) for _, rows in groups]
@@ -48,15 +50,20 @@ def sweep(
     each = 1 if seeds is None else _count("seeds", seeds)
     if seeds is not None:
         _check_seeds(model, groups, each)
-    if total * each > MOST:
-        refuse("study", f"at most {MOST} points", total * each)
-    chosen = _combinations(groups, total) if random is None else _drawn(groups, total)
-    points: dict[str, Parameters] = {}
-    for number, one in enumerate(chosen, 1):
-        base = _point(model, one, number, total)
-        for params in [base] if seeds is None else _seeded(model, base, one, each):
-            points.setdefault(json.dumps(plain(params), sort_keys=True), params)
-    return list(points.values())
+    if total * each > MOST_POINTS:
+        refuse("study", f"at most {MOST_POINTS} points", total * each)
+
+    def made(is_chosen: np.ndarray | None) -> Made:
+        chosen = _combinations(groups, total) if random is None else _drawn(groups, total)
+        for number, one in enumerate(chosen):
+            place = number * each
+            if is_chosen is not None and not is_chosen[place : place + each].any():
+                continue
+            base = _point(model, one, number + 1, total)
+            several = [base] if seeds is None else _seeded(model, base, one, each)
+            yield from enumerate(several, place)
+
+    return distinct(made, total * each)
 
 
 def _groups(
@@ -161,4 +168,4 @@ def _refuse_point(error: Exception, values: dict[str, Any], number: int, total: 
 
 
 def _count(name: str, value: Any) -> int:
-    return int(whole(name, value, 1, MOST))
+    return int(whole(name, value, 1, MOST_POINTS))

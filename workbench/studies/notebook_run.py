@@ -6,7 +6,8 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.runs.identity.provenance import Starts, around, source_hash
+from workbench.runs.identity.closure import Starts
+from workbench.runs.identity.provenance import around, source_hash
 from workbench.runs.job import job, model_of, starts_of
 from workbench.runs.parameters.parameters_cell import read_notebook
 
@@ -59,13 +60,13 @@ def prepare() -> None:
 
 
 @functools.cache
-def _around(source: str, starts: Starts) -> dict[str, Any]:
+def _around(source: str, starts: Starts | None) -> dict[str, Any]:
     """What the runs of this process have in common while the code is the same."""
     return around(starts)
 
 
 @functools.cache
-def _starts(target: str) -> Starts:
+def _starts(target: str) -> Starts | None:
     """The files that the target's runs rest on; a notebook that changes has another identity."""
     found = model_of(target)[1]
     return starts_of(found, read_notebook(found.notebook if found else Path(target)))

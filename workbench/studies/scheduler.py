@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from workbench.base.atomic import room, write_text
+from workbench.records.call_log import CallLog
 from workbench.records.store import read_record
 from workbench.runs.atomic import Reserve, is_of_disk, why
 from workbench.runs.notebook_outcome import keep_partial
@@ -51,11 +52,24 @@ class StudyRun:
         out: the folder of the study.
         limits: how many at a time, how long, how much memory, how often, and where.
         watcher: is told what begins and ends.
+        log: takes the records of function runs; those of notebooks write their own.
+
+    Attributes:
+        done: the notebook runs that are done; of function runs, the log knows.
     """
 
-    def __init__(self, jobs: Sequence[Any], out: Path, limits: Limits, watcher: Watcher):
-        self._out, self._limits, self._watcher = out, limits, watcher
-        self._waiting = deque((job, 1) for job in jobs)
+    def __init__(
+        self,
+        jobs: Sequence[Any],
+        out: Path,
+        limits: Limits,
+        watcher: Watcher,
+        log: CallLog | None = None,
+    ):
+        self._out, self._limits, self._watcher, self._log = out, limits, watcher, log
+        self._new, self._left = iter(jobs), len(jobs)
+        # Whose pause is over.
+        self._waiting: deque[tuple[Any, int]] = deque()
         # When it is tried again, a number that no other entry has, the run, and its attempt.
         self._pausing: list[tuple[float, int, Any, int]] = []
         self._entries = itertools.count()
@@ -71,7 +85,7 @@ class StudyRun:
         """Makes all runs, or those that an interruption leaves time for; the count of states."""
         try:
             with executor(self._depth, self._limits) as slots:
-                while self._waiting or self._pausing or self._running:
+                while self._left or self._waiting or self._pausing or self._running:
                     if self._has_room(slots.count):
                         self._begin(slots)
                     for key, outcome in slots.ended(self._patience()):
@@ -87,8 +101,10 @@ class StudyRun:
 
     def _leave(self) -> None:
         """Leaves alone what has not begun."""
-        left = len(self._waiting) + len(self._pausing) + self._counts.get("queued", 0)
+        left = self._left + len(self._waiting) + len(self._pausing)
+        left += self._counts.get("queued", 0)
         self._counts |= {"queued": left} if left else {}
+        self._left = 0
         self._waiting.clear()
         self._pausing.clear()
 
@@ -103,7 +119,7 @@ class StudyRun:
     def _has_room(self, count: int) -> bool:
         """Whether so many runs could still write how they ended."""
         try:
-            while len(self._reserves) < count and (self._waiting or self._pausing):
+            while len(self._reserves) < count and (self._left or self._waiting or self._pausing):
                 self._out.mkdir(parents=True, exist_ok=True)
                 self._reserves.append(Reserve(self._out))
         except OSError as error:
@@ -116,18 +132,13 @@ class StudyRun:
         while self._pausing and self._pausing[0][0] <= now:
             _, _, job, attempt = heapq.heappop(self._pausing)
             self._waiting.append((job, attempt))
-        while slots.free and self._waiting and len(self._running) < slots.count:
-            job, attempt = self._waiting.popleft()
+        while slots.free and len(self._running) < slots.count and (taken := self._next()):
+            job, attempt = taken
             record, now = begun(job, attempt), time.monotonic()
             self._running[job.run] = job, record, now
             self._watcher.begun(record)
-            if job.depth == "function":
-                self._write(job, record)
-                if self._is_stopped:
-                    del self._running[job.run]
-                    self._watcher.paused(record)
-                    self._waiting.append((job, attempt))
-                    self._leave()
+            if self._log is not None:
+                if not self._announce(job, record):
                     return
                 task: Any = job.task
             else:
@@ -136,6 +147,27 @@ class StudyRun:
             if shown := slots.begin(job.run, task):
                 environment = {**job.provenance["environment"], **shown}
                 record["provenance"] = {**job.provenance, "environment": environment}
+
+    def _announce(self, job: Any, record: dict[str, Any]) -> bool:
+        """Writes that the function run begins; False on a disk without room for its end."""
+        try:
+            self._log.begun(record)
+        except OSError as error:
+            if is_of_disk(reason := why(error, self._out)):
+                del self._running[job.run]
+                self._watcher.paused(record)
+                self._waiting.append((job, record["attempt"]))
+                self._stop(reason)
+                return False
+            # Otherwise the record of the run's end says it.
+        return True
+
+    def _next(self) -> tuple[Any, int] | None:
+        """The next run and its attempt; those that are new come first."""
+        if self._left:
+            self._left -= 1
+            return next(self._new), 1
+        return self._waiting.popleft() if self._waiting else None
 
     def _patience(self) -> float:
         """How long nothing but an outcome can give something to do."""
@@ -170,17 +202,20 @@ class StudyRun:
             self._watcher.paused(record)
             return
         self._counts[record["state"]] = self._counts.get(record["state"], 0) + 1
-        self.done += [job] if record["state"] == "done" else []
+        if self._log is None and record["state"] == "done":
+            self.done.append(job)
         self._watcher.ended(record)
 
     def _write(self, job: Any, record: dict[str, Any]) -> None:
         """Writes the record; one that cannot be written fails its run, and a full disk says so."""
         path = self._out / job.name / job.run / RECORD
-        if job.depth == "notebook":
+        try:
+            if self._log is not None:
+                self._log.ended(record)
+                return
             there = read_record(path)
             if there and there["state"] == "running":  # somebody else's, outside this study
                 return
-        try:
             room(self._out, job.name, job.run)
             if record["state"] != "done":
                 keep_partial(path.parent)
@@ -190,12 +225,21 @@ class StudyRun:
             # than most calls, and a record lost with the power is a run to be made again.
             write_text(path, text, durable=False)
         except (OSError, ValueError) as error:
-            is_end, told = record["state"] != "running", why(error, self._out)
-            record |= {"state": "failed", "error": f"the record could not be written: {told}"}
-            if is_of_disk(told):
-                self._stop(told)
-            if is_end and self._reserves:
-                with suppress(OSError, ValueError):
-                    room(self._out, job.name, job.run)
-                    short = record | {"claims": [], "summary": {}, "traceback": None}
-                    self._reserves.pop().put(path, json.dumps(short, allow_nan=False))
+            reason = why(error, self._out)
+            record |= {"state": "failed", "error": f"the record could not be written: {reason}"}
+            if is_of_disk(reason):
+                self._stop(reason)
+            self._write_short(job, record)
+
+    def _write_short(self, job: Any, record: dict[str, Any]) -> None:
+        """Writes in few words, into the room taken before, that the record could not be written."""
+        reserve = self._reserves.pop() if self._reserves else None
+        if self._log is not None:
+            if reserve is not None:
+                reserve.give_back()
+            self._log.failed(record)
+        elif reserve is not None:
+            with contextlib.suppress(OSError, ValueError):
+                folder = room(self._out, job.name, job.run)
+                short = record | {"claims": [], "summary": {}, "traceback": None}
+                reserve.put(folder / RECORD, json.dumps(short, allow_nan=False))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workbench.base.checks import nearest, refuse, spell
+from workbench.base.checks import clipped, nearest, refusal, refuse
+from workbench.base.regular_file import content
 from workbench.experiment.kinds import is_plain
 
 SUFFIXES = (".toml", ".yaml", ".yml")
@@ -54,21 +55,17 @@ def read_study(path: str) -> StudyFile:
         ValueError: if it cannot be read, is no TOML or YAML, or holds something else.
     """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
+        raw = content(path, LARGEST)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            refuse("study", f"a file of at most {LARGEST} bytes", path)
         refuse("study", f"a file that can be read ({error.strerror})", path)
-    except ValueError:
-        refuse("study", "the path of a file", path)
-    if len(content) > LARGEST:
-        refuse("study", f"a file of at most {LARGEST} bytes", path)
     try:
-        text = content.decode("utf-8")
+        text = raw.decode("utf-8")
         held = tomllib.loads(text) if path.endswith(".toml") else yaml.load(text, _Loader)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         kind = "TOML" if path.endswith(".toml") else "YAML"
-        reason = " ".join(str(error).split())
-        raise ValueError(f"`study` must be a file of {kind}; got {reason[:200]}") from None
+        raise refusal(f"`study` must be a file of {kind}; got {clipped(str(error), 200)}") from None
     return _checked(held, path)
 
 
@@ -79,14 +76,14 @@ def _checked(held: Any, path: str) -> StudyFile:
         found = StudyFile.model_validate(held)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place = clipped(".".join(map(str, first["loc"])), 60)
         if first["type"] == "extra_forbidden":
             told = nearest(place, list(StudyFile.model_fields))
-            raise ValueError(f"`{place}` must be a word of study files; {told}") from None
+            raise refusal(f"`{place}` must be a word of study files; {told}") from None
         if first["type"] == "missing":
-            raise ValueError(f"`{place}` must be in the study file; got none") from None
+            raise refusal(f"`{place}` must be in the study file; got none") from None
         what = first["msg"].replace("Input should be ", "")
-        raise ValueError(f"`{place}` must be {what}; got {spell(first['input'])}") from None
+        refuse(place, what, first["input"])
     for name, given in found.knobs.items():
         if not is_plain(given):
             refuse(name, "numbers, texts, booleans, lists and mappings", given)

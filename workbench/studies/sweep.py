@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.base.checks import refuse
 from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
-from workbench.records.store import STUDY, read_record
-from workbench.runs.atomic import owned, write_json, write_text
+from workbench.records.call_log import CallLog
+from workbench.records.store import Recorded
+from workbench.records.study_points import STUDY, declare
+from workbench.runs.atomic import owned, write_text
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.inputs import inputs as inputs_of
@@ -22,12 +27,14 @@ from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.job import Job, job, model_of
 from workbench.runs.parameters.injection import injected
 from workbench.runs.processes import interruptible
-from workbench.runs.record import PAGE, RECORD
+from workbench.runs.record import PAGE, RECORD, process
 from workbench.studies.executor import Limits
+from workbench.studies.points import Chosen, Mapped
 from workbench.studies.scheduler import StudyRun, Watcher
 
 _STATES = ("done", "gone", "failed", "killed", "timed out", "queued")
 _NAMED = 5
+_MOST_NOTEBOOKS = 100_000
 
 
 @dataclass
@@ -42,8 +49,8 @@ class Plan:
         modules: the user's modules that have changed since a run that was done.
     """
 
-    done: list[Job | FunctionJob] = field(default_factory=list)
-    waiting: list[Job | FunctionJob] = field(default_factory=list)
+    done: Sequence[Job | FunctionJob] = ()
+    waiting: Sequence[Job | FunctionJob] = ()
     states: dict[str, int] = field(default_factory=dict)
     seconds: float | None = None
     modules: list[str] = field(default_factory=list)
@@ -55,8 +62,10 @@ def study_jobs(
     *,
     function: bool = False,
     inputs: Sequence[str] = (),
-) -> list[Job] | list[FunctionJob]:
+) -> Sequence[Job] | Sequence[FunctionJob]:
     """The jobs of all points, which share what code, environment and hardware are.
+
+    Those of functions are made anew each time, so that a million of them take no memory.
 
     Args:
         target: an experiment's name or a notebook's path.
@@ -71,10 +80,16 @@ def study_jobs(
     if function and found is None:
         refuse("function", "left out for a notebook of your own, which has none", target)
     if function:
-        known = around((found.source,))
+        known = around(found.starts)
         title = found.title
         files = inputs_of(inputs)
-        return [FunctionJob(found.name, title, p, provenance(p, known, files)) for p in points]
+
+        def called(params: Parameters) -> FunctionJob:
+            return FunctionJob(found.name, title, params, provenance(params, known, files))
+
+        return Mapped(called, points)
+    if len(points) > _MOST_NOTEBOOKS:
+        refuse("study", f"at most {_MOST_NOTEBOOKS} points of a notebook", len(points))
     first = job(target, points[0].given(), inputs=inputs)
     files = {k: v for k, v in first.provenance["data"].items() if k.startswith(PREFIX)}
     known = {k: v for k, v in first.provenance.items() if k not in OWN}
@@ -84,28 +99,47 @@ def study_jobs(
     return jobs
 
 
+def uses_gpus(jobs: Sequence[Job | FunctionJob]) -> bool:
+    """Whether some run works on a GPU."""
+    if isinstance(jobs, Mapped):  # without making a job of each point
+        return any(getattr(params, "backend", "") == "cupy" for params in jobs.items)
+    return any(job.provenance["backend"] == "cupy" for job in jobs)
+
+
 def plan(jobs: Sequence[Job | FunctionJob], out: Path) -> Plan:
     """What is done and what is not; nothing is written."""
-    found, took = Plan(), []
-    hashes: dict[str, str | None] = {}
-    for one in jobs:
-        folder = out / one.name / one.run
-        record = read_record(folder / RECORD)
-        has_page = one.depth == "function" or (folder / PAGE).is_file()
-        if record and record["state"] == "done" and has_page and record["identity"] == one.identity:
-            took.append(record["timings"].get("seconds"))
-            if not (stale := changed(record, hashes)):
-                found.done.append(one)
-                continue
-            found.modules = list(dict.fromkeys([*found.modules, *stale]))
-            state = "changed"
-        else:
-            state = record["state"] if record and record["state"] != "done" else "new"
-        found.waiting.append(one)
-        found.states[state] = found.states.get(state, 0) + 1
-    took = [s for s in took if isinstance(s, int | float)]
-    found.seconds = sum(took) / len(took) if took else None
+    found = Plan()
+    for _ in _planned(jobs, out, found):
+        pass
     return found
+
+
+def _planned(
+    jobs: Sequence[Job | FunctionJob], out: Path, found: Plan
+) -> Iterator[Job | FunctionJob]:
+    """Every job, once the plan knows of it; the plan is whole when all of them came."""
+    is_done = np.zeros(len(jobs), dtype=bool)
+    hashes: dict[str, str | None] = {}
+    seconds, count = 0.0, 0
+    with Recorded(out) as recorded:
+        for place, one in enumerate(jobs):
+            record = recorded.get(one.name, one.run)
+            has_page = one.depth == "function" or (out / one.name / one.run / PAGE).is_file()
+            state = record["state"] if record and record["state"] != "done" else "new"
+            is_same = record is not None and record["identity"] == one.identity
+            if record and record["state"] == "done" and has_page and is_same:
+                took = record["timings"].get("seconds")
+                if isinstance(took, int | float) and math.isfinite(took):
+                    seconds, count = seconds + took, count + 1
+                stale = changed(record, hashes)
+                is_done[place] = not stale
+                found.modules = list(dict.fromkeys([*found.modules, *stale]))
+                state = "changed"
+            if not is_done[place]:
+                found.states[state] = found.states.get(state, 0) + 1
+            yield one
+    found.done, found.waiting = Chosen(jobs, is_done), Chosen(jobs, ~is_done)
+    found.seconds = seconds / count if count else None
 
 
 def run_study(
@@ -128,66 +162,63 @@ def run_study(
     Raises:
         ValueError: if `out` cannot be written or another study runs there; nothing has started.
     """
+    found = Plan()
     with ExitStack() as stack:
         try:
             out.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(out))
-            write_json(out / STUDY, _declared(jobs))
+            declare(out, map(_declared, _planned(jobs, out, found)))
             if jobs:
                 write_text(out / LOCK, lock(jobs[0].provenance), durable=False)
+            is_call = bool(jobs) and jobs[0].depth == "function"
+            log = CallLog(out, process()) if is_call else None
         except BlockingIOError:
             refuse("out", "a folder in which no other study runs", str(out))
         except OSError as error:
-            refuse("out", f"a folder that can be written ({error.strerror})", str(out))
-        found = plan(jobs, out)
+            reason = error.strerror or str(error)
+            refuse("out", f"a folder that can be written ({reason})", str(out))
+        if log is not None:
+            stack.callback(log.close)
         stack.enter_context(interruptible())
         watcher = watcher or Watcher()
         watcher.planned(len(found.done))
-        study = StudyRun(found.waiting, out, limits or Limits(), watcher)
+        study = StudyRun(found.waiting, out, limits or Limits(), watcher, log)
         counts = study.run()
-        kept, gone = _there(found.done, out)
-        done, more = _there(study.done, out)
-        if gone or more or not (out / STUDY).is_file():
-            _tell_gone([*gone, *more], jobs, out, watcher)
-        counts |= {"done": len(done), "gone": len(gone) + len(more)}
-        return {"kept": len(kept), **{s: counts[s] for s in _STATES if counts.get(s)}}
+        if log is None:
+            names = [_gone(found.done, out), _gone(study.done, out)]
+            gone = [len(each) for each in names]
+        else:
+            names, gone = [], log.gone(len(found.done))
+        if any(gone) or not (out / STUDY).is_file():
+            _restore(sum(gone), sum(names, []), jobs, out, watcher)
+        counts |= {"done": counts.get("done", 0) - gone[1], "gone": sum(gone)}
+        kept = len(found.done) - gone[0]
+        return {"kept": kept, **{s: counts[s] for s in _STATES if counts.get(s)}}
 
 
-def _there(jobs: Sequence[Job | FunctionJob], out: Path) -> tuple[list[Any], list[Any]]:
-    """Which of the runs that were done are still there, and which are gone."""
-    found: tuple[list[Any], list[Any]] = [], []
-    for one in jobs:
-        folder = out / one.name / one.run
-        has_page = one.depth == "function" or (folder / PAGE).is_file()
-        found[not (has_page and (folder / RECORD).is_file())].append(one)
-    return found
+def _gone(jobs: Sequence[Job | FunctionJob], out: Path) -> list[str]:
+    """Which of the notebook runs that were done are gone, by name."""
+    names = [f"{one.name}/{one.run}" for one in jobs]
+    return [n for n in names if not all((out / n / file).is_file() for file in (PAGE, RECORD))]
 
 
-def _tell_gone(
-    gone: Sequence[Job | FunctionJob], jobs: Sequence[Any], out: Path, watcher: Watcher
+def _restore(
+    gone: int, names: Sequence[str], jobs: Sequence[Any], out: Path, watcher: Watcher
 ) -> None:
-    """Says which runs are gone, and writes again what the study's folder must have."""
-    named = ", ".join(f"{one.name}/{one.run}" for one in gone[:_NAMED])
-    named += f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+    """Says how many runs are gone, and writes again what the study's folder must have."""
     if gone:
-        runs = "1 run that was" if len(gone) == 1 else f"{len(gone)} runs that were"
-        watcher.noted(f"{runs} done, removed from {out} since: {named}")
+        runs = "1 run that was" if gone == 1 else f"{gone:,} runs that were"
+        named = ": " + ", ".join(names[:_NAMED]) if names else ""
+        named += f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        watcher.noted(f"{runs} done, removed from {out} since{named}")
     with suppress(OSError):
         out.mkdir(parents=True, exist_ok=True)
-        write_json(out / STUDY, _declared(jobs))
+        declare(out, map(_declared, jobs))
         if jobs:
             write_text(out / LOCK, lock(jobs[0].provenance), durable=False)
 
 
-def _declared(jobs: Sequence[Job | FunctionJob]) -> dict[str, Any]:
-    return {
-        "points": [
-            {
-                "name": j.name,
-                "run": j.run,
-                "identity": j.identity,
-                "changed": as_json(j.params.changed()),
-            }
-            for j in jobs
-        ]
-    }
+def _declared(job: Job | FunctionJob) -> dict[str, Any]:
+    told = {"name": job.name, "run": job.run, "changed": as_json(job.params.changed())}
+    # The name of a run ends in digits of its identity; what many points have is short.
+    return told if job.depth == "function" else told | {"identity": job.identity}

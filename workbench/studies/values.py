@@ -15,7 +15,7 @@ from workbench.experiment.kinds import is_container
 from workbench.experiment.params import Knob, KnobError
 from workbench.runs.parameters.spelling import spelled
 
-MOST = 100_000
+MOST = 1_000_000
 
 
 class Span(NamedTuple):

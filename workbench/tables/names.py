@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from workbench.base.checks import refusal
 from workbench.tables.cells import is_numeric
 from workbench.tables.table import Table
 
@@ -80,7 +81,7 @@ def proposed(
     every = ", ".join(list(columns)[:20]) + (" and more" if len(columns) > 20 else "")
     what = {"loss": "losses", "size": "sizes"}.get(meaning, meaning)
     what = f"a column of {what}" if knob.endswith("_file") else f"the column of {what}"
-    raise ValueError(
+    raise refusal(
         f"`{knob}` must name {what}, which no column of numbers is by its name; there is {every}"
     )
 

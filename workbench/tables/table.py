@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from workbench.base.checks import refuse, spell
+from workbench.base.checks import clipped, refusal, refuse, spell
 from workbench.base.optional import optional
+from workbench.base.regular_file import content, opened, refused, require
 from workbench.tables import cells, text
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
-_LARGEST = 2**30
+# Bytes that DuckDB may take at the same time.
+_MEMORY = "2GB"
+_NUMBERS = re.compile("U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$|FLOAT|DOUBLE|DECIMAL|BOOLEAN")
 
 
 class Table(dict[str, np.ndarray]):
@@ -79,10 +83,9 @@ class Table(dict[str, np.ndarray]):
             return
         row, more = int(np.argmin(filled)), int((~filled).sum()) - 1
         name = next(n for n in columns if np.isnan(self[n][row]))
-        raise ValueError(
-            f"`{name}` must be a number on every row; got an empty cell on {self.place(row)}"
-            + (f" and {more} more such rows" if more else "")
-            + hint
+        raise refusal(
+            f"`{clipped(name, 60)}` must be a number on every row; got an empty cell on "
+            f"{self.place(row)}" + (f" and {more} more such rows" if more else "") + hint
         )
 
     def positive(self, name: str, hint: str = "") -> None:
@@ -90,8 +93,8 @@ class Table(dict[str, np.ndarray]):
         bad = np.flatnonzero(~((self[name] > 0) & np.isfinite(self[name])))
         if len(bad):
             more = f" and on {len(bad) - 1} more" if len(bad) > 1 else ""
-            raise ValueError(
-                f"`{name}` must be positive and finite on every row; got "
+            raise refusal(
+                f"`{clipped(name, 60)}` must be positive and finite on every row; got "
                 f"{self[name][bad[0]]:g} on {self.place(int(bad[0]))}{more}{hint}"
             )
 
@@ -104,12 +107,13 @@ class Table(dict[str, np.ndarray]):
             proofs = cells.proven(column).values()
             shown = list(proofs) or [next(c for c in column if "," in c)]
             got = " and ".join(f"{spell(c)} on {self.place(column.index(c))}" for c in shown)
-            raise ValueError(
-                f"`{name}` must be written with one mark of decimals, beyond doubt; got {got}"
+            raise refusal(
+                f"`{clipped(name, 60)}` must be written with one mark of decimals, beyond doubt; "
+                f"got {got}"
             )
         row = next(i for i, c in enumerate(column) if cells.number(c, mark or ".") is None)
         got = f"{spell(column[row])} on {self.place(row)}"
-        raise ValueError(f"`{name}` must be a number on every row; got {got}")
+        raise refusal(f"`{clipped(name, 60)}` must be a number on every row; got {got}")
 
 
 def read_table(path: str, knob: str = "table_file") -> Table:
@@ -127,12 +131,8 @@ def read_table(path: str, knob: str = "table_file") -> Table:
         ValueError: if the file is missing, of another kind, or no table; the sentence names line
             and column.
     """
-    file = Path(path)
-    if not file.is_file():
-        refuse(knob, "an existing file", path)
-    state = file.stat()
-    if state.st_size > _LARGEST:
-        refuse(knob, f"a file of at most {_LARGEST:,} bytes", state.st_size)
+    require(knob, path)
+    state = Path(path).stat()
     return _read(path, knob, (state.st_mtime_ns, state.st_size, state.st_ino))
 
 
@@ -140,13 +140,11 @@ def read_table(path: str, knob: str = "table_file") -> Table:
 def _read(path: str, knob: str, state: tuple[int, ...]) -> Table:
     """A panel reads its table at every turn of a knob; kept until the file changes."""
     file = Path(path)
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(4)
-            raw += b"" if raw == b"PAR1" else opened.read()
-    except OSError as error:
-        refuse(knob, f"a file that can be read ({error.strerror})", path)
-    table = _parquet(file, knob) if raw == b"PAR1" else _text(raw, file.name, knob)
+    with refused(knob, "a file that can be read", path):
+        with opened(file) as begun:
+            is_parquet = begun.read(4) == b"PAR1"
+        raw = b"" if is_parquet else content(file, text.LONGEST)
+    table = _parquet(file, knob) if is_parquet else _text(raw, file.name, knob)
     for column in table.values():
         column.flags.writeable = False
     return table
@@ -169,16 +167,22 @@ def _parquet(file: Path, knob: str) -> Table:
     duckdb = optional("duckdb", "duckdb", "reading Parquet")
 
     settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    settings |= {"memory_limit": _MEMORY}
     # Of a name only these are patterns, and a pattern in brackets is itself.
     there = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(file.resolve()))
-    try:
-        with duckdb.connect(":memory:", config=settings) as base:
-            schema = base.execute("SELECT name, num_children FROM parquet_schema(?)", [there])
-            names = _top(schema.fetchall())
-            what = "SELECT * FROM read_parquet(?, hive_partitioning = false)"
-            found = base.execute(what, [there]).fetchnumpy()
-    except duckdb.Error as error:
-        refuse(knob, "a whole Parquet file", f"{file.name}: {' '.join(str(error).split())}")
+    what = "FROM read_parquet(?, hive_partitioning = false)"
+    with (
+        refused(knob, "a whole Parquet file", file.name, (duckdb.Error,)),
+        duckdb.connect(":memory:", config=settings) as base,
+    ):
+        schema = base.execute("SELECT name, num_children FROM parquet_schema(?)", [there])
+        names = _top(schema.fetchall())
+        rows, letters = _sizes(base, there, what)
+        if rows * len(names) <= text.CELLS and letters <= text.LONGEST:
+            found = base.execute(f"SELECT * {what}", [there]).fetchnumpy()
+        else:
+            sizes = f"{text.CELLS:,} cells, of {text.LONGEST:,} letters in all"
+            refuse(knob, f"a table of at most {sizes}", f"{rows:,} rows in {file.name}")
     twice = [n for n in names if names.count(n) > 1]
     if twice or not names:
         refuse(knob, "a table that names each column once", twice)
@@ -186,6 +190,21 @@ def _parquet(file: Path, knob: str) -> Table:
     if not len(columns[names[0]]):
         refuse(knob, "a table of at least one row", file.name)
     return Table(columns, file.name, marks=dict.fromkeys(names, "."))
+
+
+def _sizes(base: Any, there: str, what: str) -> tuple[int, int]:
+    """The rows, as the file says, and the letters of all cells that are no numbers.
+
+    A text that stands once in the file can stand in any number of its rows.
+    """
+    query = "SELECT coalesce(sum(num_rows), 0)::BIGINT FROM parquet_file_metadata(?)"
+    rows = base.execute(query, [there]).fetchall()[0][0]
+    kinds = base.execute(f"DESCRIBE SELECT * {what}", [there]).fetchall()
+    named = ['"' + n.replace('"', '""') + '"' for n, kind, *_ in kinds if not _NUMBERS.match(kind)]
+    if rows > text.CELLS or not named:
+        return rows, 0
+    sums = ", ".join(f"coalesce(sum(strlen({n}::VARCHAR)), 0)::BIGINT" for n in named)
+    return rows, sum(base.execute(f"SELECT {sums} {what}", [there]).fetchall()[0])
 
 
 def _top(schema: list[tuple[str, int | None]]) -> list[str]:

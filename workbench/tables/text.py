@@ -14,12 +14,14 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from workbench.base.checks import refuse, spell
+from workbench.base.checks import clipped, refusal, refuse, spell
+from workbench.base.regular_file import refused
 from workbench.tables.cells import is_missing, is_number
 
 DELIMITERS = (",", ";", "\t", "|", " ")
-# What is unpacked of a compressed file at most, and what of a text decides its delimiter.
-LONGEST, SAMPLE = 2**30, 50_000
+# Bytes of a text at most, unpacked if it is compressed; each cell of it takes up to 100 in memory.
+# What of a text decides its delimiter.
+LONGEST, CELLS, SAMPLE = 2**28, 2**24, 50_000
 OTHERS = {
     b"PK": "a spreadsheet or another ZIP archive (save the sheet as CSV)",
     b"\x89HDF": "an HDF5 file",
@@ -86,11 +88,9 @@ def _western(raw: bytes) -> str:
 
 
 def _unpacked(raw: bytes, knob: str, name: str) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(raw)) as file:
-            found = file.read(LONGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        refuse(knob, "a whole gzip file", f"{name}: {error}")
+    errors = (zlib.error,)
+    with refused(knob, "a whole gzip file", name, errors), gzip.open(io.BytesIO(raw)) as file:
+        found = file.read(LONGEST + 1)
     if len(found) > LONGEST:
         refuse(knob, f"at most {LONGEST:,} bytes when unpacked", name)
     return found
@@ -103,8 +103,9 @@ def grid(text: str, knob: str, name: str) -> Grid:
     A header that stands in the last comment before the numbers is taken from there.
 
     Raises:
-        ValueError: if there is no header or no row, if a name stands twice, a quote is not closed,
-            or a row is longer or shorter than the header; the sentence names the line.
+        ValueError: if there are too many cells, no header or no row, if a name stands twice, a
+            quote is not closed, or a row is longer or shorter than the header; the sentence names
+            the line.
     """
     if text.lstrip()[:1] in ("{", "[", "<"):
         what = "HTML or XML" if text.lstrip()[0] == "<" else "JSON"
@@ -113,6 +114,8 @@ def grid(text: str, knob: str, name: str) -> Grid:
     if told:
         text, first = text[told.end() :], 1
     delimiter = told.group(1) if told else _delimiter(text)
+    if sum(map(text.count, (delimiter, "\n", "\r"))) > CELLS:
+        refuse(knob, f"a table of at most {CELLS:,} cells", name)
     records, comments = [], []
     for line, cells in _records(text, delimiter, knob, name, first):
         if cells[0].startswith("#") and not is_missing(cells[0]):
@@ -147,7 +150,7 @@ def _records(
             line = reader.line_num + 1
     except csv.Error as error:
         place = f"line {line + first} of {name}"
-        raise ValueError(
+        raise refusal(
             f"`{knob}` must close its quotes; got an open one from {place} on ({error})"
         ) from None
 
@@ -197,7 +200,7 @@ def _header(records: list, comments: list, knob: str, name: str) -> tuple[tuple,
     before = [c for c in comments if c[0] < line and len(c[1]) == len(cells)]
     if before:
         return before[-1], records
-    raise ValueError(
+    raise refusal(
         f"`{knob}` must name its columns in the first row; got numbers on line {line} of {name}"
     )
 
@@ -214,7 +217,7 @@ def _rectangular(
                 wide = found
                 continue
             got = len(cells) if len(cells) < wide else found
-            raise ValueError(
+            raise refusal(
                 f"`{knob}` must have {wide} cells in every row, as in its header on line {at}; got "
                 f"{got} on line {line} of {name}: {spell(','.join(cells))}"
             )
@@ -222,8 +225,8 @@ def _rectangular(
     places = {n: [i for i, m in enumerate(names, 1) if m == n] for n in names}
     for column, where in places.items():
         if len(where) > 1:
-            raise ValueError(
-                f"`{knob}` must name each column once; got `{column}` in columns "
+            raise refusal(
+                f"`{knob}` must name each column once; got `{clipped(column, 60)}` in columns "
                 f"{' and '.join(map(str, where))} of line {at} of {name}"
             )
     return names, [cells[:wide] for _, cells in records]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 
 import nbformat
@@ -13,6 +14,7 @@ from page_parts import ATTACKS, EVIL, PNG, record, shown
 
 from workbench.experiment.decisions import Statement
 from workbench.pages.page import page, warm
+from workbench.pages.text import pictures
 from workbench.pages.text.clean import clean
 from workbench.pages.text.prose import markdown
 from workbench.runs.job import job
@@ -189,6 +191,38 @@ def test_pictures_beside_the_notebook_are_taken_in(tmp_path):
     for lost in ("lost”, attachment:c.png", "s”, ../secret.png", "https://e.example/x.png", "one"):
         assert any(lost in word for word in words)
     assert len(words) == 4
+
+
+@pytest.mark.timeout(60)
+def test_no_other_file_goes_into_a_page_under_a_picture_s_name(tmp_path):
+    """Where a link leads decides, and what the file holds: a page is passed on."""
+    folder = tmp_path / "own"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "dot.png").write_bytes(base64.b64decode(PNG))
+    (folder / "inner" / "good.png").symlink_to(folder / "dot.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "dot.png").write_bytes(base64.b64decode(PNG))
+    (tmp_path / "private").write_text("secret")
+    (folder / ".env").write_text("secret")
+    (folder / "text.png").write_text("secret")
+    (folder / "page.svg").write_text("secret")
+    (folder / "large.png").write_bytes(base64.b64decode(PNG))
+    os.truncate(folder / "large.png", pictures.LARGEST + 1)
+    os.mkfifo(folder / "pipe.png")
+    links = {"link.png": tmp_path / "private", "own.png": ".env", "folder": tmp_path / "out"}
+    links |= {"zero.png": "/dev/zero", "waits.png": "pipe.png", "far.png": "link.png"}
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    (tmp_path / "copy").symlink_to(folder)
+    names = ["link.png", "own.png", "folder/dot.png", "zero.png", "waits.png", "far.png"]
+    names += ["pipe.png", "../out/dot.png", "%2e%2e/out/dot.png", f"{tmp_path}/out/dot.png"]
+    names += ["text.png", f"file://{folder}/dot.png", "page.svg", "large.png", "inner", "~/dot.png"]
+    for place in (folder, tmp_path / "copy"):
+        text = " ".join(f"<img src='{name}'>" for name in [*names, "inner/good.png"])
+        made = soup(new_markdown_cell(text), folder=str(place))
+        assert [i["src"] for i in made.select("img")] == [f"data:image/png;base64,{PNG}"]
+        assert len(made.select(".refused")) == len(names)
+        assert "not part of this page" in made.select_one(".refused").text
 
 
 def test_errors_and_streams_keep_their_lines():

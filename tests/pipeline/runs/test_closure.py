@@ -6,7 +6,7 @@ import pytest
 
 from workbench.runs.find import ROOT, experiments
 from workbench.runs.identity import provenance
-from workbench.runs.identity.closure import closure, sources_of
+from workbench.runs.identity.closure import Starts, closure, ours, sources_of
 
 FILES = {
     "pkg/__init__.py": "",
@@ -25,6 +25,18 @@ FILES = {
 }
 
 
+# By what stands before its first line, the modules that `pkg/a/top.py` then rests on.
+RELATIVE = {
+    "from . import side": {"pkg/a/side.py"},
+    "from .side import x": {"pkg/a/side.py"},
+    "from ..b import beside": {"pkg/b/beside.py"},
+    "from .. import types": {"pkg/types.py"},
+    "def f():\n    from ..b.beside import x": {"pkg/b/beside.py"},
+    "from ...beyond import x": set(),
+    "this is no Python": set(),
+}
+
+
 @pytest.fixture
 def house(tmp_path):
     for name, text in FILES.items():
@@ -34,7 +46,7 @@ def house(tmp_path):
 
 
 def names(house, *starts):
-    found = closure([house / s for s in starts], house, ("pkg",))
+    found = closure([house / s for s in starts], {"pkg": house / "pkg"})
     return [str(p.relative_to(house.resolve())) for p in found]
 
 
@@ -56,6 +68,16 @@ def test_what_is_imported_transitively_counts_and_nothing_else(house):
         "pkg/b/__init__.py",
         "pkg/b/beside.py",
     ]
+
+
+@pytest.mark.parametrize("line", RELATIVE)
+def test_relative_imports_count(house, line):
+    """In packages from elsewhere; the workbench has none. What is no Python imports nothing."""
+    (house / "pkg/a/side.py").write_text("")
+    (house / "pkg/a/top.py").write_text(line)
+    found = {name for name in names(house, "pkg/a/top.py") if name.endswith(".py")}
+    inits = {f"{folder}/__init__.py" for folder in ("pkg", "pkg/a", "pkg/b")}
+    assert found - inits == RELATIVE[line] | {"pkg/a/top.py"}
 
 
 def test_what_is_no_package_of_ours_does_not_count(house):
@@ -80,7 +102,7 @@ def test_a_notebook_s_cells_name_their_modules(house):
         "%%bash\nls",
         "(",
     ]
-    found = sources_of(cells, ROOT)
+    found = sources_of(cells, ours(ROOT))
     assert ROOT / "workbench/base/checks.py" in found
     assert all("workbench" in str(p) for p in found)
 
@@ -110,19 +132,20 @@ def test_an_edit_makes_again_only_the_runs_that_rest_on_it(tmp_path, monkeypatch
         notebook = nbformat.read(tmp_path / folder / "notebooks/scaling/isoflop.ipynb", 4)
         cells = [c.source for c in notebook.cells if c.cell_type == "code"]
         source = tmp_path / folder / "workbench/experiments/scaling/isoflop.py"
-        starts = source, *sources_of(cells, tmp_path / folder)
+        starts = Starts((source, *sources_of(cells, ours(tmp_path / folder))))
         hashes.add(provenance.source_hash(starts))
     assert (len(hashes) == 2) is is_felt
 
 
 def test_an_experiment_rests_on_its_own_family():
     of = {
-        e.name: {str(p.relative_to(ROOT)) for p in closure([e.source], ROOT)} for e in experiments()
+        e.name: {str(p.relative_to(ROOT)) for p in closure(e.starts.files, ours(ROOT))}
+        for e in experiments()
     }
     for name, files in of.items():
         family, subject = name.split("/")
         assert f"workbench/experiments/{family}/{subject}.py" in files
         assert "workbench/experiment/params.py" in files
-        others = {"dendrites", "inits", "scaling"} - {family}
+        others = {other.split("/")[0] for other in of} - {family}
         assert not {f for f in files if f.split("/")[1] in others}, name
         assert not {f for f in files if f.startswith(("workbench/runs", "workbench/studies"))}

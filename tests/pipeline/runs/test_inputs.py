@@ -1,11 +1,13 @@
 """Files that notebooks and studies declare: found, hashed, part of the identity."""
 
 import hashlib
+from pathlib import Path
 
 import nbformat
 import pytest
 import toy_notebooks
 
+from workbench.records.store import given_record
 from workbench.runs.identity.inputs import declared, inputs
 from workbench.runs.job import job
 
@@ -66,3 +68,11 @@ def test_inputs_count_in_the_identity(here):
     (here / "a.txt").unlink()
     with pytest.raises(ValueError, match="`inputs` must be files that exist; got 'a.txt'"):
         job(path, {})
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "*" + "a" * 300, "a\0b", "b" * 300 + "/c"])
+def test_paths_that_no_file_can_have_are_refused(path):
+    with pytest.raises(ValueError, match="^`inputs` must be "):
+        inputs([path])
+    with pytest.raises(ValueError, match="^`run` must be the folder of a run"):
+        given_record(Path(path))

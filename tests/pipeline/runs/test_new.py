@@ -1,4 +1,4 @@
-"""A new experiment is ready to run and passes the house's tests, in a copy of this checkout."""
+"""A new family and a new paper need no edit of what is there, in a copy of this checkout."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 KEPT = (
     *("workbench", "widgets", "notebooks", "tests"),
-    *("pyproject.toml", "environment.yml", "CONTRIBUTING.md"),
+    *("pyproject.toml", "environment.yml", "README.md", "CONTRIBUTING.md"),
 )
 
 
@@ -24,7 +24,6 @@ def copy(tmp_path_factory):
             shutil.copytree(source, room / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, room / name)
-    (room / "README.md").write_text("")
     return room
 
 
@@ -35,25 +34,59 @@ def ran(copy, *words):
     return subprocess.run(command, **how)
 
 
+# A primitive of a family that nobody has heard of, and how its experiment uses it.
+PRIMITIVE = '"""Means."""\n\n\ndef mean(x):\n    """Their mean."""\n    return x.mean(axis=1)\n'
+USE = {
+    "import Knobs, knob\n": "import Knobs, knob\nfrom workbench.toys.means import mean\n",
+    "host(rng.random((20, draws))).mean(axis=1)": "mean(host(rng.random((20, draws))))",
+}
+# What must find the family, its primitive and the paper: by their names, or over all that is there.
+FINDING = (
+    "mean_of_draws or toys or there_are or stands_alone or import_light or every_part or detour "
+    "or names_one_machine or every_import or own_family"
+)
+SUITES = (
+    *("tests/contract", "tests/unit/test_house.py", "tests/unit/test_dependencies.py"),
+    "tests/pipeline/runs/test_closure.py",
+)
+
+
+def contents(copy):
+    return {p: p.read_bytes() for p in copy.rglob("*") if p.is_file() and p.suffix != ".pyc"}
+
+
 @pytest.mark.notebook
-def test_a_new_experiment_runs_and_passes_the_house(copy):
+def test_a_new_family_and_paper_edit_no_file(copy):
+    before = contents(copy)
+    family = copy / "workbench" / "toys"
+    family.mkdir()
+    (family / "__init__.py").write_text('"""Primitives of toys."""\n')
+    (family / "means.py").write_text(PRIMITIVE)
     wrote = ran(copy, "workbench", "new", "toys/mean_of_draws")
     assert wrote.returncode == 0, wrote.stderr
     assert wrote.stdout.count("wrote ") == 3
+    code = copy / "workbench" / "experiments" / "toys" / "mean_of_draws.py"
+    for old, new in USE.items():
+        assert old in code.read_text()
+        code.write_text(code.read_text().replace(old, new))
     assert "toys/mean_of_draws" in ran(copy, "workbench", "list").stdout
+    shown = ran(copy, "workbench", "show", "toys/mean_of_draws").stdout
+    assert "The mean of uniform numbers is one half" in shown
     run = ran(copy, "workbench", "run", "toys/mean_of_draws", "--draws", "5000")
     assert run.returncode == 0, run.stderr
     assert list((copy / "reports" / "toys" / "mean_of_draws").glob("draws-5000-*/page.html"))
-    suites = ["tests/contract", "tests/unit/test_house.py"]
-    house = ran(copy, "pytest", "-q", *suites, "-k", "mean_of_draws or toys")
-    assert house.returncode == 0, house.stdout
-    tests = int(house.stdout.split(" passed")[0].split()[-1])
-    assert tests >= 14
+    words = ["sweep", "toys/mean_of_draws", "--draws", "1000,2000", "--function"]
+    assert "2 done" in ran(copy, "workbench", *words).stdout
+    tests = ran(copy, "pytest", "-q", "-p", "no:cacheprovider", *SUITES, "-k", FINDING)
+    assert tests.returncode == 0, tests.stdout
+    assert int(tests.stdout.split(" passed")[0].split()[-1]) >= 25
     package = "workbench/experiments/toys"
     lint = ran(copy, "ruff", "check", "--select", "E,F,I,UP,B", package)
     assert lint.returncode == 0, lint.stdout
     shape = ran(copy, "ruff", "format", "--check", package)
     assert shape.returncode == 0, shape.stdout
+    after = contents(copy)
+    assert {path for path in before if before[path] != after.get(path)} == set()
 
 
 @pytest.mark.parametrize(
@@ -63,6 +96,8 @@ def test_a_new_experiment_runs_and_passes_the_house(copy):
         ("digits", "must be FAMILY/SUBJECT"),
         ("../x", "must be FAMILY/SUBJECT"),
         ("Big/Name", "must be FAMILY/SUBJECT"),
+        ("own/paper", "of another family than `own`"),
+        ("toys/class", "without a word of Python"),
     ],
 )
 def test_bad_names_are_refused_and_nothing_is_written(copy, name, says):

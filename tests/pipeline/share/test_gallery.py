@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from records import claims, put, record, study
 
 from workbench.cli.cli import main
+from workbench.share import gallery as galleries
 from workbench.share.gallery import gallery
 
 
@@ -180,3 +181,27 @@ def test_nothing_in_the_gallery_leads_elsewhere(tmp_path):
     assert not re.search(r"""(href|src)=["']?(https?:)?//""", text)
     assert text.count("<script") == 1
     assert json.loads((tmp_path / "toys/toy/default-1/record.json").read_text()) == record()
+
+
+@pytest.mark.browser
+def test_cards_that_do_not_stand_on_the_page_are_found(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(galleries, "MOST_CARDS", 2)
+    for day in range(1, 8):
+        told = record(run=f"r{day}", day=day, changed={"x": 100 + day}, error="<b>odd</b>")
+        put(tmp_path, told, with_page=day == 1, notebook=False)
+    path, count = gallery(tmp_path)
+    assert count == 7
+    assert len(soup(tmp_path).select(".card")) == 2
+    with opened(browser, path) as seen:
+        cards = seen.page.locator("#cards > .card")
+        seen.page.get_by_label("Search").fill("x 101 reproduced")
+        assert (cards.count(), seen.page.locator("#found").inner_text()) == (1, "1 of 7")
+        assert cards.locator("a").get_attribute("href") == "toys/toy/r1/page.html"
+        assert "<b>odd</b>" in cards.inner_text()
+        seen.page.get_by_label("Search").fill("")
+        assert cards.count() == 2
+        seen.page.get_by_role("button", name="Show more").click()
+        assert cards.count() == 4
+        days = [text[:60] for text in cards.locator(".knobs").all_text_contents()]
+        assert days == ["x 107", "x 106", "x 105", "x 104"]
+        assert (seen.left, seen.errors, seen.dialogs) == ([], [], [])

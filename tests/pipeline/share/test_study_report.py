@@ -212,3 +212,39 @@ def test_a_row_s_numbers_are_those_of_the_csv(tmp_path):
     row = next(csv.DictReader(io.StringIO(told)))
     assert values[0] == row["x"]
     assert values[3] == row["square"] == repr((1 / 3) ** 2)
+
+
+@pytest.mark.browser
+def test_rows_that_do_not_stand_on_the_page_are_sorted_and_found(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(reports, "MOST_ROWS", 2)
+    runs = [run(x) for x in (3, 1, 2)]
+    broken = run(9, state="failed", error="<b>unlucky</b>", claims=[], summary={})
+    path, count = report(study(tmp_path, [*runs, broken], notebook=False, with_page=False))
+    assert count == 4
+    with opened(browser, path) as seen:
+        assert len(column(seen.page, 1)) == 2
+        seen.page.get_by_role("button", name="x", exact=True).click()
+        assert column(seen.page, 2) == ["1", "2"]
+        seen.page.get_by_label("Filter").fill("state = failed")
+        assert column(seen.page, 2) == ["9"]
+        assert "<b>unlucky</b>" in seen.page.locator("#table small").inner_text()
+        seen.page.get_by_label("Filter").fill("claim 1 = not reproduced")
+        assert seen.page.locator("#found").inner_text() == "2 of 4"
+        seen.page.get_by_label("Filter").fill("x > 0")
+        assert seen.page.locator("#found").inner_text() == "4 of 4, the first 2 shown"
+        assert (seen.left, seen.errors, seen.dialogs) == ([], [], [])
+
+
+def test_many_different_values_share_the_places_of_a_figure(tmp_path):
+    from workbench.share.study_figures import MOST_PLACES, Point, study_figure
+
+    points = [Point({"x": float(x)}, 2.0 * x) for x in range(5 * MOST_PLACES)]
+    made = study_figure(points, "gain")
+    assert len(json.dumps(made)) < 200_000
+    assert f"{5 * MOST_PLACES} values share {MOST_PLACES} places" in made["layout"]["meta"]["alt"]
+    assert "mean of 5 runs" in made["layout"]["meta"]["alt"]
+    grid = [Point({"x": x, "y": y}, x + y) for x in range(400) for y in range(3)]
+    made = study_figure(grid, "sum")
+    assert len(made["data"][0]["x"]) == 150
+    many = [Point({"x": x, "y": x % 7, "z": x % 5}, float(x)) for x in range(5000)]
+    assert "1000 of 5000 lines are drawn" in study_figure(many, "n")["layout"]["meta"]["alt"]

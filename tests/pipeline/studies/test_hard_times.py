@@ -49,25 +49,21 @@ def disk(tmp_path):
 
 
 def test_a_disk_that_is_full(tmp_path, trial, disk):
-    disk("600k")
+    disk("60k")
     values = {"x": list(range(120))}
     counts = trial.run(tmp_path, values)
     assert counts["done"] > 10
     assert counts["queued"] > 10
     assert counts["done"] + counts.get("failed", 0) + counts["queued"] == 120
     assert "running" not in [r["state"] for r in read_points(tmp_path / "study")]
-    for path in (tmp_path / "study").rglob("record.json"):
-        assert json.loads(path.read_text())["summary"] in ({}, {"double": 2 * _x(path)})
+    for point in read_points(tmp_path / "study"):
+        assert point["summary"] in ({}, {"double": 2 * point["knobs"]["x"]})
     done = [r for r in read_points(tmp_path / "study") if r["state"] == "done"]
     assert len(done) == counts["done"]
     disk.again("size=20m")
     again = trial.run(tmp_path, values)
     assert again == {"kept": len(done), "done": 120 - len(done)}
     assert not list(tmp_path.rglob(f"{PARTIAL}*"))
-
-
-def _x(path):
-    return json.loads(path.read_text())["knobs"]["x"]
 
 
 @pytest.mark.notebook

@@ -11,11 +11,13 @@ import kills
 import nbformat
 import pytest
 
-from workbench.records.store import read_points
+from workbench.records.call_log import CALL_LOG
+from workbench.records.store import Recorded, read_points
 from workbench.runs.atomic import PARTIAL, owned
 from workbench.runs.notebook_outcome import keep_partial
 from workbench.runs.record import clear
-from workbench.studies import scheduler, sweep
+from workbench.studies import sweep
+from workbench.studies.scheduler import Watcher
 
 
 def calls(folder):
@@ -24,8 +26,14 @@ def calls(folder):
     return [int(line.split()[0]) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def whole(folder):
+    """The whole record of every point."""
+    with Recorded(folder / "study") as recorded:
+        return [recorded.get(p["name"], p["run"]) for p in read_points(folder / "study")]
+
+
 def records(folder):
-    return {r["knobs"]["x"]: r for r in read_points(folder / "study")}
+    return {r["knobs"]["x"]: r for r in whole(folder)}
 
 
 @pytest.mark.parametrize("limits", [{}, {"jobs": 2}, {"timeout": 60.0}])
@@ -45,20 +53,22 @@ def test_every_point_is_done_once(tmp_path, trial, limits):
 
 def test_what_is_missing_broken_or_changed_is_made_again(tmp_path, trial):
     trial.run(tmp_path, {"x": [1, 2, 3, 4]})
-    paths = {
-        x: tmp_path / "study" / r["folder"] / "record.json" for x, r in records(tmp_path).items()
-    }
-    paths[1].unlink()
-    paths[2].write_text(paths[2].read_text()[:100])
-    paths[3].write_text(json.dumps(json.loads(paths[3].read_text()) | {"identity": "0" * 64}))
+    path = tmp_path / "study" / CALL_LOG
+    lines = path.read_text().splitlines(keepends=True)
+    ends = {x: n for n, line in enumerate(lines) for x in (2, 3, 4) if f"-{x}-" in line}
+    other = json.loads(lines[ends[4]]) | {"identity": "0" * 64}
+    lines[ends[4]] = json.dumps(other, separators=(",", ":")) + "\n"
+    lines[ends[3]] = lines[ends[3]][:100] + "\n"
+    lines[ends[2] - 1 : ends[2] + 1] = []
+    path.write_text("".join(lines))
     assert trial.run(tmp_path, {"x": [1, 2, 3, 4]}) == {"kept": 1, "done": 3}
-    assert sorted(calls(tmp_path)) == [1, 1, 2, 2, 3, 3, 4]
+    assert sorted(calls(tmp_path)) == [1, 2, 2, 3, 3, 4, 4]
 
 
 ENDS = {
     "raise": ("failed", "ValueError: unlucky"),
     "exit": ("failed", "SystemExit: 3"),
-    "nan": ("failed", "ValueError: `double` must be a finite number; got nan"),
+    "nan": ("failed", "Refusal: `double` must be a finite number; got nan"),
     "leave": ("killed", "its process left with status 7"),
     "kill": ("killed", "its process was ended by SIGKILL"),
     "hang": ("timed out", "it took longer than 15 s"),
@@ -69,7 +79,7 @@ def test_each_end_has_its_state_and_reason(tmp_path, trial):
     ways = [*ENDS, ""]
     counts = trial.run(tmp_path, {"way": ways}, jobs=2, timeout=15.0)
     assert counts == {"kept": 0, "failed": 3, "killed": 2, "timed out": 1, "done": 1}
-    for record in read_points(tmp_path / "study"):
+    for record in whole(tmp_path):
         way = record["knobs"]["way"]
         assert (record["state"], record["error"]) == ENDS.get(way, ("done", None))
         assert (record["traceback"] is not None) == (record["state"] == "failed")
@@ -123,7 +133,7 @@ def test_a_plan_writes_nothing(tmp_path, trial):
     assert 0 < found.seconds < 10
 
 
-class Heard(scheduler.Watcher):
+class Heard(Watcher):
     """Hears what is said of the study."""
 
     def __init__(self):
@@ -133,25 +143,29 @@ class Heard(scheduler.Watcher):
         self.told.append(sentence)
 
 
-def second_record_fails(monkeypatch, number, words, state):
-    """Of the run with x = 2 no record in this state can be written."""
-    real = scheduler.write_text
+def second_line_fails(monkeypatch, number, words, *, end):
+    """Of the run with x = 2 no line about its end, or about its beginning, can be written."""
+    real = os.write
 
-    def fails(path, text, **how):
-        if '"x": 2,' in text and f'"state": "{state}"' in text:
+    def fails(handle, content):
+        is_second = b"/x-2-" in content and b'"state":"failed"' not in content
+        if is_second and (b'"identity"' in content) == end:
+            real(handle, content[:50])
             raise OSError(number, words)
-        real(path, text, **how)
+        return real(handle, content)
 
-    monkeypatch.setattr(scheduler, "write_text", fails)
+    monkeypatch.setattr(os, "write", fails)
 
 
 def test_a_record_that_cannot_be_written_fails_the_run_and_not_the_study(
     tmp_path, trial, monkeypatch
 ):
-    second_record_fails(monkeypatch, errno.EACCES, "Permission denied", "done")
+    second_line_fails(monkeypatch, errno.EACCES, "Permission denied", end=True)
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 0, "done": 2, "failed": 1}
-    assert records(tmp_path)[2]["state"] == "failed"
-    assert records(tmp_path)[3]["state"] == "done"
+    done, failed, other = whole(tmp_path)
+    assert (done["state"], other["state"]) == ("done", "done")
+    assert failed["state"] == "failed"
+    assert failed["error"].startswith("the record could not be written: PermissionError")
 
 
 @pytest.mark.parametrize(
@@ -166,21 +180,21 @@ def test_a_record_that_cannot_be_written_fails_the_run_and_not_the_study(
 def test_a_disk_that_takes_nothing_stops_the_study(tmp_path, trial, monkeypatch, number, told):
     heard = Heard()
     with monkeypatch.context() as patch:
-        second_record_fails(patch, number, os.strerror(number), "done")
+        second_line_fails(patch, number, os.strerror(number), end=True)
         counts = trial.run(tmp_path, {"x": [1, 2, 3]}, heard)
     assert counts == {"kept": 0, "done": 1, "failed": 1, "queued": 1}
     (sentence,) = heard.told
     assert sentence.startswith("the study stops: " + told)
     assert os.strerror(number) in sentence
-    found = records(tmp_path)
-    assert found[2]["state"] == "failed"
-    assert found[2]["error"].startswith("the record could not be written: " + told)
+    failed = whole(tmp_path)[1]
+    assert failed["state"] == "failed"
+    assert failed["error"].startswith("the record could not be written: " + told)
     assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 1, "done": 2}
     assert not list(tmp_path.rglob(f"{PARTIAL}*"))
 
 
 def test_a_disk_without_room_for_a_record_begins_no_run(tmp_path, trial, monkeypatch):
-    second_record_fails(monkeypatch, errno.ENOSPC, "No space left on device", "running")
+    second_line_fails(monkeypatch, errno.ENOSPC, "No space left on device", end=False)
     counts = trial.run(tmp_path, {"x": [1, 2, 3]})
     assert counts == {"kept": 0, "done": 1, "queued": 2}
     assert kills.called(tmp_path) == 1
@@ -189,20 +203,17 @@ def test_a_disk_without_room_for_a_record_begins_no_run(tmp_path, trial, monkeyp
 def test_runs_that_somebody_removes_meanwhile_are_not_counted_as_done(tmp_path, trial):
     class Remover(Heard):
         def ended(self, record):
-            if record["knobs"]["x"] in (2, 4):
-                shutil.rmtree(tmp_path / "study" / record["folder"])
-            if record["knobs"]["x"] == 5:
-                shutil.rmtree(tmp_path / "study" / kept)
+            if record["knobs"]["x"] == 2:
+                (tmp_path / "study" / CALL_LOG).unlink()
 
     trial.run(tmp_path, {"x": [1]})
-    kept = records(tmp_path)[1]["folder"]
     heard = Remover()
     counts = trial.run(tmp_path, {"x": [0, 1, 2, 3, 4, 5]}, heard)
     assert counts == {"kept": 0, "done": 3, "gone": 3}
-    assert [r["state"] == "done" for r in records(tmp_path).values()] == [1, 0, 0, 1, 0, 1]
+    assert [r["state"] for r in read_points(tmp_path / "study")] == ["queued"] * 3 + ["done"] * 3
     (sentence,) = heard.told
-    assert sentence.startswith(f"3 runs that were done, removed from {tmp_path / 'study'} since: ")
-    assert sentence.count("trials/trial/x-") == 3
+    assert sentence == f"3 runs that were done, removed from {tmp_path / 'study'} since"
+    assert trial.run(tmp_path, {"x": [0, 1, 2, 3, 4, 5]}) == {"kept": 3, "done": 3}
 
 
 def test_a_study_s_folder_that_is_removed_meanwhile(tmp_path, trial):
@@ -217,18 +228,14 @@ def test_a_study_s_folder_that_is_removed_meanwhile(tmp_path, trial):
     assert states == ["queued", "queued", "done", "done"]
 
 
-def test_a_planted_link_at_a_run_s_folder_is_not_followed(tmp_path, trial):
-    """Its run fails, and nothing is written, nor cleared away, where the link leads."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / f"{PARTIAL}mine").mkdir()
-    (elsewhere / "page.html").write_text("mine")
-    jobs = trial.jobs(tmp_path, {"x": [1, 2]})
-    place = tmp_path / "study" / jobs[0].name / jobs[0].run
-    place.parent.mkdir(parents=True)
-    place.symlink_to(elsewhere)
-    assert trial.run(tmp_path, {"x": [1, 2]}) == {"kept": 0, "done": 1, "failed": 1}
-    assert sorted(p.name for p in elsewhere.iterdir()) == [f"{PARTIAL}mine", "page.html"]
+def test_a_planted_link_at_the_study_s_log_is_not_followed(tmp_path, trial):
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("mine")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / CALL_LOG).symlink_to(mine)
+    with pytest.raises(ValueError, match="`out` must be a folder that can be written"):
+        trial.run(tmp_path, {"x": [1, 2]})
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

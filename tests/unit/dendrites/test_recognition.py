@@ -91,6 +91,9 @@ def test_edges_of_the_interval():
     empty = Tally(*(np.zeros(2, int) for _ in range(4)))
     assert empty.rate == 0.0
     assert empty.interval(DEVIATIONS) == (0.0, 1.0)
+    for fired_pairs, ends in ((0, (0.0, 25 / 26)), (1, (1 / 26, 1.0))):
+        pair = Tally(np.array([fired_pairs]), np.array([fired_pairs]), np.array([1]), np.array([1]))
+        assert pair.interval(DEVIATIONS) == pytest.approx(ends)
     everything = Tally(np.full(3, 2), np.full(2, 3), np.full(3, 2), np.full(2, 3))
     assert everything.rate == 1.0
     assert everything.interval(DEVIATIONS) == (1 - 25 / 31, 1.0)

@@ -7,13 +7,9 @@ import numpy as np
 import pytest
 from plotly_json import assert_told_as_plotly_would
 
+from workbench.experiment import contract
 from workbench.runs.find import experiments
 from workbench.runs.parameters.parameters_cell import read_notebook
-
-SMALL = {
-    "inits/generalized_gaussian": {"sample": 2000, "width": 16, "depth": 2, "networks": 8},
-    "scaling/fit": {"resamples": 100},
-}
 
 
 def cells(found):
@@ -28,14 +24,7 @@ def quick(found):
     return next((ast.unparse(k.value) for k in call.keywords if k.arg == "quick"), None)
 
 
-# Of these a sketch has a part of the points: fewer bins that hold a weight.
-PARTS = {"inits/generalized_gaussian"}
-
 SKETCHED = [e for e in experiments() if quick(e)]
-
-
-def test_every_sketch_is_tried_here():
-    assert {e.name for e in SKETCHED} == set(SMALL)
 
 
 @pytest.mark.parametrize("found", SKETCHED, ids=lambda e: e.name)
@@ -43,7 +32,7 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
     names, module = {}, found.module()
     sources = cells(found)
     exec(sources["parameters"] + "\n" + sources["setup"] + "\n" + sources["draw"], names)
-    params = module.Params(**SMALL[found.name])
+    params = contract.small(module)
     full = names["draw"](params, module.run(params))
     sketch = names["draw"](params, eval(quick(found), names)(params))
     for fig in (full, sketch):
@@ -52,8 +41,8 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
         (t.name, t.type, t.mode) for t in full.data
     ]
     for a, b in zip(sketch.data, full.data, strict=True):
-        if found.name not in PARTS:
-            np.testing.assert_array_equal(a.x, b.x)
+        # A sketch may have a part of the points: fewer bins that hold a weight.
+        assert list(a.x) == [x for x in b.x if x in set(a.x)]
         assert (
             np.isfinite(np.asarray(a.y, dtype=float)).any()
             == np.isfinite(np.asarray(b.y, dtype=float)).any()

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from workbench.tables import table, text
 from workbench.tables.table import _top, read_table
 
 N, LOSS = [1e7, 2e7, 4e7], [3.25, 3.0, 2.875]
@@ -241,3 +242,42 @@ def test_parquet_s_columns_are_told_apart_by_capitals_and_without_their_parts():
         part,
     ]
     assert _top(schema) == ["N", "list", "n", "map"]
+
+
+def test_tables_are_bounded_in_cells_and_letters(written, monkeypatch, tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    # Of one text a thousand times little stands in the file, and much in memory.
+    duckdb.sql("SELECT 1.5 AS loss, repeat('x', 1000) AS name FROM range(1000)").write_parquet(
+        str(tmp_path / "runs.parquet")
+    )
+    assert (tmp_path / "runs.parquet").stat().st_size < 20_000
+    places = [str(tmp_path / "runs.parquet"), written(PLAIN)]
+    assert len(read_table(places[0]).lines) == 1000
+    monkeypatch.setattr(text, "CELLS", 5)
+    for place in places:
+        table._read.cache_clear()
+        with pytest.raises(ValueError, match="`table_file` must be a table of at most 5 cells"):
+            read_table(place)
+    monkeypatch.setattr(text, "CELLS", 10_000)
+    monkeypatch.setattr(text, "LONGEST", 30_000)
+    table._read.cache_clear()
+    with pytest.raises(ValueError, match="of 30,000 letters in all; got '1,000 rows in runs.parq"):
+        read_table(places[0])
+
+
+def test_parquet_that_promises_endless_rows_is_refused_by_its_header(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "runs.parquet"
+    # Equal values and counts are packed: a small file of many rows.
+    duckdb.sql("SELECT 1 AS N, 2 AS loss FROM range(20000000)").write_parquet(str(path))
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ValueError, match="at most 16,777,216 cells.* got '20,000,000 rows"):
+        read_table(str(path))
+
+
+def test_names_of_columns_from_a_file_do_not_fill_a_sentence(written):
+    for content in (f"{'N' * 5000},loss\n1,2\nx,3\n", f"{'N' * 9000},{'N' * 9000}\n1,2\n"):
+        path = written(content)
+        with pytest.raises(ValueError, match="^`(NNN|table_file)") as caught:
+            read_table(path).filled([content.partition(",")[0]])
+        assert len(str(caught.value)) < 300

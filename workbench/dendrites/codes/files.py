@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zipfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,12 @@ import numpy as np
 from jaxtyping import Int
 
 from workbench.base.checks import refuse
+from workbench.base.numpy_file import DAMAGED, arrays
+from workbench.base.regular_file import content, refused, require
 
+# Bytes of an array or an archive, unpacked, and of a text, whose words take up to 30 times as much
+# memory; patterns, and active cells of all of them, at most.
+LARGEST, LONGEST, PATTERNS, ACTIVE = 2**30, 2**26, 2**22, 2**26
 SUFFIXES = (".npy", ".npz", ".csv", ".json")
 # Arrays of SciPy's archives of a sparse matrix.
 SPARSE = {"format", "shape", "data"}
@@ -57,8 +62,7 @@ def read_patterns(path: str | Path, cells: int, seed: int = 0) -> PatternFile:
     path = Path(path)
     if path.suffix not in SUFFIXES:
         refuse("patterns_file", "a file ending in " + ", ".join(SUFFIXES), str(path))
-    if not path.is_file():
-        refuse("patterns_file", "an existing file", str(path))
+    require("patterns_file", str(path), LARGEST if path.suffix in (".npy", ".npz") else LONGEST)
     readers = {".csv": _csv, ".json": _json, ".npy": _npy, ".npz": _npz}
     rows, labels = readers[path.suffix](path)
     rows = _active(rows, cells)
@@ -71,10 +75,7 @@ def read_patterns(path: str | Path, cells: int, seed: int = 0) -> PatternFile:
 
 def _csv(path: Path) -> tuple[list, list | None]:
     """The rows of a text file; empty lines at its end do not count."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except UnicodeDecodeError:
-        refuse("patterns_file", "text in UTF-8", path.name)
+    lines = _text(path, "text in UTF-8").rstrip().splitlines()
     cells = [[word.strip() for word in line.split(",")] for line in lines]
     named = bool(cells) and all(len(row) > 1 and not _is_number(row[0]) and row[0] for row in cells)
     rows = []
@@ -99,10 +100,8 @@ def _is_number(word: str) -> bool:
 
 
 def _json(path: Path) -> tuple[Any, Any]:
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        refuse("patterns_file", "JSON in UTF-8", f"{path.name}: {error}")
+    with refused("patterns_file", "JSON in UTF-8", path.name):
+        loaded = json.loads(_text(path, "JSON in UTF-8"))
     rows, labels = loaded, None
     if isinstance(loaded, dict):
         rows, labels = loaded.get("patterns"), loaded.get("labels")
@@ -114,9 +113,15 @@ def _json(path: Path) -> tuple[Any, Any]:
     return rows, labels
 
 
+def _text(path: Path, what: str) -> str:
+    with refused("patterns_file", what, path.name):
+        return content(path, LONGEST).decode("utf-8-sig")
+
+
 def _npy(path: Path) -> tuple[np.ndarray, None]:
     # Mapped, so that a header that promises more than the file has takes no memory.
-    rows = _loaded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
+    with _reading(path):
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(rows, np.ndarray):
         rows.close()
         refuse("patterns_file", "a single array where it ends in .npy", f"{path.name}, an archive")
@@ -124,80 +129,86 @@ def _npy(path: Path) -> tuple[np.ndarray, None]:
 
 
 def _npz(path: Path) -> tuple[Any, np.ndarray | None]:
-    def load() -> dict[str, np.ndarray]:
-        # Opened here, since NumPy leaves a file open that is no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            wanted = {"patterns", "labels"}
-            if wanted.isdisjoint(opened.files) or set(opened.files) >= SPARSE:
-                wanted |= {*SPARSE, "indices", "indptr", "row", "col"}
-            return {name: opened[name] for name in opened.files if name in wanted}
-
-    found = _loaded(path, load)
-    labels = found.get("labels")
+    with _reading(path):
+        there = {array.name: array for array in arrays(path)}
+    wanted = {"patterns", "labels"}
+    if wanted.isdisjoint(there) or set(there) >= SPARSE:
+        wanted |= {*SPARSE, "indices", "indptr", "row", "col"}
+    wanted &= set(there)
+    for name in sorted(wanted):
+        if words := there[name].fault:
+            refuse("patterns_file", f"a whole NumPy file without objects ({words})", path.name)
+    size = sum(there[name].member.file_size for name in wanted)
+    if size > LARGEST:
+        refuse("patterns_file", f"at most {LARGEST:,} bytes when unpacked", f"{size:,}")
+    # Opened here, since NumPy leaves a file open that is no archive.
+    with _reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
+        found = {name: opened[name] for name in wanted}
     if "patterns" in found:
-        return found["patterns"], labels
+        return found["patterns"], found.get("labels")
     if not set(found) >= SPARSE:
         words = "an archive with an array named patterns, or a sparse matrix of SciPy's"
         refuse("patterns_file", words, path.name)
-    return _loaded(path, lambda: _sparse(path)), labels
+    return _sparse(path, found["shape"]), found.get("labels")
 
 
-def _sparse(path: Path) -> Any:
+def _sparse(path: Path, shape: np.ndarray) -> Any:
     """The matrix of an archive of SciPy's, whatever its format, as compressed rows."""
     from scipy import sparse  # loaded for such files alone
 
-    with path.open("rb") as file:
-        matrix = sparse.load_npz(file).tocsr()
-    matrix.check_format(full_check=True)
-    matrix.sum_duplicates()
+    if shape.dtype.kind not in "iu" or shape.size and int(shape.flat[0]) > LARGEST // 8:
+        refuse("patterns_file", f"a sparse matrix of at most {LARGEST // 8:,} rows", shape)
+    with _reading(path):
+        with path.open("rb") as file:
+            matrix = sparse.load_npz(file).tocsr()
+        matrix.check_format(full_check=True)
+        matrix.sum_duplicates()
     if not np.isin(matrix.data, (0, 1)).all():
         refuse("patterns_file", "a sparse matrix of zeros and ones", path.name)
     return matrix
 
 
-def _loaded(path: Path, load: Any) -> Any:
-    """What NumPy or SciPy reads; all that they raise at a damaged file in one sentence."""
-    import tokenize
-    import zlib
-
-    damaged = (OSError, EOFError, KeyError, TypeError, MemoryError, NotImplementedError)
-    damaged += (SyntaxError, OverflowError, AttributeError, tokenize.TokenError)
-    try:
-        return load()
-    except (*damaged, np.exceptions.AxisError, zipfile.BadZipFile, zlib.error) as error:
-        refuse("patterns_file", "a whole NumPy file", f"{path.name}: {error}")
-    except ValueError as error:
-        if str(error).startswith("`"):
-            raise
-        refuse("patterns_file", "a whole NumPy file without objects", f"{path.name}: {error}")
+def _reading(path: Path) -> AbstractContextManager[None]:
+    """Of what NumPy or SciPy raises at a damaged file, one sentence."""
+    errors = (*DAMAGED, np.exceptions.AxisError)
+    return refused("patterns_file", "a whole NumPy file without objects", path.name, errors)
 
 
 def _active(rows: Any, cells: int) -> list[np.ndarray]:
     """The active cells of each pattern in order, after every check that a kernel would need."""
+    shape = getattr(rows, "shape", None)  # of an array, or of a sparse matrix
+    count = len(rows) if shape is None else max(shape[:1], default=0)
+    if count > PATTERNS:
+        refuse("patterns_file", f"at most {PATTERNS:,} patterns", count)
     if hasattr(rows, "indptr"):
         _as_wide(rows.shape[1], cells)
         rows.eliminate_zeros()
         lengths, flat = np.diff(rows.indptr), rows.indices
-    elif isinstance(rows, np.ndarray) and (rows.ndim != 2 or not _is_legal(rows)):
+    elif shape is not None and (rows.ndim != 2 or not _is_legal(rows)):
         got = f"{rows.dtype} of shape {rows.shape}"
         refuse("patterns_file", "zeros and ones, or a whole-number array (patterns, active)", got)
     elif _is_dense(rows, cells):
         _as_wide(len(rows[0]), cells)
-        number, flat = np.nonzero(np.asarray(rows))
-        lengths = np.bincount(number, minlength=len(rows))
+        dense = np.asarray(rows)
+        lengths = np.count_nonzero(dense, axis=1)
+        flat = np.nonzero(dense)[1] if lengths.sum() <= ACTIVE else lengths
     else:
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        flat = (
-            rows.reshape(-1)
-            if isinstance(rows, np.ndarray)
-            else np.array([v for row in rows for v in row])
-        )
+        listed = shape is None
+        flat = np.array([v for row in rows for v in row]) if listed else rows.reshape(-1)
+    _bounded(lengths)
+    return np.split(_checked(flat, lengths, cells), np.cumsum(lengths)[:-1])
+
+
+def _bounded(lengths: np.ndarray) -> None:
+    """Refuses patterns without an active cell, and too many of these in all."""
+    if lengths.sum() > ACTIVE:
+        refuse("patterns_file", f"at most {ACTIVE:,} active cells in all", int(lengths.sum()))
     if not len(lengths) or not lengths.any():
         refuse("patterns_file", "at least one pattern with one active cell", "none")
     if not lengths.all():
         row = int(np.argmin(lengths)) + 1
         refuse("patterns_file", f"at least one active cell in row {row}", "none")
-    return np.split(_checked(flat, lengths, cells), np.cumsum(lengths)[:-1])
 
 
 def _checked(flat: np.ndarray, lengths: np.ndarray, cells: int) -> Int[np.ndarray, " indices"]:
@@ -223,8 +234,8 @@ def _is_legal(rows: np.ndarray) -> bool:
 
 def _is_dense(rows: Any, cells: int) -> bool:
     """Whether rows of one length are zeros and ones: no list of cells has one of them twice."""
-    widths = {len(row) for row in rows}
-    if len(widths) != 1 or not min(widths):
+    widths = {rows.shape[1]} if isinstance(rows, np.ndarray) else set(map(len, rows))
+    if not len(rows) or len(widths) != 1 or not min(widths):
         return False
     values = np.asarray(rows)
     is_switch = values.dtype.kind in "bf" or values.shape[1] > 2 or values.shape[1] == cells

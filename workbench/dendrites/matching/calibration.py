@@ -18,6 +18,7 @@ import numba
 import numpy as np
 
 from workbench.base.atomic import write_text
+from workbench.base.regular_file import content
 from workbench.dendrites.matching.cost_model import CELLS, WORDS, Rates, pairs
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
 from workbench.dendrites.matching.kernels.verify import confirmed
@@ -36,10 +37,10 @@ def rates() -> Rates:
     machine = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
     path = _path()
     try:
-        stored = json.loads(path.read_text())
+        stored = json.loads(content(path, 1 << 20))
         if stored.pop("made_on") == machine:
-            return Rates(**{**stored, "row": tuple(tuple(row) for row in stored["row"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return _checked(Rates(**{**stored, "row": tuple(tuple(row) for row in stored["row"])}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # no file, or not one of ours: measure
     result = measured()
     try:
@@ -48,6 +49,14 @@ def rates() -> Rates:
     except OSError:
         pass  # without a writable cache every process measures
     return result
+
+
+def _checked(rates: Rates) -> Rates:
+    """The rates, if all of them are there and are positive numbers."""
+    numbers = np.array([*np.reshape(rates.row, len(WORDS) * len(CELLS)), *rates[1:]])
+    if numbers.dtype.kind not in "if" or not ((numbers > 0) & (numbers < np.inf)).all():
+        raise ValueError("rates must be positive")
+    return rates
 
 
 def measured() -> Rates:

@@ -240,7 +240,8 @@ class Detector:
         """
         arguments, following = serialization.read(path)
         detector = cls(**arguments)
-        detector._store.following = following
+        store = detector._store
+        store.following = validation.number("following", following, store.following)
         return detector
 
     @cached_property

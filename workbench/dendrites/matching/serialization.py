@@ -23,6 +23,7 @@ import numpy as np
 
 from workbench.base.atomic import written
 from workbench.base.checks import refuse
+from workbench.base.regular_file import opened
 from workbench.dendrites.matching.segment_store import Store
 
 # The first byte is no text and the line ends change in transfers that take the file for text.
@@ -31,6 +32,8 @@ VERSION = 1
 HEAD = struct.Struct("<8sI32s")
 FIELDS = struct.Struct("<QQQQ16sQII20x")
 HEADER = HEAD.size + FIELDS.size
+# Rows without synapses take no room in the file, and neither do synapses without rows.
+MOST_ROWS, MOST_SYNAPSES = 2**32, 2**24
 
 
 def write(path: str | os.PathLike, store: Store, threshold: int, method: str) -> None:
@@ -57,11 +60,12 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
     """The stored detector as constructor arguments, and the number of the next segment.
 
     Raises:
-        ValueError: if the file is no detector file, truncated or too long, damaged, or of another
-            version.
+        OSError: if the file cannot be read or is no regular file.
+        ValueError: if the file is no detector file, truncated or too long, damaged, of another
+            version, or has fields that no detector can have.
     """
     name = os.fspath(path)
-    with open(path, "rb") as file:
+    with opened(path) as file:
         head, fields = file.read(HEAD.size), file.read(FIELDS.size)
         _check_head(name, head, fields)
         cells, rows, synapses, threshold, method, following, item, each = FIELDS.unpack(fields)
@@ -71,12 +75,18 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
         values = np.fromfile(file, np.uint8, size)
     if HEAD.unpack(head)[2] != _checksum(fields, values):
         refuse("path", "an undamaged detector file, whose checksum agrees", name)
+    # Whoever changes a file can also write its checksum.
+    if item not in (2, 4) or each not in (0, 8):
+        refuse("path", "a detector file of 2 or 4 bytes an index, 0 or 8 a number", (item, each))
+    if rows > MOST_ROWS or synapses > MOST_SYNAPSES:
+        what = f"a detector file of at most {MOST_ROWS} rows and {MOST_SYNAPSES} synapses"
+        refuse("path", what, (rows, synapses))
     lists = values[: rows * synapses * item].view(f"<u{item}").reshape(rows, synapses)
     arguments = {
         "segments": lists,
         "cells": cells,
         "threshold": threshold,
-        "method": method.rstrip(b"\0").decode(),
+        "method": method.rstrip(b"\0").decode("latin-1"),
         "padding": cells if (lists == cells).any() else None,
         "numbers": values[rows * synapses * item :].view("<i8") if each else None,
     }

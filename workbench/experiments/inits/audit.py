@@ -27,7 +27,7 @@ from workbench.inits.weights.file_report import FileReport, file_report, fitted_
 from workbench.inits.weights.matrix_report import Row, Spectrum, with_target
 from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
 from workbench.inits.weights.reading.files import SUFFIXES, changed
-from workbench.inits.weights.sources import UNTRAINED, is_stored, loaded
+from workbench.inits.weights.sources import UNTRAINED, check_file, is_stored, loaded
 
 PAPER = Paper("Devlin et al.", 2019, "arXiv:1810.04805")
 TAILS = Paper("Martin & Mahoney", 2021, "arXiv:1810.01075")
@@ -56,6 +56,12 @@ class Params(Knobs):
     sample: int = knob(
         50000, "weights of a matrix that its tail is fitted on", span=(1000, 10**6), is_budget=True
     )
+
+    def check_files(self) -> None:
+        """Refuses weights without a matrix, and what is no table of activations."""
+        check_file(self.weights_file)
+        if self.activations_file:
+            read_activations(self.activations_file)
 
     @staticmethod
     def file_state(path: str) -> Hashable:

@@ -28,7 +28,7 @@ from workbench.inits.schemes import generalized_gaussian as law
 from workbench.inits.theory.preservation import relu_scatter, spread
 from workbench.inits.weights.fits import Fits, all_fits
 from workbench.inits.weights.reading.files import SUFFIXES, changed
-from workbench.inits.weights.sources import UNTRAINED, is_stored, loaded
+from workbench.inits.weights.sources import UNTRAINED, check_file, is_stored, loaded
 
 PAPER = Paper("Wu et al.", 2025, "arXiv:2506.00486")
 SHAPES = [2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3]
@@ -47,6 +47,10 @@ class Params(Knobs):
     width: int = knob(128, "units of a layer of the network in depth", span=(16, 1024), log=True)
     depth: int = knob(10, "layers of it", span=(2, 50))
     networks: int = knob(160, "independent networks", span=(8, 512), log=True, is_budget=True)
+
+    def check_files(self) -> None:
+        """Refuses weights without a matrix."""
+        check_file(self.weights_file)
 
     @staticmethod
     def file_state(path: str) -> Hashable:

@@ -22,7 +22,7 @@ from workbench.experiment.claims import Claim, Measured, Paper, between, equals,
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
 from workbench.scaling.allocation.optimum import bands, optimal_split
-from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.fit import check, fit
 from workbench.scaling.fit.result import Fit
 from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
 from workbench.scaling.inference.comparison import UNDETERMINED
@@ -54,6 +54,11 @@ class Params(Knobs):
     resamples: int = knob(
         4000, "resamples of the points", span=(100, 20000), log=True, is_budget=True
     )
+
+    def check_files(self) -> None:
+        """Refuses a file without points that can be fitted."""
+        if self.points_file:
+            check("chinchilla", points(self.points_file, self.dropped), delta=self.delta)
 
 
 @stage

@@ -31,7 +31,7 @@ from workbench.experiment.claims import (
 )
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import KnobError, Knobs, knob
-from workbench.scaling.fit.fit import fit
+from workbench.scaling.fit.fit import check, fit
 from workbench.scaling.fit.request import Request
 from workbench.scaling.fit.result import Fit, FitWarning
 from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
@@ -84,11 +84,23 @@ class Params(Knobs):
         if not self.table_file and len(NAMED[self.law].columns) > 1:
             refuse("law", "of one variable where `table_file` is empty", self.law, KnobError)
 
+    def check_files(self) -> None:
+        """Refuses a table that cannot be fitted."""
+        if self.table_file:
+            checked(self)
+
 
 @stage
 def rows(request: Request) -> Runs:
     """The rows of the table that are fitted."""
     return request.runs
+
+
+@stage
+def checked(request: Request) -> None:
+    """Refuses a table that cannot be fitted, before any run."""
+    runs, fixed = request.runs, request.fixed_parameters
+    check(request.law, runs.table, **request.options(runs), fixed=fixed)
 
 
 def law_fitted(request: Request) -> Fit:

@@ -19,7 +19,8 @@ from workbench.experiment.claims import Claim, Paper, between, equals
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
 from workbench.scaling.allocation.isoflop import IsoFlop, bias
-from workbench.scaling.allocation.isoflop_tables import read_isoflops
+from workbench.scaling.allocation.isoflop_tables import MEANINGS, read_isoflops
+from workbench.scaling.run_tables import by_meaning
 from workbench.tables.table import SUFFIXES
 
 PAPER = Paper("Czech et al.", 2026, "arXiv:2603.22339")
@@ -37,6 +38,11 @@ class Params(Knobs):
     points: int = knob(15, "runs a budget", span=(3, 99))
     target: float = knob(1000.0, "compute extrapolated to, in 1e21 FLOP", span=(1.0, 1e6), log=True)
     runs_file: str = knob("", "your runs: compute, sizes, losses", suffixes=SUFFIXES)
+
+    def check_files(self) -> None:
+        """Refuses a file that is no table of runs."""
+        if self.runs_file:
+            by_meaning(self.runs_file, "runs_file", MEANINGS)
 
 
 def surface(alpha: float, beta: float) -> dict[str, float]:

@@ -40,6 +40,11 @@ class Params(Knobs):
         2.0, "largest size over the largest fitted size", span=(1.5, 64.0), log=True
     )
 
+    def check_files(self) -> None:
+        """Refuses a file that is no table of curves."""
+        if self.curves_file:
+            curves_of(self.curves_file)
+
 
 class Example(NamedTuple):
     """One curve, its fitted and held-out rows, and each law on a fine grid of sizes."""

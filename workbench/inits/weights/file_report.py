@@ -11,7 +11,6 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.base.cancellation import step
-from workbench.base.checks import spell
 from workbench.base.csv_safety import harmless
 from workbench.base.rows import Rows
 from workbench.inits.schemes.generalized_gaussian import Fit
@@ -26,7 +25,7 @@ from workbench.inits.weights.matrix_report import (
     spectrum,
 )
 from workbench.inits.weights.reading.files import read
-from workbench.inits.weights.sources import Trained
+from workbench.inits.weights.sources import Trained, require_matrices
 from workbench.inits.weights.survey import Survey, Weight, left_out
 
 # Seconds after which a run shows its progress.
@@ -62,6 +61,7 @@ def file_report(network: Trained) -> FileReport:
         ValueError: if there is no matrix.
     """
     survey, rows, spectra = network.survey, [], []
+    require_matrices(network)
     for weight, matrix, unreadable in _read(survey):
         parts = _parts(weight, matrix)
         laws, bias, marks = weight.laws, _bias(weight), []
@@ -78,10 +78,6 @@ def file_report(network: Trained) -> FileReport:
             rows.append(row._replace(flag="; ".join([*marks, *row.flags])))
             spectra.append(seen)
     unread = left_out(survey.unread)
-    if not rows:
-        beside = "; ".join([f"{survey.vectors} vectors and scalars", *unread])[:200]
-        source = spell(network.source)
-        raise ValueError(f"`weights_file` must be one with a matrix; got {source} with {beside}")
     guess = survey.layout
     layout = f"{guess.layout}, guessed {guess.why}" if guess.why else guess.layout
     count = sum(w.stored.size for w in survey.weights)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.base.cancellation import step
-from workbench.base.checks import spell
+from workbench.base.checks import refusal, spell
 from workbench.inits.schemes import generalized_gaussian as law
 from workbench.inits.weights import rf8
 from workbench.inits.weights.matrix_report import centred, fault
@@ -82,7 +82,7 @@ def all_fits(rng: Any, network: Trained, sample: int) -> Fits:
     if not rows:
         beside = "without one of finite numbers that differ"
         source = spell(network.source)
-        raise ValueError(f"`weights_file` must be one with a matrix; got {source} {beside}")
+        raise refusal(f"`weights_file` must be one with a matrix; got {source} {beside}")
     return Fits(network.source, rows, Histogram(EDGES, counts / (len(rows) * np.diff(EDGES))))
 
 

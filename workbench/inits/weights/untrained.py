@@ -213,7 +213,8 @@ def _end(family: Family) -> float:
 
 def _rounding(values: np.ndarray) -> float:
     """The relative error that the numbers have by how they were stored: in 32 bits, or in 16."""
-    bits = values.astype(np.float32).view(np.uint32)
+    with np.errstate(over="ignore"):  # what is too large for 32 bits is infinite there
+        bits = values.astype(np.float32).view(np.uint32)
     return 1e-6 if (bits & 0x1FFF).any() else 2**-8
 
 

@@ -9,9 +9,18 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from workbench.base.regular_file import content
+
 _IMG = re.compile(r"<img\b(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^'\">]+)*+(?:>|\Z)", re.I)
 _NAMED = r"""(?<![\w-])%s\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 _SRC, _ALT = (re.compile(_NAMED % name, re.I) for name in ("src", "alt"))
+
+
+# Bytes of the largest picture that a page holds.
+LARGEST = 2**25
+# How PNG, JPEG, GIF, BMP, icons and TIFF begin, and AVIF and HEIC after four bytes.
+_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"\0\0\1\0", b"II*\0", b"MM\0*")
+_BOXES = (b"ftypavif", b"ftypavis", b"ftypheic", b"ftypmif1")
 
 
 def taken_in(source: str, folder: str) -> str:
@@ -54,12 +63,22 @@ def _data(src: str, folder: str) -> str | None:
         return None
     base = Path(folder).absolute()
     for name in dict.fromkeys([src, unquote(src), unquote(re.sub(r"[?#].*", "", src))]):
-        kind, _ = mimetypes.guess_type(name)
         try:
+            # Where a link leads decides, as do the file's own name and its first bytes: a page is
+            # passed on, and a picture's name may stand for any file that its maker can read.
             path = (base / name).resolve()
-            own = path.is_relative_to(base.resolve()) and path.is_file()
-            if own and kind and kind.startswith("image/"):
-                return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+            kind, _ = mimetypes.guess_type(path.name)
+            if path.is_relative_to(base.resolve()) and kind and kind.startswith("image/"):
+                held = content(path, LARGEST)
+                if _is_picture(held):
+                    return f"data:{kind};base64,{base64.b64encode(held).decode()}"
         except (OSError, ValueError, RuntimeError):  # what cannot be read is not taken in
             continue
     return None
+
+
+def _is_picture(held: bytes) -> bool:
+    """Whether the first bytes are those of a format that browsers draw."""
+    if held.startswith(_STARTS) or held[4:12] in _BOXES or held[8:12] == b"WEBP":
+        return True
+    return held.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") and b"<svg" in held[:4096]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from workbench.runs.parameters.python_cell import python_of
 
@@ -14,41 +15,72 @@ from workbench.runs.parameters.python_cell import python_of
 COMPANIONS = {".cu", ".cuh", ".h", ".js"}
 # An installed package has all others beside it, whose versions a record holds.
 OURS = ("workbench", "widgets")
+# By the name of a package, the folder that it is.
+Packages = Mapping[str, Path]
 
 
-def sources_of(cells: Iterable[str], root: Path) -> list[Path]:
-    """The modules of the packages in `root` that a notebook's Python cells import."""
+class Starts(NamedTuple):
+    """The files whose imports a run rests on.
+
+    Attributes:
+        files: an experiment's code, and what its notebook imports.
+        elsewhere: name and folder of the package that an experiment from elsewhere stands in.
+    """
+
+    files: tuple[Path, ...]
+    elsewhere: tuple[tuple[str, Path], ...] = ()
+
+
+def ours(root: Path) -> dict[str, Path]:
+    """The workbench's own packages, which stand in `root`."""
+    return {name: root / name for name in OURS}
+
+
+def sources_of(cells: Iterable[str], packages: Packages) -> list[Path]:
+    """The modules of the packages that a notebook's Python cells import."""
     found: dict[Path, None] = {}
     for source in cells:
         with contextlib.suppress(SyntaxError):
-            names = _names(python_of(source)[1])
-            found |= dict.fromkeys(p for name in names for p in _files(name, root, OURS))
+            names = _names(python_of(source)[1], ())
+            found |= dict.fromkeys(p for name in names for p in _files(name, packages))
     return list(found)
 
 
-def closure(starts: Iterable[Path], root: Path, packages: tuple[str, ...] = OURS) -> list[Path]:
-    """Every file of the packages in `root` that the files import, transitively, in order.
+def closure(starts: Iterable[Path], packages: Packages) -> list[Path]:
+    """Every file of the packages that the files import, transitively, in order.
 
     Imports inside functions count, and those that only a type checker follows do not. With a module
     count the `.cu`, `.h` and `.js` files of its folder, and of folders in it that hold no modules.
 
     Args:
         starts: modules or notebooks' code as files.
-        root: the folder that holds the packages.
         packages: those that count.
     """
     seen: dict[Path, None] = {}
     waiting = [path.resolve() for path in starts]
-    root = root.resolve()
+    places = tuple((name, folder.resolve()) for name, folder in packages.items())
     while waiting:
         path = waiting.pop()
         if path in seen:
             continue
         seen[path] = None
-        waiting += [*_imported(path, _state(path), root, packages), *_packages(path, root)]
-        if root in path.parents and path.name != "__init__.py":
-            waiting += _companions(path.parent)
+        here = _place(path, places)
+        waiting += _imported(path, _state(path), places)
+        if here:
+            waiting += _inits(path, here[1])
+            waiting += _companions(path.parent) if path.name != "__init__.py" else []
     return sorted(seen)
+
+
+def named(path: Path, packages: Packages) -> str:
+    """The file's name from its package on, the same wherever that stands; else its last part."""
+    here = _place(path.resolve(), [(name, folder.resolve()) for name, folder in packages.items()])
+    return f"{here[0]}/{path.resolve().relative_to(here[1]).as_posix()}" if here else path.name
+
+
+def _place(path: Path, places: Iterable[tuple[str, Path]]) -> tuple[str, Path] | None:
+    """The package that holds the file, and its folder."""
+    return next((place for place in places if place[1] in path.parents), None)
 
 
 def _companions(folder: Path) -> list[Path]:
@@ -68,21 +100,32 @@ def _state(path: Path) -> tuple[int, int]:
 
 @functools.lru_cache(4096)
 def _imported(
-    path: Path, state: tuple[int, int], root: Path, packages: tuple[str, ...]
+    path: Path, state: tuple[int, int], places: tuple[tuple[str, Path], ...]
 ) -> tuple[Path, ...]:
     if path.suffix != ".py":
         return ()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return tuple(dict.fromkeys(p for name in _names(tree) for p in _files(name, root, packages)))
+    here, parts = _place(path, places), ()
+    if here:
+        # Of a package and of its modules, the package is where relative imports begin.
+        parts = here[0], *path.relative_to(here[1]).parts[:-1]
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return ()  # a package from elsewhere may hold a file that is for another Python
+    packages = dict(places)
+    return tuple(dict.fromkeys(p for n in _names(tree, parts) for p in _files(n, packages)))
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
+def _names(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
+    """The dotted names that a module of the package imports."""
     for node in _walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level <= len(package):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join([*above, *filter(None, [node.module])])
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
@@ -93,15 +136,16 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
             yield from _walk(child)
 
 
-def _files(name: str, root: Path, packages: tuple[str, ...]) -> list[Path]:
-    """The module of that name, or its package's `__init__`, where it stands in `root`."""
-    if name.split(".")[0] not in packages:
+def _files(name: str, packages: Packages) -> list[Path]:
+    """The module of that name, or its package's `__init__`, where it stands in the packages."""
+    top, *rest = name.split(".")
+    if top not in packages:
         return []
-    place = root.joinpath(*name.split("."))
+    place = packages[top].joinpath(*rest)
     return [p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()]
 
 
-def _packages(path: Path, root: Path) -> list[Path]:
-    """The `__init__` files of the packages that hold a module."""
-    folders = [f for f in path.parents if root in f.parents]
+def _inits(path: Path, top: Path) -> list[Path]:
+    """The `__init__` files of the packages that hold a module, from `top` on."""
+    folders = [f for f in path.parents if f == top or top in f.parents]
     return [f / "__init__.py" for f in folders if (f / "__init__.py").is_file()]

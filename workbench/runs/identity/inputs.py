@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import ast
 import glob
-import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from workbench.base import regular_file
 from workbench.base.checks import refuse
 
 TAG = "inputs"
 PREFIX = "input "
-_CHUNK = 1 << 20
 
 
 def declared(notebook: nbformat.NotebookNode) -> list[str]:
@@ -52,23 +52,19 @@ def digest(path: Path, given: str = "") -> tuple[int, str]:
         ValueError: if it cannot be read or is no file.
     """
     try:
-        if not path.is_file():
-            refuse(TAG, "files that exist", given or str(path))
-        hashed, size = hashlib.sha256(), 0
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                hashed.update(chunk)
-                size += len(chunk)
+        return regular_file.digest(path)
+    except FileNotFoundError:
+        refuse(TAG, "files that exist", given or str(path))
     except OSError as error:
         refuse(TAG, f"files that can be read ({error.strerror})", given or str(path))
-    return size, hashed.hexdigest()
 
 
 def _files(given: str) -> list[Path]:
     path = Path(given)
-    if path.is_dir():
+    # Of a path that no file can have, `Path` would raise what is no sentence.
+    if os.path.isdir(path):
         found = sorted(p for p in path.rglob("*") if p.is_file())
-    elif glob.has_magic(given) and not path.exists():
+    elif glob.has_magic(given) and not os.path.exists(path):
         found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
     else:
         return [path]

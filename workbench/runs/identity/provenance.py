@@ -9,21 +9,20 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import psutil
 
+from workbench.base import regular_file
 from workbench.base.array import device_name
 from workbench.base.checks import refuse
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
-from workbench.runs.identity.closure import COMPANIONS, closure
+from workbench.runs.identity.closure import COMPANIONS, Starts, closure, named, ours
 
-# The files that a run rests on: those it imports, or all of the package where nobody can say.
-Starts = tuple[Path, ...] | None
 # What of a run's provenance is not shared by the runs of a study.
 OWN = {"backend", "device", "seed", "data"}
 
@@ -41,7 +40,7 @@ def provenance(
         declared: files that a notebook or a study declares, as `inputs.inputs` tells them.
 
     Raises:
-        ValueError: if the backend cannot be used, or a file that a knob names cannot be read.
+        ValueError: if the backend cannot be used, or a file that a knob names cannot.
     """
     # Only an experiment's own knobs of these names mean what the workbench means by them.
     shared = params if isinstance(params, Knobs) else None
@@ -55,7 +54,7 @@ def provenance(
     }
 
 
-def around(starts: Starts) -> dict[str, Any]:
+def around(starts: Starts | None) -> dict[str, Any]:
     """Code, environment and hardware: what does not depend on a run's parameters.
 
     Args:
@@ -73,9 +72,14 @@ def around(starts: Starts) -> dict[str, Any]:
     }
 
 
-def code(starts: Starts) -> dict[str, Any]:
-    """The source's hash and, in a checkout, the commit and whether the tree differs from it."""
+def code(starts: Starts | None) -> dict[str, Any]:
+    """The source's hash and, in a checkout, the commit and whether the tree differs from it.
+
+    Of an experiment from elsewhere they are those of its own repository.
+    """
     known: dict[str, Any] = {"source": source_hash(starts)}
+    if starts and starts.elsewhere:
+        return known | code_of(starts.files[0])
     if (ROOT / ".git").exists():
         known["commit"] = _git("rev-parse", "HEAD")
         changes = _git("status", "--porcelain", "--", "workbench", "widgets", "notebooks")
@@ -83,38 +87,35 @@ def code(starts: Starts) -> dict[str, Any]:
     return known
 
 
-def code_of(notebook: Path) -> dict[str, Any]:
-    """Commit and state of the user's repository in which a notebook lies; both None without one.
+def code_of(file: Path) -> dict[str, Any]:
+    """Commit and state of the user's repository in which a file lies; both None without one.
 
-    It counts as changed where a file that git knows differs from the commit, or the notebook is
+    It counts as changed where a file that git knows differs from the commit, or this file is
     none of those files.
     """
-    status = _git("status", "--porcelain", "--untracked-files=no", place=notebook.parent)
-    commit = _git("rev-parse", "HEAD", place=notebook.parent)
+    status = _git("status", "--porcelain", "--untracked-files=no", place=file.parent)
+    commit = _git("rev-parse", "HEAD", place=file.parent)
     if commit is None:
         return {"commit": None, "changed": None}
-    is_known = _git("ls-files", "--error-unmatch", "--", notebook.name, place=notebook.parent)
+    is_known = _git("ls-files", "--error-unmatch", "--", file.name, place=file.parent)
     return {"commit": commit, "changed": is_known is None or bool(status)}
 
 
-def source_hash(starts: Starts) -> str:
+def source_hash(starts: Starts | None) -> str:
     """SHA-256 over the sources that a run rests on, CUDA and JavaScript among them.
 
     Args:
         starts: files whose imports count, transitively; None for all of the package and widgets.
     """
+    packages = ours(PACKAGE.parent) | dict(starts.elsewhere if starts else ())
     if starts is not None:
-        files = closure(starts, PACKAGE.parent)
+        files = closure(starts.files, packages)
     else:
         folders = PACKAGE, PACKAGE.parent / "widgets"
         kinds = {".py", *COMPANIONS}
         files = sorted(p for f in folders for p in f.rglob("*") if p.suffix in kinds)
     # An experiment may stand elsewhere; its own place is no part of what it computes.
-    root = PACKAGE.parent.resolve()
-    named = [
-        (os.path.relpath(p.resolve(), root) if root in p.parents else p.name, p) for p in files
-    ]
-    return _hash_of(tuple((name, path, _state(path)) for name, path in named))
+    return _hash_of(tuple((named(path, packages), path, _state(path)) for path in files))
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -125,11 +126,11 @@ def _state(path: Path) -> tuple[int, ...]:
 
 @functools.lru_cache(32)
 def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name, path, _ in files:
-        digest.update(name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        hashed.update(name.encode())
+        hashed.update(path.read_bytes())
+    return hashed.hexdigest()
 
 
 @functools.cache
@@ -140,22 +141,30 @@ def packages() -> dict[str, str]:
 
 
 def data(params: Parameters) -> dict[str, dict[str, Any]]:
-    """Path, size and SHA-256 of every file a knob names.
+    """Path, size and SHA-256 of every file a knob names, after the experiment has read them.
 
     Raises:
-        ValueError: if one cannot be read; the sentence names the knob.
+        ValueError: if one cannot be read or used; the sentence names the knob.
     """
+    values = params.values()
+    paths = {k.name: values[k.name] for k in params.knobs() if k.suffixes and values[k.name]}
+    for name, path in paths.items():
+        _readable(name, path, regular_file.check)
+    # Before they are hashed: a file of gigabytes that is no table is soon refused.
+    if check := getattr(params, "check_files", None):
+        check()
     files = {}
-    for k in params.knobs():
-        value = params.values()[k.name]
-        if k.suffixes and value:
-            try:
-                content = Path(value).read_bytes()
-            except OSError as error:
-                refuse(k.name, f"a file that can be read ({error.strerror})", value)
-            sha256 = hashlib.sha256(content).hexdigest()
-            files[k.name] = {"path": str(value), "bytes": len(content), "sha256": sha256}
+    for name, path in paths.items():
+        size, sha256 = _readable(name, path, regular_file.digest)
+        files[name] = {"path": str(path), "bytes": size, "sha256": sha256}
     return files
+
+
+def _readable(name: str, path: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(path)
+    except OSError as error:
+        return refuse(name, f"a file that can be read ({error.strerror})", path)
 
 
 def _matters(variable: str) -> bool:

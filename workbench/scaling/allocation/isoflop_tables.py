@@ -10,6 +10,8 @@ from workbench.scaling.allocation.isoflop import IsoFlop, isoflop
 from workbench.scaling.fit.fit import fit
 from workbench.scaling.run_tables import by_meaning
 
+MEANINGS = ("parameters", "compute", "loss")
+
 
 def read_isoflops(path: str | Path) -> tuple[dict[str, IsoFlop], tuple[str, ...]]:
     """An estimate by parabolas for every experiment in a table, and what was left out.
@@ -24,7 +26,7 @@ def read_isoflops(path: str | Path) -> tuple[dict[str, IsoFlop], tuple[str, ...]
     Raises:
         ValueError: if a column is missing or a cell is no number.
     """
-    table, columns = by_meaning(str(path), "runs_file", ("parameters", "compute", "loss"))
+    table, columns = by_meaning(str(path), "runs_file", MEANINGS)
     rows = len(table.lines)
     marked = np.array([str(v).lower() in ("true", "1", "1.0") for v in table.get("outlier", [])])
     retained = ~marked if len(marked) else np.ones(rows, bool)

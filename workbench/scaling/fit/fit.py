@@ -71,20 +71,54 @@ def fit(
     Warns:
         FitWarning: if the best start did not converge, or a column spans less than a decade.
     """
+    how = (loss, delta, shape, space, preset, weights, bounds, fixed, columns, method)
+    law, read, problem = _prepared(law, table, *how)
+    at, rule = _starts(law, read, problem, preset, starts, nodes)
+    levels = 1 if preset == "as_published" else 99
+    results = minima(problem.every(len(at)), at, method=method, levels=levels)
+    return _fit(law, table, read, problem, results, rule, preset)
+
+
+def check(law: Law | str, table: Any, **how: Any) -> None:
+    """Refuses what `fit` would refuse before any work, and warns of nothing.
+
+    Args:
+        law: as of `fit`.
+        table: as of `fit`.
+        how: other arguments of `fit`, but for `starts` and `nodes`.
+
+    Raises:
+        ValueError, TypeError: as `fit`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _prepared(law, table, **how)
+
+
+def _prepared(
+    law: Law | str,
+    table: Any,
+    loss: str = "huber",
+    delta: float = 1e-3,
+    shape: float | None = None,
+    space: str = "log",
+    preset: str = "converged",
+    weights: Any = None,
+    bounds: Mapping[str, tuple] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    columns: Mapping[str, str] | None = None,
+    method: str = "auto",
+) -> tuple[Law, dict[str, Array], Problem]:
+    """The law over the table's columns, these, and what is to be minimised."""
     law = _law(law).on(**(columns or {}))
     read = _checked(law, table, space, preset, method)
     problem = _problem(law, table, read, losses.cost(loss, delta, shape), space, weights)
     low, high = _box(law, bounds or {}, fixed or {}, problem.program)
     home = tables.home(table, read) if method in ("auto", "cuda") else None
-    problem = problem._replace(low=low, high=high, home=home)
-    tables.varied(
-        {c: read[c] for c in law.columns}, [p for p in law.parameters if p not in (fixed or {})]
-    )
+    free = [p for p in law.parameters if p not in (fixed or {})]
+    tables.varied({c: read[c] for c in law.columns}, free)
     tables.one_budget(read)
-    at, rule = _starts(law, read, problem, preset, starts, nodes)
-    levels = 1 if preset == "as_published" else 99
-    results = minima(problem.every(len(at)), at, method=method, levels=levels)
-    return _fit(law, table, read, problem, results, rule, preset)
+    return law, read, problem._replace(low=low, high=high, home=home)
 
 
 def _law(law: Law | str) -> Law:

@@ -11,6 +11,61 @@
     text: row.textContent.toLowerCase().replace(/\s+/g, " "),
   }));
 
+  // Rows that do not stand on the page are made when they are to be shown, no more at a time than
+  // stand there.
+  const held = document.getElementById("rest")?.textContent;
+  const rest = held ? JSON.parse(held) : { rows: [] };
+  const most = Math.max(rows.length, 1);
+  rest.rows.forEach(([link, error, ...values], place) => {
+    const number = String(most + 1 + place);
+    const exact = values.map((value) => (value === null ? "" : String(value)));
+    const text = [number, ...exact, error].join(" ").toLowerCase();
+    rows.push({ link, error, values: [number, ...exact], text });
+  });
+  let fitting = rows;
+
+  function cell(kind, className, text) {
+    const made = document.createElement(kind);
+    made.className = className;
+    made.textContent = text;
+    return made;
+  }
+
+  function made({ link, error, values }) {
+    const row = document.createElement("tr");
+    values.forEach((value, place) => {
+      let one;
+      if (!place) {
+        one = cell("th", "", link ? "" : value);
+        one.scope = "row";
+        if (link) {
+          const anchor = cell("a", "", value);
+          anchor.href = link;
+          one.append(anchor);
+        }
+      } else if (place >= rest["first claim"] && value) {
+        one = cell("td", value.replace(" ", "-"), "");
+        const mark = cell("span", "mark", rest.marks[value] ?? "");
+        mark.setAttribute("aria-hidden", "true");
+        one.append(mark, " ", cell("span", "told", value));
+      } else if (numeric(value)) {
+        one = cell("td", "number", String(Number(Number(value).toPrecision(4))));
+      } else {
+        one = cell("td", "words", value || "–");
+        if (names[place] === "state" && error) {
+          one.append(document.createElement("br"), cell("small", "", error));
+        }
+      }
+      row.append(one);
+    });
+    return row;
+  }
+
+  function show() {
+    const shown = fitting.slice(0, most);
+    body.replaceChildren(...shown.map((one) => (one.row ??= made(one))));
+  }
+
   // Numbers by size and before words; what is missing comes last either way.
   const numeric = (text) => text !== "" && Number.isFinite(Number(text));
   function compare(a, b) {
@@ -24,12 +79,14 @@
     heads.forEach((head) => head.removeAttribute("aria-sort"));
     heads[column].setAttribute("aria-sort", upward ? "ascending" : "descending");
     const sign = upward ? 1 : -1;
-    rows.sort((a, b) => {
+    const order = (a, b) => {
       const [left, right] = [a.values[column], b.values[column]];
       if ((left === "") !== (right === "")) return left === "" ? 1 : -1;
       return sign * compare(left, right);
-    });
-    body.append(...rows.map(({ row }) => row));
+    };
+    rows.sort(order);
+    fitting = rows.filter((one) => one.fits);
+    show();
   }
 
   heads.forEach((head, column) => {
@@ -79,13 +136,11 @@
       told.textContent = found;
       return;
     }
-    let count = 0;
-    for (const one of rows) {
-      const fits = found.every((test) => test(one));
-      one.row.hidden = !fits;
-      count += fits;
-    }
-    told.textContent = found.length ? `${count} of ${rows.length}` : "";
+    for (const one of rows) one.fits = found.every((test) => test(one));
+    fitting = rows.filter((one) => one.fits);
+    show();
+    const cut = fitting.length > most ? `, the first ${most} shown` : "";
+    told.textContent = found.length ? `${fitting.length} of ${rows.length}${cut}` : "";
   }
 
   const form = document.getElementById("filter");

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from workbench.base import numpy_file
+from workbench.dendrites.codes import files
 from workbench.dendrites.codes.files import read_patterns
 
 ROWS = np.array([[5, 1, 9], [0, 3, 2]])
@@ -227,3 +229,36 @@ def test_streams_and_methods_that_no_library_reads_are_refused(tmp_path):
         with suppress(ValueError):
             read = read_patterns(path, 4000).patterns
             np.testing.assert_array_equal(read, np.arange(4000).reshape(40, 100))
+
+
+def test_an_archive_is_not_unpacked_beyond_its_bounds(tmp_path, monkeypatch):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, patterns=np.zeros((500, 500), np.uint8))
+    monkeypatch.setattr(numpy_file, "UNPACKED", 10_000)
+    with pytest.raises(ValueError, match="it unpacks to 250,128 bytes, over 100 times"):
+        read_patterns(path, 500)
+    monkeypatch.setattr(numpy_file, "UNPACKED", 1 << 20)
+    monkeypatch.setattr(files, "LARGEST", 200_000)
+    with pytest.raises(ValueError, match="must be at most 200,000 bytes when unpacked"):
+        read_patterns(path, 500)
+
+
+@pytest.mark.parametrize(("bound", "most"), [("PATTERNS", 1), ("ACTIVE", 5)])
+def test_patterns_are_bounded_in_number_and_size(tmp_path, monkeypatch, bound, most):
+    monkeypatch.setattr(files, bound, most)
+    dense = np.zeros((2, 10), int)
+    np.put_along_axis(dense, np.array(ROWS), 1, axis=1)
+    (tmp_path / "mine.json").write_text(json.dumps(ROWS.tolist()))
+    with pytest.raises(ValueError, match=f"`patterns_file` must be at most {most} "):
+        read_patterns(tmp_path / "mine.json", 10)
+    for suffix, rows in ((".npy", ROWS), (".npz", ROWS), (".npy", dense)):
+        with pytest.raises(ValueError, match=f"`patterns_file` must be at most {most} "):
+            read_patterns(saved(tmp_path, suffix, rows), 10)
+
+
+def test_a_sparse_matrix_of_endless_rows_is_refused_by_its_shape(tmp_path):
+    path = tmp_path / "mine.npz"
+    held = {"format": b"coo", "shape": (2**50, 10), "data": np.ones(1), "row": [1], "col": [2]}
+    np.savez(path, **{k: np.array(v) for k, v in held.items()})
+    with pytest.raises(ValueError, match="a sparse matrix of at most 134,217,728 rows"):
+        read_patterns(path, 10)

@@ -12,6 +12,7 @@ import pytest
 from workbench.dendrites.matching import executor, segment_store
 from workbench.dendrites.matching.backends import cpu
 from workbench.dendrites.matching.detector import Detector
+from workbench.dendrites.matching.kernels import inverted_index
 
 CELLS = 300
 
@@ -127,6 +128,7 @@ INTERRUPTED = """
 import sys
 import numpy as np
 from workbench.dendrites.matching.detector import Detector
+from workbench.dendrites.matching.kernels import inverted_index
 rng = np.random.default_rng(0)
 segments = rng.random((20_000, 300)).argsort(axis=1)[:, :20]
 detector = Detector(segments, 300, 6, sys.argv[1], threads=int(sys.argv[2]))
@@ -170,3 +172,22 @@ def test_an_interrupt_loses_nothing_and_leaves_nothing(tmp_path, method, threads
     assert process.returncode == 0, errors
     assert rest.splitlines()[-1] == "stopped True"
     assert set(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("method", ["gather", "index", "pairs"])
+def test_spans_share_out_all_that_may_be_counted_again(method, monkeypatch):
+    """What is said of the spans adds up: segments for the gather's lanes, pairs for the others."""
+    spans = []
+
+    def watched(self, found, block, rows):
+        spans.append(rows)
+        return iter([(pattern, row) for pattern, row, _ in found])
+
+    monkeypatch.setattr(cpu.NumbaSearch, "_watched", watched)
+    monkeypatch.setattr(cpu, "SHORT", 1e-9)
+    rng, segments = np.random.default_rng(8), 4 * inverted_index.PART
+    lists = rng.random((segments, 30)).argsort(axis=1)[:, :3].astype(np.uint16)
+    patterns = rng.random((5, 30)).argsort(axis=1)[:, :6]
+    Detector(lists, 30, 3, method, threads=2).matches(patterns)
+    assert sum(spans) == segments * (1 if method == "gather" else 5)
+    assert len(spans) > 1 or method == "pairs"

@@ -1,4 +1,5 @@
 import os
+from hashlib import blake2b
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench.dendrites.matching.detector import Detector
-from workbench.dendrites.matching.serialization import HEADER
+from workbench.dendrites.matching.serialization import FIELDS, HEAD, HEADER
 
 SEGMENTS = np.random.default_rng(3).random((50, 64)).argsort(axis=1)[:, :12]
 PATTERNS = np.random.default_rng(4).random((9, 64)).argsort(axis=1)[:, :20]
@@ -103,3 +104,33 @@ def test_a_failed_save_keeps_the_old_file_and_leaves_nothing(tmp_path, saved, mo
         Detector(SEGMENTS[:3], 64, 5).save(path)
     assert path.read_bytes() == saved
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"item": 8, "synapses": 3}, "`path` must be a detector file of 2 or 4 bytes an index"),
+        ({"item": 0, "synapses": 0}, "`path` must be a detector file of 2 or 4 bytes an index"),
+        ({"each": 3}, "`path` must be "),
+        ({"rows": 2**40, "synapses": 0}, "`path` must be a detector file of at most 4294967296"),
+        ({"rows": 0, "synapses": 2**40}, "`path` must be a detector file of at most 4294967296"),
+        ({"method": b"\xff\xfe"}, "`method` must be one of"),
+        ({"cells": 5}, "`segments` must be a whole number in"),
+        ({"cells": 0}, "`cells` must be"),
+        ({"cells": 2**63}, "`cells` must be"),
+        ({"threshold": 2**64 - 1}, "`threshold` must be"),
+        ({"following": 3}, "`following` must be a whole number of at least 50"),
+        ({"following": 2**64 - 1}, "`following` must be a whole number of at least 50"),
+    ],
+)
+def test_a_changed_file_with_the_right_checksum_is_refused(tmp_path, saved, changes, sentence):
+    names = ("cells", "rows", "synapses", "threshold", "method", "following", "item", "each")
+    fields = dict(zip(names, FIELDS.unpack(saved[HEAD.size : HEADER]), strict=True)) | changes
+    size = fields["rows"] * (fields["synapses"] * fields["item"] + fields["each"])
+    rest = FIELDS.pack(*fields.values()) + saved[HEADER:][:size]
+    told = blake2b(rest, digest_size=32).digest()
+    path = tmp_path / "file"
+    path.write_bytes(HEAD.pack(*HEAD.unpack(saved[: HEAD.size])[:2], told) + rest)
+    with pytest.raises(ValueError, match=f"^{sentence}") as caught:
+        Detector.load(path)
+    assert str(caught.value).isprintable()

@@ -123,6 +123,15 @@ def test_relu_s_correlations_are_cho_and_saul_s(c, variance):
     assert correlation_map("relu", c, variance) == pytest.approx(cho_saul(c), abs=1e-14)
 
 
+@given(st.floats(-1, 1), variances, st.floats(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_a_bias_adds_to_weights_that_keep_the_variance_at_one(c, variance, bias):
+    """The default weight variance is 1/E f²: the weights bring a layer a variance of one."""
+    exact = (bias + cho_saul(c)) / (bias + 1)
+    found = correlation_map("relu", c, variance, bias_variance=bias)
+    assert found == pytest.approx(exact, abs=1e-14)
+
+
 @given(st.floats(-1, 1))
 @settings(max_examples=40, deadline=None)
 def test_erf_s_correlations_are_williams_s(c):

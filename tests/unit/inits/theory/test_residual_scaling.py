@@ -20,6 +20,12 @@ def test_the_table_s_constants():
     assert t_fixup(decoder=6) == (None, pytest.approx(value("tfixup_scale", "decoder N=6")))
 
 
+def test_t_fixup_s_parts():
+    """0.67 N^(-1/4) and (9 M)^(-1/4), at fourth powers."""
+    assert t_fixup(encoder=16) == (pytest.approx(0.67 / 2), None)
+    assert t_fixup(encoder=81, decoder=9) == (pytest.approx(0.67 / 3), pytest.approx(1 / 3))
+
+
 @given(counts)
 def test_the_sum_over_branches_keeps_its_bound(blocks):
     # Independent branches of unit variance: one plus the sum of the squared factors is two.

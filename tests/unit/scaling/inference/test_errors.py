@@ -13,7 +13,7 @@ from workbench.scaling.fit.fit import fit
 from workbench.scaling.fit.result import FitWarning
 from workbench.scaling.inference.bootstrap import bootstrap, pair_counts
 from workbench.scaling.inference.comparison import compare
-from workbench.scaling.inference.holdout import cut
+from workbench.scaling.inference.holdout import cut, cuts
 from workbench.scaling.inference.prediction import prediction
 from workbench.scaling.inference.profile import profile
 from workbench.scaling.inference.published_bootstrap import published_bootstrap
@@ -227,6 +227,16 @@ def test_cuts_by_column_by_family_and_rollout():
         compare(fits, "tokens", share=0.95)
     with pytest.raises(ValueError, match="the same rows"):
         compare([fits[0], fit("tied", {k: v[:50] for k, v in table.items()})])
+
+
+def test_rollout_fits_what_is_smaller_and_scores_the_next_two_tenths():
+    """Five cuts, after 40, 50, 60, 70 and 80 % of the runs by compute."""
+    table, _ = planted(catalogue.chinchilla, rows=60, noise=0.01, seed=4)
+    rank = np.argsort(np.argsort(table["parameters"] * table["tokens"]))
+    found = cuts(fit("chinchilla", table), "rollout", 0.2)
+    for (chosen, scored), tenths in zip(found, (4, 5, 6, 7, 8), strict=True):
+        np.testing.assert_array_equal(chosen, rank < 6 * tenths)
+        np.testing.assert_array_equal(scored, (rank >= 6 * tenths) & (rank < 6 * (tenths + 2)))
 
 
 def test_bad_requests_are_refused(line):

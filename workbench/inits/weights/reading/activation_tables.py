@@ -7,10 +7,12 @@ import fnmatch
 from pathlib import Path
 
 from workbench.base.checks import refuse
+from workbench.base.regular_file import content, refused
 from workbench.inits.functions.activations import activation
 
 # Longest table that is read: more than any model has layers.
 LONGEST = 1 << 20
+BROKEN = (csv.Error,)
 
 
 def read_activations(path: str) -> list[tuple[str, str]]:
@@ -21,12 +23,9 @@ def read_activations(path: str) -> list[tuple[str, str]]:
             is unknown.
     """
     file = Path(path)
-    if not file.is_file() or file.stat().st_size > LONGEST:
-        refuse("activations_file", f"a file of at most {LONGEST} bytes", path)
-    try:
-        lines = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        refuse("activations_file", f"a table in UTF-8 ({error})", file.name)
+    with refused("activations_file", f"a table in UTF-8 of at most {LONGEST} bytes", path, BROKEN):
+        text = content(file, LONGEST).decode("utf-8-sig")
+        lines = list(csv.reader(text.splitlines()))
     table = []
     for number, cells in enumerate(lines, 1):
         cells = [cell.strip() for cell in cells]

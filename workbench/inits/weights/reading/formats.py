@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-import math
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from workbench.base import regular_file
 from workbench.base.checks import refuse
+from workbench.base.numpy_file import DAMAGED, arrays, fault, header, oversized
+from workbench.base.regular_file import reason, refused
 from workbench.inits.weights.reading.optimisers import is_named_so, is_state
 from workbench.inits.weights.reading.stored_numbers import EIGHT, Stored, decoded
 
@@ -28,20 +31,23 @@ KINDS = {"BOOL": "bool", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M
 KINDS |= {"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "C64": "complex64"}
 WORDS = {"F": "float", "I": "int", "U": "uint"}
 
+# Containers and tensors of a file of torch's, and how deep it nests them, at most.
+MOST, DEEPEST = 10**6, 100
+
 Named = Iterator[tuple[str, Stored]]
 
 
 def safetensors(file: Path) -> Named:
     """Of a `.safetensors` file, whose header the package of that name checks."""
     package = _package("safetensors")
-    try:
+    errors = package.SafetensorError, TypeError
+    with refused("weights_file", "readable as safetensors", file.name, errors):
+        regular_file.check(file)
         with package.safe_open(file, framework="np") as opened:
             names = list(opened.keys())
-    except (package.SafetensorError, OSError, TypeError, ValueError) as error:
-        refuse("weights_file", f"readable as safetensors ({short(error)})", file.name)
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(length))
+        with regular_file.opened(file) as raw:
+            length = int.from_bytes(raw.read(8), "little")
+            header = json.loads(raw.read(length))
     for name in names:
         about = header[name]
         kind = KINDS.get(about["dtype"]) or _numpy_kind(about["dtype"])
@@ -67,57 +73,30 @@ def _raw(file: Path, kind: str, shape: tuple[int, ...], start: int, size: int) -
 
 def npz(file: Path) -> Named:
     """Of NumPy's archive; a damaged member, or one of objects, has its fault."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            for info in members:
-                name = info.filename.removesuffix(".npy")
-                try:
-                    with archive.open(info) as member:
-                        yield name, _member(file, info, *_header(member))
-                except BROKEN as error:
-                    yield name, Stored("unknown", (), _nothing, short(error))
-    except BROKEN as error:
-        refuse("weights_file", f"an archive of plain arrays ({short(error)})", file.name)
+    with refused("weights_file", "an archive of plain arrays", file.name, DAMAGED):
+        found = arrays(file)
+    for array in found:
+        kind = "unknown" if array.fault and not array.shape else _kind(array.dtype)
+        read = partial(_unzipped, file, array.member)
+        yield array.name, Stored(kind, array.shape, read, array.fault)
 
 
 def npy(file: Path) -> Named:
     """Of NumPy's file of one array, which gets the file's name."""
-    try:
-        with file.open("rb") as opened:
-            shape, dtype = _header(opened)
-        fault = "its objects are never unpickled" if dtype.hasobject else ""
-        read = partial(_mapped, file)
-        yield file.stem, Stored(_kind(dtype), shape, read, fault)
-    except BROKEN as error:
-        refuse("weights_file", f"a whole NumPy file ({short(error)})", file.name)
+    words = "a whole NumPy file"
+    with refused("weights_file", words, file.name, DAMAGED), regular_file.opened(file) as opened:
+        shape, dtype = header(opened)
+        words = fault(shape, dtype, file.stat().st_size - opened.tell())
+    yield file.stem, Stored(_kind(dtype), shape, partial(_mapped, file), words)
 
 
 def _mapped(file: Path) -> np.ndarray:
     return _native(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
-def _header(opened: Any) -> tuple[tuple[int, ...], np.dtype]:
-    version = np.lib.format.read_magic(opened)
-    read = np.lib.format.read_array_header_1_0
-    if version > (1, 0):
-        read = np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(opened)
-    return shape, dtype
-
-
 def _kind(dtype: np.dtype) -> str:
     # NumPy writes ml_dtypes' bfloat16 as two bytes of no kind.
     return "bfloat16" if dtype == np.dtype("V2") else dtype.name
-
-
-def _member(file: Path, info: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype) -> Stored:
-    fault = ""
-    if dtype.hasobject:
-        fault = "its objects are never unpickled"
-    elif math.prod(shape) * dtype.itemsize > info.file_size:
-        fault = "it is shorter than its header says"
-    return Stored(_kind(dtype), shape, partial(_unzipped, file, info), fault)
 
 
 def _unzipped(file: Path, info: zipfile.ZipInfo) -> np.ndarray:
@@ -135,17 +114,21 @@ def _native(value: np.ndarray) -> np.ndarray:
 def torch(file: Path) -> Named:
     """Of a file of torch's, wherever in its nested containers they lie."""
     package = _package("torch")
+    words = "readable by torch's weights-only loader"
+    with refused("weights_file", words, file.name, DAMAGED):
+        is_archive = _checked_archive(file)
     # Mapped, so that a tensor is in memory only while it is looked at; files older than torch 1.6
     # are no archives and have to be read whole.
     try:
-        options = {"map_location": "cpu", "weights_only": True, "mmap": zipfile.is_zipfile(file)}
-        loaded = package.load(file, **options)
+        options = {"map_location": "cpu", "weights_only": True, "mmap": is_archive}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = package.load(file, **options)
     except Exception as error:  # torch checks little: its unpickler raises what it stumbles on
         held = re.search(r"GLOBAL (\S+)", str(error))
-        why = f"tensors alone, no {held[1]}: save a state_dict()" if held else short(error)
-        words = f"readable by torch's weights-only loader ({why})"
-        refuse("weights_file", words, file.name)
-    found = list(_tensors(package, "", loaded))
+        why = f"tensors alone, no {held[1]}: save a state_dict()" if held else reason(error)
+        refuse("weights_file", f"{words} ({why})", file.name)
+    found = list(_tensors(package, file, loaded))
     # A wrapper around all (`state_dict`, `model`) is no part of a name.
     heads = {n.split(".")[0] for n, _, state in found if not (state or is_named_so(n))}
     wrapper = f"{next(iter(heads))}." if len(heads) == 1 and _is_wrapped(loaded, heads) else ""
@@ -159,17 +142,36 @@ def _is_wrapped(loaded: Any, heads: set[str]) -> bool:
     return isinstance(loaded, dict) and isinstance(loaded.get(next(iter(heads))), dict)
 
 
-def _tensors(
-    package: Any, name: str, value: Any, state: bool = False
-) -> Iterator[tuple[str, Any, bool]]:
-    """Names and tensors, and whether an optimiser remembers them."""
-    if isinstance(value, package.Tensor):
-        yield name or "array", value, state
-        return
-    items = value.items() if isinstance(value, dict) else ()
-    for key, inner in enumerate(value) if isinstance(value, list | tuple) else items:
-        path = f"{name}.{key}" if name else str(key)
-        yield from _tensors(package, path, inner, state or is_state(value))
+def _checked_archive(file: Path) -> bool:
+    """Whether the file is an archive; one whose members would take much memory is refused."""
+    with regular_file.opened(file) as opened:
+        if not zipfile.is_zipfile(opened):
+            return False
+        with zipfile.ZipFile(opened) as archive:
+            for info in archive.infolist():
+                if words := oversized(info):
+                    refuse("weights_file", f"an archive of plain arrays ({words})", file.name)
+    return True
+
+
+def _tensors(package: Any, file: Path, loaded: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Names and tensors of nested containers in order, and whether an optimiser remembers them."""
+    waiting, seen = [("", loaded, 0, False)], 0
+    while waiting:
+        name, value, depth, state = waiting.pop()
+        seen += 1
+        # A pickle can nest containers in themselves, or one in many others.
+        if depth > DEEPEST or seen > MOST:
+            words = f"of at most {MOST:,} parts, nested {DEEPEST} deep at most"
+            refuse("weights_file", words, file.name)
+        if isinstance(value, package.Tensor):
+            yield name or "array", value, state
+            continue
+        items = value.items() if isinstance(value, dict) else ()
+        items = enumerate(value) if isinstance(value, list | tuple) else items
+        inner = [(k, v) for k, v in items if isinstance(v, package.Tensor | dict | list | tuple)]
+        below = depth + 1, state or is_state(value)
+        waiting += [(f"{name}.{k}" if name else str(k), v, *below) for k, v in reversed(inner)]
 
 
 def _tensor(package: Any, value: Any) -> Stored:
@@ -192,50 +194,35 @@ def _tensor(package: Any, value: Any) -> Stored:
 def hdf5(file: Path) -> Named:
     """Of Keras's weights: `.h5`, or the one within a `.keras` archive."""
     package = _package("h5py")
-    try:
+    with refused("weights_file", "readable as HDF5", file.name, DAMAGED):
+        regular_file.check(file)
         with _opened_hdf5(package, file) as opened:
             found: list = []
             opened.visititems(lambda name, item: found.append((name, item)))
-            for name, item in found:
-                if isinstance(item, package.Dataset) and item.shape is not None:
-                    read = partial(_dataset, package, file, name)
-                    yield name, Stored(_kind(item.dtype), item.shape, read)
-    except (RuntimeError, *BROKEN) as error:
-        refuse("weights_file", f"readable as HDF5 ({short(error)})", file.name)
+            sets = [(n, d) for n, d in found if isinstance(d, package.Dataset)]
+            stored = [(n, _dataset(package, file, n, d)) for n, d in sets if d.shape is not None]
+    for name, array in stored:  # a name that is no UTF-8 comes as bytes
+        yield name if isinstance(name, str) else name.decode("utf-8", "replace"), array
+
+
+def _dataset(package: Any, file: Path, name: str, found: Any) -> Stored:
+    words = "its numbers lie in another file" if found.external or found.is_virtual else ""
+    return Stored(_kind(found.dtype), found.shape, partial(_numbers, package, file, name), words)
 
 
 def _opened_hdf5(package: Any, file: Path) -> Any:
     if file.suffix == ".keras":
-        return package.File(zipfile.ZipFile(file).open("model.weights.h5"), "r")
+        archive = zipfile.ZipFile(file)
+        info = archive.getinfo("model.weights.h5")
+        if words := oversized(info):
+            refuse("weights_file", f"a model that can be unpacked ({words})", file.name)
+        return package.File(archive.open(info), "r")
     return package.File(file, "r")
 
 
-def _dataset(package: Any, file: Path, name: str) -> np.ndarray:
+def _numbers(package: Any, file: Path, name: str) -> np.ndarray:
     with _opened_hdf5(package, file) as opened:
         return _native(opened[name][()])
-
-
-def _nothing() -> np.ndarray:
-    raise ValueError("it cannot be read")
-
-
-def short(error: BaseException) -> str:
-    """What an error says, in a few words of one line."""
-    text = " ".join((str(error) or type(error).__name__).split())
-    return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _broken() -> tuple[type[Exception], ...]:
-    import tokenize
-    import zlib
-
-    errors = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError)
-    more = (SyntaxError, OverflowError, AttributeError, zipfile.BadZipFile, zlib.error)
-    return *errors, *more, tokenize.TokenError
-
-
-# What NumPy, zipfile and their like raise where a file is cut or its bytes are wrong.
-BROKEN = _broken()
 
 
 def _package(name: str) -> Any:

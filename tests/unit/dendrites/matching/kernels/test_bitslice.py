@@ -172,6 +172,19 @@ def test_rates_of_another_machine_or_damaged_ones_are_measured_anew(
     assert json.loads(empty_cache.read_text())["visit"] == RATES.visit
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("visit", -1.0), ("call", "1"), ("key", None), ("hit", float("nan")), ("row", [[1.0]])],
+)
+def test_rates_that_are_none_are_measured_anew(empty_cache, monkeypatch, name, value):
+    calibration.rates()
+    damaged = json.loads(empty_cache.read_text()) | {name: value}
+    empty_cache.write_text(json.dumps(damaged))
+    calibration.rates.cache_clear()
+    monkeypatch.setattr(calibration, "measured", lambda: RATES)
+    assert calibration.rates() == RATES
+
+
 def test_a_machine_that_keeps_nothing_measures(empty_cache, monkeypatch):
     monkeypatch.setattr(calibration, "measured", lambda: RATES)
     empty_cache.parent.write_text("a file where the folder should be")

@@ -8,8 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from workbench.base import numpy_file
+from workbench.inits.weights.file_report import file_report
+from workbench.inits.weights.reading import files
 from workbench.inits.weights.reading.files import arrays, changed, contents, packaged, read
-from workbench.inits.weights.sources import matrices, trained
+from workbench.inits.weights.sources import check_file, matrices, trained
 from workbench.inits.weights.survey import left_out
 
 
@@ -382,3 +385,97 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     for name, package in (("w.h5", "h5py"), ("w.ckpt", "torch")):
         with pytest.raises(ValueError, match=f"whose package is installed; install {package}"):
             contents(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".keras", ".pt"])
+def test_a_member_that_unpacks_to_many_times_its_size_is_not_unpacked(
+    tmp_path, monkeypatch, suffix
+):
+    pytest.importorskip({".keras": "h5py", ".pt": "torch"}.get(suffix, "numpy"))
+    monkeypatch.setattr(numpy_file, "UNPACKED", 10_000)
+    held = io.BytesIO()
+    np.save(held, np.zeros((500, 500)))
+    name = {".npz": "a.npy", ".keras": "model.weights.h5", ".pt": "archive/data.pkl"}[suffix]
+    with zipfile.ZipFile(tmp_path / f"w{suffix}", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, held.getvalue())
+    with pytest.raises(ValueError, match="it unpacks to 2,000,128 bytes, over 100 times"):
+        check_file(str(tmp_path / f"w{suffix}"))
+
+
+def test_a_member_packed_by_another_method_is_not_unpacked(tmp_path, parts):
+    held = io.BytesIO()
+    np.save(held, parts["a"])
+    with zipfile.ZipFile(tmp_path / "w.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.npy", held.getvalue())
+    assert contents(str(tmp_path / "w.npz")).unread == {
+        "a": "it is packed by a method that is not read"
+    }
+
+
+def test_an_array_that_does_not_fit_into_memory_is_refused_by_its_header(tmp_path, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "w.h5", "w") as file:  # which takes no room in the file
+        file.create_dataset("a", (10**7, 10**7), "f4", chunks=(1000, 1000))
+        file.create_dataset("b", data=np.eye(3))
+    found = contents(str(tmp_path / "w.h5")).arrays
+    with pytest.raises(ValueError, match="fit into memory; got 'a: 1,490,116.1 GiB, and"):
+        read("a", found["a"])
+    np.testing.assert_array_equal(read("b", found["b"]), np.eye(3))
+    monkeypatch.setattr(files, "free_memory", lambda: 16.0 * 8)
+    with pytest.raises(ValueError, match="fit into memory"):
+        read("b", found["b"])
+
+
+def test_numbers_in_another_file_are_not_read(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "private").write_bytes(bytes(range(32)))
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        outside = [(str(tmp_path / "private"), 0, 32)]
+        file.create_dataset("outside", (2, 4), "f4", external=outside)
+        source = h5py.VirtualSource(str(tmp_path / "other.h5"), "a", (2, 4))
+        layout = h5py.VirtualLayout((2, 4), "f4")
+        layout[:] = source
+        file.create_virtual_dataset("virtual", layout)
+        file["link"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "a")
+        file.create_dataset("a", data=np.eye(3))
+    found = contents(str(tmp_path / "w.h5"))
+    assert list(found.arrays) == ["a"]
+    assert found.unread == dict.fromkeys(("outside", "virtual"), "its numbers lie in another file")
+
+
+def test_containers_of_torch_nested_without_an_end_are_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    doubled = [torch.zeros(2, 2)]
+    for _ in range(40):
+        doubled = [doubled, doubled]
+    ring = []
+    ring.append(ring)
+    for nested in (doubled, ring):
+        torch.save(nested, tmp_path / "w.pt")
+        with pytest.raises(ValueError, match="of at most 1,000,000 parts, nested 100 deep"):
+            contents(str(tmp_path / "w.pt"))
+
+
+def test_an_index_names_files_beside_it_and_nothing_else(tmp_path):
+    for name in ("", ".", "..", "../a.npz", "/a.npz", 1, None, ["a.npz"]):
+        path = tmp_path / "w.index.json"
+        path.write_text(json.dumps({"weight_map": {"a": name}}))
+        with pytest.raises(ValueError, match="an index whose `weight_map` names files beside it"):
+            contents(str(path))
+
+
+def test_an_index_of_names_that_no_file_can_have_reads_the_others(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(3))
+    path = tmp_path / "w.index.json"
+    path.write_text(json.dumps({"weight_map": {"a": "a.npy", "b": "b" * 300, "c": "c\0"}}))
+    found = contents(str(path))
+    assert list(found.arrays) == ["a"]
+    assert set(found.unread) == {"b", "c"}
+    assert changed(str(path)) > 0
+
+
+def test_weights_of_any_size_have_ranks_and_no_overflow(tmp_path):
+    for factor in (1e-140, 1e-80, 1.0, 1e80, 1e140):
+        np.save(tmp_path / "w.npy", factor * np.random.default_rng(0).standard_normal((80, 50)))
+        row = file_report(trained(None, str(tmp_path / "w.npy"))).rows[0]
+        assert 20 < row.participation < row.entropy < 50

@@ -1,0 +1,112 @@
+"""The one file of a study's function runs: nothing is lost on the way, and nothing is believed."""
+
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.cli.cli import main
+from workbench.records.call_log import CALL_LOG
+from workbench.records.difference import SAME, difference, merged
+from workbench.records.store import LeftOut, Recorded, find_records, read_points, read_runs
+
+KEYS = st.sampled_from(["a", "b", "-", "=", "0", ""])
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2)
+    | st.sampled_from([0.0, -0.0, 1.0])
+    | st.text("ab"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON)
+def test_a_difference_leads_back_to_the_value(value, base):
+    told = difference(value, base)
+    found = base if told is SAME else merged(json.loads(json.dumps(told)), base)
+    # As texts, since True equals 1 and -0.0 equals 0.0.
+    assert json.dumps(found, sort_keys=True) == json.dumps(value, sort_keys=True)
+
+
+def test_every_reader_takes_the_runs_from_the_one_file(tmp_path, trial):
+    trial.run(tmp_path, {"x": [1, 2, 3]})
+    study = tmp_path / "study"
+    assert {p.name for p in study.iterdir()} == {CALL_LOG, "study.json", "requirements.txt"}
+    assert [r["summary"]["double"] for r in read_runs(study)] == [2, 4, 6]
+    assert [r["summary"]["double"] for _, r in find_records(tmp_path)] == [2, 4, 6]
+    point = read_points(study)[1]
+    place = study / point["name"] / point["run"]
+    for words in (
+        ["table", study],
+        ["table", place],
+        ["index", study],
+        ["report", study],
+        ["gallery", tmp_path],
+        ["compare", place, place],
+        ["export", place, "--rocrate", tmp_path / "crate"],
+        ["verify", place],
+    ):
+        ran = CliRunner().invoke(main, list(map(str, words)))
+        assert (ran.exit_code, ran.stderr) == (0, ""), words
+    assert json.loads((tmp_path / "crate/record.json").read_text())["summary"] == {"double": 4}
+
+
+def test_a_line_more_takes_less_than_a_kilobyte(tmp_path, trial):
+    trial.run(tmp_path, {"x": list(range(50))})
+    sizes = [(tmp_path / "study" / n).stat().st_size for n in (CALL_LOG, "study.json")]
+    trial.run(tmp_path, {"x": list(range(250))})
+    more = [(tmp_path / "study" / n).stat().st_size for n in (CALL_LOG, "study.json")]
+    # A further sweep begins with a whole record.
+    assert (sum(more) - sum(sizes)) / 200 < 700
+
+
+def test_half_a_line_is_dropped_and_a_broken_one_left_out(tmp_path, trial):
+    trial.run(tmp_path, {"x": [1, 2, 3]})
+    path = tmp_path / "study" / CALL_LOG
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:-1], lines[-1][:50]]))
+    with Recorded(tmp_path / "study") as recorded:
+        names = [(p["name"], p["run"]) for p in read_points(tmp_path / "study")]
+        assert [(recorded.get(*n) or {}).get("state") for n in names[:2]] == ["done"] * 2
+    assert trial.run(tmp_path, {"x": [1, 2, 3]}) == {"kept": 2, "done": 1}
+    assert b"".join(lines[:-1]) == path.read_bytes()[: sum(map(len, lines[:-1]))]
+    left_out = LeftOut()
+    states = [p["state"] for p in read_points(tmp_path / "study", left_out)]
+    assert (states, left_out.sentences()) == (["done"] * 3, [])
+
+
+def test_a_line_whose_whole_record_is_gone_is_no_run_that_is_done(tmp_path, trial):
+    trial.run(tmp_path, {"x": [1, 2, 3]})
+    path = tmp_path / "study" / CALL_LOG
+    content = path.read_text()
+    path.write_text(content.replace('"double":2', '"double":9', 1))
+    left_out = LeftOut()
+    points = read_points(tmp_path / "study", left_out)
+    assert [p["state"] for p in points] == ["done", "queued", "queued"]
+    assert "the line that it refers to is gone" in left_out.sentences()[0]
+    assert trial.run(tmp_path, {"x": [1, 2, 3]})["done"] == 2
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
+def test_something_else_in_its_place_is_refused_before_a_run_begins(tmp_path, trial, kind):
+    study = tmp_path / "study"
+    study.mkdir()
+    (tmp_path / "other").write_text("precious\n")
+    if kind == "fifo":
+        os.mkfifo(study / CALL_LOG)
+    elif kind == "folder":
+        (study / CALL_LOG).mkdir()
+    else:
+        (study / CALL_LOG).symlink_to(tmp_path / "other")
+    with pytest.raises(ValueError, match="`out` must be a folder that can be written"):
+        trial.run(tmp_path, {"x": [1]})
+    assert not (tmp_path / "calls.txt").exists()
+    assert (tmp_path / "other").read_text() == "precious\n"
+    left_out = LeftOut()
+    assert [p["state"] for p in read_points(study, left_out)] == ["queued"]
+    assert len(left_out.sentences()) == 1

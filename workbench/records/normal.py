@@ -1,0 +1,96 @@
+"""A record from anywhere, brought into the form that pages, tables and files can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from workbench.experiment.decisions import Claim
+
+_DEEPEST = 40
+_TEXTS = ("name", "run", "identity", "state")
+
+
+def normal(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record from anywhere with every part present and in its form.
+
+    What has another form gives way to nothing: a claim that is none is left out, a number that is
+    not finite and letters that no file can hold become words.
+    """
+    whole = {name: held(value) for name, value in record.items()}
+    known = _mapping(whole.get("provenance"))
+    return {
+        **{name: whole[name] for name in _TEXTS},
+        **{name: _text(whole.get(name)) for name in ("error", "command", "depth", "directory")},
+        "title": _text(whole.get("title")) or whole["name"],
+        "knobs": whole["knobs"],
+        "changed": _mapping(whole.get("changed")),
+        "given": whole["given"] if isinstance(whole.get("given"), dict) else None,
+        "notes": [n for n in _list(whole.get("notes")) if isinstance(n, str)],
+        "summary": {k: v for k, v in whole["summary"].items() if isinstance(v, str | int | float)},
+        "claims": claims_of(_list(whole.get("claims"))),
+        "timings": normal_timings(_mapping(whole["timings"])),
+        "provenance": known
+        | {part: _mapping(known.get(part)) for part in ("code", "environment")}
+        | {
+            "packages": {k: v for k, v in _mapping(known.get("packages")).items() if _text(v)},
+            "data": {k: v for k, v in _mapping(known.get("data")).items() if _mapping(v)},
+            "modules": {k: _text(v) for k, v in _mapping(known.get("modules")).items()},
+        },
+    }
+
+
+def held(value: Any, depth: int = 0) -> Any:
+    """The value as a page, a table and a file can hold it."""
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, dict):
+        return {held(name): held(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, list):
+        return [held(one, depth + 1) for one in value]
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    is_beyond = isinstance(value, int) and value.bit_length() > 1000
+    is_infinite = isinstance(value, float) and not math.isfinite(value)
+    return f"{value}" if is_beyond or is_infinite else value
+
+
+def normal_timings(timings: Mapping[str, Any]) -> dict[str, Any]:
+    """When a run began and ended, how long it took, and its peak of memory; None where unknown."""
+    return {
+        "start": held(_text(timings.get("start"))),
+        "end": held(_text(timings.get("end"))),
+        "seconds": _number(timings.get("seconds")),
+        "peak_memory_mib": _number(timings.get("peak_memory_mib")),
+    }
+
+
+def claims_of(values: list[Any]) -> list[dict[str, Any]]:
+    """Those of the values that are claims."""
+    found = []
+    for value in values:
+        try:
+            found.append(held(Claim.model_validate(value).model_dump(mode="json")))
+        except (ValidationError, ValueError):
+            continue
+    return found
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int | float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and abs(value) < 1e300 else None

@@ -1,0 +1,108 @@
+"""The table of a report: rows as they stand on the page, and the rest as numbers for its script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.experiment.decisions import MARKS
+from workbench.share.study_figures import spelled
+
+# More cells than that take a browser seconds, and more values some 10 MB.
+_MOST_CELLS, _MOST_VALUES = 30_000, 600_000
+
+
+class StudyTable:
+    """The runs of a study, a row each: knobs, state, seconds, results and verdicts.
+
+    Args:
+        records: briefs of the runs.
+        values: all knobs of every run.
+        links: the address of each run's page; None where it has none.
+        varying: names of the knobs that have columns.
+        results: names of the numbers that have columns.
+        claims: by key, every claim that has a column.
+        most: rows that stand on the page at most; fewer where there are many columns.
+
+    Attributes:
+        columns: name, title and kind of each column.
+        rows: the first rows, with their cells.
+        rest: the rows after these, for the page's script.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        values: Sequence[Mapping[str, Any]],
+        links: Sequence[str | None],
+        varying: Sequence[str],
+        results: Sequence[str],
+        claims: Mapping[tuple[str, ...], Any],
+        most: int,
+    ):
+        self._varying, self._results, self._claims = varying, results, claims
+        told = [(n, "") for n in [*varying, "state", "seconds", *results]]
+        told += [(f"claim {place}", c["statement"]) for place, c in enumerate(claims.values(), 1)]
+        shown = max(1, min(most, _MOST_CELLS // len(told)))
+        parts = list(zip(records, values, links, strict=True))
+        held = [self._values(*two) for two in zip(records[:shown], values[:shown], strict=True)]
+        is_number = [any(_is_number(row[i]) for row in held) for i in range(len(told))]
+        self.columns = [
+            {"name": name, "title": title, "is_number": number}
+            for (name, title), number in zip(told, is_number, strict=True)
+        ]
+        self.rows = [self._row(*part) for part in parts[:shown]]
+        searched = shown + _MOST_VALUES // len(told)
+        first = len(told) - len(claims)
+        self.rest = {
+            "first claim": first + 1,
+            "marks": MARKS,
+            "rows": [self._bare(*part) for part in parts[shown:searched]],
+        }
+
+    def _values(self, record: Mapping[str, Any], knobs: Mapping[str, Any]) -> list[Any]:
+        """The value of every column; None where there is none."""
+        verdicts = {claim_key(c): c["verdict"] for c in record["claims"]}
+        return [
+            *(knobs.get(name) for name in self._varying),
+            record["state"],
+            record["timings"]["seconds"],
+            *(record["summary"].get(name) for name in self._results),
+            *(verdicts.get(key) for key in self._claims),
+        ]
+
+    def _row(
+        self, record: Mapping[str, Any], knobs: Mapping[str, Any], link: str | None
+    ) -> dict[str, Any]:
+        cells = [_cell(value) for value in self._values(record, knobs)]
+        for cell in cells[len(cells) - len(self._claims) :]:
+            cell["verdict"] = cell["value"] or None
+        error = (record["error"] or "")[:300]
+        return {"link": link, "run": record["run"], "error": error, "cells": cells}
+
+    def _bare(
+        self, record: Mapping[str, Any], knobs: Mapping[str, Any], link: str | None
+    ) -> list[Any]:
+        """Link, error and values, numbers as such; what is no number as a cell would show it."""
+        values = [
+            v if v is None or _is_number(v) else spelled(v) for v in self._values(record, knobs)
+        ]
+        return [link, (record["error"] or "")[:300], *values]
+
+
+def claim_key(claim: Mapping[str, Any]) -> tuple[str, ...]:
+    """What tells claims of several runs apart: paper, place and words."""
+    return claim["paper"], claim["where"], claim["statement"]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> dict[str, Any]:
+    """A value as a cell shows it, and as the page's script compares it."""
+    if value is None:
+        return {"text": "–", "value": "", "is_number": False, "verdict": None}
+    is_number = _is_number(value)
+    exact = repr(value) if is_number else spelled(value)
+    return {"text": spelled(value), "value": exact, "is_number": is_number, "verdict": None}
