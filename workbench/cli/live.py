@@ -31,17 +31,19 @@ def explore(record: Path, no_browser: bool) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--port", type=click.IntRange(1, 65535), default=8866, help="[8866]")
+@click.option("--kernels", type=click.IntRange(1, 1024), default=8, help="Most open pages [8].")
 @click.option("--no-browser", is_flag=True, help="Only tell the address.")
 @refusing
-def serve(name: str, port: int, no_browser: bool) -> None:
+def serve(name: str, port: int, kernels: int, no_browser: bool) -> None:
     """Serve the panel of an experiment alone, by Voila, to this machine's browsers.
 
     NAME is FAMILY/SUBJECT or the path of a notebook with a cell tagged `panel`. The server answers
     on 127.0.0.1 to whoever has the token in the address that it prints, and asks no other machine.
+    Every open page has a kernel of its own, which ends within a minute after the page.
     """
     from workbench.live import servers
 
-    sys.exit(servers.serve(name, port=port, browser=not no_browser))
+    sys.exit(servers.serve(name, port=port, browser=not no_browser, kernels=kernels))
 
 
 COMMANDS = explore, serve

@@ -23,9 +23,8 @@ from typing import Any
 
 import nbformat
 
-from workbench.base.atomic import room, write_text
+from workbench.base.atomic import make_folder, write_text
 from workbench.base.checks import refuse
-from workbench.live.voila_server import TOKEN
 from workbench.records.store import given_run
 from workbench.runs.find import ROOT, experiment
 from workbench.runs.job import model_of
@@ -34,10 +33,14 @@ from workbench.runs.parameters.language import language_of
 from workbench.runs.parameters.parameters_cell import read_notebook
 from workbench.runs.parameters.python_cell import python_of
 from workbench.runs.processes import interruptible, kill_children
+from workbench.runs.reaper import marks, watch
 from workbench.runs.record import NOTEBOOK, PARTIAL_NOTEBOOK
 
 COPY = "explore.ipynb"
 SECONDS_TO_END = 10
+TOKEN = "WORKBENCH_SERVE_TOKEN"
+# How JupyterLab is to start kernels.
+ISOLATED = "--MultiKernelManager.kernel_manager_class=workbench.live.server_kernel.ServerKernel"
 TEMPLATES = Path(__file__).with_name("serve_template")
 
 
@@ -77,7 +80,7 @@ def write_copy(record: Path) -> Path:
     text = nbformat.writes(_to_explore(made, held.get("directory")))
     try:
         if not folder.is_dir():  # a function run has none of its own
-            room(folder.parents[2], *folder.parts[-3:])
+            make_folder(folder.parents[2], *folder.parts[-3:])
         write_text(written, text, durable=False)
     except OSError as error:
         refuse("record", f"in a folder that can be written ({error.strerror})", str(record))
@@ -195,13 +198,21 @@ def _read(source: str) -> set[str]:
 def explore(record: Path, browser: bool = True) -> int:
     """Opens a run's notebook at its knobs in JupyterLab until it is ended; returns its status."""
     path = write_copy(record)
-    words = [sys.executable, "-m", "jupyterlab", str(path), "--ServerApp.ip=127.0.0.1"]
+    words = ["jupyterlab", str(path), "--ServerApp.ip=127.0.0.1", ISOLATED]
     words += [] if browser else ["--no-browser"]
     return _until_ended(words, {"JUPYTER_TOKEN": secrets.token_hex(16)})
 
 
-def serve(target: str, *, port: int = 8866, browser: bool = True) -> int:
+def serve(target: str, *, port: int = 8866, browser: bool = True, kernels: int = 8) -> int:
     """Serves the panel of an experiment or of a notebook by Voila until it is ended.
+
+    Every open page has a kernel, which ends within a minute after it.
+
+    Args:
+        target: the experiment's name or the notebook's path.
+        port: where it answers on 127.0.0.1.
+        browser: whether to open a page.
+        kernels: how many pages may be open at the same time.
 
     Raises:
         ValueError: if Voila is not installed, or the notebook has no panel.
@@ -210,22 +221,32 @@ def serve(target: str, *, port: int = 8866, browser: bool = True) -> int:
         raise ValueError("`serve` must have Voila: pip install 'paper-workbench[serve]'; got none")
     path = Path(target) if target.endswith(".ipynb") else experiment(target).notebook
     alone = panel_alone(read_notebook(path), target)
-    with tempfile.TemporaryDirectory(prefix="workbench-serve-") as folder:
+    with tempfile.TemporaryDirectory(prefix="serve-", dir=watch()) as folder:
         notebook = Path(folder) / path.name
         write_text(notebook, nbformat.writes(alone), durable=False)
         token = secrets.token_hex(16)
-        words = [sys.executable, "-m", "workbench.live.voila_server", str(notebook), str(port)]
+        words = ["workbench.live.voila_server", str(notebook), str(port), str(kernels)]
         words += [] if browser else ["--no-browser"]
         print(f"http://127.0.0.1:{port}/?token={token}", flush=True)
+        print(
+            f"at most {kernels} open pages; a kernel ends within a minute after its page",
+            flush=True,
+        )
         paths = [str(TEMPLATES), os.environ.get("JUPYTER_PATH", "")]
         more = {"JUPYTER_PATH": os.pathsep.join(filter(None, paths)), TOKEN: token}
         return _until_ended(words, more)
 
 
 def _until_ended(words: list[str], more: dict[str, str]) -> int:
-    """Runs a server in the current directory, whose kernels import this checkout's code."""
+    """Runs a server in the current directory, whose kernels import this checkout's code.
+
+    Its files for kernels and browsers lie in this process's folder, and go with it.
+    """
+    folder = watch()
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    process = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path, **more})
+    more |= {"PYTHONPATH": path, "JUPYTER_RUNTIME_DIR": str(folder)}
+    environment = {**os.environ, **more, **marks(os.environ, folder.name)}
+    process = subprocess.Popen([sys.executable, "-P", "-m", *words], env=environment)
     with interruptible():
         try:
             return process.wait()

@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.base.regular_file import opened
 from workbench.records.difference import SAME, difference, merged
 from workbench.records.record_file import Unreadable, checked, parsed
 
@@ -116,8 +117,8 @@ class CallLog:
             like, base = self._bases[record["state"]]
             changed = record["changed"]
             but = difference(told, _turned(base, changed))
-            but = {} if but is SAME else but
-            self._add({**about, "like": like, "changed": changed, "but": but})
+            but = {"but": {} if but is SAME else but}
+            self._add({**about, "like": like, "changed": changed, **but})
         else:
             line = self._add({**about, "whole": told})
             self._bases[record["state"]] = _digest(line), told
@@ -180,10 +181,6 @@ class LoggedRuns:
         """Closes the file."""
         self._file.close()
 
-    def __len__(self) -> int:
-        """How many runs have begun at least."""
-        return len(self._places)
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Every record, in the order of the runs' first lines."""
         for key in self._places:
@@ -233,9 +230,9 @@ class LoggedRuns:
         return checked(self._begun(told, name, place) | about)
 
     def _merged(self, told: Mapping[str, Any]) -> Any:
-        if told["like"] not in self._bases:
+        base = self._bases.get(told["like"])
+        if base is None:
             raise Unreadable("the line that it refers to is gone")
-        base = self._bases[told["like"]]
         if isinstance(base, int):
             self._file.seek(base)
             base = parsed(self._file.readline(_LONGEST_LINE))["whole"]
@@ -295,12 +292,8 @@ def _opened(path: Path) -> Any:
         Unreadable: if it is no regular file, or cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | _NO_LINK)
+        return opened(path, follow=False)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Unreadable(error.strerror or "the system refuses it") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise Unreadable("it is no regular file")
-    return open(handle, "rb", buffering=1 << 18)

@@ -11,16 +11,26 @@ import functools
 import multiprocessing
 import os
 import queue
+import shutil
+import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from workbench.base.checks import refuse
-from workbench.studies.pool import Lost, Slots
+from workbench.runs.atomic import PARTIAL
+from workbench.runs.reaper import marks, watch
+from workbench.studies.pool import SAFE_PATH, Lost, Slots, set_variables
 
 _CONNECT_SECONDS = 20
+# Folders of this name in that of a study are removed, also what a killed one has left.
+_SCRATCH = f"{PARTIAL}dask-"
+# Closes the port at which a scheduler or a worker serves pages about itself, to everybody.
+_NO_PAGES = "def dask_setup(node):\n    node.http_server.stop()\n"
 
 
 class DaskSlots:
@@ -31,13 +41,16 @@ class DaskSlots:
         count: how many tasks may be worked on at the same time.
         address: of the scheduler, such as `tcp://10.0.0.1:8786`; "local" for a cluster of so many
             workers on this machine.
+        folder: where a cluster of this machine leaves what it needs while it is there.
         limits: `timeout`, `prepare` and `memory` as `Slots` has them.
 
     Raises:
         ValueError: if dask is not installed, or nobody answers at the address.
     """
 
-    def __init__(self, work: Callable[[Any], Any], count: int, address: str, **limits: Any):
+    def __init__(
+        self, work: Callable[[Any], Any], count: int, address: str, folder: Path, **limits: Any
+    ):
         try:
             import distributed
         except ImportError:
@@ -46,12 +59,11 @@ class DaskSlots:
         self._made = functools.partial(_made, work, limits, os.getcwd(), uuid.uuid4().hex)
         self._running: dict[Any, Any] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._stack = ExitStack()
         if address == "local":
-            options = {"n_workers": count, "threads_per_worker": 1, "dashboard_address": None}
-            self._cluster = distributed.LocalCluster(**options, silence_logs="CRITICAL")
-            self._client = distributed.Client(self._cluster)
+            cluster = self._stack.enter_context(_local_cluster(count, folder))
+            self._client = self._stack.enter_context(distributed.Client(cluster))
             return
-        self._cluster = None
         # A client that cannot be made may hang when it is thrown away: somebody must answer first.
         try:
             _in_a_loop_of_its_own(_answered(address))
@@ -67,9 +79,8 @@ class DaskSlots:
     def __exit__(self, *_: Any) -> None:
         """Gives up what runs, and ends the cluster if it is one of ours."""
         self._client.cancel(list(self._running.values()), force=True)
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
+        with self._stack:
+            self._client.close()
 
     @property
     def free(self) -> int:
@@ -94,6 +105,43 @@ class DaskSlots:
             return [(key, future.result())]
         reason = " ".join(str(future.exception() if future.status == "error" else "").split())
         return [(key, Lost("killed", f"dask lost it ({future.status}) {reason[:200]}".strip()))]
+
+
+@contextmanager
+def _local_cluster(count: int, folder: Path) -> Iterator[Any]:
+    """A cluster of this machine that speaks to whoever has its keys, which are in memory alone.
+
+    Any user can connect to its ports, and whoever is let in runs code as this user.
+
+    Raises:
+        ValueError: if no keys can be made.
+    """
+    import dask
+    import distributed
+
+    try:
+        keys = distributed.Security.temporary()
+    except ImportError:
+        refuse("dask", "left out where the package cryptography is not installed", "local")
+    for stale in folder.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    started = SAFE_PATH | marks(os.environ, watch().name)
+    # A worker that dies is started again, long after this.
+    name = "distributed.nanny.pre-spawn-environ"
+    settings: dict[str, Any] = {name: {**dask.config.get(name), **started}}
+    for kind in ("scheduler", "worker"):
+        name = f"distributed.{kind}.preload"
+        settings |= {name: [*dask.config.get(name), _NO_PAGES]}
+        settings |= {f"distributed.{kind}.http.routes": []}
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
+        options = {"n_workers": count, "threads_per_worker": 1}
+        options |= {"security": keys, "local_directory": scratch, "silence_logs": "CRITICAL"}
+        # Any port, since the usual one may be another's, which dask would complain about.
+        options |= {"scheduler_kwargs": {"dashboard": False, "dashboard_address": "127.0.0.1:0"}}
+        with set_variables(started), dask.config.set(settings):
+            cluster = distributed.LocalCluster(**options)
+        with cluster:
+            yield cluster
 
 
 async def _answered(address: str) -> None:

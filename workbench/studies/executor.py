@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workbench.base.checks import refuse, whole
@@ -47,15 +48,21 @@ class Limits:
             whole("memory", self.memory, 1)
 
 
-def executor(depth: str, limits: Limits) -> Any:
-    """The slots that make runs of this depth within the limits, to be used as a context."""
+def executor(depth: str, limits: Limits, out: Path) -> Any:
+    """The slots that make runs of this depth within the limits, to be used as a context.
+
+    Args:
+        depth: `notebook` or `function`.
+        limits: how many at a time, and where.
+        out: the folder of the study.
+    """
     is_notebook = depth == "notebook"
     work, first = (execute_task, prepare) if is_notebook else (call, None)
     watch = {"timeout": limits.timeout, "prepare": first, "memory": limits.memory}
     if limits.dask is not None:
         from workbench.studies.dask_pool import DaskSlots
 
-        return DaskSlots(work, limits.jobs, limits.dask, **watch)
+        return DaskSlots(work, limits.jobs, limits.dask, out, **watch)
     if limits.devices:
         shown = [
             {"CUDA_VISIBLE_DEVICES": d} for d in limits.devices for _ in range(limits.per_device)

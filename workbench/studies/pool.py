@@ -7,6 +7,7 @@ tell which task that was; here a lost worker loses its own task and is replaced.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -15,9 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.runs.processes import exit_reason, held_bytes, kill_children, spelled_bytes
+from workbench.runs.reaper import leave_to, marks, reap_noted, watch
 
 # Importing an experiment on a busy machine takes seconds; whoever needs longer hangs.
 START_SECONDS = 300.0
@@ -25,6 +28,10 @@ START_SECONDS = 300.0
 
 # How often the memory of workers is looked at: with a limit, and to know the peak of a killed one.
 _LOOK_SECONDS, _GLANCE_SECONDS = 0.1, 1.0
+# Python's variable by which a new interpreter leaves the current folder alone; any text does. This
+# one says that it is for workers, and not for what their tasks start.
+SAFE_PATH = {"PYTHONSAFEPATH": "workbench"}
+_NUMBERS = itertools.count(1)
 
 
 class Lost(NamedTuple):
@@ -45,6 +52,7 @@ class Lost(NamedTuple):
 class _Worker:
     process: Any
     connection: Any
+    mark: str
     key: Any = None
     task: Any = None
     is_ready: bool = False
@@ -93,8 +101,10 @@ class Slots:
 
     def __exit__(self, *_: Any) -> None:
         """Kills every worker and what it started."""
-        for worker in [*self._busy, *self._idle]:
-            _end(worker)
+        workers = [*self._busy, *self._idle]
+        for worker in workers:
+            _kill(worker)
+        _reap(workers)
         self._busy, self._idle = [], []
 
     @property
@@ -190,17 +200,30 @@ class Slots:
         # Forked processes would share locks of threads, and a GPU that is already in use.
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
-        process = spawn.Process(target=_serve, args=(theirs, self._work, self._prepare))
+        owner = watch()
+        mark = f"{owner.name}.worker-{next(_NUMBERS)}"
+        process = spawn.Process(target=_serve, args=(theirs, self._work, self._prepare, owner))
         taken = [w.environment for w in [*self._busy, *self._idle]]
         mine = next(e for e in self._environments if not any(e is t for t in taken))
-        with _set(mine):
+        with set_variables(SAFE_PATH):
+            # It belongs to this process, and must not bear the mark of its first worker.
+            _start_tracker()
+        with set_variables(mine | SAFE_PATH | marks(os.environ, owner.name, mark)):
             process.start()
         theirs.close()
-        return _Worker(process, ours, environment=mine)
+        return _Worker(process, ours, mark, environment=mine)
+
+
+def _start_tracker() -> None:
+    """Starts what Python starts beside its first process, to tidy up after all of them."""
+    if os.name == "posix":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()
 
 
 @contextlib.contextmanager
-def _set(variables: Mapping[str, str]) -> Iterator[None]:
+def set_variables(variables: Mapping[str, str]) -> Iterator[None]:
     """Sets variables of the environment for as long as a process needs to take them over."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -214,8 +237,16 @@ def _set(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(connection: Any, work: Callable[[Any], Any], prepare: Callable[[], None] | None) -> None:
+def _serve(
+    connection: Any,
+    work: Callable[[Any], Any],
+    prepare: Callable[[], None] | None,
+    owner: Path,
+) -> None:
     """A worker's life: it ends with its connection, and dies with the process that started it."""
+    if os.environ.items() >= SAFE_PATH.items():
+        del os.environ["PYTHONSAFEPATH"]
+    leave_to(owner)
     # Ctrl-C reaches every process of the terminal; whoever started us ends us. A handler, since
     # an ignored signal would be ignored in kernels, too.
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -242,6 +273,17 @@ def _end(worker: _Worker, seconds: float = 0.0) -> None:
     """Ends the worker and whatever it started; it may take `seconds` to leave by itself."""
     if seconds:
         worker.process.join(seconds)
+    _kill(worker)
+    _reap([worker])
+
+
+def _reap(workers: Sequence[_Worker]) -> None:
+    """Ends what workers that have ended have left."""
+    for worker in workers:
+        reap_noted(watch(), [worker.mark], worker.process.pid)
+
+
+def _kill(worker: _Worker) -> None:
     if worker.process.is_alive():
         kill_children(worker.process.pid)
         worker.process.kill()

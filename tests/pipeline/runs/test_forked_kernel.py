@@ -22,9 +22,10 @@ pytestmark = [
 
 ABOUT = """
 import json, os, random, signal, sys
+OWN = ("JPY_PARENT_PID", "WORKBENCH_MARKS")
 about = {
     "path": sys.path, "cwd": os.getcwd(), "argv": len(sys.argv), "main": sys.modules["__main__"].x,
-    "environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},
+    "environment": {k: v for k, v in os.environ.items() if k not in OWN},
     "stdin": os.read(0, 1) == b"", "leader": os.getsid(0) == os.getpid() == os.getpgrp(),
     "signal": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
     "heavy": [n for n in ("numpy", "plotly", "workbench", "cupy", "numba") if n in sys.modules],

@@ -1,10 +1,15 @@
 """Studies by dask end as they do without it, and leave the same records."""
 
+import contextlib
 import importlib.util
+import os
 import socket
 import sys
+import urllib.request
 
+import psutil
 import pytest
+import stranger
 import toy_notebooks
 
 from workbench.records.store import read_points
@@ -14,6 +19,27 @@ from workbench.studies.dask_pool import DaskSlots
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="needs the extra dask"
 )
+
+UNLIMITED = {"timeout": None, "prepare": None, "memory": None}
+# A cluster that lets everybody in, at ports that are free.
+OPEN = {"n_workers": 1, "threads_per_worker": 1}
+OPEN |= {"scheduler_kwargs": {"dashboard": False, "dashboard_address": "127.0.0.1:0"}}
+INTRUDER = """
+kinds = {"none": {}, "own": {"security": distributed.Security.temporary()}}
+try:
+    with distributed.Client(sys.argv[1], timeout=5, **kinds[sys.argv[2]]) as client:
+        print("ran as", client.submit(os.getuid).result(timeout=20))
+except (OSError, TypeError) as error:
+    print("refused", error)
+"""
+
+
+def intruded(address, keys):
+    """What came of it when another user asked the cluster to run code."""
+    # As root it loads what dask would load on the way.
+    loaded = "import distributed, os, sys\n"
+    loaded += f"with distributed.LocalCluster(processes=False, **{OPEN}):\n    pass"
+    return stranger.answer(loaded, INTRUDER, address, keys)
 
 
 def told(folder):
@@ -44,8 +70,7 @@ def test_a_cluster_that_is_there_already_stays(tmp_path, trial, monkeypatch):
     import distributed
 
     monkeypatch.setenv("TRIAL_FOLDER", str(tmp_path))
-    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster:
+    with distributed.LocalCluster(**OPEN) as cluster:
         for values, counts in (([1, 2], {"kept": 0, "done": 2}), ([2, 3], {"kept": 1, "done": 1})):
             assert trial.run(tmp_path, {"x": values}, dask=cluster.scheduler_address) == counts
 
@@ -63,16 +88,16 @@ def test_notebook_runs_by_the_command(tmp_path):
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere", "", "ftp://x"])
-def test_an_address_where_nobody_answers(monkeypatch, address):
+def test_an_address_where_nobody_answers(tmp_path, monkeypatch, address):
     from workbench.studies import dask_pool
 
     monkeypatch.setattr(dask_pool, "_CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match="`dask` must be the address of a scheduler") as refused:
-        DaskSlots(call, 1, address, timeout=None, prepare=None, memory=None)
+        DaskSlots(call, 1, address, tmp_path, **UNLIMITED)
     assert "\n" not in str(refused.value)
 
 
-def test_an_address_of_another_server(monkeypatch):
+def test_an_address_of_another_server(tmp_path, monkeypatch):
     """It takes the connection and never answers."""
     from workbench.studies import dask_pool
 
@@ -80,10 +105,52 @@ def test_an_address_of_another_server(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(ValueError, match="`dask` must be the address of a scheduler"):
-            DaskSlots(call, 1, address, timeout=None, prepare=None, memory=None)
+            DaskSlots(call, 1, address, tmp_path, **UNLIMITED)
 
 
-def test_without_dask_it_is_one_sentence(monkeypatch):
+def test_without_dask_it_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ValueError, match="`dask` must be left out where the extra `dask` is not"):
-        DaskSlots(call, 1, "local", timeout=None, prepare=None, memory=None)
+        DaskSlots(call, 1, "local", tmp_path, **UNLIMITED)
+
+
+def test_a_cluster_of_this_machine_is_closed_to_other_users(tmp_path):
+    import distributed
+
+    with distributed.LocalCluster(**OPEN) as cluster:
+        who = f"ran as {os.getuid()}"
+        assert intruded(cluster.scheduler_address, "none") == who, (
+            "another user must be able to try"
+        )
+    with DaskSlots(call, 1, "local", tmp_path, **UNLIMITED) as slots:
+        address, keys = slots._client.scheduler.address, slots._client.security
+        assert address.startswith("tls:")
+        for tried, own in ((address.replace("tls:", "tcp:"), "none"), (address, "own")):
+            assert intruded(tried, own).startswith("refused"), (tried, own)
+        with distributed.Client(address, security=keys) as owner:
+            assert owner.submit(os.getuid).result(timeout=30) == os.getuid()
+
+
+def test_a_cluster_of_this_machine_serves_no_pages_and_leaves_nothing(tmp_path):
+    with DaskSlots(call, 2, "local", tmp_path, **UNLIMITED) as slots:
+        assert slots._client.submit(os.getpid).result(timeout=60) != os.getpid()
+        mine = psutil.Process()
+        ports = set()
+        for process in (mine, *mine.children(recursive=True)):
+            found = process.net_connections("tcp")
+            ports |= {c.laddr.port for c in found if c.status == psutil.CONN_LISTEN}
+        assert len(ports) >= 4, "a scheduler, and two workers with who watches over them"
+        for port in ports:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+                pytest.fail(f"something is served at port {port}")
+        (scratch,) = tmp_path.iterdir()
+        assert scratch.name.startswith(".partial-")
+        assert scratch.stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_cryptography_it_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ValueError, match="`dask` must be left out where the package cryptography"):
+        DaskSlots(call, 1, "local", tmp_path, **UNLIMITED)

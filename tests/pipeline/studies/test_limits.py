@@ -85,9 +85,9 @@ def test_each_slot_has_its_device(tmp_path, trial, monkeypatch):
         assert all(a[1] <= b[0] for a, b in zip(times, times[1:], strict=False))
 
 
-def test_as_many_runs_on_a_device_as_asked_for():
+def test_as_many_runs_on_a_device_as_asked_for(tmp_path):
     limits = executor.Limits(jobs=9, devices=("0", "1"), per_device=2)
-    with executor.executor("function", limits) as slots:
+    with executor.executor("function", limits, tmp_path) as slots:
         assert slots.count == 4
 
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from workbench.base.array import host
-from workbench.base.cancellation import is_watched, steps
+from workbench.base.cancellation import is_cancellable, steps
 from workbench.base.intervals import binomial_interval
 from workbench.dendrites.codes import patterns
 from workbench.dendrites.matching.detector import Detector
@@ -74,7 +74,7 @@ def false_matches(rng, cells, active, synapses, segments, pairs) -> Counts:
     for start in steps(range(0, shown, BATCH)):
         count = min(BATCH, shown - start)
         batch = patterns.patterns(rng, count, cells, active)
-        part = min(PART if is_watched() else BATCH, count)
+        part = min(PART if is_cancellable() else BATCH, count)
         for first in steps(range(0, count, part)):
             histogram += host(
                 detector.overlap_histogram(batch[first : min(first + part, count), :])

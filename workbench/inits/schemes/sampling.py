@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.base.array import Array, namespace
 from workbench.base.checks import refuse
-from workbench.base.parallel import spread
+from workbench.base.parallel import parallel_map
 
 BLOCK = 1 << 20
 # Numbers that a thread works on at once: few enough for its cache, and enough that threads seldom
@@ -164,7 +164,7 @@ def _filled(
     if len(blocks) == 1:
         work(0)
     else:
-        spread(work, blocks)
+        parallel_map(work, blocks)
     return out
 
 

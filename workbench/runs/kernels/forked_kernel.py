@@ -10,9 +10,8 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-
-from workbench.runs.kernels import kernel_template
+from workbench.runs.kernels import ipykernel_launcher, kernel_template
+from workbench.runs.kernels.isolation import IsolatedProvisioner
 
 # Loading IPython on a busy machine takes seconds; whoever needs longer hangs.
 _START_SECONDS = 120.0
@@ -26,8 +25,9 @@ class Template:
         with theirs:
             handle = theirs.fileno()
             # As jupyter starts kernels; the debugger that they load would complain otherwise.
-            words = [sys.executable, "-Xfrozen_modules=off", kernel_template.__file__, str(handle)]
-            self._process = subprocess.Popen(words, pass_fds=[handle], stdin=subprocess.DEVNULL)
+            words = [sys.executable, "-P", "-Xfrozen_modules=off", kernel_template.__file__]
+            how = {"pass_fds": [handle], "stdin": subprocess.DEVNULL}
+            self._process = subprocess.Popen([*words, str(handle)], **how)
         self._connection = Connection(ours.detach())
 
     @staticmethod
@@ -98,17 +98,17 @@ class ForkedKernel:
         return self._status
 
 
-class ForkingProvisioner(LocalProvisioner):
+class ForkingProvisioner(IsolatedProvisioner):
     """Begins kernels by a template where it can, else as jupyter_client does."""
 
     template: Template
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+    async def begin(self, cmd: list[str], **kwargs: Any) -> Any:
         """The connection to a kernel that this command would start."""
-        words = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        words = cmd[cmd.index(ipykernel_launcher.__file__) + 1 :]
         cwd, env = kwargs.get("cwd") or os.getcwd(), kwargs["env"]
         kernel = self.template.kernel(words, str(cwd), dict(env))
         if kernel is None:
-            return await super().launch_kernel(cmd, **kwargs)
+            return await super().begin(cmd, **kwargs)
         self.process, self.pid, self.pgid, self.cwd = kernel, kernel.pid, kernel.pid, cwd
         return self.connection_info

@@ -25,6 +25,7 @@ from workbench.runs.atomic import why
 from workbench.runs.job import Job
 from workbench.runs.kernels.client import Engine
 from workbench.runs.kernels.forked_kernel import ForkingProvisioner, Template
+from workbench.runs.kernels.isolation import Isolated, IsolatedProvisioner
 from workbench.runs.parameters.injection import injected
 from workbench.runs.parameters.readback import NotUsed, Readback
 from workbench.runs.processes import peak_memory_mib
@@ -188,7 +189,7 @@ class _Client(AsyncKernelClient):
             return False
 
 
-class _Installed(AsyncKernelManager):
+class _Installed(Isolated, AsyncKernelManager):
     """Starts the kernel that is installed under the notebook's name for it.
 
     nbclient makes the instance; each run has a class of its own to leave its marks on.
@@ -226,15 +227,13 @@ class _ThisPython(_Installed):
         # Where no folder names a python3, Jupyter takes ipykernel's own, which is sys.executable.
         return KernelSpecManager(kernel_dirs=[])
 
-    @default("transport_encryption")
-    def _transport_encryption_default(self) -> str:
-        return "auto"
-
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
-        if self.template is not None:
-            made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
-            made.template, self.provisioner = self.template, made
-        return await super()._async_pre_start_kernel(**kwargs)
+    def new_provisioner(self) -> IsolatedProvisioner:
+        """What forks the kernel from the template, where there is one."""
+        if self.template is None:
+            return super().new_provisioner()
+        made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
+        made.template = self.template
+        return made
 
 
 def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

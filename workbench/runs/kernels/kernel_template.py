@@ -100,6 +100,8 @@ def _become(
 def _serve(argv: list[str], connection: Connection, parent: int) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
+    # As `ipykernel_launcher`, beside this file, has it.
+    IPKernelApp.init_path = lambda _: sys.path.append("")
     app = IPKernelApp.instance(parent_handle=parent)
     app.initialize(argv)
     connection.send(("ready", os.getpid()))
@@ -125,8 +127,6 @@ def _die_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    # Nothing beside this file, nor where the command was given, may stand in for a library.
-    sys.path = [p for p in sys.path if p not in ("", sys.path[0])]
     try:
         main(int(sys.argv[1]))
     except (EOFError, OSError):

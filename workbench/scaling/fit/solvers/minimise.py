@@ -14,7 +14,7 @@ import array_api_compat
 import numpy as np
 
 from workbench.base.array import Array
-from workbench.base.cancellation import is_watched, steps
+from workbench.base.cancellation import is_cancellable, steps
 from workbench.base.checks import refuse
 from workbench.scaling.fit.centring import Centring, centring
 from workbench.scaling.fit.losses import ABSOLUTE
@@ -131,7 +131,7 @@ def _on_processor(
 
 def _parts(count: int) -> Iterator[slice]:
     """The fits of a batch, which are independent: all, or parts if a caller may cancel."""
-    if not is_watched():
+    if not is_cancellable():
         yield slice(count)
         return
     size, end = PART, 0
