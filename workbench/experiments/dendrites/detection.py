@@ -4,7 +4,7 @@ A segment of `synapses` subsamples one pattern of `active` cells out of `cells`.
 least `threshold` of its synapses are active. Random patterns test how often it fires by mistake,
 its own pattern with `moved` active cells moved elsewhere how often it misses; both are measured at
 every threshold in one pass and compared with the laws. The numbers that the paper, its figures and
-its published code print are computed again from the same laws.
+its published code print are recomputed from the same laws.
 
 Source:
     Ahmad & Hawkins (2016), How do neurons operate on sparse distributed representations?
@@ -66,7 +66,7 @@ def false_matches(rng, cells, active, synapses, segments, pairs) -> Counts:
 
     In an all-pairs design the matches of a pattern with all segments are pairwise uncorrelated,
     since every pattern meets a random segment with the same chance; so the count has the variance
-    N p (1 - p) of N independent trials. Its tails are no binomial's, but hardly longer.
+    N p (1 - p) of N independent trials. Its tails are not exactly binomial, but hardly longer.
     """
     stored = patterns.patterns(rng, segments, cells, active)
     detector = Detector(patterns.subsamples(rng, stored, synapses), cells, threshold=1)

@@ -30,7 +30,7 @@ def test_activations_by_name(save, tmp_path):
     params = audit.Params(weights_file=path, activations_file=str(csv))
     result = audit.run(params)
     assert [r.activation for r in result["rows"]] == ["relu", "linear", "gelu"]
-    assert [r.wanted for r in result["rows"]] == pytest.approx([2, 1, 2.351715614073])
+    assert [r.target for r in result["rows"]] == pytest.approx([2, 1, 2.351715614073])
     assert [r.flags[-1] for r in result["rows"]][1:] == ["vanishes", "explodes"]
     assert (result["vanish"], result["explode"]) == (1, 1)
     csv.write_text("*,relu\n")

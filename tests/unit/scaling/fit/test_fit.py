@@ -191,7 +191,7 @@ def test_a_curve_without_a_floor_says_so():
 
 def test_a_fit_cut_short_says_so_and_keeps_its_point(monkeypatch):
     monkeypatch.setattr(
-        minimise, "walk", lambda near: (1e-3, 4.0, 10.0, 1e14, 1e-14, 1e-4, 0.0, 1.0)
+        minimise, "solver_settings", lambda near: (1e-3, 4.0, 10.0, 1e14, 1e-14, 1e-4, 0.0, 1.0)
     )
     table, _ = planted(catalogue.chinchilla, noise=0.05, seed=7)
     with pytest.warns(result.FitWarning, match="did not converge"):
