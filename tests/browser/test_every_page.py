@@ -33,12 +33,12 @@ def reports(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runs(reports):
     """The default run of an experiment, made once."""
-    made = {}
+    finished = {}
 
     def run(experiment):
-        if experiment.name not in made:
-            made[experiment.name] = execute(job(experiment.name, {}), reports)
-        record = made[experiment.name]
+        if experiment.name not in finished:
+            finished[experiment.name] = execute(job(experiment.name, {}), reports)
+        record = finished[experiment.name]
         return record, reports / experiment.name / record["run"]
 
     return run
@@ -84,8 +84,8 @@ def test_the_page_opens_offline_in_every_view(runs, experiment):
             assert errors == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             for plot in page.locator(".plot").all():
-                told = plot.get_attribute("aria-label")
-                assert len(re.findall(r"\d+", told)) >= 2, told
+                label = plot.get_attribute("aria-label")
+                assert len(re.findall(r"\d+", label)) >= 2, label
             assert violations(page) == []
             assert flaws(page) == []
             name = experiment.name.replace("/", "-")
@@ -117,8 +117,8 @@ def test_the_slider_lives_without_a_kernel(runs, experiment):
             shown = plot.evaluate(data), figure.locator("figcaption").inner_text()
             seen.append((slider.get_attribute("aria-valuetext"), *shown))
             page.keyboard.press("ArrowRight")
-        for told in zip(*seen, strict=True):
-            assert len(set(told)) == last + 1, experiment.name
+        for label in zip(*seen, strict=True):
+            assert len(set(label)) == last + 1, experiment.name
 
 
 def test_bare_papermill_runs_a_notebook(tmp_path):

@@ -40,29 +40,29 @@ def test_the_corpus_is_large_and_each_of_it_once():
 
 def hostile(text, number=0):
     """A record with the text in every place that holds words."""
-    told = record(run=f"run-{number}", day=1 + number % 28)
+    entry = record(run=f"run-{number}", day=1 + number % 28)
     claim = {**claims()[0], **dict.fromkeys(("paper", "where", "statement", "expected"), text)}
     claim |= {"measured": text, "note": text}
-    told |= {"title": text, "error": text, "command": text, "cell": text, "traceback": text}
-    told |= {"knobs": {text: text, "x": number % 3, "y": text}, "changed": {text: text, "x": 1}}
-    told |= {"summary": {text: number, "gain": number / 7}, "claims": [claim, *claims()]}
-    known = told["provenance"]
+    entry |= {"title": text, "error": text, "command": text, "cell": text, "traceback": text}
+    entry |= {"knobs": {text: text, "x": number % 3, "y": text}, "changed": {text: text, "x": 1}}
+    entry |= {"summary": {text: number, "gain": number / 7}, "claims": [claim, *claims()]}
+    known = entry["provenance"]
     known |= dict.fromkeys(("processor", "platform", "device", "python"), text)
     known["packages"] = {text: text, "numpy": text}
     known["code"] = {"commit": text, "source": text}
     known["environment"] = {text: text}
     known["data"] = {text: {"path": text, "bytes": 3, "sha256": text}}
-    return told
+    return entry
 
 
 def drawn(text):
     """A figure with the text wherever plotly takes words."""
-    made = copy.deepcopy(figure(alt=text))
-    made["data"][0] |= {"name": text, "text": [text] * 3, "hovertemplate": text, "mode": "lines"}
-    made["data"][0]["line"] = {"color": text}
-    made["layout"] |= {"title": {"text": text}, "xaxis": {"title": {"text": text}}}
-    made["layout"]["annotations"] = [{"text": text, "x": 1, "y": 1}]
-    return made
+    new = copy.deepcopy(figure(alt=text))
+    new["data"][0] |= {"name": text, "text": [text] * 3, "hovertemplate": text, "mode": "lines"}
+    new["data"][0]["line"] = {"color": text}
+    new["layout"] |= {"title": {"text": text}, "xaxis": {"title": {"text": text}}}
+    new["layout"]["annotations"] = [{"text": text, "x": 1, "y": 1}]
+    return new
 
 
 def outputs(text):
@@ -84,8 +84,8 @@ def widgets(texts):
     """The state of widgets that show the texts, and cells that show the widgets."""
     known, cells = {}, []
     for number, text in enumerate(texts):
-        held = {"value": text, "description": text}
-        known[f"h{number}"] = {"model_name": "HTMLModel", "state": held}
+        values = {"value": text, "description": text}
+        known[f"h{number}"] = {"model_name": "HTMLModel", "state": values}
         known[f"a{number}"] = {"model_name": text, "state": {"_anywidget_id": text}}
         layout = {"_widget_data": drawn(text)["data"], "_widget_layout": drawn(text)["layout"]}
         known[f"f{number}"] = {"model_name": "AnyModel", "state": layout}
@@ -116,11 +116,11 @@ def harmed(seen, root):
             raise
         return ["it navigates"]
     tab.wait_for_timeout(250)
-    found = [*seen.dialogs, *seen.left]
-    found += [] if tab.evaluate("window.hit") is None else [f"hit {tab.evaluate('window.hit')}"]
-    found += [] if tab.url.startswith(root.as_uri()) else [tab.url]
-    found += [p.url for p in tab.context.pages if p != tab]
-    return found
+    harm = [*seen.dialogs, *seen.left]
+    harm += [] if tab.evaluate("window.hit") is None else [f"hit {tab.evaluate('window.hit')}"]
+    harm += [] if tab.url.startswith(root.as_uri()) else [tab.url]
+    harm += [p.url for p in tab.context.pages if p != tab]
+    return harm
 
 
 def test_the_detector_sees_every_one_that_runs(browser, tmp_path):
@@ -180,13 +180,13 @@ def test_a_run_s_page_runs_nothing(browser, tmp_path):
     cells += more
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
-    told = hostile("".join(PAYLOADS))
-    told["provenance"]["data"] = {t: {"path": t, "bytes": 1, "sha256": t} for t in PAYLOADS}
+    entry = hostile("".join(PAYLOADS))
+    entry["provenance"]["data"] = {t: {"path": t, "bytes": 1, "sha256": t} for t in PAYLOADS}
     folder = tmp_path / "toys" / "a <b onclick=alert(1)> '\"" / "run"
     folder.mkdir(parents=True)
     path = folder / "page.html"
     notebook = nbformat.from_dict(new_notebook(cells=cells, metadata={"widgets": state}))
-    text = page(notebook, normal(told) | told, Own(word="".join(PAYLOADS)).table(), str(tmp_path))
+    text = page(notebook, normal(entry) | entry, Own(word="".join(PAYLOADS)).table(), str(tmp_path))
     path.write_text(text.replace("\ud800", ""), encoding="utf-8")
     for seen in sound(browser, path, tmp_path):
         # Figures below the first screens are drawn when the browser is idle.
@@ -209,10 +209,10 @@ def reports(tmp_path_factory):
     """A run for every text, the text in its record, its notebook, its folder's name."""
     root = tmp_path_factory.mktemp("reports")
     for number, text in enumerate(PAYLOADS):
-        told = hostile(text, number) | {"name": text, "run": text, "folder": text}
-        told |= {"state": text if number % 2 else "done", "depth": text}
-        told["timings"] = {"start": text, "seconds": 1}
-        folder = put(root, told, place=folder_name(text, number), with_page=False, notebook=False)
+        entry = hostile(text, number) | {"name": text, "run": text, "folder": text}
+        entry |= {"state": text if number % 2 else "done", "depth": text}
+        entry["timings"] = {"start": text, "seconds": 1}
+        folder = put(root, entry, place=folder_name(text, number), with_page=False, notebook=False)
         nbformat.write(
             new_notebook(cells=[shown({PLOTLY: drawn(text)})]), folder / "notebook.ipynb"
         )
@@ -236,10 +236,10 @@ def test_the_gallery_runs_nothing(browser, reports):
 @pytest.mark.parametrize("knobs", [1, 2, 3])
 def test_a_report_runs_nothing(browser, tmp_path, knobs):
     records = [hostile(text, number) for number, text in enumerate(PAYLOADS)]
-    for number, (told, text) in enumerate(zip(records, PAYLOADS, strict=True)):
-        held = {RUNNING[0]: text, RUNNING[3]: number % 3, BREAKING[0]: text[::-1]}
-        told["summary"] = {PAYLOADS[number % 9]: number}
-        told["knobs"] = dict(list(held.items())[:knobs]) | {BREAKING[1]: LINKING[0]}
+    for number, (entry, text) in enumerate(zip(records, PAYLOADS, strict=True)):
+        values = {RUNNING[0]: text, RUNNING[3]: number % 3, BREAKING[0]: text[::-1]}
+        entry["summary"] = {PAYLOADS[number % 9]: number}
+        entry["knobs"] = dict(list(values.items())[:knobs]) | {BREAKING[1]: LINKING[0]}
     folder = study(tmp_path, records, with_page=False, notebook=False)
     path, count = report(folder)
     assert count == len(PAYLOADS)
@@ -272,8 +272,8 @@ def test_no_name_leads_out_of_its_folder(tmp_path, way):
     root = tmp_path / "one" / "two" / "study"
     for place in (tmp_path, tmp_path / "one", tmp_path / "one" / "two"):
         for inner in ("outside", "", "x"):
-            told = record(title="a secret", summary={"secret": 1})
-            put(place / inner, told, place=".", with_page=False)
+            entry = record(title="a secret", summary={"secret": 1})
+            put(place / inner, entry, place=".", with_page=False)
     root.mkdir()
     for name, run in ((way, "outside"), ("outside", way), (way, way), (way, ""), ("", way)):
         points = {"points": [{"name": name, "run": run, "changed": {"x": 1}}]}
@@ -311,11 +311,11 @@ def test_a_run_s_folder_is_one_plain_word_and_no_experiment_has_such_a_name(text
 @pytest.mark.parametrize("text", [*LINKING, "=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-1", "\t=1"])
 def test_a_csv_of_such_words_is_no_formula(tmp_path, text):
     folder = put(tmp_path, hostile(text), place=".", with_page=False, notebook=False)
-    told = CliRunner().invoke(main, ["table", str(folder), "--csv"]).stdout
-    for line in told.splitlines():
+    table = CliRunner().invoke(main, ["table", str(folder), "--csv"]).stdout
+    for line in table.splitlines():
         for cell in line.split(","):
             assert cell.strip('"')[:1] not in tuple("=+@\t") or cell[:1].isdigit()
-    assert ("'" + text in told) == (text[0] in "=+-@\t")
+    assert ("'" + text in table) == (text[0] in "=+-@\t")
 
 
 class Bomb:
@@ -420,16 +420,16 @@ def test_a_record_nested_without_end_is_cut(tmp_path):
 @given(st.lists(st.dictionaries(PARTS, JSON, max_size=4), min_size=1, max_size=3))
 @example([{"summary": {"x": 10**4000, "y": float("-inf")}, "title": "\ud800"}])
 def test_records_of_any_form_make_pages_and_never_a_traceback(parts):
-    with tempfile.TemporaryDirectory() as made:
-        root = Path(made)
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
         for number, part in enumerate(parts):
-            told = record(run=f"r{number}", knobs={"x": number}) | part
-            put(root, told, place=f"toys/toy/r{number}", with_page=False, notebook=False)
+            entry = record(run=f"r{number}", knobs={"x": number}) | part
+            put(root, entry, place=f"toys/toy/r{number}", with_page=False, notebook=False)
         points = [{"name": "toys/toy", "run": f"r{n}", "changed": {}} for n in range(len(parts))]
         (root / "study.json").write_text(json.dumps({"points": points}))
         gallery(root), report(root)
-        for folder, told in find_records(root):
-            compared(normal(told), normal(record()))
+        for folder, entry in find_records(root):
+            compared(normal(entry), normal(record()))
             ran = CliRunner().invoke(main, ["table", str(folder), "--csv"])
             assert (ran.exit_code, ran.exception) == (0, None)
 
@@ -454,6 +454,6 @@ def test_a_notebook_s_own_name_is_made_plain(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for text in ("a <b onclick=alert(1)>", "..", "' or 1", "%2e%2e", "~"):
         path = toy_notebooks.notebook(tmp_path / f"{text}.ipynb")
-        made = job(str(path), {})
-        assert Path("own", made.name.split("/")[1]).parts == Path(made.name).parts
-        assert made.name.removeprefix("own/").replace("_", "a").replace("-", "a").isalnum()
+        parsed = job(str(path), {})
+        assert Path("own", parsed.name.split("/")[1]).parts == Path(parsed.name).parts
+        assert parsed.name.removeprefix("own/").replace("_", "a").replace("-", "a").isalnum()

@@ -23,7 +23,7 @@ def room(tmp_path_factory):
 def test_a_researcher_turns_the_knobs(room, experiment):
     browser, server = room
     shot = experiment.name.replace("/", "-")
-    # Its slider spans the matrices of large models until a run has told how many there are.
+    # Its slider spans the matrices of large models until a run has counted them.
     drag = experiment.name != "inits/audit"
     first, next_ = explore(browser, server, f"{experiment.name}.ipynb", shot=shot, drag=drag)
     print(f"{experiment.name}: first figure {first:.2f} s, next {next_:.2f} s")

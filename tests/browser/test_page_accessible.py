@@ -62,7 +62,7 @@ def test_bad_pages_are_caught(browser, tmp_path):
     path.write_text(BAD)
     with opened(browser, path) as seen:
         rules = {rule for rule, _ in violations(seen.page)}
-        told = "\n".join(flaws(seen.page))
+        reported = "\n".join(flaws(seen.page))
     assert rules >= {"color-contrast", "image-alt", "label", "nested-interactive", "target-size"}
     for flaw in (
         "title",
@@ -73,9 +73,9 @@ def test_bad_pages_are_caught(browser, tmp_path):
         "main",
         "first heading",
     ):
-        assert f"{flaw}" in told
+        assert f"{flaw}" in reported
     for flaw in ("skips to 3: B", "no alternative", "two a", "10 px: C"):
-        assert flaw in told
+        assert flaw in reported
 
 
 def test_what_scrolls_is_reached_by_keys_and_what_does_not_is_passed_by(browser, full):

@@ -54,7 +54,7 @@ def bundle(fig):
     return {"application/vnd.plotly.v1+json": json.loads(fig.to_json())}
 
 
-def told(value):
+def displayed(value):
     """What a kernel would send of a value."""
     return shown(value._repr_mimebundle_())
 
@@ -68,12 +68,12 @@ SUMMARY = Summary({"third": 1 / 3, "word": "-x"})
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory):
     cells = [shown(bundle(fig)) for fig in plots()]
-    cells += [told(Claims([CLAIM])), told(SUMMARY), shown({"text/html": HTML})]
+    cells += [displayed(Claims([CLAIM])), displayed(SUMMARY), shown({"text/html": HTML})]
     claims = [CLAIM.model_dump(mode="json")]
-    kept = record(claims=claims, summary=dict(SUMMARY), knobs={"moved": 4})
+    entry = record(claims=claims, summary=dict(SUMMARY), knobs={"moved": 4})
     path = tmp_path_factory.mktemp("numbers") / "page.html"
     knobs = Params().table()
-    path.write_text(page(new_notebook(cells=cells), kept, knobs), encoding="utf-8")
+    path.write_text(page(new_notebook(cells=cells), entry, knobs), encoding="utf-8")
     with chromium() as browser, opened(browser, path) as seen:
         yield seen
         assert (seen.left, seen.errors, seen.dialogs) == ([], [], [])
@@ -153,9 +153,9 @@ def test_every_figure_and_table_has_its_buttons(reading):
 
 def test_hover_tells_fifteen_digits(reading):
     reading.page.wait_for_function("() => document.querySelector('.plot .main-svg')")
-    told = reading.page.evaluate(
+    displayed = reading.page.evaluate(
         "() => { const plot = document.querySelector('.plot');"
         "  Plotly.Fx.hover(plot, [{curveNumber: 1, pointNumber: 0}]);"
         "  return plot.querySelector('.hovertext').textContent; }"
     )
-    assert "0.333333333333333" in told
+    assert "0.333333333333333" in displayed

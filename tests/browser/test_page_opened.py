@@ -21,16 +21,16 @@ PLOTLY = "application/vnd.plotly.v1+json"
 INK = "#1a1a1a"
 
 
-def figure(made):
-    return shown({PLOTLY: json.loads(made.to_json())}, source="figure(data, 'x')")
+def figure(drawing):
+    return shown({PLOTLY: json.loads(drawing.to_json())}, source="figure(data, 'x')")
 
 
 def sliding():
     """A figure with a slider over frames, and values packed as NumPy's are."""
     x = np.linspace(0, 1, 50)
-    told = [{"meta": {"alt": f"x to the power of {k}"}} for k in range(4)]
+    layouts = [{"meta": {"alt": f"x to the power of {k}"}} for k in range(4)]
     frames = [
-        go.Frame(name=str(k), data=[go.Scatter(x=x, y=x**k)], layout=told[k]) for k in range(4)
+        go.Frame(name=str(k), data=[go.Scatter(x=x, y=x**k)], layout=layouts[k]) for k in range(4)
     ]
     steps = [{"label": str(k), "method": "animate", "args": [[str(k)], NOW]} for k in range(4)]
     slider = {"steps": steps, "currentvalue": {"prefix": "power "}}
@@ -65,7 +65,7 @@ def story(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reading(browser, story):
-    """One reader of the story for all tests that leave it as they found it."""
+    """One reader of the story for all tests that do not change it."""
     with opened(browser, story) as seen:
         yield seen
 
@@ -94,8 +94,8 @@ def test_figures_are_drawn_and_nothing_leaves(reading):
         assert box["height"] > 300
     assert data(reading) == pytest.approx(np.linspace(0, 1, 50).tolist())
     assert reading.page.locator(".plot").first.get_attribute("aria-label") == "A power of x"
-    told = json.loads(reading.page.locator("#record").text_content())
-    assert told["title"] == "The title"
+    entry = json.loads(reading.page.locator("#record").text_content())
+    assert entry["title"] == "The title"
     clean_of_trouble(reading)
 
 
@@ -120,9 +120,9 @@ def test_a_slider_moves_by_keys_without_a_kernel(reading):
             f"y => Math.abs({SHOWN}.y[25] - y) < 1e-9", arg=float(x[25] ** power)
         )
         assert slider.get_attribute("aria-valuetext") == str(power)
-        told = f"x to the power of {power}"
-        assert reading.page.locator(".plot").first.get_attribute("aria-label") == told
-        assert reading.page.locator("figcaption").first.inner_text() == told
+        alt = f"x to the power of {power}"
+        assert reading.page.locator(".plot").first.get_attribute("aria-label") == alt
+        assert reading.page.locator("figcaption").first.inner_text() == alt
     clean_of_trouble(reading)
 
 
@@ -314,8 +314,8 @@ WIDE = """width => [...document.querySelectorAll('body *')]
 def test_without_scripts_the_words_and_numbers_stand(browser, story):
     with opened(browser, story, java_script_enabled=False) as seen:
         text = seen.page.locator("body").inner_text()
-        for told in ("reproduced", "wide_cell", "Knobs", "1,234 bytes", "workbench run own.ipynb"):
-            assert told in text
+        for part in ("reproduced", "wide_cell", "Knobs", "1,234 bytes", "workbench run own.ipynb"):
+            assert part in text
         assert "The figures of this page are drawn by its own script" in text
         assert not seen.page.locator("#fold").is_visible()
         seen.page.get_by_text("code: cell-").first.click()
@@ -342,12 +342,12 @@ def attacked(tmp_path_factory):
     ]
     cells[-1].outputs.append(new_output("stream", name="stdout", text=EVIL + "\x1b[31m" + EVIL))
     cells[-1].metadata["alt"] = '"><script>alert(1)</script>'
-    told = record(title=EVIL, name=EVIL, command=EVIL, run=EVIL)
-    told["provenance"]["data"]["file"]["path"] = EVIL
+    entry = record(title=EVIL, name=EVIL, command=EVIL, run=EVIL)
+    entry["provenance"]["data"]["file"]["path"] = EVIL
     path = tmp_path_factory.mktemp("attacked") / "a <b onclick=alert(1)> '\".html"
     notebook = new_notebook(cells=cells)
     knobs = toy_table()
-    path.write_text(page(nbformat.from_dict(notebook), told, knobs), encoding="utf-8")
+    path.write_text(page(nbformat.from_dict(notebook), entry, knobs), encoding="utf-8")
     return path
 
 
@@ -401,7 +401,7 @@ def test_the_policy_stops_what_cleaning_would_miss(browser, attacked):
         assert seen.page.url.startswith("file:")
         refused = "\n".join(seen.errors)
         assert refused.count("Content Security Policy") >= 5
-        # Chromium tells of requests that the policy stops; none of them may reach the network.
+        # Chromium reports requests that the policy blocks; none of them may reach the network.
         assert not [url for url in seen.left if url not in BLOCKED]
 
 

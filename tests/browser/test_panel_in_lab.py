@@ -64,7 +64,7 @@ def draw(params, result):
     return fig
 
 board = panel(chinchilla.Params, chinchilla.run, draw, chinchilla.Params(compute=1000.0))
-board.record.reports = Path("reports")
+board.run_controls.reports = Path("reports")
 board
 """
 NAMED = TOY.replace(
@@ -73,7 +73,7 @@ NAMED = TOY.replace(
     "        curve(fig, hits, law, f'a line of a rather long name, {place}')\n"
     "    level(fig",
 )
-# With fewer trials a first look differs from the full figure, which takes long enough to have one.
+# With fewer trials a preview differs from the full figure, which takes long enough to have one.
 BUDGET = (
     TOY.replace(
         "    tagged",
@@ -127,10 +127,10 @@ def test_a_researcher_explores(room, width):
 
 @pytest.fixture
 def visit(room):
-    made = Visit(*room)
-    yield made
-    made.page.close()
-    assert (made.errors, made.left) == ([], [])
+    visitor = Visit(*room)
+    yield visitor
+    visitor.page.close()
+    assert (visitor.errors, visitor.left) == ([], [])
 
 
 def wait(page, holds):
@@ -187,7 +187,7 @@ def test_zoom_and_legend_stay_while_knobs_turn_and_a_pin_stands_beside(visit):
 
 
 @pytest.mark.browser
-def test_every_touch_ends_in_the_full_figure_of_its_knobs(visit):
+def test_every_change_ends_in_the_full_figure_of_its_knobs(visit):
     """JupyterLab sends some messages to the kernel's main thread and some to a subshell's."""
     names = {}
     exec(BUDGET, names)
@@ -228,9 +228,9 @@ def test_every_touch_ends_in_the_full_figure_of_its_knobs(visit):
         touch(*words)
         params = names["Params"](**knobs)
         page.wait_for_function(
-            """wanted => {
+            """expected => {
                 const { of } = document.querySelector('.workbench-plot').dataset;
-                return of && JSON.stringify(JSON.parse(of)) === JSON.stringify(wanted);
+                return of && JSON.stringify(JSON.parse(of)) === JSON.stringify(expected);
             }""",
             arg={"knobs": params.values(), "full": True},
             timeout=30_000,
@@ -239,11 +239,11 @@ def test_every_touch_ends_in_the_full_figure_of_its_knobs(visit):
             "p => Array.from(p._fullData.find(t => t.name === 'measured').y)"
         )
         assert [y or 0.0 for y in drawn] == names["run"](params)[2].tolist()
-        assert board.get_by_text("first look").count() == 0
+        assert board.get_by_text("preview").count() == 0
 
 
 @pytest.mark.browser
-def test_a_figure_is_rehearsed_where_nobody_sees_or_hears_it(visit):
+def test_a_figure_is_drawn_off_screen_and_hidden_from_screen_readers(visit):
     visit.page.add_init_script("""
         window.rooms = [];
         new MutationObserver((changes) => changes.forEach(({ addedNodes, removedNodes }) => {
@@ -292,15 +292,15 @@ def test_many_names_leave_the_axes_their_height(visit):
     board.get_by_role("button", name="Run", exact=True).click()
     wait(page, "() => document.querySelector('.workbench-plot').dataset.of")
     place = board.locator(".workbench-plot")
-    tell = "p => [p._fullLayout.height, p._fullLayout._size.h]"
-    height, axes = place.evaluate(tell)
+    sizes = "p => [p._fullLayout.height, p._fullLayout._size.h]"
+    height, axes = place.evaluate(sizes)
     assert axes >= 0.7 * 420 - 1
     box = board.get_by_label("active", exact=True)
     box.fill("80")
     box.press("Enter")
     wait(page, "() => JSON.parse(document.querySelector('.workbench-plot').dataset.of)"
                ".knobs.active === 80")  # fmt: skip
-    assert place.evaluate(tell) == [height, axes]
+    assert place.evaluate(sizes) == [height, axes]
 
 
 @pytest.mark.browser
@@ -320,11 +320,11 @@ def test_every_control_is_reached_by_the_tab_key_and_has_a_name(visit):
             break
         seen.append(name.strip())
         page.keyboard.press("Tab")
-    wanted = ["cells", "cells slider", "active", "active slider", "threshold", "threshold slider",
+    expected = ["cells", "cells slider", "active", "active slider", "threshold", "threshold slider",
               "rate", "rate slider", "tagged", "method", "patterns_file", "seed", "backend", "Run",
               "Copy the command as a run of its own", "Copy the command by papermill",
               "Run as a batch"]  # fmt: skip
-    assert [name for name in wanted if name not in seen] == []
+    assert [name for name in expected if name not in seen] == []
     assert "?" not in seen
 
 
@@ -354,9 +354,9 @@ def test_the_same_exception_fails_a_run_that_turns_the_knob(tmp_path):
     assert process.returncode == 1
     assert "cell 'cell-2': ZeroDivisionError: division by zero" in said
     [record] = tmp_path.glob("reports/own/turned/*/record.json")
-    held = json.loads(record.read_text())
-    assert held["state"] == "failed"
-    assert "1 / (params.threshold - 9)" in held["traceback"]
+    stored = json.loads(record.read_text())
+    assert stored["state"] == "failed"
+    assert "1 / (params.threshold - 9)" in stored["traceback"]
 
 
 @pytest.mark.browser
@@ -369,8 +369,12 @@ def test_a_button_makes_a_run_of_its_own_and_links_its_page(visit, folder):
     link = board.get_by_role("link", name="Open its page")
     link.wait_for(timeout=120_000)
     [record] = folder.glob("reports/scaling/chinchilla/*/record.json")
-    held = json.loads(record.read_text())
-    assert (held["state"], held["knobs"]["compute"], held["command"]) == ("done", 1000.0, command)
+    stored = json.loads(record.read_text())
+    assert (stored["state"], stored["knobs"]["compute"], stored["command"]) == (
+        "done",
+        1000.0,
+        command,
+    )
     with page.context.expect_page() as opened:
         link.click()
     opened.value.get_by_role("heading", level=1).first.wait_for()

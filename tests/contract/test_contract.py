@@ -58,10 +58,10 @@ def test_the_strict_device_agrees_with_numpy(experiment, monkeypatch):
     module = experiment.module()
     params = contract.small(module)
     on_host = module.run(params)
-    measurement.forget()
+    measurement.clear_cache()
     monkeypatch.setattr(measurement, "generator", lambda seed, backend: StrictGenerator(seed))
     on_device = module.run(params)
-    measurement.forget()
+    measurement.clear_cache()
     found = contract.another_device_agrees(module, params, on_host, on_device)
     assert list(found) == []
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import plotly.graph_objects as go
 
-from widgets.figure.fast_figure import text
+from widgets.figure.fast_figure import to_json
 
 
 def plain(value):
@@ -27,10 +27,10 @@ def plain(value):
     return value
 
 
-def assert_told_as_plotly_would(fig):
-    """The panel's text is what plotly makes of the same figure once it has checked it."""
-    told = json.loads(text(fig))
+def assert_same_as_plotly(fig):
+    """The JSON of an unchecked figure equals that of the same figure checked by plotly."""
+    written = json.loads(to_json(fig))
     assert "_written" in vars(fig)
     checked = go.Figure(fig).to_plotly_json()
     assert "_written" not in vars(fig)
-    assert told == {key: plain(checked[key]) for key in ("data", "layout")}
+    assert written == {key: plain(checked[key]) for key in ("data", "layout")}

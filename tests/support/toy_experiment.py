@@ -21,12 +21,12 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import NamedTuple
 
-from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.claims import Claim, Paper, exactly
 from workbench.experiment.params import Knobs, knob
 
-SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
+PAPER = Paper("Somebody", 2020, "")
+CLAIMS = [Claim("eq. 1", "It is so", exactly(lambda: 1, 1))]
 HERE = Path(__file__).parents[2]
 
 
@@ -38,14 +38,8 @@ class Params(Knobs):
     milliseconds: int = knob(0, "how long it takes", span=(0, 100000))
 
 
-class Result(NamedTuple):
-    """The number."""
-
-    double: int
-
-
 def run(params):
-    """Doubles, or ends in the way that is asked for."""
+    """Doubles, or ends in the given way."""
     with (HERE / "calls.txt").open("a") as file:
         file.write(f"{params.x} {os.getpid()}\\\\n")
     time.sleep(params.milliseconds / 1000)
@@ -64,25 +58,15 @@ def run(params):
     if params.way == "memory":
         bytearray(200_000_000)
     if params.way == "eat":
-        held = []
+        chunks = []
         while True:
-            held.append(b"x" * 10_000_000)
+            chunks.append(b"x" * 10_000_000)
             time.sleep(0.001)
     if params.way == "shown":
-        return Result(int(os.environ.get("CUDA_VISIBLE_DEVICES", "-1")))
+        return {"double": int(os.environ.get("CUDA_VISIBLE_DEVICES", "-1"))}
     if params.way == "nan":
-        return Result(float("nan"))
-    return Result(2 * params.x)
-
-
-def summary(params, result):
-    """The number."""
-    return Summary({"double": result.double})
-
-
-def claims(params, result):
-    """It is so."""
-    return Claims([SAID.exact(expected=1, measured=1)])
+        return {"double": float("nan")}
+    return {"double": 2 * params.x}
 '''
 
 

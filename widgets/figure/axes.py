@@ -1,4 +1,4 @@
-"""What the axes of a figure cover, and where their ticks stand."""
+"""Ranges and ticks of the axes of figures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PAD = 0.05
 # Ticks of a log axis: 1-2-5 within two decades, or few powers of ten.
 FEW = {"tickmode": "linear", "dtick": "D2", "tickformat": ".6~g"}
 POWERS = {"tickmode": "auto", "nticks": 7, "tickformat": ""}
-# Where 1-2-5 goes into the tens of thousands, as 10k; past a billion few would know the letter.
+# For 1-2-5 ticks of ten thousand and more, as 10k; the letters past a billion are little known.
 THOUSANDS = {**FEW, "tickformat": "~s"}
 
 
-def drawn(fig: go.Figure, axis: str) -> np.ndarray:
-    """Every number that a figure shows along an axis: points, ends of error bars, edges, levels.
+def axis_values(fig: go.Figure, axis: str) -> np.ndarray:
+    """Every number that a figure shows on an axis: points, ends of error bars, edges, levels.
 
     Args:
         fig: the figure.
@@ -31,8 +31,8 @@ def drawn(fig: go.Figure, axis: str) -> np.ndarray:
         if shape.get(f"{axis}ref") == axis:
             parts.append(np.array([shape[f"{axis}0"], shape[f"{axis}1"]], dtype=float))
     values = np.concatenate(parts) if parts else np.empty(0)
-    kept = values > 0 if log else np.isfinite(values)
-    return values[kept & np.isfinite(values)]
+    shown = np.isfinite(values) & (values > 0) if log else np.isfinite(values)
+    return values[shown]
 
 
 def is_log(fig: go.Figure, axis: str) -> bool:
@@ -40,35 +40,36 @@ def is_log(fig: go.Figure, axis: str) -> bool:
     return axis_of(fig, axis).get("type") == "log"
 
 
-def words(fig: go.Figure, axis: str) -> str:
-    """What the axis is said to show."""
+def axis_title(fig: go.Figure, axis: str) -> str:
+    """The title of the axis."""
     return axis_of(fig, axis).get("title", {}).get("text", "")
 
 
-def tick(fig: go.Figure, figures: Iterable[go.Figure] | None = None) -> None:
+def set_ticks(fig: go.Figure, figures: Iterable[go.Figure] | None = None) -> None:
     """Sets the ticks of log axes by what is drawn: few powers of ten, or 1-2-5 within two decades.
 
-    Between them plotly chooses, so that a reader who zooms in still finds numbers.
+    With few powers plotly adds ticks when a reader zooms in.
 
     Args:
         fig: the figure whose ticks are set.
-        figures: those whose values count, where others follow it in its place; itself alone if not
-            given.
+        figures: the frames of an animated figure, whose values count; `fig` alone if not given.
     """
     for axis in "xy":
         if not is_log(fig, axis):
             continue
-        values = np.concatenate([drawn(f, axis) for f in ([fig] if figures is None else figures)])
+        values = np.concatenate(
+            [axis_values(f, axis) for f in ([fig] if figures is None else figures)]
+        )
         if len(values) == 0:
             continue
         begin = _begin(fig, axis, values)
-        wanted = _ticks(max(values.min(), begin), values.max())
+        ticks = _ticks(max(values.min(), begin), values.max())
         if begin > 0:
-            wanted = {**wanted, "autorangeoptions": {"clipmin": begin}}
+            ticks = {**ticks, "autorangeoptions": {"clipmin": begin}}
         now = axis_of(fig, axis)
-        # To set them in plotly's own figure costs a millisecond, and every trace asks for it.
-        if any(now.get(key) != value for key, value in wanted.items()):
-            update_axis(fig, axis, wanted)
+        # Setting them in a plotly figure takes a millisecond, for every trace that is added.
+        if any(now.get(key) != value for key, value in ticks.items()):
+            update_axis(fig, axis, ticks)
 
 
 def _ticks(low: float, high: float) -> dict[str, Any]:
@@ -79,9 +80,9 @@ def _ticks(low: float, high: float) -> dict[str, Any]:
 
 
 def _begin(fig: go.Figure, axis: str, values: np.ndarray) -> float:
-    """Where the axis is to begin at the earliest; 0 if wherever its values do."""
-    asked = (layout(fig).get("meta") or {}).get(f"from_{axis}", 0.0)
-    return min(asked, values.max() / 10)
+    """The lower bound of the axis (`from_x` of `figure`); 0 if it has none."""
+    bound = (layout(fig).get("meta") or {}).get(f"from_{axis}", 0.0)
+    return min(bound, values.max() / 10)
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:
@@ -98,25 +99,25 @@ def log_ticks(low: float, high: float, most: int = 6) -> dict[str, list]:
     return {"tickvals": powers, "ticktext": [f"10<sup>{p}</sup>" for p in powers]}
 
 
-def cover(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
-    """The range, in plotly's units, that shows all figures whole; None for an axis of words."""
+def common_range(figures: Iterable[go.Figure], axis: str) -> list[float] | None:
+    """The range, in plotly's units, that shows all figures whole; None for categories."""
     figures = list(figures)
     log = is_log(figures[0], axis)
     fixed = [axis_of(f, axis).get("range") for f in figures]
     if all(r is not None for r in fixed):
         return [min(r[0] for r in fixed), max(r[1] for r in fixed)]
-    values = np.concatenate([drawn(f, axis) for f in figures])
+    values = np.concatenate([axis_values(f, axis) for f in figures])
     if len(values) == 0:
         return None
     if log:
         values = np.log10(values[values >= _begin(figures[0], axis, values)])
     low, high = float(values.min()), float(values.max())
-    room = PAD * (high - low) or 0.5
+    pad = PAD * (high - low) or 0.5
     kinds = {t["type"] for f in figures for t in traces(f)}
     if "heatmap" in kinds:
         return [low, high]
-    stands = kinds == {"bar"} and axis == "y" and not log
-    return [low if stands else low - room, high + room]
+    from_zero = kinds == {"bar"} and axis == "y" and not log
+    return [low if from_zero else low - pad, high + pad]
 
 
 def _coordinates(trace: Mapping[str, Any], axis: str, log: bool) -> list[np.ndarray]:
@@ -139,7 +140,7 @@ def _coordinates(trace: Mapping[str, Any], axis: str, log: bool) -> list[np.ndar
 
 
 def _edges(centres: np.ndarray, log: bool) -> np.ndarray:
-    """Outer edges of the cells of a heat map, which plotly puts half a step beyond the ends."""
+    """Outer edges of the cells of a heat map, half a step beyond the outer centres."""
     if len(centres) == 1:
         return centres * [0.5, 2] if log else centres + [-0.5, 0.5]
     at = np.log(centres) if log else centres

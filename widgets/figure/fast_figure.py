@@ -1,7 +1,7 @@
-"""A plotly figure that is written down as mappings until somebody asks plotly something.
+"""A plotly figure that is stored as plain mappings until one of plotly's own attributes is used.
 
-To check and copy what it is told takes plotly ten times as long as to put it down, and a panel
-draws a figure many times a second whose words have checked it already.
+plotly takes ten times as long to check and copy a figure as it takes to write it down, and a panel
+draws many figures a second whose values the drawing functions have checked already.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from plotly.io.json import to_json_plotly
 
 
 class Figure(go.Figure):
-    """A `plotly.graph_objects.Figure`, checked whole at the first touch of anything of plotly's.
+    """A `plotly.graph_objects.Figure` that plotly checks when one of its attributes is first used.
 
-    Until then the functions of this module read and write it; afterwards they do so by way of
-    plotly. Nobody else can tell it from another figure.
+    Until then the functions of this module read and write mappings; afterwards they use plotly's
+    methods. To all other code it is an ordinary figure.
     """
 
     def __getattr__(self, name: str) -> Any:
-        """What plotly has under the name."""
-        # Python asks here only for what is not set, and nothing is before plotly has made it.
+        """Plotly's attribute, after plotly has initialised the figure."""
+        # Called for missing attributes only; before the initialisation all are missing.
         parts = vars(self).pop("_written", None)
         if parts is None:
             raise AttributeError(name)
         try:
             super().__init__(parts)
         except Exception:
-            # Whoever asks again is told the same.
+            # The next use raises the same error.
             vars(self).clear()
             vars(self)["_written"] = parts
             raise
         return getattr(self, name)
 
 
-def begun(layout: dict[str, Any]) -> Figure:
+def new_figure(layout: dict[str, Any]) -> Figure:
     """A figure without traces."""
     fig = Figure.__new__(Figure)
     vars(fig)["_written"] = {"data": [], "layout": layout}
@@ -44,29 +44,29 @@ def begun(layout: dict[str, Any]) -> Figure:
 
 
 def traces(fig: go.Figure) -> Sequence[Mapping[str, Any]]:
-    """Its traces, to be read only."""
+    """Its traces, read-only."""
     parts = _written(fig)
     return [t.to_plotly_json() for t in fig.data] if parts is None else parts["data"]
 
 
 def layout(fig: go.Figure) -> Mapping[str, Any]:
-    """Its layout, to be read only."""
+    """Its layout, read-only."""
     parts = _written(fig)
     return fig.layout.to_plotly_json() if parts is None else parts["layout"]
 
 
 def axis_of(fig: go.Figure, axis: str) -> Mapping[str, Any]:
-    """What is set of the axis "x" or "y", to be read only."""
+    """The settings of the axis "x" or "y", read-only."""
     return layout(fig).get(f"{axis}axis", {})
 
 
-def alternative(fig: go.Figure) -> str:
-    """What the figure shows, in words; empty where nobody said it."""
+def get_alt_text(fig: go.Figure) -> str:
+    """The text alternative of the figure; empty if it has none."""
     return layout(fig).get("meta", {}).get("alt", "")
 
 
-def set_alternative(fig: go.Figure, sentence: str) -> None:
-    """Sets what the figure shows, in words."""
+def set_alt_text(fig: go.Figure, sentence: str) -> None:
+    """Sets the text alternative of the figure."""
     parts = _written(fig)
     if parts is None:
         fig.update_layout(meta={**(fig.layout.meta or {}), "alt": sentence})
@@ -101,8 +101,8 @@ def update_axis(fig: go.Figure, axis: str, values: Mapping[str, Any]) -> None:
         parts["layout"].setdefault(f"{axis}axis", {}).update(values)
 
 
-def text(fig: go.Figure) -> str:
-    """The figure as plotly's JSON."""
+def to_json(fig: go.Figure) -> str:
+    """The figure as JSON, in plotly's form."""
     return to_json_plotly({"data": traces(fig), "layout": layout(fig)})
 
 

@@ -1,6 +1,6 @@
-"""The few words that draw: figure, curve, marks, heat, histogram, level.
+"""The drawing functions: figure, curve, marks, heat, histogram, level.
 
-They take host arrays and add to a plotly figure in the house look; they know no paper.
+They add arrays to a plotly figure in the style of `widgets.figure.theme`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,20 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from widgets.figure.axes import POWERS, is_log, log_ticks, tick
-from widgets.figure.error_bars import add_at_most, add_band, bars, numbers
-from widgets.figure.fast_figure import add_shape, add_trace, begun, set_alternative, traces
+from widgets.figure.axes import POWERS, is_log, log_ticks, set_ticks
+from widgets.figure.error_bars import add_at_most, add_band, error_bars, hover_data
+from widgets.figure.fast_figure import add_shape, add_trace, new_figure, set_alt_text, traces
 from widgets.figure.fast_figure import layout as layout_of
-from widgets.figure.theme import DIGITS, HOUSE, MUTED, SCALE, hover, legend, paled, wrapped
+from widgets.figure.theme import (
+    DIGITS,
+    MUTED,
+    SCALE,
+    TEMPLATE,
+    hover_template,
+    legend_entry,
+    with_opacity,
+    wrap,
+)
 from widgets.figure.theme import series as series_of
 from workbench.base.array import host
 from workbench.base.checks import refuse
@@ -32,23 +41,22 @@ def figure(
     title: str | None = None,
     height: int = 420,
 ) -> go.Figure:
-    """An empty figure in the house look.
+    """An empty figure.
 
     Args:
-        x: what the horizontal axis shows, with its unit.
-        y: what the vertical axis shows, with its unit.
-        alt: the text alternative: a sentence that states what the figure shows, in
-            `layout.meta["alt"]` for the page to read out; by default one made from its traces.
+        x: title of the horizontal axis, with its unit.
+        y: title of the vertical axis, with its unit.
+        alt: the text alternative for screen readers, a sentence; stored in `layout.meta["alt"]`.
+            By default it is derived from the traces.
         log_x: whether the horizontal axis is logarithmic.
         log_y: whether the vertical axis is logarithmic.
-        from_x: where a logarithmic horizontal axis begins at the earliest, though something lies
-            below, which a reader finds by zooming out; above 0. Where all lies below, the axis has
-            its last decade.
-        title: a heading inside the figure; a notebook's own heading is mostly enough.
+        from_x: lower bound of a logarithmic horizontal axis, above 0; data below it are visible
+            after zooming out. If all data lie below, the axis shows their last decade.
+        title: a heading inside the figure.
         height: in pixels; the width is the page's.
     """
     meta = {"alt": alt} if alt.strip() else {"alt": "", "automatic": True}
-    layout = {"template": HOUSE, "height": height, "meta": meta}
+    layout = {"template": TEMPLATE, "height": height, "meta": meta}
     for axis, label, log in (("x", x, log_x), ("y", y, log_y)):
         kind = {"type": "log", **POWERS} if log else {}
         layout[f"{axis}axis"] = {"title": {"text": label}, **kind}
@@ -58,7 +66,7 @@ def figure(
         layout["meta"]["from_x"] = from_x
     if title:
         layout["title"] = {"text": title}
-    return begun(layout)
+    return new_figure(layout)
 
 
 def curve(
@@ -80,26 +88,26 @@ def curve(
         fig: the figure to draw on.
         x: positions.
         y: values, as many as positions.
-        name: what the legend calls it.
+        name: the name in the legend.
         band: lower and upper ends of a shaded range; on a log axis an end at zero is drawn a decade
             below the smallest value of line and band.
-        truth: whether this is what measurements are held against; drawn in ink.
+        truth: whether this is a reference that measurements are compared with; drawn in black.
         series: which colour and dash; by default that of the same name, or the next free one.
     """
     x = _column("x", x)
     y = _column("y", y, x)
-    drawn = series_of(fig, name, series, truth)
+    style = series_of(fig, name, series, truth)
     _on_log("x", x, fig, above=True)
     shown = _on_log("y", y, fig)
-    kept = numbers(fig, y)
+    hover = hover_data(fig, y)
     if band is not None:
         low, high = (_column("band", end, x) for end in band)
-        add_band(fig, x, low, high, shown, drawn)
-        kept = numbers(fig, y, low, high)
-    line = {"color": drawn.colour, "dash": drawn.dash, "width": 2.5 if truth else 2}
-    points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
+        add_band(fig, x, low, high, shown, style)
+        hover = hover_data(fig, y, low, high)
+    line = {"color": style.colour, "dash": style.dash, "width": 2.5 if truth else 2}
+    points = {"x": x, "y": shown, "name": wrap(name), **hover, **legend_entry(fig, style)}
     mode = "lines+markers" if _has_single_points(shown) else "lines"
-    add_trace(fig, {"type": "scatter", "mode": mode, "line": line, **points, **drawn.shared})
+    add_trace(fig, {"type": "scatter", "mode": mode, "line": line, **points, **style.shared})
     _finish(fig)
 
 
@@ -112,41 +120,41 @@ def marks(
     error: Any = None,
     series: int | None = None,
 ) -> None:
-    """Adds markers with error bars: what was measured.
+    """Adds markers with error bars: measurements.
 
-    A zero has no place on a log axis: its marker gives way to an open triangle that points down
-    from the upper end of its error, named "0, at most". The triangles are a trace of their own,
-    present with or without zeros, so that the frames of a slider have equal traces.
+    On a log axis a zero is shown by an open triangle that points down from the upper end of its
+    error, named "0, at most". The triangles are a separate trace, present with or without zeros,
+    so that all frames of a slider have the same traces.
 
     Args:
         fig: the figure to draw on.
         x: positions.
         y: values, as many as positions.
-        name: what the legend calls them.
+        name: the name in the legend.
         error: lower and upper end of each value's error bar, in the units of y, not as distances.
         series: which colour and symbol; by default that of the same name, or the next free one.
 
     Raises:
-        ValueError: if an error bar does not hold its value, or a zero on a log axis has none.
+        ValueError: if an error bar does not contain its value, or a zero on a log axis has none.
     """
     x = _column("x", x)
     y = _column("y", y, x)
-    drawn = series_of(fig, name, series)
+    style = series_of(fig, name, series)
     _on_log("x", x, fig, above=True)
     shown = _on_log("y", y, fig)
     zero = np.isnan(shown) & (y == 0)
     if error is None and zero.any():
         refuse("error", "given where a value on a log axis is 0", None)
-    kept = numbers(fig, y)
+    hover = hover_data(fig, y)
     if error is not None:
         low, high = (_column("error", end, y) for end in error)
-        kept = numbers(fig, y, low, high) | bars(y, low, high, drawn.colour)
-    dots = {"color": drawn.colour, "symbol": drawn.symbol, "size": 8}
-    points = {"x": x, "y": shown, "name": wrapped(name), **kept, **legend(fig, drawn)}
-    look = {"marker": dots, **points, **drawn.shared}
-    add_trace(fig, {"type": "scatter", "mode": "markers", **look})
+        hover = hover_data(fig, y, low, high) | error_bars(y, low, high, style.colour)
+    dots = {"color": style.colour, "symbol": style.symbol, "size": 8}
+    points = {"x": x, "y": shown, "name": wrap(name), **hover, **legend_entry(fig, style)}
+    trace = {"type": "scatter", "mode": "markers", "marker": dots, **points, **style.shared}
+    add_trace(fig, trace)
     if error is not None and is_log(fig, "y"):
-        add_at_most(fig, x[zero], high[zero], drawn)
+        add_at_most(fig, x[zero], high[zero], style)
     _finish(fig)
 
 
@@ -158,8 +166,9 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
         x: positions of the columns.
         y: positions of the rows.
         z: values, one row per y and one column per x.
-        label: what the colour shows, with its unit.
-        log: whether colours go by factors; a cell of zero then stays blank and says 0 on hover.
+        label: title of the colour bar, with its unit.
+        log: whether the colour scale is logarithmic; a cell of zero is then blank and shows 0 on
+            hover.
     """
     z, x, y = np.array(host(z), dtype=float), _column("x", x), _column("y", y)
     if z.shape != (len(y), len(x)):
@@ -169,16 +178,15 @@ def heat(fig: go.Figure, x: Any, y: Any, z: Any, *, label: str, log: bool = Fals
     shown = np.log10(z, out=np.full(z.shape, np.nan), where=z > 0) if log else z
     bar = {
         "thickness": 14,
-        "title": {"text": wrapped(label, 34), "side": "right"},
+        "title": {"text": wrap(label, 34), "side": "right"},
         "exponentformat": "power",
     }
     if log and np.isfinite(shown).any():
         bar.update(log_ticks(np.nanmin(shown), np.nanmax(shown)))
-    where = f"{hover(fig)}<br>{label} %{{customdata:{DIGITS}}}"
+    hover = f"{hover_template(fig)}<br>{label} %{{customdata:{DIGITS}}}<extra></extra>"
     cells = {"x": x, "y": y, "z": shown, "customdata": z, "name": label, "meta": {"log": log}}
-    told = where + "<extra></extra>"
-    look = {"colorbar": bar, "colorscale": SCALE, "hovertemplate": told}
-    add_trace(fig, {"type": "heatmap", **look, **cells})
+    colours = {"colorbar": bar, "colorscale": SCALE, "hovertemplate": hover}
+    add_trace(fig, {"type": "heatmap", **colours, **cells})
     _finish(fig)
 
 
@@ -189,23 +197,23 @@ def histogram(fig: go.Figure, edges: Any, counts: Any, name: str) -> None:
         fig: the figure to draw on.
         edges: the bins' ends, ascending, one more than counts.
         counts: how many fell into each bin, or a density.
-        name: what the legend calls them.
+        name: the name in the legend.
     """
     edges = _column("edges", edges)
     counts = _column("counts", counts, edges[1:])
     if (np.diff(edges) <= 0).any():
         refuse("edges", "ascending", edges)
-    drawn = series_of(fig, name)
+    style = series_of(fig, name)
     ends = np.stack([edges[:-1], edges[1:]], axis=1)
     fill = {
-        "color": paled(drawn.colour, 0.5),
-        "line": {"color": drawn.colour, "width": 1},
-        "pattern": {"shape": drawn.hatch, "fgcolor": drawn.colour, "fillmode": "overlay"},
+        "color": with_opacity(style.colour, 0.5),
+        "line": {"color": style.colour, "width": 1},
+        "pattern": {"shape": style.hatch, "fgcolor": style.colour, "fillmode": "overlay"},
     }
-    where = f"from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}: %{{y:{DIGITS}}}"
+    hover = f"from %{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}}: %{{y:{DIGITS}}}"
     bins = {"x": ends.mean(axis=1), "y": counts, "width": np.diff(edges), "customdata": ends}
-    look = {"name": wrapped(name), "marker": fill, "hovertemplate": where, "showlegend": True}
-    add_trace(fig, {"type": "bar", **bins, **look, **drawn.shared})
+    labels = {"name": wrap(name), "hovertemplate": hover, "showlegend": True}
+    add_trace(fig, {"type": "bar", "marker": fill, **bins, **labels, **style.shared})
     _finish(fig)
 
 
@@ -216,7 +224,7 @@ def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
         fig: the figure to draw on.
         value: where the line stands, in the axis's units; above 0 on a log axis.
         name: the label written along it.
-        axis: "y" for a horizontal line, "x" for an upright one.
+        axis: "y" for a horizontal line, "x" for a vertical one.
     """
     if axis not in ("x", "y"):
         refuse("axis", "'x' or 'y'", axis)
@@ -234,15 +242,15 @@ def level(fig: go.Figure, value: float, name: str, axis: str = "y") -> None:
 
 
 def _finish(fig: go.Figure) -> None:
-    """Sets the ticks and, where the author gave none, the text alternative by what is drawn."""
-    tick(fig)
+    """Updates the ticks and, if it is automatic, the text alternative."""
+    set_ticks(fig)
     if layout_of(fig).get("meta", {}).get("automatic"):
-        set_alternative(fig, alt_text(layout_of(fig), traces(fig)))
+        set_alt_text(fig, alt_text(layout_of(fig), traces(fig)))
 
 
 def _column(name: str, values: Any, like: np.ndarray | None = None) -> np.ndarray:
-    """One dimension of host values: positions, or numbers as many as the positions `like`."""
-    # A copy: what is drawn stays as it was drawn.
+    """The values as a new one-dimensional array; numbers of the length of `like`, if given."""
+    # A copy: the figure does not change when the caller's array does.
     column = np.array(host(values))
     if column.ndim != 1:
         refuse(name, "of one dimension", column.shape)
@@ -256,13 +264,13 @@ def _column(name: str, values: Any, like: np.ndarray | None = None) -> np.ndarra
 
 
 def _has_single_points(values: np.ndarray) -> bool:
-    """Whether a finite value stands between two that are not, where a line cannot show it."""
-    there = np.pad(np.isfinite(values), 1)
-    return bool((there[1:-1] & ~there[:-2] & ~there[2:]).any())
+    """Whether a finite value has no finite neighbour, so that a line cannot show it."""
+    finite = np.pad(np.isfinite(values), 1)
+    return bool((finite[1:-1] & ~finite[:-2] & ~finite[2:]).any())
 
 
 def _on_log(name: str, values: np.ndarray, fig: go.Figure, above: bool = False) -> np.ndarray:
-    """The values with gaps for the zeros that a log axis has no place for.
+    """The values, on a log axis with NaN for zeros.
 
     Raises:
         ValueError: if a value on a log axis is negative, or zero where it must be `above`.

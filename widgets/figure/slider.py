@@ -10,14 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.io.json import to_json_plotly
 
-from widgets.figure.axes import cover, log_ticks, tick
+from widgets.figure.axes import common_range, log_ticks, set_ticks
 from workbench.base.checks import nearest, refuse
 from workbench.experiment.params import KnobError, Parameters
 
 DATA = {"x", "y", "z", "customdata", "error_y", "name", "showlegend", "text", "width"}
 LAYOUT = ("annotations", "shapes", "title")
-ROOM = 90
-# What the frames of one figure may add to a page.
+# Height of the slider in pixels.
+SLIDER_HEIGHT = 90
+# Largest size of the frames of one figure on a page.
 MOST_BYTES = 1_000_000
 MOST_LISTED = 12
 
@@ -30,24 +31,24 @@ def slide(
 ) -> go.Figure:
     """One figure with a slider over the values of one knob.
 
-    The experiment runs at each value, with the other knobs as they are in `params`. Numbers are put
-    in order; the value of `params` is where the slider stands and is added if it is not among them.
-    Values that the experiment's `Params` refuses are left out, those at which the run refuses its
-    data with the reason, and every second or more where all frames would take more than a page's
-    budget of a megabyte. The axes cover all frames.
+    The experiment runs at each value, with the other knobs as in `params`. Numbers are sorted; the
+    slider starts at the value of `params`, which is added if it is not among them. Values that the
+    experiment's `Params` refuses are left out, and so are those at which the run raises a
+    ValueError, with its message in the text alternative. Frames of more than a megabyte together
+    are thinned out: every second value, or every third, and so on. The axes show all frames whole.
 
-    What turns the figure into HTML must say `auto_play=False`, or plotly runs through the frames as
-    the page opens.
+    Pass `auto_play=False` when writing the figure as HTML, or plotly plays the frames as the page
+    opens.
 
     Args:
-        draw: what draws a result, `draw(params, result)`.
+        draw: draws a result, `draw(params, result)`.
         run: the experiment, `run(params)`.
-        params: the knobs of the run.
+        params: the parameters of the run.
         **values: the values of one knob, under its name: `moved=[0, 4, 8]`.
 
     Raises:
-        ValueError: if there is not one knob of this experiment, or if two frames differ in the
-            number or kinds of their traces, which no slider could pass between.
+        ValueError: if there is not exactly one knob of this experiment, or if two frames differ in
+            the number or kinds of their traces.
     """
     name, admitted = _admitted(params, values)
     admitted, figures, refused = _drawn(draw, run, params, name, admitted)
@@ -56,38 +57,38 @@ def slide(
     fig = go.Figure(figures[active])
     _share_colours([*figures, fig])
     for axis in "xy":
-        span = cover(figures, axis)
+        span = common_range(figures, axis)
         if span is not None:
             fig.update_layout({f"{axis}axis": {"range": span, "autorange": False}})
-    tick(fig, figures)
-    kept = _fitting(figures, active)
-    labels = _labels([getattr(admitted[i], name) for i in kept])
-    listed, left_out = _listed(labels), len(figures) - len(kept)
-    small = f" {left_out} values are left out, for a page has to stay small." if left_out else ""
-    moves = [
-        f" A slider sets {name} to {listed}; here it is {now}.{small}{refused}" for now in labels
+    set_ticks(fig, figures)
+    places = _fitting(figures, active)
+    labels = _labels([getattr(admitted[i], name) for i in places])
+    listed, left_out = _listed(labels), len(figures) - len(places)
+    thinned = f" {left_out} values are left out to limit the size of the page." if left_out else ""
+    notes = [
+        f" A slider sets {name} to {listed}; here it is {now}.{thinned}{refused}" for now in labels
     ]
-    shown = [figures[i] for i in kept]
-    fig.frames = [_frame(*parts) for parts in zip(labels, shown, moves, strict=True)]
+    shown = [figures[i] for i in places]
+    fig.frames = [_frame(*parts) for parts in zip(labels, shown, notes, strict=True)]
     fig.update_layout(
-        sliders=[_slider(name, labels, kept.index(active))],
-        # A page has a slider of its own in place of plotly's, and takes the room back.
-        meta={**_told(fig, moves[kept.index(active)]), "room": ROOM},
-        height=(fig.layout.height or 450) + ROOM,
+        sliders=[_slider(name, labels, places.index(active))],
+        # A page replaces plotly's slider by its own and removes this height.
+        meta={**_meta(fig, notes[places.index(active)]), "room": SLIDER_HEIGHT},
+        height=(fig.layout.height or 450) + SLIDER_HEIGHT,
     )
     return fig
 
 
 def _admitted(params: Parameters, values: dict[str, Iterable[Any]]) -> tuple[str, list[Parameters]]:
-    """The knob's name and the parameters of each frame, in order."""
+    """The name of the knob and the parameters of all frames, in order."""
     if len(values) != 1:
         refuse("values", "one knob and its values, as in moved=[0, 4, 8]", sorted(values))
-    [(name, wanted)] = values.items()
+    [(name, requested)] = values.items()
     now = params.values()
     if name not in now:
         raise KnobError(f"`{name}` must be the name of a knob; {nearest(name, list(now))}")
     admitted = [params]
-    for value in wanted:
+    for value in requested:
         try:
             candidate = type(params)(**{**now, name: value})
         except KnobError:
@@ -106,9 +107,12 @@ def _drawn(
     name: str,
     admitted: list[Parameters],
 ) -> tuple[list[Parameters], list[go.Figure], str]:
-    """The frames that can be drawn, and a sentence for each that cannot; where it stands, it must.
+    """The frames that can be drawn, and a sentence for each that cannot.
 
-    A table may be long enough for one value and too short for another.
+    A table of the user's may be long enough for one value and too short for another.
+
+    Raises:
+        ValueError: from the run at `params`, where the slider starts.
     """
     drawn, reasons = [], []
     for candidate in admitted:
@@ -117,22 +121,22 @@ def _drawn(
         except ValueError as error:
             if candidate == params:
                 raise
-            reasons.append(f" It has no place for {name} {getattr(candidate, name)}: {error}.")
+            reasons.append(f" {name} {getattr(candidate, name)} is left out: {error}.")
     return [p for p, _ in drawn], [f for _, f in drawn], "".join(reasons)
 
 
 def _check_alike(name: str, admitted: list[Parameters], figures: list[go.Figure]) -> None:
     kinds = [[trace.type for trace in figure.data] for figure in figures]
-    for params, found in zip(admitted, kinds, strict=True):
-        if found != kinds[0]:
+    for params, kind in zip(admitted, kinds, strict=True):
+        if kind != kinds[0]:
             raise ValueError(
                 f"`draw` must return the same kinds of traces for every {name}={kinds[0]} at "
-                f"{getattr(admitted[0], name)!r}; got {found} at {getattr(params, name)!r}"
+                f"{getattr(admitted[0], name)!r}; got {kind} at {getattr(params, name)!r}"
             )
 
 
 def _share_colours(figures: list[go.Figure]) -> None:
-    """Gives the heat maps that follow each other one colour scale, or a slider would lie."""
+    """Gives the heat maps of all frames the same colour scale."""
     for traces in zip(*(figure.data for figure in figures), strict=True):
         if traces[0].type != "heatmap":
             continue
@@ -148,34 +152,36 @@ def _share_colours(figures: list[go.Figure]) -> None:
 
 
 def _fitting(figures: list[go.Figure], active: int) -> list[int]:
-    """The frames that fit into a page's budget: every one, or every second, and so on.
+    """The places of the frames that fit on a page: all, or every second, and so on.
 
-    The one where the slider stands is always among them.
+    The active one is always among them.
     """
     sizes = [len(to_json_plotly(_frame("", figure, ""))) for figure in figures]
     for step in range(1, len(figures) + 1):
-        kept = [i for i in range(len(figures)) if (i - active) % step == 0]
-        if sum(sizes[i] for i in kept) <= MOST_BYTES:
-            return kept
+        places = [i for i in range(len(figures)) if (i - active) % step == 0]
+        if sum(sizes[i] for i in places) <= MOST_BYTES:
+            return places
     return [active]
 
 
-def _frame(label: str, figure: go.Figure, moves: str) -> go.Frame:
-    """What changes from frame to frame: data, and the parts of the layout that follow the data."""
+def _frame(label: str, figure: go.Figure, note: str) -> go.Frame:
+    """The data of a frame, and the parts of its layout that depend on them."""
     traces = [
         type(t)(**{k: v for k, v in t.to_plotly_json().items() if k in DATA}) for t in figure.data
     ]
-    moving = {k: figure.layout[k] for k in LAYOUT} | {"meta": _told(figure, moves)}
-    return go.Frame(name=label, data=traces, layout=moving, traces=list(range(len(traces))))
+    layout = {k: figure.layout[k] for k in LAYOUT} | {"meta": _meta(figure, note)}
+    return go.Frame(name=label, data=traces, layout=layout, traces=list(range(len(traces))))
 
 
 def _slider(name: str, labels: list[str], active: int) -> dict[str, Any]:
-    how = {
+    animation = {
         "mode": "immediate",
         "frame": {"duration": 0, "redraw": True},
         "transition": {"duration": 0},
     }
-    steps = [{"method": "animate", "label": label, "args": [[label], how]} for label in labels]
+    steps = [
+        {"method": "animate", "label": label, "args": [[label], animation]} for label in labels
+    ]
     return {
         "active": active,
         "steps": steps,
@@ -186,19 +192,19 @@ def _slider(name: str, labels: list[str], active: int) -> dict[str, Any]:
     }
 
 
-def _told(fig: go.Figure, moves: str) -> dict[str, Any]:
-    """The text alternative of a frame, which states what it shows and what moves it."""
+def _meta(fig: go.Figure, note: str) -> dict[str, Any]:
+    """The metadata of a figure with the note at the end of its text alternative."""
     meta = dict(fig.layout.meta or {})
-    return {**meta, "alt": meta.get("alt", "").rstrip() + moves}
+    return {**meta, "alt": meta.get("alt", "").rstrip() + note}
 
 
 def _labels(values: list[Any]) -> list[str]:
-    """The values in a few digits; in all of them where two would read alike."""
+    """The values in few digits; in all of them if two would have the same label."""
     short = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values]
     return short if len(set(short)) == len(short) else [repr(v) for v in values]
 
 
 def _listed(labels: list[str]) -> str:
-    """All labels, or how many there are between which ends, where a list would be a wall."""
+    """All labels; of many their number and ends."""
     few = len(labels) <= MOST_LISTED
     return ", ".join(labels) if few else f"{len(labels)} values, {labels[0]} to {labels[-1]}"

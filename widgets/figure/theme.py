@@ -1,11 +1,10 @@
-"""The house look: ink, palette, axes, legend; and what tells one series from another.
+"""The style of all figures: colours, axes, legend, and the style of each series.
 
-A series differs by colour and by its marker, dash or hatching, so that no figure speaks by colour
-alone.
+Series differ by colour and by marker, dash or hatching, so that no figure relies on colour alone.
 
 Source:
-    Okabe & Ito (2008), Color Universal Design: the palette. Darkest first here, because lines lie
-    on white, and without their yellow, which cannot be seen on it.
+    Okabe & Ito (2008), Color Universal Design: the palette. Here the darkest colours come first
+    and yellow is left out, because the background is white.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.colors import get_colorscale
 
-from widgets.figure.axes import words
+from widgets.figure.axes import axis_title
 from widgets.figure.fast_figure import traces
 
 INK = "#1a1a1a"
@@ -25,9 +24,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 HATCHES = ("", "/", "x", "-", "|", "+")
-# In full, since plotly in Python and plotly in the browser differ on what the name means.
+# All of its colours, since plotly's Python and JavaScript libraries differ in the named scale.
 SCALE = get_colorscale("Viridis")
-# As many digits as a float holds of any decimal number; one more would show its last bits.
+# The decimal digits that a float represents exactly; more would show rounding errors.
 DIGITS = ".15~g"
 
 _AXIS = {
@@ -42,7 +41,7 @@ _AXIS = {
     "title": {"standoff": 10},
     "zeroline": False,
 }
-HOUSE = {
+TEMPLATE = {
     "layout": {
         "barmode": "overlay",
         "colorway": COLOURS,
@@ -82,19 +81,24 @@ HOUSE = {
 
 
 class Series(NamedTuple):
-    """How one series is drawn; the truths a figure holds others against count down from -1."""
+    """How one series is drawn.
+
+    Attributes:
+        name: its name in the legend.
+        number: counts up from 0; for a reference (`truth`) it counts down from -1.
+    """
 
     name: str
     number: int
 
     @property
     def colour(self) -> str:
-        """Ink for a truth, else the palette's."""
+        """The text colour for a reference, else one of the palette."""
         return INK if self.number < 0 else COLOURS[self.number % len(COLOURS)]
 
     @property
     def dash(self) -> str:
-        """The dash of its lines; a first truth and a first series are both solid."""
+        """The dash of its lines; the first reference and the first series are both solid."""
         return DASHES[(-1 - self.number if self.number < 0 else self.number) % len(DASHES)]
 
     @property
@@ -109,7 +113,7 @@ class Series(NamedTuple):
 
     @property
     def shared(self) -> dict[str, Any]:
-        """What its traces share: the legend hides and shows them together."""
+        """Properties that all its traces share: the legend hides and shows them together."""
         return {"legendgroup": str(self.number), "meta": {"series": self.number, "of": self.name}}
 
 
@@ -117,10 +121,10 @@ def series(fig: go.Figure, name: str, number: int | None = None, truth: bool = F
     """The series that a new trace belongs to: that of the same name, or the next free one.
 
     Args:
-        fig: the figure with what is drawn already.
-        name: what the legend calls the trace.
-        number: a series to join whatever its name.
-        truth: whether it is what others are held against.
+        fig: the figure so far.
+        name: the name in the legend.
+        number: a series to join, whatever its name.
+        truth: whether it is a reference that others are compared with.
     """
     drawn = [
         (t["meta"]["of"], t["meta"]["series"]) for t in traces(fig) if "of" in t.get("meta", {})
@@ -134,28 +138,28 @@ def series(fig: go.Figure, name: str, number: int | None = None, truth: bool = F
     return Series(name, number)
 
 
-def legend(fig: go.Figure, drawn: Series) -> dict[str, Any]:
-    """Hides a trace from a legend that names its series already: a line through its own marks."""
+def legend_entry(fig: go.Figure, style: Series) -> dict[str, Any]:
+    """Hides a trace from a legend that has its series already, as a line through its own marks."""
     named = {
         (t.get("legendgroup"), t.get("name"))
         for t in traces(fig)
         if t.get("showlegend") is not False
     }
-    is_told = (drawn.shared["legendgroup"], wrapped(drawn.name)) in named
-    return {"showlegend": False} if is_told else {}
+    is_named = (style.shared["legendgroup"], wrap(style.name)) in named
+    return {"showlegend": False} if is_named else {}
 
 
-def hover(fig: go.Figure) -> str:
-    """What a point tells: the axes' words and its values, with all digits of use."""
-    return f"{words(fig, 'x')} %{{x:{DIGITS}}}<br>{words(fig, 'y')} %{{y:{DIGITS}}}"
+def hover_template(fig: go.Figure) -> str:
+    """The text on hovering over a point: titles of the axes and its values in full precision."""
+    return f"{axis_title(fig, 'x')} %{{x:{DIGITS}}}<br>{axis_title(fig, 'y')} %{{y:{DIGITS}}}"
 
 
-def wrapped(words: str, width: int = 38) -> str:
-    """The words broken into lines that fit a phone."""
-    return "<br>".join(textwrap.wrap(words, width)) or words
+def wrap(text: str, width: int = 38) -> str:
+    """The text broken into lines that fit a phone."""
+    return "<br>".join(textwrap.wrap(text, width)) or text
 
 
-def paled(colour: str, opacity: float) -> str:
-    """The colour let through: "#0072B2" at 0.2 is "rgba(0,114,178,0.2)"."""
+def with_opacity(colour: str, opacity: float) -> str:
+    """The colour at an opacity: "#0072B2" at 0.2 is "rgba(0,114,178,0.2)"."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"

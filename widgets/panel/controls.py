@@ -1,12 +1,11 @@
-"""One control a knob: an exact box, a slider where there is a span, and a place for a refusal.
+"""The controls of one knob: a box for exact values, a slider if it has a span, and an error line.
 
-Nothing is clamped: a box takes what is typed, and the experiment's `Params` refuses it with a
-sentence that is shown under the knob.
+Nothing is clamped: a box takes what is typed, and the experiment's `Params` refuses it with an
+error message that is shown under the knob.
 """
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable
 from functools import partial
@@ -17,23 +16,24 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from widgets.panel.messages import alert, help_text
 from workbench.experiment.params import Knob
 
-SLIDES = 10**6
-STEPS = 100
-SMALL = "font-size:0.85em;line-height:1.3;margin:0"
-ALERT = "color:var(--jp-error-color1,#b00020);line-height:1.3;margin:0;overflow-wrap:anywhere"
+# The longest span of whole numbers that gets a slider; a seed's is longer.
+MOST_SLIDER_VALUES = 10**6
+SLIDER_STEPS = 100
 
 
 class Control(ipywidgets.VBox):
     """The controls of one knob, which agree on `value`, a plain Python value.
 
     Attributes:
-        value: what the knob is set to; text that is no number stays text, for `Params` to refuse.
-        knob: what is declared of the knob.
-        entry: the box, list or switch that holds the exact value.
-        slider: the slider beside it, or None.
-        refusal: why the value is refused; empty while it is not.
+        value: what the knob is set to; text that is not a number stays text, for `Params` to
+            refuse.
+        knob: the declaration of the knob.
+        entry: the box, list or switch with the exact value.
+        slider: the slider below it, or None.
+        error: the error message; empty for a valid value.
     """
 
     value = traitlets.Any()
@@ -41,101 +41,104 @@ class Control(ipywidgets.VBox):
     def __init__(
         self, knob: Knob, value: Any, run: Callable[..., None] = lambda call, *args: call(*args)
     ):
-        """Takes the knob, where it stands, and what calls `call(*args)` in the panel's thread."""
+        """Creates the controls.
+
+        Args:
+            knob: the declaration of the knob.
+            value: the initial value.
+            run: calls `call(*args)` in the panel's event loop.
+        """
         self.knob = knob
         self.entry = _entry(knob)
         self.slider = _slider(knob)
-        self.refusal = ipywidgets.HTML()
-        self._showing = self._sliding = self._placed = False
-        self._span = knob.span
-        self._words = ipywidgets.HTML(_small(_told(knob, knob.span)))
-        parts = [self.entry, self.slider, self._words, self.refusal]
+        self.error = ipywidgets.HTML()
+        self._is_updating = self._is_sliding = self._is_placed = False
+        self._range = knob.span
+        self._help = ipywidgets.HTML(help_text(_describe(knob, knob.span)))
+        parts = [self.entry, self.slider, self._help, self.error]
         super().__init__(
             [part for part in parts if part is not None],
             layout={"flex": "1 1 260px", "max_width": "420px", "min_width": "0", "padding": "4px"},
         )
         self.value = value
-        self._show(None)
-        self.observe(partial(run, self._show), "value")
-        self.entry.observe(partial(run, self._entered), "value")
+        self._update(None)
+        self.observe(partial(run, self._update), "value")
+        self.entry.observe(partial(run, self._on_entry), "value")
         if self.slider is not None:
-            self.slider.observe(partial(run, self._slid), "value")
+            self.slider.observe(partial(run, self._on_slider), "value")
 
-    def refuse(self, sentence: str) -> None:
-        """Shows the sentence under the knob, and reads it out; an empty one takes it away."""
-        self.refusal.value = alert(sentence)
+    def show_error(self, message: str) -> None:
+        """Shows an error message, which screen readers read out; an empty one removes it."""
+        self.error.value = alert(message)
 
-    def reach(self, low: float, high: float) -> None:
-        """Has the slider end where the present result ends; the box takes what the knob admits."""
-        if self.slider is None or self._span == (low, high):
+    def set_range(self, low: float, high: float) -> None:
+        """Sets the ends of the slider; the box still takes what the knob admits."""
+        if self.slider is None or self._range == (low, high):
             return
-        self._span = low, high
-        ends = (math.log10(low), math.log10(high)) if _by_factors(self.knob) else (low, high)
-        self._showing = True
+        self._range = low, high
+        ends = (math.log10(low), math.log10(high)) if _is_log(self.knob) else (low, high)
+        self._is_updating = True
         try:
             with self.slider.hold_trait_notifications():
                 self.slider.min, self.slider.max = ends
         finally:
-            self._showing = False
-        self._words.value = _small(_told(self.knob, self._span))
-        self._show(None)
+            self._is_updating = False
+        self._help.value = help_text(_describe(self.knob, self._range))
+        self._update(None)
 
-    def _show(self, change: Any) -> None:
-        self._showing = True
+    def _update(self, _: Any) -> None:
+        """Sets entry and slider to the value."""
+        self._is_updating = True
         try:
-            self.entry.value = _spelled(self.value, self.knob)
-            if self.slider is not None and not self._sliding and _fits(self.value, self.knob):
-                self.slider.value = min(max(self.value, self._span[0]), self._span[1])
-                self._placed = True
+            self.entry.value = _entry_value(self.value, self.knob)
+            if self.slider is not None and not self._is_sliding and _fits(self.value, self.knob):
+                self.slider.value = min(max(self.value, self._range[0]), self._range[1])
+                self._is_placed = True
         finally:
-            self._showing = False
+            self._is_updating = False
 
-    def _entered(self, change: Any) -> None:
-        if not self._showing:
-            self.value = _read(change["new"], self.knob)
+    def _on_entry(self, change: Any) -> None:
+        if not self._is_updating:
+            self.value = _parsed(change["new"], self.knob)
 
-    def _slid(self, change: Any) -> None:
-        if self._showing:
+    def _on_slider(self, change: Any) -> None:
+        if self._is_updating:
             return
-        # It tells once; what comes after is a person's move, also to the other of two steps.
-        placed, self._placed = self._placed, False
-        if placed and _is_snap(self.slider, self.value, change["new"]):
+        # The browser reports its rounding once; what follows is the user's move, also to the
+        # other of two steps.
+        is_placed, self._is_placed = self._is_placed, False
+        if is_placed and _is_rounding(self.slider, self.value, change["new"]):
             return
-        landed = _landed(self.knob, self.value, change["new"])
-        # To move the handle costs the browser milliseconds, for which the figure would wait.
-        self._sliding = _is_snap(self.slider, landed, change["new"])
+        value = _slider_value(self.knob, self.value, change["new"])
+        # Moving the handle takes the browser milliseconds, by which the figure would be late.
+        self._is_sliding = _is_rounding(self.slider, value, change["new"])
         try:
-            self.value = landed
-            self._show(change)
+            self.value = value
+            self._update(change)
         finally:
-            self._sliding = False
-
-
-def alert(sentence: str) -> str:
-    """The sentence as HTML that a screen reader reads out at once; empty for an empty one."""
-    return f'<p role="alert" style="{ALERT}">⚠ {html.escape(sentence)}</p>' if sentence else ""
+            self._is_sliding = False
 
 
 def _entry(knob: Knob) -> ipywidgets.DOMWidget:
-    named = {
+    labels = {
         "description": knob.name,
         "tooltip": knob.help,
         "style": {"description_width": "initial"},
     }
     wide = {"layout": {"width": "100%"}}
     if knob.choices:
-        return ipywidgets.Dropdown(options=knob.choices, value=knob.choices[0], **named, **wide)
+        return ipywidgets.Dropdown(options=knob.choices, value=knob.choices[0], **labels, **wide)
     if knob.kind is bool:
-        return ipywidgets.Checkbox(indent=False, **named, **wide)
-    return ipywidgets.Text(continuous_update=False, **named, **wide)
+        return ipywidgets.Checkbox(indent=False, **labels, **wide)
+    return ipywidgets.Text(continuous_update=False, **labels, **wide)
 
 
 def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
-    """A slider, unless the span is missing or too long for one, as a seed's is."""
+    """A slider, or None if the knob has no span or too long a one."""
     if knob.span is None or knob.choices or knob.kind not in (int, float):
         return None
     low, high = knob.span
-    named = {
+    labels = {
         "continuous_update": True,
         "description": f"{knob.name} slider",
         "layout": {"width": "auto", "margin": "0 4px"},
@@ -143,23 +146,23 @@ def _slider(knob: Knob) -> ipywidgets.DOMWidget | None:
         "style": {"description_width": "0px"},
         "tooltip": knob.help,
     }
-    if _by_factors(knob):
+    if _is_log(knob):
         ends = {"min": math.log10(low), "max": math.log10(high)}
-        step = (ends["max"] - ends["min"]) / STEPS
-        return ipywidgets.FloatLogSlider(value=low, base=10, step=step, **ends, **named)
+        step = (ends["max"] - ends["min"]) / SLIDER_STEPS
+        return ipywidgets.FloatLogSlider(value=low, base=10, step=step, **ends, **labels)
     if knob.kind is float:
-        step = (high - low) / STEPS
-        return ipywidgets.FloatSlider(value=low, min=low, max=high, step=step, **named)
-    if high - low > SLIDES:
+        step = (high - low) / SLIDER_STEPS
+        return ipywidgets.FloatSlider(value=low, min=low, max=high, step=step, **labels)
+    if high - low > MOST_SLIDER_VALUES:
         return None
     step = 10 ** max(0, math.floor(math.log10(max(high - low, 1))) - 3)
-    return ipywidgets.IntSlider(value=low, min=low, max=high, step=step, **named)
+    return ipywidgets.IntSlider(value=low, min=low, max=high, step=step, **labels)
 
 
-def _is_snap(slider: Any, value: Any, now: float) -> bool:
-    """Whether `now` is only where the browser puts the handle for a value between two steps.
+def _is_rounding(slider: Any, value: Any, now: float) -> bool:
+    """Whether `now` is merely the value, rounded by the browser to a step of the slider.
 
-    It tells of it as if a person had moved the handle, already as it draws the slider.
+    The browser reports its rounding as if the user had moved the handle, as soon as it draws it.
     """
     if not isinstance(value, int | float) or value == now:
         return value == now
@@ -174,20 +177,20 @@ def _is_snap(slider: Any, value: Any, now: float) -> bool:
     return abs(stop - new) < 1e-6 * step and abs(at - new) < (0.5 + 1e-6) * step
 
 
-def _landed(knob: Knob, before: Any, now: float) -> int | float:
-    """The value where a slider came to rest, short to read and within the span."""
+def _slider_value(knob: Knob, before: Any, now: float) -> int | float:
+    """The value for a position of the slider: few digits, and within the span."""
     low, high = knob.span
     if knob.kind is float:
         return min(max(float(f"{now:.4g}"), low), high)
     value = round(now)
-    # A step that rounds to the value it left would hold the arrow keys there for ever.
+    # A step that rounds to the value before it would stop the arrow keys there.
     if value == before and now != before:
         value += 1 if now > before else -1
     return min(max(value, low), high)
 
 
-def _read(entered: Any, knob: Knob) -> Any:
-    """A number as typed, where it is one; whole floats are integers for a knob that counts."""
+def _parsed(entered: Any, knob: Knob) -> Any:
+    """The number that was typed, else the text; a whole float is an integer for an `int` knob."""
     if not isinstance(entered, str) or knob.kind not in (int, float) or knob.choices:
         return entered
     text = entered.strip()
@@ -200,41 +203,38 @@ def _read(entered: Any, knob: Knob) -> Any:
     return int(text) if text.lstrip("+-").isdecimal() else int(value)
 
 
-def _spelled(value: Any, knob: Knob) -> Any:
-    """The value as its entry holds it: text in a text box, itself elsewhere."""
+def _entry_value(value: Any, knob: Knob) -> Any:
+    """The value as its entry takes it: text in a text box, itself elsewhere."""
     return value if knob.choices or knob.kind is bool else str(value)
 
 
-def _told(knob: Knob, span: tuple[float, float] | None) -> str:
+def _describe(knob: Knob, span: tuple[float, float] | None) -> str:
     if span is None:
         return f"{knob.help}; {knob.domain}" if knob.suffixes else knob.help
     low, high = (f"{end:,}" if isinstance(end, int) else f"{end:g}" for end in span)
     return f"{knob.help}; {low} to {high}"
 
 
-def _small(words: str) -> str:
-    return f'<p style="{SMALL}">{html.escape(words)}</p>'
-
-
-def _by_factors(knob: Knob) -> bool:
+def _is_log(knob: Knob) -> bool:
     return knob.log and knob.span[0] > 0
 
 
 def _fits(value: Any, knob: Knob) -> bool:
-    """Whether a slider has a place for the value, or for the end of the span next to it."""
+    """Whether a slider can show the value, or the end of its range next to it."""
     return isinstance(value, int if knob.kind is int else int | float) and abs(value) < math.inf
 
 
-class Manners(anywidget.AnyWidget):
-    """Names for screen readers; see the script beside this file."""
+class SliderNames(anywidget.AnyWidget):
+    """Gives the handles of a panel's sliders names for screen readers; see `controls.js`."""
 
     _esm = Path(__file__).with_name("controls.js")
 
 
-def button(name: str, tooltip: str, call: Callable[[], None], style: str = "") -> ipywidgets.Button:
+def button(
+    name: str, tooltip: str, on_click: Callable[[], None], style: str = ""
+) -> ipywidgets.Button:
     """A button as wide as its name."""
-    made = ipywidgets.Button(
-        description=name, tooltip=tooltip, button_style=style, layout={"width": "auto"}
-    )
-    made.on_click(lambda _: call())
-    return made
+    layout = {"width": "auto"}
+    new = ipywidgets.Button(description=name, tooltip=tooltip, button_style=style, layout=layout)
+    new.on_click(lambda _: on_click())
+    return new

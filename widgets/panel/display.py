@@ -1,24 +1,25 @@
-"""Which figure stands in a panel, what it is of, and which one is pinned beside it."""
+"""The figure of a panel: its parameters, whether it is a preview, and the one pinned beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
-from widgets.panel.pins import named
+from widgets.figure.figure import curve, figure, level, marks
 from widgets.panel.plot import Plot
 from workbench.experiment.params import Parameters
 
 
 class Shown(NamedTuple):
-    """A figure and what it is of.
+    """A figure and what it was computed from.
 
     Attributes:
-        params: the parameters it was computed at.
+        params: the parameters.
         figure: the figure.
-        preview: what kind of first look it is; empty for a full run.
+        preview: the kind of preview, such as "few trials (100)"; empty for a full run.
     """
 
     params: Parameters
@@ -27,58 +28,75 @@ class Shown(NamedTuple):
 
 
 class Display:
-    """The figure that stands in a plot, alone or beside a pinned one.
+    """The figure in a plot, alone or with a pinned one.
 
     Attributes:
-        now: what stands there, or None before the first.
+        current: what is shown, or None before the first figure.
     """
 
     def __init__(self, plot: Plot):
-        """Takes where figures are drawn."""
+        """Takes the widget that draws."""
         self._plot = plot
-        self.now: Shown | None = None
-        self._pin: Shown | None = None
+        self.current: Shown | None = None
+        self._pinned: Shown | None = None
 
     def show(self, shown: Shown) -> None:
-        """Draws it in the place of the one before."""
-        pin = self._pin
+        """Replaces the current figure; a full run also replaces a pinned preview of its knobs."""
+        pin = self._pinned
         if pin is not None and pin.preview and pin.params == shown.params and not shown.preview:
-            self._pin = shown
-        self.now = shown
+            self._pinned = shown
+        self.current = shown
         self._draw()
 
-    def pin(self) -> bool:
-        """Pins the figure that stands there, or unpins; whether one is pinned now."""
-        self._pin = None if self._pin else self.now
+    def toggle_pin(self) -> bool:
+        """Pins the current figure, or removes the pinned one; whether one is pinned now."""
+        self._pinned = None if self._pinned else self.current
         self._draw()
-        return self._pin is not None
+        return self._pinned is not None
 
-    def note(self, knobs: Mapping[str, Any], *, is_busy: bool, is_failed: bool = False) -> str:
-        """What a reader must know of the figure: a first look is never taken for the full figure.
+    def status(self, knobs: Mapping[str, Any], *, is_busy: bool, is_failed: bool = False) -> str:
+        """Says where the figure is not the full one of the knobs; empty where it is.
 
         Args:
-            knobs: what the controls are set to.
-            is_busy: whether a better figure is under way.
-            is_failed: whether the last touch ended in an error.
+            knobs: the values of the controls.
+            is_busy: whether a better figure is being computed.
+            is_failed: whether the last change ended in an error.
         """
-        if self.now is None:
+        if self.current is None:
             return ""
-        preview = f"a first look: {self.now.preview}" if self.now.preview else ""
+        preview = f"preview: {self.current.preview}" if self.current.preview else ""
         if is_busy:
             return preview
-        if self.now.params.values() != knobs:
-            return f"The figure is of earlier knobs{', and ' if preview else ''}{preview}."
+        if self.current.params.values() != knobs:
+            return f"The figure is of earlier knobs{'; ' if preview else ''}{preview}."
         if preview:
-            return f"{preview}; the full figure has not followed"
+            return f"{preview}; the full run did not finish"
         return "The figure is of an earlier run." if is_failed else ""
 
     def _draw(self) -> None:
-        if self.now is None:
+        if self.current is None:
             return
-        params, figure, preview = self.now
-        of = {"knobs": params.values(), "full": not preview}
-        if self._pin is None or figure is self._pin.figure:
-            self._plot.show(figure, of)
+        current, pinned = self.current, self._pinned
+        of = {"knobs": current.params.values(), "full": not current.preview}
+        if pinned is None or current.figure is pinned.figure:
+            self._plot.show(current.figure, of)
         else:
-            name = named(self._pin.params.values(), params.values(), bool(self._pin.preview))
-            self._plot.show(figure, of, self._pin.figure, name)
+            self._plot.show(current.figure, of, pinned.figure, _pin_name(pinned, current.params))
+
+
+def _pin_name(pinned: Shown, params: Parameters) -> str:
+    """The knobs of a pinned figure that differ from those of the current one."""
+    values = params.values()
+    differ = [f"{name} {v}" for name, v in pinned.params.values().items() if v != values[name]]
+    label = "pinned preview" if pinned.preview else "pinned"
+    return f"{label}: {', '.join(differ) or 'the same knobs'}"
+
+
+def sample() -> go.Figure:
+    """A figure with every common kind of trace, for `Plot.warm_up`; its numbers mean nothing."""
+    x = np.logspace(0, 4, 20)
+    fig = figure("x", "y", log_x=True, log_y=True, alt="A sample, 20 points.")
+    curve(fig, x, 1 / x, "truth", truth=True, band=(0.5 / x, 2 / x))
+    marks(fig, x, 1 / x, "measured", error=(0.8 / x, 1.2 / x))
+    level(fig, 0.01, "level")
+    return fig

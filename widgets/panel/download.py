@@ -1,4 +1,4 @@
-"""A table that a reader can keep: a link in the notebook and on the page that holds it all."""
+"""A table for download: a link in the notebook, and on a page all of its text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class Download:
-    """Comma-separated values under a file's name, shown as a link.
+    """Comma-separated values under a file name, shown as a link.
 
-    The page makes its own link of them, since it lets no link of an output carry data.
+    A page builds its own link from the text, because it strips data links from outputs.
     """
 
     def __init__(self, name: str, text: str):
@@ -23,11 +23,11 @@ class Download:
 
 
 def link(name: str, text: str) -> str:
-    """The link as HTML; what it saves is the text in UTF-8, byte by byte."""
-    held = text.encode()
-    data = base64.b64encode(held).decode()
-    shown = html.escape(name)
+    """The link as HTML; it saves the text in UTF-8, byte by byte."""
+    content = text.encode()
+    data = base64.b64encode(content).decode()
+    label = html.escape(name)
     return (
-        f'<p><a download="{shown}" href="data:text/csv;charset=utf-8;base64,{data}">{shown}</a> '
-        f"({len(held):,} bytes)</p>"
+        f'<p><a download="{label}" href="data:text/csv;charset=utf-8;base64,{data}">{label}</a> '
+        f"({len(content):,} bytes)</p>"
     )

@@ -1,7 +1,7 @@
-"""One event loop for all of a panel's work, whatever thread a message comes on.
+"""One event loop for all work of a panel, whatever thread a message arrives on.
 
 JupyterLab sends a widget's messages to the kernel's main thread or to a subshell's thread, each of
-which runs a loop of its own. Tasks, events and the state of widgets belong to one of them.
+which runs a loop of its own. Tasks, events and the state of widgets belong to one loop.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
 import ipywidgets
 
-from widgets.panel.request import in_cell, posted
-
 T = TypeVar("T")
+# Whether the present call was sent by another thread, which does not wait for it.
+_IS_POSTED: ContextVar[bool] = ContextVar("is_posted", default=False)
 
 
 class EventLoop:
-    """The loop that ran where this was created; if none ran, or it has ended, the next one met."""
+    """The loop that runs where this is created; without one, or after its end, the next one."""
 
     def __init__(self, fail: Callable[[Exception], None]):
-        """Takes what shows the error of a call that nobody waits for."""
+        """Takes the handler of errors in calls whose caller does not wait."""
         self._fail = fail
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -33,7 +33,7 @@ class EventLoop:
         self._adopt()
 
     def run(self, call: Callable[..., Any], *args: Any) -> None:
-        """Calls in the loop's thread: at once if that is this one, else as soon as the loop can.
+        """Calls in the loop's thread: at once if this is that thread, else when the loop is free.
 
         Raises:
             Exception: whatever the call raised, after it is shown, if a cell of this thread calls.
@@ -42,11 +42,11 @@ class EventLoop:
             self._guarded(call, *args)
             return
         context = copy_context()
-        context.run(posted)
+        context.run(_IS_POSTED.set, True)
         self._loop.call_soon_threadsafe(partial(self._guarded, call, *args), context=context)
 
     def result(self, call: Callable[[], T]) -> T:
-        """What the call returns in the loop's thread, for which a caller in another thread waits.
+        """Calls in the loop's thread, waits, and returns the result.
 
         Raises:
             Exception: whatever the call raised.
@@ -67,7 +67,7 @@ class EventLoop:
         return await asyncio.wrap_future(future)
 
     def receive(self, widget: ipywidgets.Widget) -> None:
-        """Has the messages to a widget and to all within it change its state in the loop's thread.
+        """Handles the messages to a widget and to all within it in the loop's thread.
 
         Both a message and a panel change a widget, and neither ipywidgets nor traitlets locks it.
         """
@@ -94,5 +94,26 @@ class EventLoop:
             call(*args)
         except Exception as error:
             self._fail(error)
-            if in_cell():
+            if _in_cell():
                 raise
+
+
+def is_user_event() -> bool:
+    """Whether the present call comes from a browser, so that no program waits for its result."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return not _in_cell()
+
+
+def _in_cell() -> bool:
+    """Whether the present call is made by a notebook cell that is being executed."""
+    # In a thread that is none of the kernel's, `get_parent` returns the kernel's last message.
+    if _IS_POSTED.get():
+        return False
+    with suppress(ImportError, AttributeError, LookupError, TypeError):
+        from IPython import get_ipython
+
+        return get_ipython().kernel.get_parent()["header"]["msg_type"] == "execute_request"
+    return False

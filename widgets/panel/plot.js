@@ -1,18 +1,18 @@
-// Draws the figure that Python sends, in place: plotly finds what differs, and what the reader zoomed
-// or switched in the legend stays. The library is asked for once a page.
+// Updates the figure in place: plotly finds what differs, so that zoom and legend stay as the reader
+// set them. The library is requested once a page.
 let library;
-// Drawings before the first one that is seen.
-const REHEARSALS = 6;
-// Of a figure's height, what its axes have at least.
+// Drawings off screen before the first figure.
+const WARM_UPS = 6;
+// Smallest share of a figure's height for its axes.
 const AXES = 0.7;
 
 const plotly = (model) => {
   if (window.Plotly) return Promise.resolve(window.Plotly);
   library ??= new Promise((ready) => {
-    model.on("msg:custom", function take(content, buffers) {
+    model.on("msg:custom", function receive(content, buffers) {
       if (content !== "library" || window.Plotly) return;
-      model.off("msg:custom", take);
-      // A loader of modules, such as RequireJS, would take the library for itself.
+      model.off("msg:custom", receive);
+      // A module loader, such as RequireJS, would take the library for itself.
       const { define } = window;
       window.define = undefined;
       const script = document.createElement("script");
@@ -26,22 +26,22 @@ const plotly = (model) => {
   return library;
 };
 
-// Leave for work that nobody waits for.
+// Resolves when the browser is idle.
 const idle = () =>
   new Promise((ready) => (window.requestIdleCallback ?? ((f) => setTimeout(f, 50)))(ready));
 
-// Draws a figure some times where nobody sees it: the first drawings on a page take many times as
-// long as later ones, until the browser has compiled what plotly does.
-const rehearse = async (Plotly, text, width, done) => {
+// Draws a figure several times off screen: the first drawings on a page take many times as long as
+// later ones, until the browser has compiled plotly's code.
+const warmUp = async (Plotly, text, width, done) => {
   const room = document.createElement("div");
   room.style.cssText = `position:fixed;left:-9999px;top:0;width:${width}px;visibility:hidden`;
   room.setAttribute("aria-hidden", "true");
   const place = document.createElement("div");
-  // Nothing that looks for figures on the page finds this one.
+  // Hidden from queries for figures on the page.
   room.attachShadow({ mode: "closed" }).append(place);
   document.body.append(room);
   try {
-    for (let turn = 0; turn < REHEARSALS; turn += 1) {
+    for (let turn = 0; turn < WARM_UPS; turn += 1) {
       await idle();
       if (done()) return;
       const { data, layout } = JSON.parse(text);
@@ -53,9 +53,9 @@ const rehearse = async (Plotly, text, width, done) => {
   }
 };
 
-// The room beside the axes only grows while figures of one kind follow each other: to find that it
-// must change has plotly draw twice, and the axes would jump to and fro.
-const steady = (place, data, layout, width) => {
+// Margins only grow while figures of one kind follow each other: plotly draws twice to change a
+// margin, and the axes would jump to and fro.
+const withMargins = (place, data, layout, width) => {
   const axes = [layout.xaxis, layout.yaxis].map((axis) => [axis?.title?.text, axis?.type]);
   const kind = JSON.stringify([width, layout.height, data.map(({ name }) => name), axes]);
   const same = place.workbenchKind === kind && place._fullLayout?._size;
@@ -67,15 +67,15 @@ const steady = (place, data, layout, width) => {
   return { ...layout, margin, height: place._fullLayout.height };
 };
 
-// Many names above the axes would leave them no height: the figure grows by what they take.
-const roomy = (Plotly, place, layout) => {
+// A long legend above the axes would leave them no height: the figure grows by what it takes.
+const growForLegend = (Plotly, place, layout) => {
   const { height, _size } = place._fullLayout;
   const missing = AXES * (layout.height ?? 450) - _size.h;
-  // A little more, for the distance to the names grows as well.
+  // A little more, since the distance to the legend grows as well.
   return missing > 0 ? Plotly.relayout(place, { height: Math.ceil(height + 1.1 * missing) }) : null;
 };
 
-// plotly has a button that uploads the figure to its makers.
+// plotly has a button that uploads the figure to plotly's servers.
 const CONFIG = {
   displaylogo: false,
   responsive: false,
@@ -93,48 +93,48 @@ export default {
     el.append(place);
     const Plotly = await plotly(model);
     let drawing = Promise.resolve();
-    let wanted = false;
+    let isQueued = false;
     const drawn = () => Boolean(model.get("text")) || !place.isConnected;
     const draw = () => {
-      wanted = false;
+      isQueued = false;
       const text = model.get("text");
       if (!text || !place.isConnected || place.clientWidth === 0) return;
       const { data, layout } = JSON.parse(text);
       const of = model.get("of");
       const width = place.clientWidth;
-      // The ink is dark: on a dark page a transparent figure would be unreadable.
-      const look = { paper_bgcolor: "white", plot_bgcolor: "white", uirevision: "kept", width };
+      // Text is dark: on a dark page a transparent figure would be unreadable.
+      const style = { paper_bgcolor: "white", plot_bgcolor: "white", uirevision: "constant", width };
       place.setAttribute("aria-label", model.get("alt"));
       drawing = drawing.then(() => {
-        const kept = steady(place, data, layout, width);
-        return Plotly.react(place, data, { ...kept, ...look }, CONFIG);
+        const fitted = withMargins(place, data, layout, width);
+        return Plotly.react(place, data, { ...fitted, ...style }, CONFIG);
       });
-      drawing = drawing.then(() => roomy(Plotly, place, layout));
+      drawing = drawing.then(() => growForLegend(Plotly, place, layout));
       drawing = drawing.then(() => {
         place.dataset.of = of;
         place.dispatchEvent(new CustomEvent("workbench-drawn", { bubbles: true }));
       });
     };
-    // Several changes of one moment make one drawing.
+    // Changes of the same moment are drawn once.
     const redraw = () => {
-      if (!wanted) queueMicrotask(draw);
-      wanted = true;
+      if (!isQueued) queueMicrotask(draw);
+      isQueued = true;
     };
-    const watch = new ResizeObserver(() => {
+    const observer = new ResizeObserver(() => {
       if (place.clientWidth !== place._fullLayout?.width) redraw();
     });
-    watch.observe(place);
-    const take = ({ rehearsal }) => {
-      if (!rehearsal || drawn()) return;
-      rehearse(Plotly, rehearsal, place.clientWidth || 700, drawn);
+    observer.observe(place);
+    const onMessage = ({ warm_up: text }) => {
+      if (!text || drawn()) return;
+      warmUp(Plotly, text, place.clientWidth || 700, drawn);
     };
-    model.on("msg:custom", take);
+    model.on("msg:custom", onMessage);
     model.on("change:text change:of", redraw);
     redraw();
-    model.send("shown");
+    model.send("displayed");
     return () => {
-      watch.disconnect();
-      model.off("msg:custom", take);
+      observer.disconnect();
+      model.off("msg:custom", onMessage);
       model.off("change:text change:of", redraw);
       Plotly.purge(place);
     };

@@ -1,7 +1,7 @@
-"""Work for the newest question only, off the main thread: what nobody waits for any longer ends.
+"""Runs work for the newest request in a worker thread and cancels work for older ones.
 
-One thread serves all panels, since experiments share the cores and the fast kernels. What is
-delivered is delivered in the panel's event loop, where widgets may be changed.
+One thread serves all panels, since experiments share the cores and the fast kernels. Results are
+delivered in the panel's event loop, where widgets may be changed.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from workbench.base.cancellation import Stopped, Watch, watched
+from workbench.base.cancellation import Cancelled, CancelToken, cancel_scope
 
-# Seconds that the knobs must rest before work that takes long begins.
-REST = 0.15
-# Seconds after which even a preview gives way to a newer question.
-PATIENCE = 0.25
-# Seconds between two words on how far the work is.
-BEAT = 0.2
+# Seconds without a new request before a debounced stage begins.
+DEBOUNCE = 0.15
+# Seconds after which a new request cancels even a preview.
+PREVIEW_LIMIT = 0.25
+# Seconds between two progress reports.
+PROGRESS_INTERVAL = 0.2
 
 
 class Stage(NamedTuple):
-    """One piece of work towards an answer.
+    """One step towards the result of a request.
 
     Attributes:
-        work: what is called in the thread.
-        is_preview: whether a better answer follows, so that this one is to come at once.
-        waits: whether the knobs must have rested before it begins.
+        work: what is called in the worker thread.
+        is_preview: whether a better result follows, so that this one is delivered at once.
+        is_debounced: whether it begins only after `DEBOUNCE` seconds without a new request.
     """
 
     work: Callable[[], Any]
     is_preview: bool = False
-    waits: bool = False
+    is_debounced: bool = False
 
 
-class Latest:
-    """Answers questions one at a time, the newest first; older ones are dropped.
+class LatestRequest:
+    """Serves one request at a time, the newest first, and drops older ones.
 
-    All methods are for one event loop; `widgets.panel.event_loop` brings calls of other threads
-    there.
+    All methods are to be called in one event loop; `widgets.panel.event_loop` forwards the calls
+    of other threads.
 
-    Full work ends at its next step as soon as a newer question comes, and its answer is not
-    delivered. A preview that ran for less than `PATIENCE` seconds is delivered even so, or a figure
-    would stand still for as long as a slider is dragged.
+    A full run is cancelled at its next step by a newer request, and its result is dropped. A
+    preview that has run for less than `PREVIEW_LIMIT` seconds is delivered even so; otherwise a
+    figure would not move for as long as a slider is dragged.
 
     Attributes:
-        watch: of the work under way.
-        busy_since: when the question under way was taken up, by `time.perf_counter`; None at rest.
+        token: the cancel token of the current work.
+        busy_since: start of the current request, by `time.perf_counter`; None when idle.
     """
 
     def __init__(
@@ -58,145 +58,145 @@ class Latest:
         stages: Callable[[Any], Iterable[Stage]],
         deliver: Callable[[Any, Stage, Any, float], None],
         fail: Callable[[BaseException], None],
-        tell: Callable[[], None],
+        report: Callable[[], None],
     ):
-        """Takes what decides and what hears.
+        """Takes the callbacks, which are called in the event loop.
 
         Args:
-            stages: the pieces of work for a question, in order; the last gives the full answer.
-            deliver: takes the question, the stage, its answer, and the seconds it took.
-            fail: takes what the work on a question raised, or what these callables did.
-            tell: called every `BEAT` seconds while work is under way, and once after it.
+            stages: returns the stages of a request, in order; the last gives the full result.
+            deliver: receives the request, the stage, its result, and the seconds it took.
+            fail: receives what a stage or one of these callbacks raised.
+            report: called every `PROGRESS_INTERVAL` seconds during work, and once after it.
         """
-        self._stages, self._deliver, self._fail, self._tell = stages, deliver, fail, tell
-        self._question: Any = None
-        self._news, self._preview = asyncio.Event(), False
+        self._stages, self._deliver, self._fail, self._report = stages, deliver, fail, report
+        self._request: Any = None
+        self._new_request, self._is_preview = asyncio.Event(), False
         self._task: asyncio.Task | None = None
-        self._rehearsal: asyncio.Task | None = None
-        self._began = 0.0
-        self.watch, self.busy_since = Watch(), None
+        self._idle_task: asyncio.Task | None = None
+        self._stage_began = 0.0
+        self.token, self.busy_since = CancelToken(), None
 
-    def ask(self, question: Any) -> None:
-        """Takes up a question as soon as what is under way has ended; needs a running loop."""
-        self._question = question
-        self._news.set()
-        if not self._preview or time.perf_counter() - self._began > PATIENCE:
-            self.watch.stop()
-        self._begin()
+    def submit(self, request: Any) -> None:
+        """Serves a request as soon as the current stage has ended; needs a running loop."""
+        self._request = request
+        self._new_request.set()
+        if not self._is_preview or time.perf_counter() - self._stage_began > PREVIEW_LIMIT:
+            self.token.cancel()
+        self._start()
 
-    def rehearse(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Does at rest what nobody waits for; a question ends it, and what it raises is let go."""
+    def run_when_idle(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Runs low-priority work unless busy; a request cancels it; its exceptions are ignored."""
 
-        async def rehearsed(watch: Watch) -> None:
-            error, answer = await _in_thread(watch, work)
-            if error is None and not watch.stopped:
+        async def idle_work(token: CancelToken) -> None:
+            error, result = await _in_thread(token, work)
+            if error is None and not token.is_cancelled:
                 with suppress(Exception):
-                    then(answer)
+                    then(result)
 
-        if not _is_alive(self._task) and not _is_alive(self._rehearsal):
-            self.watch = Watch()
-            self._rehearsal = asyncio.get_running_loop().create_task(rehearsed(self.watch))
+        if not _is_alive(self._task) and not _is_alive(self._idle_task):
+            self.token = CancelToken()
+            self._idle_task = asyncio.get_running_loop().create_task(idle_work(self.token))
 
-    def stop(self) -> None:
-        """Drops every question; what runs ends at its next step and is not delivered."""
-        self._question = None
-        self._preview = False
-        self._news.set()
-        self.watch.stop()
+    def cancel(self) -> None:
+        """Drops all requests; current work ends at its next step and is not delivered."""
+        self._request = None
+        self._is_preview = False
+        self._new_request.set()
+        self.token.cancel()
 
     async def settled(self) -> None:
-        """Returns when there is nothing left to answer."""
-        if self._question is not None:
-            self._begin()
+        """Returns when no request is left."""
+        if self._request is not None:
+            self._start()
         while _is_alive(self._task):
             await asyncio.wait([self._task])
 
-    def _begin(self) -> None:
-        """Serves the question in the running loop, unless that is under way."""
+    def _start(self) -> None:
+        """Starts the serving task in the running loop, unless it is alive."""
         if not _is_alive(self._task):
             # An event belongs to the loop in which it is first awaited, and loops end.
-            self._news = asyncio.Event()
+            self._new_request = asyncio.Event()
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
     async def _serve(self) -> None:
-        beat = asyncio.get_running_loop().create_task(self._beat())
-        question = None
+        reporting = asyncio.get_running_loop().create_task(self._report_regularly())
+        request = None
         try:
-            while self._question is not None:
-                question, self._question = self._question, None
-                self._news.clear()
+            while self._request is not None:
+                request, self._request = self._request, None
+                self._new_request.clear()
                 self.busy_since = time.perf_counter()
                 try:
-                    await self._answer(question)
+                    await self._run_stages(request)
                 except Exception as error:
                     self._fail(error)
         except asyncio.CancelledError:
-            # A loop that ends cancels its tasks; the next one takes the question up again.
-            if self._question is None and not self.watch.stopped:
-                self._question = question
-            self.watch.stop()
+            # A loop that ends cancels its tasks; the next loop serves the request again.
+            if self._request is None and not self.token.is_cancelled:
+                self._request = request
+            self.token.cancel()
             raise
         finally:
-            beat.cancel()
+            reporting.cancel()
             self._task = self.busy_since = None
-            self._say()
+            self._report_once()
 
-    async def _answer(self, question: Any) -> None:
-        for stage in self._stages(question):
-            if stage.waits and await self._disturbed():
+    async def _run_stages(self, request: Any) -> None:
+        for stage in self._stages(request):
+            if stage.is_debounced and await self._is_superseded():
                 return
-            self.watch, self._preview = Watch(), stage.is_preview
-            self._began = time.perf_counter()
-            error, answer = await _in_thread(self.watch, stage.work)
-            if self.watch.stopped or isinstance(error, Stopped):
-                # What an older question met is no news: its knobs are gone.
+            self.token, self._is_preview = CancelToken(), stage.is_preview
+            self._stage_began = time.perf_counter()
+            error, result = await _in_thread(self.token, stage.work)
+            if self.token.is_cancelled or isinstance(error, Cancelled):
+                # Errors of an outdated request are dropped with it.
                 return
             if error is None:
                 try:
-                    self._deliver(question, stage, answer, time.perf_counter() - self._began)
+                    self._deliver(request, stage, result, time.perf_counter() - self._stage_began)
                 except Exception as raised:
                     error = raised
             # Where too small a sample fails, the full one may not.
             if error is not None and not stage.is_preview:
                 self._fail(error)
-            if self._question is not None:
+            if self._request is not None:
                 return
 
-    async def _disturbed(self) -> bool:
-        """Whether a newer question comes before the knobs have rested."""
+    async def _is_superseded(self) -> bool:
+        """Whether a newer request comes within the debounce time."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), REST)
-        # On a busy machine both may have come to pass by now.
-        return self._news.is_set()
+            await asyncio.wait_for(self._new_request.wait(), DEBOUNCE)
+        # On a busy machine both may have happened by now.
+        return self._new_request.is_set()
 
-    async def _beat(self) -> None:
+    async def _report_regularly(self) -> None:
         while True:
-            await asyncio.sleep(BEAT)
-            self._say()
+            await asyncio.sleep(PROGRESS_INTERVAL)
+            self._report_once()
 
-    def _say(self) -> None:
+    def _report_once(self) -> None:
         try:
-            self._tell()
+            self._report()
         except Exception as error:
             self._fail(error)
 
 
 def _is_alive(task: asyncio.Task | None) -> bool:
-    """Whether a task is under way, and not left behind by a loop that has ended."""
+    """Whether a task is pending in a loop that still runs."""
     return task is not None and not task.done() and task.get_loop().is_running()
 
 
-class _Thread:
-    """A thread that ends with the program, whatever it is doing; work comes in order."""
+class _Worker:
+    """A daemon thread that runs submitted work in order."""
 
     def __init__(self) -> None:
         self._work: queue.SimpleQueue = queue.SimpleQueue()
-        self._started = False
+        self._is_started = False
         self.lock = threading.Lock()
 
     def submit(self, work: Callable[[], None]) -> None:
-        if not self._started:
-            self._started = True
+        if not self._is_started:
+            self._is_started = True
             threading.Thread(target=self._serve, name="panel", daemon=True).start()
         self._work.put(work)
 
@@ -207,18 +207,21 @@ class _Thread:
                 work()
 
 
-_THREAD = _Thread()
+_WORKER = _Worker()
 
 
-def alone() -> Any:
-    """A context in which no panel computes, for work of the main thread."""
-    return _THREAD.lock
+def exclusive() -> Any:
+    """A context in which the worker thread computes nothing, for work in another thread."""
+    return _WORKER.lock
 
 
-async def _in_thread(watch: Watch, work: Callable[[], Any]) -> tuple[BaseException | None, Any]:
+async def _in_thread(
+    token: CancelToken, work: Callable[[], Any]
+) -> tuple[BaseException | None, Any]:
     """What the work raised, or None, and what it returned.
 
-    The error is not raised here: a loop would end by a `SystemExit`, and takes no `StopIteration`.
+    The error is not raised here: a `SystemExit` would end the loop, and a future takes no
+    `StopIteration`.
     """
     loop = asyncio.get_running_loop()
     future = loop.create_future()
@@ -229,13 +232,13 @@ async def _in_thread(watch: Watch, work: Callable[[], Any]) -> tuple[BaseExcepti
 
     def call() -> None:
         try:
-            with watched(watch):
+            with cancel_scope(token):
                 outcome = None, work()
         except BaseException as raised:
             outcome = raised, None
-        # A loop that is closed has nobody left to tell.
+        # The loop may have been closed meanwhile.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, outcome)
 
-    _THREAD.submit(call)
+    _WORKER.submit(call)
     return await future

@@ -1,1 +1,1 @@
-"""What all share: arrays, checks, intervals, threads, cancellation, tables."""
+"""Shared by all packages: arrays, checks, intervals, threads, cancellation, tables."""

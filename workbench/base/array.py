@@ -1,8 +1,8 @@
-"""Which library an array belongs to, where random numbers come from, and the way back to the host.
+"""Array libraries: which one an array belongs to, random generators, and copies to the host.
 
-The arrays decide: a primitive asks `namespace(x, y)` and works on whatever answers. Where no array
-exists yet the generator decides, and `generator` is the only place that reads a backend. This is
-the only module that imports CuPy, and it does so only when CuPy is asked for.
+The arrays decide the library: a primitive works in `namespace(x, y)`. Where no array exists yet,
+the random generator decides it, and `generator` is the only place that reads a backend. This is
+the only module that imports CuPy, and only for the backend "cupy".
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ def namespace(*arrays: Array) -> ModuleType:
     Raises:
         TypeError: if the arguments come from two libraries.
     """
-    found = [x for x in arrays if is_array(x)]
-    if not found:
+    libraries = {array_api_compat.array_namespace(x) for x in arrays if is_array(x)}
+    if not libraries:
         return array_api_compat.numpy
-    libraries = {array_api_compat.array_namespace(x) for x in found}
     if len(libraries) > 1:
         names = " and ".join(sorted(library.__name__ for library in libraries))
         raise TypeError(f"arrays must belong to one library; got {names}")
@@ -67,13 +66,8 @@ def generator(seed: int, backend: str = "numpy") -> Any:
     raise ValueError(f"`backend` must be 'numpy' or 'cupy'; got {backend!r}")
 
 
-def seeds(seed: int, count: int) -> list[int]:
-    """Seeds of as many independent generators, derived from one (NumPy's SeedSequence)."""
-    return [int(child) for child in np.random.SeedSequence(seed).generate_state(count)]
-
-
 def device_name(backend: str = "numpy") -> str:
-    """What the backend computes on: the processor's architecture, or the GPU by its name."""
+    """The device of the backend: the processor's architecture, or the name of the GPU."""
     if backend == "numpy":
         import platform
 
@@ -84,7 +78,7 @@ def device_name(backend: str = "numpy") -> str:
 
 
 def has_gpu() -> bool:
-    """Whether CuPy is installed and sees a GPU it can use."""
+    """Whether CuPy is installed and finds a GPU it can use."""
     try:
         _cupy()
     except ValueError:
@@ -93,13 +87,13 @@ def has_gpu() -> bool:
 
 
 def _cupy() -> ModuleType:
-    """CuPy, if it is installed and sees a GPU; its import alone succeeds without one."""
+    """CuPy, if it is installed and finds a GPU; its import alone succeeds without one."""
     try:
         import cupy  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError(
             "`backend` must be 'numpy' where CuPy is not installed; got 'cupy' "
-            "(install the extra cuda12 or cuda13, as the driver asks)"
+            "(install the extra cuda12 or cuda13, whichever the driver supports)"
         ) from None
     if not cupy.cuda.is_available():
         raise ValueError(
@@ -110,5 +104,5 @@ def _cupy() -> ModuleType:
 
 
 def _strict_host(x: Array) -> Any:
-    """The host device of array-api-strict, the library that stands in for a GPU in the tests."""
+    """The host device of array-api-strict, which replaces a GPU in the tests."""
     return namespace(x).__array_namespace_info__().default_device()

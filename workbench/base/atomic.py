@@ -1,8 +1,8 @@
-"""The one way to write a file: whole or not at all, and never through a link at its place.
+"""Atomic writing of files, which never follows a link at the target path.
 
-A file is written under a name of its own beside its place, which nobody can know beforehand, and
-renamed. Whoever reads meets the old file or the new one, also when this process dies meanwhile; a
-link that somebody put at the place is replaced, and what it points to stays as it was.
+A file is written under an unpredictable name in the target's folder and then renamed. Readers see
+the old file or the new one, even if this process is killed meanwhile. A link at the target path is
+replaced, and the file it points to is unchanged.
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-# What a killed process leaves behind bears this prefix, and the next run clears it away.
+# Prefix of temporary files; the next run removes those that a killed process left.
 PARTIAL = ".partial-"
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Writes `text` in UTF-8 with its line ends as they are; see `write_bytes`."""
+    """Writes `text` in UTF-8, with unchanged line ends; see `write_bytes`."""
     write_bytes(path, text.encode(), durable=durable)
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Writes `content` under a name of its own, then moves it to `path` in one step.
+    """Writes `content` to a temporary file, then renames it to `path`.
 
     Args:
-        path: where the file is to stand.
-        content: all of it.
-        durable: wait for the disk, so that it survives a power failure; takes milliseconds.
+        path: the target.
+        content: all of the file.
+        durable: whether to wait for the disk, so that the file survives a power failure; takes
+            milliseconds.
 
     Raises:
-        OSError: if it cannot be written; the old file stays.
+        OSError: if it cannot be written; the old file is unchanged.
     """
     temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
     try:
-        # "x" creates the file or fails: what is already there, a link as well, is never opened.
+        # "x" creates the file or fails: an existing file or link is never opened.
         with temporary.open("xb") as file:
             file.write(content)
             if durable:
@@ -52,13 +53,13 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A place for a library that writes a file or a folder by name; it moves to `path` at the end.
+    """A temporary path for a library that writes a file or folder itself; renamed at exit.
 
-    The place lies in a folder beside `path` that only this user can enter, so that nobody can put
-    a link there. On an error nothing is left, and what stood at `path` stays.
+    It lies in a new folder beside `path` that only this user can enter, so that nobody else can put
+    a link there. On an error it is removed, and `path` is unchanged.
 
     Raises:
-        OSError: if the folder cannot be made, or what was written cannot be moved.
+        OSError: if the folder cannot be created, or the result cannot be renamed.
     """
     folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
     try:
@@ -68,14 +69,14 @@ def written(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def room(root: Path, *parts: str) -> Path:
-    """The folder of these parts below `root`, made where it is missing, without a link on the way.
+def make_folder(root: Path, *parts: str) -> Path:
+    """Creates the folder of these parts below `root`, unless it exists, and refuses links.
 
-    A link there would lead a run's files, and the clearing away of old ones, to another place.
-    `root` itself may be one.
+    A link below `root` would redirect the files of a run, and the removal of old ones. `root`
+    itself may be a link.
 
     Raises:
-        OSError: if a folder cannot be made, or is a link or a file.
+        OSError: if a folder cannot be created, or is a link or a file.
     """
     root.mkdir(parents=True, exist_ok=True)
     folder = root

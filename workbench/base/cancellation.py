@@ -1,7 +1,7 @@
-"""Work that can be watched and stopped: the steps of long loops, told to whoever watches them.
+"""Cooperative cancellation and progress of long loops.
 
-A loop over `steps(...)` costs nothing where nobody watches. Under `watched(watch)` every step tells
-how far the work is, and is where work that nobody waits for any longer ends.
+A loop over `steps(...)` costs nothing outside a `cancel_scope(token)`. Inside one, every step
+reports the progress to the token and ends the work if the token is cancelled.
 """
 
 from __future__ import annotations
@@ -15,95 +15,95 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Stopped(BaseException):
-    """Work was stopped between two steps; no Exception, so that no handler takes it for a flaw."""
+class Cancelled(BaseException):
+    """Work was cancelled at a step; no `Exception`, so that no handler takes it for an error."""
 
 
-class Watch:
-    """What a watcher holds: how far the work is, and the way to stop it.
+class CancelToken:
+    """Cancels work and knows its progress.
 
     Attributes:
-        share: how much of the outermost loop is done, from 0 to 1, inner loops counted in.
+        progress: the part of the outermost loop that is done, from 0 to 1, inner loops included.
     """
 
     def __init__(self) -> None:
-        self.share = 0.0
-        self._stop = threading.Event()
-        self._begin, self._room = 0.0, 1.0
+        self.progress = 0.0
+        self._is_cancelled = threading.Event()
+        self._begin, self._length = 0.0, 1.0
 
-    def stop(self) -> None:
-        """Asks the work to end at its next step; may be called from any thread."""
-        self._stop.set()
+    def cancel(self) -> None:
+        """Requests the work to end at its next step; may be called from any thread."""
+        self._is_cancelled.set()
 
     @property
-    def stopped(self) -> bool:
-        """Whether the work was asked to end."""
-        return self._stop.is_set()
+    def is_cancelled(self) -> bool:
+        """Whether the work is to end."""
+        return self._is_cancelled.is_set()
 
     def check(self) -> None:
-        """Ends the work here if it was asked to.
+        """Ends the work here if the token is cancelled.
 
         Raises:
-            Stopped: if so.
+            Cancelled: if so.
         """
-        if self.stopped:
-            raise Stopped
+        if self.is_cancelled:
+            raise Cancelled
 
-    def through(self, items: Iterable[T], count: int) -> Iterator[T]:
-        """The items, with a check before each; each takes an equal share of the step around it.
+    def track(self, items: Iterable[T], count: int) -> Iterator[T]:
+        """The items, with a check before each; each is an equal part of the step around the loop.
 
-        Where a step holds several loops, the share rests during the later ones: it never falls.
+        Where a step has several loops, progress stays during the later ones: it never falls.
         """
-        begin, room = self._begin, self._room
-        self._room = room / max(count, 1)
+        begin, length = self._begin, self._length
+        self._length = length / max(count, 1)
         try:
             for place, item in enumerate(items):
-                self._begin = begin + room * min(place / max(count, 1), 1.0)
-                self.share = max(self.share, self._begin)
+                self._begin = begin + length * min(place / max(count, 1), 1.0)
+                self.progress = max(self.progress, self._begin)
                 self.check()
                 yield item
-            self.share = max(self.share, begin + room)
+            self.progress = max(self.progress, begin + length)
         finally:
-            self._begin, self._room = begin, room
+            self._begin, self._length = begin, length
 
 
-_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+_TOKEN: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
 
 
 @contextmanager
-def watched(watch: Watch) -> Iterator[None]:
-    """Has the steps of the work inside told to `watch`, in this thread alone."""
-    token = _WATCH.set(watch)
+def cancel_scope(token: CancelToken) -> Iterator[None]:
+    """A context whose steps, in this thread, check the token and report their progress to it."""
+    reset = _TOKEN.set(token)
     try:
-        watch.check()
+        token.check()
         yield
     finally:
-        _WATCH.reset(token)
+        _TOKEN.reset(reset)
 
 
 def steps(items: Iterable[T], count: int | None = None) -> Iterable[T]:
-    """The items; where somebody watches, a place to stop and a mark of progress before each.
+    """The items; in a cancel scope, with a check and a progress report before each.
 
     Args:
-        items: what to go through.
+        items: what to iterate over.
         count: how many there are, for an iterable without a length.
     """
-    watch = _WATCH.get()
-    if watch is None:
+    token = _TOKEN.get()
+    if token is None:
         return items
     if count is None:
         sized = items if isinstance(items, Sized) else list(items)
-        return watch.through(sized, len(sized))
-    return watch.through(items, count)
+        return token.track(sized, len(sized))
+    return token.track(items, count)
 
 
 def step() -> None:
-    """A place to stop outside a loop."""
-    watch = _WATCH.get()
-    if watch is not None:
-        watch.check()
+    """Ends the work here if it is cancelled; for code outside a loop."""
+    token = _TOKEN.get()
+    if token is not None:
+        token.check()
 
 
-def is_watched() -> bool:
-    """Whether anybody watches, so that a large batch is better taken in parts."""
-    return _WATCH.get() is not None
+def is_cancellable() -> bool:
+    """Whether a cancel scope is active, so that a large batch is better computed in parts."""
+    return _TOKEN.get() is not None

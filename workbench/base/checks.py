@@ -1,4 +1,4 @@
-"""The one sentence that refuses a bad value, and the argument checks that primitives share."""
+"""Error messages for bad values, and argument checks that primitives share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from workbench.base.array import Array, host
 
-# Letters of a refusal at most.
+# Characters of an error message.
 LONGEST = 299
 
 
 class Refusal(ValueError):
-    """A value was refused, in a sentence of our own."""
+    """A value was refused, with an error message of our own."""
 
 
 def refuse(name: str, what: str, got: Any, kind: type[Exception] = Refusal) -> NoReturn:
-    """Raises the sentence "`name` must be what; got value", one line of at most `LONGEST` letters.
+    """Raises "`name` must be what; got value", in one line of at most `LONGEST` characters.
 
     Args:
         name: the argument at fault, as the caller spells it.
@@ -31,19 +31,19 @@ def refuse(name: str, what: str, got: Any, kind: type[Exception] = Refusal) -> N
 
 
 def refusal(sentence: str) -> Refusal:
-    """A refusal in other words than `refuse` has, within the same bounds."""
+    """A refusal with another message than that of `refuse`, of the same largest length."""
     return Refusal(clipped(sentence, LONGEST))
 
 
 def clipped(text: str, most: int) -> str:
-    """The text as one line of at most so many letters, all of them printable."""
+    """The text as one line of at most `most` printable characters."""
     line = " ".join(text[: 4 * most].split())
     plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     return plain if len(plain) <= most else plain[: most - 3] + "..."
 
 
 def spell(value: Any) -> str:
-    """A value as it stands in an error sentence: plain numbers, at most 60 characters."""
+    """A value as text for an error message, of at most 60 characters."""
     if isinstance(value, np.generic):
         value = value.item()
     text = " ".join(repr(value).split())
@@ -57,7 +57,7 @@ def whole(name: str, value: Array, low: int | None = None, high: int | None = No
     not.
 
     Args:
-        name: the argument's name for the error sentence.
+        name: the argument's name in the error message.
         value: a number or an array of any library.
         low: smallest legal value, or None.
         high: largest legal value, or None.
@@ -113,11 +113,11 @@ def _span(low: int | None, high: int | None) -> str:
 
 
 def _all_integers(values: np.ndarray) -> bool:
-    """Python integers too large for int64 arrive as objects; anything else there is refused."""
+    """Whether an object array has integers only, as of those too large for int64."""
     return all(isinstance(v, int) and not isinstance(v, bool) for v in values.flat)
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """The end of a refusal: the nearest legal name, or all of them where none is near."""
+    """The end of an error message: the most similar legal name, or all if none is similar."""
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean `{near[0]}`?" if near else "there is " + ", ".join(names)

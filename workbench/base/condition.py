@@ -1,9 +1,9 @@
-"""Rows chosen by a condition that a person writes: `threshold > 10 and state = 'done'`.
+"""Selects rows by a condition of a user's: `threshold > 10 and state = 'done'`.
 
-SQLite parses it over a table in memory and may do nothing but read that table: its authoriser
-admits no more, and functions that are linear in texts of a bounded length, since nothing ends a
-step of SQLite's: `printf` writes two thousand million letters in one. A count of steps and a clock
-end an endless query.
+SQLite evaluates it over a table in memory. Its authoriser admits only reading that table, and
+functions of linear time, on texts of bounded length, because a single step of SQLite cannot be
+interrupted: `printf` can write two thousand million characters in one. A limit on steps and one on
+time end long queries.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 
 from workbench.base.checks import nearest, refuse, spell
 
-# A condition that takes longer looks at every row in some endless way.
+# Limits of one query.
 _STEPS, _SECONDS = 1_000_000_000, 5.0
-# How often it is looked at: a step may take a hundredth of a second.
-_LOOK = 200
-# Letters of a text, and of a condition: `instr` of two such texts takes a hundredth of a second.
+# Steps between two checks of the limits: a step may take a hundredth of a second.
+_CHECK = 200
+# Characters of a text or a condition: `instr` of two such texts takes a hundredth of a second.
 _LONGEST = 20_000
 _FUNCTIONS = {
     "abs", "avg", "ceil", "ceiling", "char", "coalesce", "count", "date", "datetime", "exp",
@@ -30,33 +30,33 @@ _FUNCTIONS = {
     "total", "trim", "trunc", "typeof", "unicode", "unixepoch", "upper",
 }  # fmt: skip
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
-# A name between double quotes that is compared with something.
+# A name in double quotes before a comparison.
 _COMPARED = re.compile(r'"((?:[^"]|"")+)"\s*(?:[<>=!]|not\b|in\b|is\b|like\b|between\b)', re.I)
 
 
 def chosen(
     names: Sequence[str], rows: Iterable[Sequence[Any]], condition: str, knob: str, what: str
 ) -> list[int]:
-    """Which rows fulfil the condition, by their places.
+    """The indices of the rows that satisfy the condition.
 
     Args:
-        names: of the columns. One that is no plain word stands between double quotes in the
-            condition; a text stands between single ones.
+        names: the names of the columns. In the condition a name that is no plain word is put in
+            double quotes; a text in single ones.
         rows: a value for every name.
-        condition: as SQLite reads it, with `==` and `!=` as well; at most 20,000 letters. A longer
-            text in a row counts as its first 20,000 letters.
-        knob: what names the condition, for the sentences.
-        what: what the columns are of: "runs".
+        condition: in SQLite's syntax, at most 20,000 characters. A longer text in a row is cut
+            after 20,000 characters.
+        knob: the name of the condition, for error messages.
+        what: what the rows are, for error messages: "runs".
 
     Raises:
         ValueError: if SQLite refuses it, it takes longer than 5 s, or a column is unknown.
     """
     if len(condition) > _LONGEST:
-        refuse(knob, f"a condition of at most {_LONGEST} letters", len(condition))
+        refuse(knob, f"a condition of at most {_LONGEST} characters", len(condition))
     base = sqlite3.connect(":memory:")
     try:
         count = _fill(base, names, rows, condition)
-        # SQLite would take an unknown name between double quotes for a text, and compare that.
+        # SQLite would treat an unknown name in double quotes as a text.
         for name in _COMPARED.findall(_QUOTED.sub("''", condition)):
             if name.replace('""', '"').lower() not in {n.lower() for n in names}:
                 raise sqlite3.OperationalError(f"no such column: {name}")
@@ -64,16 +64,18 @@ def chosen(
     except (sqlite3.Error, ValueError, OverflowError) as error:
         unknown = re.fullmatch("no such column: (.*)", str(error))
         if unknown:
-            told = nearest(unknown.group(1), list(names)) if names else "there is none"
+            hint = nearest(unknown.group(1), list(names)) if names else "there is none"
             if re.search(rf"[=<>]\s*{re.escape(unknown.group(1))}", condition):
-                told += " (a text stands in 'single quotes')"
-            sentence = f"`{unknown.group(1)}` must be a column of the {what}; {told}"
-            # A record from elsewhere may name a knob in two lines.
+                hint += " (a text stands in 'single quotes')"
+            sentence = f"`{unknown.group(1)}` must be a column of the {what}; {hint}"
+            # A name in a record of another program may have line breaks.
             raise ValueError(" ".join(sentence.split())) from None
-        told = " ".join(str(error).split())[:200]
-        if told == "interrupted":
-            told = f"it takes longer than {_SECONDS:g} s"
-        raise ValueError(f"`{knob}` must be a condition ({told}); got {spell(condition)}") from None
+        cause = " ".join(str(error).split())[:200]
+        if cause == "interrupted":
+            cause = f"it takes longer than {_SECONDS:g} s"
+        raise ValueError(
+            f"`{knob}` must be a condition ({cause}); got {spell(condition)}"
+        ) from None
     finally:
         base.close()
 
@@ -81,11 +83,11 @@ def chosen(
 def _fill(
     base: sqlite3.Connection, names: Sequence[str], rows: Iterable[Sequence[Any]], condition: str
 ) -> int:
-    """Makes the table of the columns that the condition names; the number of its rows.
+    """Creates the table with the columns that the condition names; returns the number of rows.
 
-    A table of SQLite's has at most 2,000 columns, and a record may have more numbers than that.
+    SQLite's tables have at most 2,000 columns, and a record may have more numbers.
     """
-    quoted = [n.replace('"', '""') for n in apart(names)]
+    quoted = [n.replace('"', '""') for n in distinct_names(names)]
     used = [i for i, name in enumerate(quoted) if name.casefold() in condition.casefold()]
     spelled = ", ".join(f'"{name}"' for name in ["#", *(quoted[i] for i in used)])
     base.execute(f"CREATE TABLE runs ({spelled})")
@@ -103,33 +105,33 @@ def _chosen(base: sqlite3.Connection, condition: str, count: int) -> list[int]:
         return sqlite3.SQLITE_OK if may_do else sqlite3.SQLITE_DENY
 
     base.set_authorizer(may)
-    # In bytes, of which a letter has up to four.
+    # In bytes; a character has up to four.
     base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * _LONGEST)
-    left, until = iter(range(_STEPS // _LOOK)), time.monotonic() + _SECONDS
-    base.set_progress_handler(lambda: next(left, None) is None or time.monotonic() > until, _LOOK)
-    # The line end closes a comment in which the condition might end.
-    found = base.execute(f'SELECT "#" FROM runs WHERE (\n{condition}\n) ORDER BY "#"')
-    places = [i for (i,) in found]
-    # A bracket closed too early can begin another query, which would choose by other means.
+    left, until = iter(range(_STEPS // _CHECK)), time.monotonic() + _SECONDS
+    base.set_progress_handler(lambda: next(left, None) is None or time.monotonic() > until, _CHECK)
+    # The line break ends a comment at the end of the condition.
+    matches = base.execute(f'SELECT "#" FROM runs WHERE (\n{condition}\n) ORDER BY "#"')
+    places = [i for (i,) in matches]
+    # An early closing bracket could append another query, whose rows are no selection.
     if not set(places) <= set(range(count)) or len(set(places)) < len(places):
         raise ValueError("it is more than one condition")
     return places
 
 
-def apart(names: Sequence[str]) -> list[str]:
-    """Names that SQL tells apart, as it takes a capital and a small letter for the same."""
-    taken, found = {"#"}, []
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Unique names in SQL, which does not distinguish upper and lower case."""
+    taken, distinct = {"#"}, []
     for name in names:
         unique = name.replace("\0", "?")
         while unique.lower() in taken:
             unique += "'"
         taken.add(unique.lower())
-        found.append(unique)
-    return found
+        distinct.append(unique)
+    return distinct
 
 
 def _plain(value: Any) -> Any:
-    """What SQLite holds; a whole number beyond 64 bits becomes the nearest fraction."""
+    """The value as SQLite stores it; an integer beyond 64 bits becomes a float."""
     if isinstance(value, bool | float | None):
         return value
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""The memory that this process may still allocate."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def free_memory() -> float:
-    """Bytes that can be taken without swapping, within this process's and its group's limits.
+    """Bytes that can be allocated without swapping, within the limits of process and control group.
 
-    Infinite where the system does not say.
+    Infinite where the system does not report it.
     """
     return max(0.0, min(_of_the_machine(), _of_the_process(), _of_the_group()))
 
@@ -21,7 +21,9 @@ def _of_the_machine() -> float:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return 1024.0 * int(line.split()[1])
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # all, where none says how free
+    with contextlib.suppress(
+        AttributeError, OSError, ValueError
+    ):  # total memory, where the free one is unknown
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return math.inf
 
@@ -38,7 +40,7 @@ def _of_the_process() -> float:
 
 
 def _of_the_group() -> float:
-    """Of control groups, as containers have them; what caches hold of files counts as free."""
+    """Of the control group, as in a container; cached file pages count as free."""
     with contextlib.suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
         limit, used = (int((group / f"memory.{n}").read_text()) for n in ("max", "current"))

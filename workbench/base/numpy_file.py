@@ -1,4 +1,4 @@
-"""NumPy's files and archives by their headers, before any memory is taken for their numbers."""
+"""Headers of NumPy files and archives, checked before memory is allocated for the arrays."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ import numpy as np
 
 from workbench.base.regular_file import USUAL, opened, reason
 
-# What NumPy and zipfile raise at wrong bytes, beside what `regular_file.refused` knows already.
+# What NumPy and zipfile raise for damaged files, beside `regular_file.USUAL`.
 DAMAGED = (
     *(KeyError, IndexError, TypeError, AttributeError, OverflowError, NotImplementedError),
     *(RuntimeError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
     tokenize.TokenError,
 )
-# An archive's member may be as large as this when unpacked, or have so many bytes for each packed
-# one: weights hardly shrink, and DEFLATE can make a thousand bytes of one.
+# A member may have this size when unpacked, or this ratio to its packed size: weights hardly
+# compress, and DEFLATE can turn one byte into a thousand.
 UNPACKED, RATIO = 2**30, 100
 
 
 class Array(NamedTuple):
-    """One array of an archive, or why it cannot be read.
+    """One array of an archive.
 
     Attributes:
-        name: without its ending.
-        shape: as its header says.
-        dtype: of its numbers.
-        fault: why it is not read; empty where nothing is known against it.
-        member: its place in the archive.
+        name: its name, without the suffix.
+        shape: the shape in its header.
+        dtype: the type in its header.
+        fault: why it cannot be read; empty if it can.
+        member: its entry in the archive.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Array(NamedTuple):
 
 
 def header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and kind of the array that begins where the open file stands."""
+    """Shape and type of the array at the position of the open file."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
     if version > (1, 0):
@@ -54,18 +54,18 @@ def header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def fault(shape: tuple[int, ...], dtype: np.dtype, size: int) -> str:
-    """Why an array cannot be read of so many bytes; empty where nothing is known against it."""
+    """Why an array cannot be read from a file of this size; empty if it can."""
     if dtype.hasobject:
         return "its objects are never unpickled"
     if min(shape, default=0) < 0:
         return "its header has a negative size"
-    # Numbers without bytes would have any number in no space.
+    # An item of zero bytes counts as one: any number of them would fit.
     short = math.prod(shape) * max(dtype.itemsize, 1) > size
     return "it is shorter than its header says" if short else ""
 
 
 def arrays(path: Path) -> list[Array]:
-    """The arrays of an archive; what is wrong with one of them is its fault.
+    """The arrays of an archive, each with its fault if it has one.
 
     Raises:
         OSError: if the file cannot be opened.
@@ -77,8 +77,8 @@ def arrays(path: Path) -> list[Array]:
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     name, unknown = info.filename.removesuffix(".npy"), ((), np.dtype("V1"))
-    if words := oversized(info):
-        return Array(name, *unknown, words, info)
+    if cause := oversized(info):
+        return Array(name, *unknown, cause, info)
     try:
         with archive.open(info) as member:
             shape, dtype = header(member)
@@ -88,7 +88,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
 
 
 def oversized(info: zipfile.ZipInfo) -> str:
-    """Why an archive's member is not unpacked; empty where it may be."""
+    """Why a member of an archive is not unpacked; empty if it may be."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "it is packed by a method that is not read"
     if info.file_size > max(UNPACKED, RATIO * info.compress_size):

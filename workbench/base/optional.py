@@ -1,4 +1,4 @@
-"""Packages that the primitives need for some uses only."""
+"""Optional dependencies of the primitives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def optional(module: str, package: str, use: str) -> Any:
-    """A module of a package that `pip install paper-workbench` alone does not bring.
+    """Imports a module of a package that `pip install paper-workbench` alone does not install.
 
     Args:
         module: its dotted name.
         package: what pip installs.
-        use: what needs it, as the first words of the error.
+        use: what needs it, the beginning of the error message.
 
     Raises:
         ModuleNotFoundError: if the package is not installed.
@@ -20,7 +20,7 @@ def optional(module: str, package: str, use: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        # What is missing inside the package is another error.
+        # The package itself may lack a dependency, which is another error.
         if error.name != module.split(".")[0]:
             raise
         sentence = f"{use} needs the package {package}, which is not installed: pip install"

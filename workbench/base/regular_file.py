@@ -1,7 +1,7 @@
-"""Files that come from anywhere, opened only where they are regular files of a bounded size.
+"""Users' files, opened only if they are regular files of a bounded size.
 
-A pipe would block its reader for ever, and a device such as /dev/zero never ends, so every reader
-of users' files opens them here. What a library raises at damaged content becomes one sentence.
+A pipe would block its reader for ever, and a device such as /dev/zero never ends. Errors of
+libraries at damaged content become error messages of one sentence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from workbench.base.checks import Refusal, clipped, refuse
 
-# Bytes of the largest file that is read or hashed, some minutes of either; larger models come in
+# Bytes of the largest file that is read or hashed, which takes minutes; larger models come in
 # several files.
 LARGEST = 2**37
 _PIECE = 1 << 20
@@ -27,32 +27,32 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFLNK: "a link",
 }
-# What every reader may raise: errors of the system, a file that ends early, a value that is refused
-# or text that cannot be decoded, nesting or a size without bound.
+# What every reader may raise: errors of the system, an early end of the file, bad values or text,
+# unbounded nesting or size.
 USUAL = (OSError, EOFError, ValueError, RecursionError, MemoryError)
-# Opening must neither wait for a writer nor make a terminal this process's own.
+# Opening must neither wait for a writer nor take over a terminal.
 _FLAGS = os.O_RDONLY | sum(getattr(os, f"O_{n}", 0) for n in ("NONBLOCK", "NOCTTY", "BINARY"))
 
 
 def opened(path: str | os.PathLike, most: int = LARGEST, *, follow: bool = True) -> BinaryIO:
-    """The file, open for reading its bytes.
+    """The file, open for reading bytes.
 
     Args:
-        path: of the file.
-        most: bytes that it may have.
-        follow: a link counts as what it leads to; else it is refused.
+        path: path of the file.
+        most: its largest size in bytes.
+        follow: whether links are followed; else they are refused.
 
     Raises:
         OSError: if it cannot be opened, is no regular file, or is larger; `strerror` says which.
     """
     try:
-        # Looked at before it is opened, as opening a device may already do something.
+        # Checked before it is opened, because opening a device may have an effect.
         _check(path, os.stat(path, follow_symlinks=follow), most)
         descriptor = os.open(path, _FLAGS | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except ValueError:
-        raise OSError(errno.EINVAL, "its path holds a zero byte", path) from None
+        raise OSError(errno.EINVAL, "its path has a zero byte", path) from None
     try:
-        # Another file may have taken its place meanwhile.
+        # Checked again, as the file may have been replaced meanwhile.
         _check(path, os.fstat(descriptor), most)
         return os.fdopen(descriptor, "rb")
     except BaseException:
@@ -60,19 +60,19 @@ def opened(path: str | os.PathLike, most: int = LARGEST, *, follow: bool = True)
         raise
 
 
-def _check(path: str | os.PathLike, found: os.stat_result, most: int) -> None:
-    if stat.S_ISDIR(found.st_mode):
+def _check(path: str | os.PathLike, status: os.stat_result, most: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "of another kind")
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "of another kind")
         raise OSError(errno.EINVAL, f"it is {kind} and no regular file", path)
-    if found.st_size > most:
-        words = f"it has {found.st_size:,} bytes, and at most {most:,} are read"
+    if status.st_size > most:
+        words = f"it has {status.st_size:,} bytes, and at most {most:,} are read"
         raise OSError(errno.EFBIG, words, path)
 
 
 def is_regular(path: str | os.PathLike) -> bool:
-    """Whether a regular file is there; false for a path that no file can have."""
+    """Whether the path is one of a regular file; false also for an invalid path."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):
@@ -85,7 +85,7 @@ def check(path: str | os.PathLike, most: int = LARGEST) -> None:
 
 
 def require(name: str, path: str, most: int = LARGEST, missing: str = "an existing file") -> None:
-    """Refuses what `check` would raise for, in a sentence about the argument of that name."""
+    """Turns what `check` raises into an error message about the argument of that name."""
     try:
         check(path, most)
     except FileNotFoundError:
@@ -98,17 +98,17 @@ def content(path: str | os.PathLike, most: int) -> bytes:
     """All bytes of a file.
 
     Raises:
-        OSError: as `opened`, or if the file grows beyond the bound while it is read.
+        OSError: as `opened`, or if the file grows beyond `most` while it is read.
     """
     with opened(path, most) as file:
-        found = file.read(most + 1)
-    if len(found) > most:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, which are not read", path)
-    return found
+    return data
 
 
 def digest(path: str | os.PathLike) -> tuple[int, str]:
-    """The size and SHA-256 of a file, read piece by piece.
+    """The size and SHA-256 of a file, read in pieces.
 
     Raises:
         OSError: as `opened`, or if the file grows while it is read.
@@ -128,18 +128,18 @@ def digest(path: str | os.PathLike) -> tuple[int, str]:
 def refused(
     name: str, what: str, got: str, errors: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Turns what a library raises at a damaged file into the sentence "`name` must be what".
+    """Turns what a library raises at a damaged file into the message "`name` must be what".
 
-    Only calls of that library belong below it, so that a fault of our own stays a traceback.
+    Only calls of that library belong inside, so that errors of our own have their tracebacks.
 
     Args:
         name: the argument that names the file.
         what: what the file must be.
         got: the file's name.
-        errors: what the library raises beside `USUAL`.
+        errors: what the library raises, beside `USUAL`.
 
     Raises:
-        ValueError: the sentence.
+        ValueError: the message.
     """
     try:
         yield
@@ -150,6 +150,6 @@ def refused(
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in a few words of one line."""
-    said = error.strerror if isinstance(error, OSError) else None
-    return clipped(str(said or error) or type(error).__name__, 120)
+    """The message of an error in one short line."""
+    message = error.strerror if isinstance(error, OSError) else None
+    return clipped(str(message or error) or type(error).__name__, 120)

@@ -1,7 +1,7 @@
-"""What a notebook of the user's is remembered by: `workbench.record({"loss": 0.1})`.
+"""The results that a user's notebook records: `workbench.record({"loss": 0.1})`.
 
-A record holds numbers, booleans and texts, each under a name; other values are brought into that
-form here, and what has none is refused by a sentence.
+A record has numbers, booleans and texts, each under a name. Other values are converted to these
+here, or refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 SUMMARY_MIME = "application/vnd.workbench.summary+json"
-# An array of more values is no result to remember a run by.
+# Largest number of values in an array.
 MOST = 64
 
 Value = bool | int | float | str
@@ -25,17 +25,17 @@ Value = bool | int | float | str
 def record(values: Mapping[str, Any]) -> None:
     """Records numbers and texts of this notebook, for its page, tables, reports and `verify`.
 
-    May be called in several cells; a name recorded again takes the later value. Elsewhere than in
-    a run it shows the values and does nothing else.
+    May be called in several cells; a later value of a name replaces the earlier one. Outside a
+    run it only shows the values.
 
     Args:
         values: by name, a number, a boolean or a text. NumPy's and other libraries' scalars become
-            Python's; NaN and infinities become the words `nan`, `inf` and `-inf`, which JSON can
-            hold. An array, list or mapping of at most 64 values is recorded value by value, as
-            `name[0]` or `name.key`.
+            Python's; NaN and infinities become the texts `nan`, `inf` and `-inf`, as JSON has no
+            such numbers. An array, list or mapping of at most 64 values is recorded value by
+            value, as `name[0]` or `name.key`.
 
     Raises:
-        TypeError: if `values` is no mapping, or a value has no such form.
+        TypeError: if `values` is no mapping, or a value cannot be converted.
         ValueError: if an array holds more than 64 values.
     """
     if not isinstance(values, Mapping):
@@ -56,7 +56,7 @@ def record(values: Mapping[str, Any]) -> None:
 
 
 def flat(name: str, value: Any) -> Iterator[tuple[str, Value]]:
-    """The value as one or several that a record can hold, each with its name."""
+    """The value as one or several values of a record, each with its name."""
     if hasattr(value, "tolist"):  # NumPy, CuPy, torch, pandas
         size = math.prod(getattr(value, "shape", ()))
         if size > MOST:
@@ -86,8 +86,8 @@ def _single(name: str, value: Any) -> Value:
         return number if math.isfinite(number) else str(number)
     if value is None or isinstance(value, datetime.date | datetime.timedelta | os.PathLike):
         return str(value)
-    told = "a number, a boolean, a text, or an array of them"
-    raise TypeError(f"`{name}` must be {told}; got {_spell(value)}")
+    what = "a number, a boolean, a text, or an array of them"
+    raise TypeError(f"`{name}` must be {what}; got {_spell(value)}")
 
 
 def _refuse_size(name: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Rows of values under the names of their columns, shown as a table in few digits."""
+"""Tables for people, in few digits, with all digits in the page's download."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ import numpy as np
 from workbench.base.checks import refuse
 
 MISSING = "–"
-# With an exponent, at whose sign a browser would end a line, or of many digits.
+# Numbers with an exponent, at whose sign browsers break lines, or with many digits.
 NUMBER = re.compile(r"(?<![\w.])-?\d(?:[\d.,]{4,}\d|[\d.,]*e[-+]?\d+)(?!\w)")
 
 
 class Rows(tuple):
-    """A table for people, whose page keeps all digits of it for the download.
+    """Rows of values under the names of their columns.
 
     Attributes:
         names: of the columns.
-        digits: how many significant ones of a fraction are shown.
+        digits: significant digits of a fraction that are shown.
     """
 
     names: tuple[str, ...]
     digits: int
 
     def __new__(cls, names: Sequence[str], rows: Iterable[Sequence[Any]], digits: int = 4) -> Rows:
-        """Takes the names of the columns and a value for each in every row.
-
-        A value that is None or NaN is missing.
+        """Takes the names of the columns and rows of values; None and NaN are missing values.
 
         Raises:
-            ValueError: if a row is longer or shorter than the names.
+            ValueError: if a row has more or fewer values than there are names.
         """
-        made = super().__new__(cls, map(tuple, rows))
-        made.names, made.digits = tuple(names), digits
-        for row in made:
-            if len(row) != len(made.names):
-                refuse("rows", f"of {len(made.names)} values each, one a name", row)
-        return made
+        table = super().__new__(cls, map(tuple, rows))
+        table.names, table.digits = tuple(names), digits
+        for row in table:
+            if len(row) != len(table.names):
+                refuse("rows", f"of {len(table.names)} values each, one a name", row)
+        return table
 
     def __str__(self) -> str:
-        """The table as text: words begin under each other, numbers end so."""
-        told = [self.names, *([self._spelled(v) for v in row] for row in self)]
-        wide = [max(map(len, column)) for column in zip(*told, strict=True)]
-        words = [all(isinstance(row[i], str) for row in self) for i in range(len(wide))]
-        put = [str.ljust if is_words else str.rjust for is_words in words]
-        lines = ["  ".join(p(t, w) for p, t, w in zip(put, row, wide, strict=True)) for row in told]
+        """The table as text: words are aligned to the left, numbers to the right."""
+        cells = [self.names, *([self._spelled(v) for v in row] for row in self)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        is_text = [all(isinstance(row[i], str) for row in self) for i in range(len(widths))]
+        align = [str.ljust if text else str.rjust for text in is_text]
+        lines = [
+            "  ".join(a(t, w) for a, t, w in zip(align, row, widths, strict=True)) for row in cells
+        ]
         return "\n".join(line.rstrip() for line in lines)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Rows(tuple):
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A value for people: few significant digits for a fraction, all for a whole number."""
+    """A value as text: few significant digits of a fraction, all of a whole number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -80,7 +80,7 @@ def number(value: Any, digits: int = 4) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The text as HTML in which no line ends within a number."""
+    """The text as HTML that browsers do not break within numbers."""
     return NUMBER.sub(r'<span class="number">\g<0></span>', html.escape(text))
 
 

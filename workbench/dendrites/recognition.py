@@ -1,4 +1,4 @@
-"""Recognition by a population of segments: who fires for whom, how often, and who wins the vote."""
+"""Recognition by a population of segments: rates of firing by class, and majority votes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.base.intervals import chernoff_interval
 from workbench.dendrites.codes.overlaps import overlap_table
 from workbench.dendrites.matching.detector import Detector
 
-# Shown patterns a pass; bounds the matches held at once to this many times the segments.
+# Shown patterns a pass; bounds the matches in memory to this many times the segments.
 BLOCK = 256
 
 
@@ -46,7 +46,7 @@ class Tally(NamedTuple):
 
         with k, n the fired and all pairs of a shown pattern, c, m those of a segment, N all pairs;
         the variance is never less than that of independent pairs, and on the scale of logits a
-        small rate keeps a lower end above 0. Where no pair fired, or every one, the open end is
+        small rate has a lower end above 0. Where no pair fired, or every one, the open end is
         that of Wilson's interval for N independent pairs, which clusters can only widen.
 
         Source:
@@ -68,7 +68,7 @@ class Tally(NamedTuple):
 
 
 class Fired(NamedTuple):
-    """Pairs that fired, apart for patterns of the segment's own class and of others."""
+    """Pairs that fired, with patterns of the segment's own class and with those of others."""
 
     own: Tally
     other: Tally

@@ -1,1 +1,1 @@
-"""What every experiment is made of: measurements that knobs enter, and claims that they decide."""
+"""The parts of an experiment: parameters, measurements, and claims that they decide."""

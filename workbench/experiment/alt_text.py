@@ -1,4 +1,4 @@
-"""A figure in words, from its own traces: the text alternative that a screen reader reads out."""
+"""The text alternative of a figure for screen readers, derived from its traces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-# What figures call the upper limit of a value that was not seen at all.
+# The name in figures of the upper limit of a value that was measured as 0.
 AT_MOST = "0, at most"
 
 
@@ -32,7 +32,7 @@ def _axis(axis: Mapping[str, Any], name: str) -> str:
 def _part(trace: Mapping[str, Any]) -> str:
     name = str(trace.get("name") or "")
     if trace.get("type") == "heatmap":
-        # The colours may show logarithms; what a reader hovers over are the values themselves.
+        # The colours may show logarithms; `customdata` has the values themselves.
         return f"{name} {_span(trace.get('customdata', trace.get('z')))}"
     if trace.get("showlegend") is False or not name or name == AT_MOST:
         return ""
@@ -52,7 +52,7 @@ def _span(values: Any) -> str:
 
 
 def _numbers(values: Any) -> np.ndarray:
-    """The values as numbers in a row; what is none, such as a category, by its place."""
+    """The values as an array of numbers; categories by their places."""
     array = np.asarray([] if values is None else values)
     try:
         return array.astype(float).ravel()

@@ -1,4 +1,4 @@
-"""A paper's claims as rows: where it says what, how a run decides it, and the finding on file."""
+"""The claims of a paper as data: the sentence, how a run decides it, and the finding on file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from workbench.experiment.decisions import Statement, Summary, Verdict, bounds_t
 from workbench.experiment.measurement import Counts, Samples
 from workbench.experiment.params import Parameters
 
-# Largest half-width of an interval, relative to what is expected, that tells right from wrong.
+# Largest half-width of a decisive interval, relative to the expected value.
 RESOLUTION = 0.5
 
 
 class Paper(NamedTuple):
-    """A source by its machine-readable name: `Paper("He et al.", 2015, "arXiv:1502.01852")`."""
+    """A source with its DOI or arXiv id: `Paper("He et al.", 2015, "arXiv:1502.01852")`."""
 
     authors: str
     year: int
@@ -32,19 +32,20 @@ class Paper(NamedTuple):
     title: str = ""
 
     def __str__(self) -> str:
-        """Authors and year, as a text cites it."""
+        """Authors and year, as in a citation."""
         return f"{self.authors} ({self.year})"
 
 
 class Measured(NamedTuple):
-    """A value of this run with its interval; None for a value that was not measured, and why.
+    """A value of this run with its interval.
 
     Attributes:
-        value: a number, or what is compared for equality.
-        interval: the range of the value by chance; None for an exact value.
-        expected: what a law of the same run says, where the claim names no number of its own.
-        note: what a reader should know beside the numbers.
-        enough: by resolution, how many trials would decide; None where more would not help.
+        value: a number, or what is compared for equality; None if it was not measured.
+        interval: the confidence interval; None for an exact value.
+        expected: the value by a law of the same run, for claims without a number of their own.
+        note: a remark beside the numbers, such as why there is no value.
+        enough: returns, for a resolution, the number of trials that would decide; None if no
+            number would.
         is_open: whether there is no value because the data do not determine it.
     """
 
@@ -57,14 +58,14 @@ class Measured(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How a claim is decided: what is measured of a run, and how that is judged.
+    """How a claim is decided.
 
     Attributes:
-        measure: of parameters and result.
-        judge: of the sentence, the measured value and the note.
-        wrong: of a measured value, the like of it that the claim must not survive: by as much as
-            twice the half-width of its interval outside what is expected.
-        is_law: whether the expected value is this run's own law, which must hold at every knob.
+        measure: returns the measured value for parameters and result.
+        judge: decides by the statement, the measured value and the note.
+        wrong: moves a measured value out of the expected range by twice the half-width of its
+            interval, which the claim must not survive.
+        is_law: whether the expected value is a law of the same run, which must hold at all knobs.
     """
 
     measure: Callable[[Parameters, Any], Measured]
@@ -78,11 +79,11 @@ class Claim(NamedTuple):
 
     Attributes:
         where: section, figure or equation in the paper.
-        text: what it says, in our words.
+        text: the sentence, in our words.
         rule: how a run decides it, by `follows`, `equals`, `between`, `exactly` or `differs`.
         finding: the verdict of the default run.
-        paper: where it stands; None for the experiment's `PAPER`.
-        note: what a reader should know beside the numbers, or a function of parameters and result.
+        paper: the source; None for the experiment's `PAPER`.
+        note: a remark beside the numbers, or a function of parameters and result that returns it.
     """
 
     where: str
@@ -94,66 +95,66 @@ class Claim(NamedTuple):
 
 
 def missing(reason: str) -> Measured:
-    """What a measurement returns that needs a file, a library or a device that is not here."""
+    """The value of a measurement that needs a missing file, library or device."""
     return Measured(None, note=reason)
 
 
 def undetermined(reason: str) -> Measured:
-    """What a measurement returns that the data at hand leave open: its claim is undecided."""
+    """The value of a measurement that the data do not determine; its claim is undecided."""
     return Measured(None, note=reason, is_open=True)
 
 
 def follows(measure: Any, *, resolution: float = RESOLUTION) -> Rule:
-    """Counts or samples lie where their own law says.
+    """Counts or samples agree with their own law.
 
-    Counts are compared at the rarest event that the run can count, `Counts.decisive`.
+    Counts are compared at the rarest event that is expected often enough, `Counts.decisive`.
     """
 
-    def judge(said: Statement, m: Measured, note: str) -> Decision:
+    def judge(stated: Statement, m: Measured, note: str) -> Decision:
         if m.expected is None:
             refuse("measure", "counts or samples with a law", m.value)
-        return _agrees(said, m, m.expected, resolution, note)
+        return _agrees(stated, m, m.expected, resolution, note)
 
-    return Rule(_measure(measure), judge, lambda m: _beyond(m, m.expected or 0.0), is_law=True)
+    return Rule(_measure(measure), judge, lambda m: _shifted(m, m.expected or 0.0), is_law=True)
 
 
 def equals(measure: Any, expected: Any, *, resolution: float = RESOLUTION) -> Rule:
-    """A quantity has a value: a number, two ends, or printed digits.
+    """A quantity has a value: a number, a range, or printed digits.
 
     Digits are given as text: "7.167e-3" stands for all numbers that round to it.
     """
     target = printed(expected) if isinstance(expected, str) else expected
 
-    def judge(said: Statement, m: Measured, note: str) -> Decision:
-        return _agrees(said, m, target, resolution, note)
+    def judge(stated: Statement, m: Measured, note: str) -> Decision:
+        return _agrees(stated, m, target, resolution, note)
 
-    return Rule(_measure(measure), judge, lambda m: _beyond(m, float(np.max(target))))
+    return Rule(_measure(measure), judge, lambda m: _shifted(m, float(np.max(target))))
 
 
 def between(measure: Any, *, above: float | None = None, below: float | None = None) -> Rule:
     """A quantity lies above a bound, below one, or between two."""
 
-    def judge(said: Statement, m: Measured, note: str) -> Decision:
+    def judge(stated: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            words = bounds_text(above, below)
-            return said.beyond(expected=words, note=note, is_open=m.is_open)
-        return said.bounded(
+            bounds = bounds_text(above, below)
+            return stated.untested(expected=bounds, note=note, is_open=m.is_open)
+        return stated.bounded(
             measured=m.value, interval=m.interval, above=above, below=below, note=note
         )
 
     def wrong(m: Measured) -> Measured:
-        return _beyond(m, below) if below is not None else _beyond(m, above or 0.0, -1)
+        return _shifted(m, below) if below is not None else _shifted(m, above or 0.0, -1)
 
     return Rule(_measure(measure), judge, wrong)
 
 
 def exactly(measure: Any, expected: Any) -> Rule:
-    """A count, a name or a digit string is equal to what the paper prints."""
+    """A count, a name or a digit string equals what the paper prints."""
 
-    def judge(said: Statement, m: Measured, note: str) -> Decision:
+    def judge(stated: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            return said.beyond(expected=number(expected), note=note, is_open=m.is_open)
-        return said.exact(expected=expected, measured=m.value, note=note)
+            return stated.untested(expected=number(expected), note=note, is_open=m.is_open)
+        return stated.exact(expected=expected, measured=m.value, note=note)
 
     def wrong(m: Measured) -> Measured:
         return m._replace(value=f"{expected}?" if isinstance(expected, str) else expected + 1)
@@ -164,11 +165,11 @@ def exactly(measure: Any, expected: Any) -> Rule:
 def differs(measure: Any, unlike: float) -> Rule:
     """A quantity does not have a value: its whole interval lies on one side of it."""
 
-    def judge(said: Statement, m: Measured, note: str) -> Decision:
+    def judge(stated: Statement, m: Measured, note: str) -> Decision:
         if m.value is None:
-            unlike_it = f"other than {number(unlike)}"
-            return said.beyond(expected=unlike_it, note=note, is_open=m.is_open)
-        return said.apart(measured=m.value, interval=m.interval, unlike=unlike, note=note)
+            other = f"other than {number(unlike)}"
+            return stated.untested(expected=other, note=note, is_open=m.is_open)
+        return stated.differs(measured=m.value, interval=m.interval, unlike=unlike, note=note)
 
     return Rule(_measure(measure), judge, lambda m: m._replace(value=unlike, interval=None))
 
@@ -187,9 +188,7 @@ def printed(digits: str) -> Interval:
 
 
 def decide(module: ModuleType, params: Parameters, result: Any) -> Decisions:
-    """Every claim of an experiment, decided by one of its runs."""
-    if not hasattr(module, "CLAIMS"):
-        return module.claims(params, result)
+    """The claims of an experiment, decided by one of its runs."""
     return Decisions(_decided(module, claim, params, result) for claim in module.CLAIMS)
 
 
@@ -201,49 +200,40 @@ def _decided(module: ModuleType, claim: Claim, params: Parameters, result: Any) 
 
 
 def statement(module: ModuleType, claim: Claim) -> Statement:
-    """The sentence of a claim with its paper."""
+    """The statement of a claim, with its paper."""
     paper = claim.paper or module.PAPER
     return Statement(str(paper), claim.where, claim.text, paper.id)
 
 
 def declared(module: ModuleType) -> list[Statement]:
-    """The statements that an experiment declares, in their order."""
-    if hasattr(module, "CLAIMS"):
-        return [statement(module, claim) for claim in module.CLAIMS]
-    found: list[Statement] = []
-    for value in vars(module).values():
-        several = (
-            value if isinstance(value, tuple) and not isinstance(value, Statement) else (value,)
-        )
-        found += [v for v in several if isinstance(v, Statement)]
-    return list(dict.fromkeys(found))
-
-
-def summarised(module: ModuleType, params: Parameters, result: Any) -> Summary:
-    """The summary of a run, also of an experiment that writes its own."""
-    return module.summary(params, result) if hasattr(module, "summary") else summary(result)
+    """The statements of an experiment, in the order of its claims."""
+    return [statement(module, claim) for claim in module.CLAIMS]
 
 
 def summary(result: Mapping[str, Any]) -> Summary:
-    """The numbers a run is remembered by: every scalar of its result."""
+    """The summary of a run: every scalar of its result."""
     scalars = (str, bool, int, float, np.generic)
     return Summary({k: v for k, v in result.items() if isinstance(v, scalars)})
 
 
-def _agrees(said: Statement, m: Measured, expected: Any, resolution: float, note: str) -> Decision:
+def _agrees(
+    stated: Statement, m: Measured, expected: Any, resolution: float, note: str
+) -> Decision:
     if m.value is None:
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
-        return said.beyond(expected=range_text(low, high), note=note, is_open=m.is_open)
+        return stated.untested(expected=range_text(low, high), note=note, is_open=m.is_open)
     how = {"expected": expected, "measured": m.value, "interval": m.interval}
-    decision = said.agrees(**how, resolution=resolution, note=note)
+    decision = stated.agrees(**how, resolution=resolution, note=note)
     if decision.verdict == "undecided" and m.enough is not None:
         more = f"about {m.enough(resolution):,} trials would decide"
-        return said.agrees(**how, resolution=resolution, note="; ".join(filter(None, [note, more])))
+        return stated.agrees(
+            **how, resolution=resolution, note="; ".join(filter(None, [note, more]))
+        )
     return decision
 
 
-def _beyond(m: Measured, end: float, side: int = 1) -> Measured:
-    """The measured value moved outside an end by twice its half-width, with its interval."""
+def _shifted(m: Measured, end: float, side: int = 1) -> Measured:
+    """The measured value with its interval, moved beyond `end` by twice its half-width."""
     low, high = m.interval or (m.value, m.value)
     half = max((high - low) / 2, 1e-9 * max(abs(end), 1e-9))
     value = end + side * 2 * half
@@ -253,7 +243,7 @@ def _beyond(m: Measured, end: float, side: int = 1) -> Measured:
 
 
 def _measure(source: Any) -> Callable[[Parameters, Any], Measured]:
-    """What a rule measures: an entry of the result by name, or what a function returns."""
+    """The `measure` of a rule, from the name of an entry of the result or from a function."""
 
     def measure(params: Parameters, result: Any) -> Measured:
         value = result[source] if isinstance(source, str) else _call(source, params, result)
@@ -274,7 +264,7 @@ def _counted(counts: Counts) -> Measured:
     place = f"at {at + 1}: " if len(counts.hits) > 1 else ""
     note = f"{place}{int(counts.hits[at]):,} of {counts.trials:,}"
     law = float(counts.law[at])
-    # No number of trials tells a chance of 0 or 1 from one close by.
+    # No number of trials separates a rate of 0 or 1 from one close to it.
     enough = counts.trials_for if 0 < law < 1 else None
     return Measured(float(counts.rate[at]), (low, high), law, note, enough)
 
@@ -290,6 +280,6 @@ def _sampled(samples: Samples) -> Measured:
 
 
 def _call(function: Callable[..., Any], params: Parameters, result: Any) -> Any:
-    """A function of parameters and result, of the result alone, or of neither."""
+    """Calls a function of parameters and result, of the result alone, or of neither."""
     taken = len(inspect.signature(function).parameters)
     return function(*(params, result)[2 - taken :])

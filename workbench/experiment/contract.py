@@ -1,7 +1,7 @@
-"""What holds for every experiment that declares its claims; each law yields what breaks it.
+"""The contract of experiments: laws, as generators of the messages of their violations.
 
-The contract suite of the tests runs these over all experiments, and over wrong ones, which every
-law must catch. A package of experiments from elsewhere may run them over its own.
+The contract suite of the tests applies them to all experiments, and to wrong ones, which each law
+must catch. Packages with experiments of their own may do the same.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import Any
 import numpy as np
 
 from workbench.base.array import host
-from workbench.base.cancellation import Stopped, Watch, watched
+from workbench.base.cancellation import Cancelled, CancelToken, cancel_scope
 from workbench.experiment import measurement
-from workbench.experiment.claims import decide, statement, summarised
+from workbench.experiment.claims import decide, statement, summary
 from workbench.experiment.params import Parameters, lowered
 
-# Of every budget, what a law of the contract runs with unless it is about the default run.
+# The share of every budget with which laws run that are not about the default run.
 SHARE = 1 / 50
 
 
 def small(module: ModuleType, **values: Any) -> Parameters:
-    """The default parameters with little of every budget."""
+    """The default parameters with a small share of every budget."""
     params = module.Params(**values)
     return lowered(params, SHARE) or params
 
 
 def findings_on_file(module: ModuleType) -> Iterator[str]:
-    """The default run ends in the verdicts on file; what needs a missing library may be open."""
+    """The default run has the verdicts on file; claims that need a missing library are exempt."""
     params = module.Params()
     result = module.run(params)
     for claim, decision in zip(module.CLAIMS, decide(module, params, result), strict=True):
@@ -42,28 +42,28 @@ def findings_on_file(module: ModuleType) -> Iterator[str]:
                 f"{claim.text!r} is {claim.finding} on file; got {decision.verdict} with "
                 f"{decision.measured!r} in {decision.interval}"
             )
-    if not summarised(module, params, result):
+    if not summary(result):
         yield "the summary must hold at least one number; got none"
 
 
 def repeatable(module: ModuleType) -> Iterator[str]:
-    """The same knobs give the same result in the same process, remembered or not.
+    """The same knobs give the same result in the same process, cached or not.
 
-    An experiment that says `MEASURES_TIME = True` is left out.
+    An experiment with `MEASURES_TIME = True` is exempt.
     """
     if getattr(module, "MEASURES_TIME", False):
         return
     params = small(module)
-    measurement.forget()
+    measurement.clear_cache()
     first = module.run(params)
-    remembered = module.run(params)
-    measurement.forget()
-    for again in (remembered, module.run(params)):
+    cached = module.run(params)
+    measurement.clear_cache()
+    for again in (cached, module.run(params)):
         yield from differences(first, again)
 
 
 def seeds_agree(module: ModuleType) -> Iterator[str]:
-    """No law is contradicted under two other seeds, where it is not refuted on file."""
+    """Two other seeds contradict no law, unless it is refuted on file."""
     for seed in (1, 2):
         params = small(module, seed=seed)
         decisions = decide(module, params, module.run(params))
@@ -74,7 +74,7 @@ def seeds_agree(module: ModuleType) -> Iterator[str]:
 
 
 def wrong_values_flip(module: ModuleType) -> Iterator[str]:
-    """A value outside what a claim expects, by twice its half-width, is not reproduced."""
+    """A value outside the expected range, by twice the interval's half-width, is not reproduced."""
     params = module.Params()
     result = module.run(params)
     for claim in module.CLAIMS:
@@ -104,7 +104,7 @@ def parameters_cell(module: ModuleType, notebook: Path) -> Iterator[str]:
 def another_device_agrees(
     module: ModuleType, params: Parameters, one: Any, two: Any
 ) -> Iterator[str]:
-    """Two devices give results of one shape and no opposite verdicts; their streams may differ."""
+    """Results of two devices have the same shape and no opposite verdicts; streams may differ."""
     yield from differences(_shape(one), _shape(two))
     pairs = zip(decide(module, params, one), decide(module, params, two), strict=True)
     for first, second in pairs:
@@ -113,23 +113,23 @@ def another_device_agrees(
 
 
 def ends_in_verdicts(module: ModuleType, params: Parameters, seconds: float) -> bool:
-    """Whether a run ended within the seconds of the processor; its claims are then all decided.
+    """Whether a run, whose claims are then decided, ends within the seconds of processor time.
 
     Raises:
         Exception: whatever the run or its claims raise.
     """
     try:
-        with watched(_Limited(seconds)):
+        with cancel_scope(_Limited(seconds)):
             result = module.run(params)
-    except Stopped:
+    except Cancelled:
         return False
     decide(module, params, result)
-    summarised(module, params, result)
+    summary(result)
     return True
 
 
 def differences(one: Any, two: Any, where: str = "result") -> Iterator[str]:
-    """Where two results differ, bit for bit, and of what kind each is."""
+    """Where two results differ in a bit or a type."""
     if type(one) is not type(two):
         yield f"{where} is {type(one).__name__} once and {type(two).__name__} once"
     elif isinstance(one, Mapping):
@@ -152,7 +152,7 @@ def differences(one: Any, two: Any, where: str = "result") -> Iterator[str]:
 
 
 def _shape(value: Any) -> Any:
-    """What a result is made of: kinds, names, shapes and types of arrays, without their values."""
+    """The structure of a result: types, names, and shapes of arrays, without values."""
     if isinstance(value, Mapping):
         return {k: _shape(v) for k, v in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
@@ -175,14 +175,14 @@ def _equal(one: Any, two: Any) -> bool:
     return one == two or (one != one and two != two)
 
 
-class _Limited(Watch):
-    """Ends the work at its first step after so many seconds of the processor."""
+class _Limited(CancelToken):
+    """Cancels the work after so many seconds of processor time."""
 
     def __init__(self, seconds: float):
         super().__init__()
         self._end = time.process_time() + seconds
 
     @property
-    def stopped(self) -> bool:
-        """Whether the time is over; a busy machine does not make it shorter."""
+    def is_cancelled(self) -> bool:
+        """Whether the time is over; a busy machine does not shorten it."""
         return time.process_time() > self._end

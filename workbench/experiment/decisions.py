@@ -1,7 +1,7 @@
-"""What a paper says, what was measured, the verdict, and how sure it is.
+"""Decided claims: what a paper states, what was measured, and the verdict.
 
-A claim is decided by an interval or by an exact equality, never by eye. What must always hold, such
-as a law against its brute-force twin, is a check and fails the run instead.
+A claim is decided by an interval or by an exact equality. What must hold in every run is no claim
+but a check, which fails the run.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ MIME = "application/vnd.workbench.claims+json"
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not measured"]
 
-# The digits of each number in a text, without those of its power of ten.
+# The digits of each number in a text, without its exponent.
 _DIGITS = re.compile(r"\d+\.\d+").findall
 
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "not measured": "–"}
 
 
 class Claim(BaseModel):
-    """One sentence of a paper and what became of it.
+    """One sentence of a paper and its verdict.
 
     Attributes:
         paper: authors and year.
         where: section, figure or equation in it.
-        statement: what it says, in our words.
-        expected: the value or bound that the statement stands for.
-        measured: what this run found, a number at full precision or words.
-        interval: the range the measured value may have by chance; None for an exact value.
-        verdict: reproduced or not; undecided where the interval is too wide to tell; not measured
-            where a file, a library or a device is missing.
-        note: what a reader should know beside the numbers.
-        paper_id: DOI or arXiv number of the paper, for programs; empty where none is known.
+        statement: the sentence, in our words.
+        expected: the value or bound in the statement.
+        measured: the value of this run, a number at full precision or a text.
+        interval: the confidence interval; None for an exact value.
+        verdict: reproduced or not; undecided if the interval is too wide; not measured if a file,
+            a library or a device is missing.
+        note: a remark beside the numbers.
+        paper_id: DOI or arXiv number of the paper; empty if none is known.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -59,17 +59,14 @@ class Claim(BaseModel):
     paper_id: str = ""
 
     @property
-    def found(self) -> str:
-        """The measured value for people, in as many digits as the expected one has."""
+    def measured_text(self) -> str:
+        """The measured value as text, with as many digits as the expected one."""
         digits = [len(d.replace(".", "").lstrip("0")) for d in _DIGITS(self.expected)]
         return number(self.measured, min(max([4, *digits]), 17))
 
 
 class Statement(NamedTuple):
-    """A sentence of a paper that a run can put to the test, declared once in its experiment.
-
-    Each method turns it into a `Claim` by deciding it in one way.
-    """
+    """A sentence of a paper; each method decides it in one way and returns a `Claim`."""
 
     paper: str
     where: str
@@ -87,17 +84,16 @@ class Statement(NamedTuple):
     ) -> Claim:
         """A claim that a quantity has a value, or a value within a range.
 
-        Reproduced when the interval lies within the expected range, or when it overlaps it and is
-        narrow enough to have refuted a wrong value; not reproduced when the two are apart;
-        undecided otherwise. Nothing but 0 itself is narrow beside an expected value of 0.
+        Reproduced if the interval lies within the expected range, or overlaps it and is narrow
+        enough to refute a wrong value; not reproduced if they are disjoint; undecided otherwise.
+        For an expected value of 0 no interval is narrow enough, except 0 itself.
 
         Args:
-            expected: the value, or the range that a rounded number stands for.
-            measured: the run's value.
-            interval: the range of the measured value; itself alone when it is exact.
-            resolution: largest half-width of the interval, relative to the expected value, that
-                still tells a right value from a wrong one.
-            note: what a reader should know beside the numbers.
+            expected: the value, or the range of a rounded number.
+            measured: the value of the run.
+            interval: the interval of the measured value; None if it is exact.
+            resolution: largest half-width of a decisive interval, relative to the expected value.
+            note: a remark beside the numbers.
         """
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
         bottom, top = _ends("interval", *_finite(measured, interval))
@@ -123,15 +119,15 @@ class Statement(NamedTuple):
     ) -> Claim:
         """A claim that a quantity lies below a bound, above one, or between two.
 
-        Reproduced when the whole interval does, not reproduced when none of it does, undecided
-        when the interval holds a bound.
+        Reproduced if the whole interval does, not reproduced if none of it does, undecided if a
+        bound lies in the interval.
 
         Args:
-            measured: the run's value.
-            interval: the range of the measured value; itself alone when it is exact.
-            below: the value must be smaller than this.
-            above: the value must be larger than this.
-            note: what a reader should know beside the numbers.
+            measured: the value of the run.
+            interval: the interval of the measured value; None if it is exact.
+            below: the upper bound, exclusive.
+            above: the lower bound, exclusive.
+            note: a remark beside the numbers.
         """
         bottom, top = _ends("interval", *_finite(measured, interval))
         low, high = -math.inf if above is None else above, math.inf if below is None else below
@@ -147,13 +143,13 @@ class Statement(NamedTuple):
             verdict = "undecided"
         return self._claim(bounds_text(above, below), measured, interval, verdict, note)
 
-    def apart(
+    def differs(
         self, *, measured: float, unlike: float, interval: Interval | None = None, note: str = ""
     ) -> Claim:
         """A claim that a quantity does not have a value.
 
-        Reproduced when the value lies outside the interval; undecided when it lies within, unless
-        the interval is that value alone.
+        Reproduced if the value lies outside the interval; undecided if it lies within, unless the
+        measured value is exact.
         """
         bottom, top = _ends("interval", *_finite(measured, interval))
         if not bottom <= unlike <= top:
@@ -170,13 +166,14 @@ class Statement(NamedTuple):
         verdict: Verdict = "reproduced" if measured == expected else "not reproduced"
         return self._claim(number(expected), measured, None, verdict, note)
 
-    def beyond(self, *, expected: str, note: str, is_open: bool = False) -> Claim:
-        """A claim without a measured value; the note says what would give one.
+    def untested(self, *, expected: str, note: str, is_open: bool = False) -> Claim:
+        """A claim without a measured value.
 
         Args:
-            expected: what the statement stands for, in words.
-            note: what a reader should know beside it.
-            is_open: whether the data were there and do not determine the value: undecided.
+            expected: the expected value, as text.
+            note: why there is no measured value.
+            is_open: whether the data do not determine it (undecided), instead of something being
+                missing (not measured).
         """
         if is_open:
             return self._claim(expected, "not determined", None, "undecided", note)
@@ -199,19 +196,19 @@ class Statement(NamedTuple):
 
 
 class Claims(tuple):
-    """The claims of a run, shown as a table for people and as data for the record."""
+    """The claims of a run, displayed as a table and as data for the record."""
 
     def __new__(cls, claims: Iterable[Claim]) -> Claims:
-        """A run without a claim is no experiment."""
-        made = super().__new__(cls, claims)
-        if not made:
+        """Takes at least one claim."""
+        decided = super().__new__(cls, claims)
+        if not decided:
             raise ValueError("`claims` must be at least one claim; got none")
-        return made
+        return decided
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         plain = "\n".join(
             f"{MARKS[c.verdict]} {c.verdict}: {c.statement} ({c.paper}, {c.where}); "
-            f"expected {c.expected}, measured {c.found}{_spelled(c.interval)}"
+            f"expected {c.expected}, measured {c.measured_text}{_interval_text(c.interval)}"
             for c in self
         )
         data = [c.model_dump(mode="json") for c in self]
@@ -219,10 +216,10 @@ class Claims(tuple):
 
 
 class Values(dict):
-    """Plain values under the names of their quantities, shown as a table in few digits."""
+    """Plain values under the names of their quantities, displayed as a table in few digits."""
 
     def __init__(self, values: Mapping[str, Any]):
-        """NumPy scalars become Python's.
+        """Takes the values; NumPy scalars become Python's.
 
         Raises:
             ValueError: if a value is no text, boolean, or finite number.
@@ -246,21 +243,21 @@ class Values(dict):
 
 
 class Summary(Values):
-    """The numbers a run is remembered by."""
+    """The recorded values of a run."""
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {**super()._repr_mimebundle_(), SUMMARY_MIME: dict(self)}
 
 
 def table(claims: Iterable[Claim]) -> str:
-    """The claims as an HTML table; a verdict is words and a mark, never colour alone."""
+    """The claims as an HTML table; verdicts are text and a mark, not colour alone."""
     rows = "".join(
         f'<tr class="{c.verdict.replace(" ", "-")}">'
         f'<td class="verdict"><span aria-hidden="true">{MARKS[c.verdict]}</span> {c.verdict}</td>'
         f"<td>{html.escape(c.statement)}<br><small>{html.escape(f'{c.paper}, {c.where}')}</small>"
         f"{'<br><small>' + html.escape(c.note) + '</small>' if c.note else ''}</td>"
         f"<td>{unbroken(c.expected)}</td>"
-        f"<td>{unbroken(c.found + _spelled(c.interval))}</td></tr>"
+        f"<td>{unbroken(c.measured_text + _interval_text(c.interval))}</td></tr>"
         for c in claims
     )
     head = "<tr><th>verdict</th><th>claim</th><th>paper says</th><th>measured</th></tr>"
@@ -268,7 +265,7 @@ def table(claims: Iterable[Claim]) -> str:
 
 
 def _finite(measured: float, interval: Interval | None) -> Interval:
-    """The measured range; NaN would decide a claim by accident, and JSON holds no infinity."""
+    """The interval of the measured value, which must be finite."""
     if not math.isfinite(measured):
         refuse("measured", "a finite number", measured)
     return (measured, measured) if interval is None else interval
@@ -280,12 +277,12 @@ def _ends(name: str, low: float, high: float) -> Interval:
     return low, high
 
 
-def _spelled(interval: Interval | None) -> str:
+def _interval_text(interval: Interval | None) -> str:
     return "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}]"
 
 
 def range_text(low: float, high: float) -> str:
-    """A range for people, in four digits, or in one more than it takes to tell its ends apart."""
+    """A range as text, in four digits, or in one more than its ends need to differ."""
     if low == high:
         return number(low)
     digits = next(d for d in range(4, 18) if number(low, d) != number(high, d))
@@ -294,6 +291,6 @@ def range_text(low: float, high: float) -> str:
 
 
 def bounds_text(above: float | None, below: float | None) -> str:
-    """One bound or two for people."""
-    words = [f"above {number(above)}"] if above is not None else []
-    return " and ".join(words + ([f"below {number(below)}"] if below is not None else []))
+    """One bound or two, as text."""
+    bounds = [f"above {number(above)}"] if above is not None else []
+    return " and ".join(bounds + ([f"below {number(below)}"] if below is not None else []))

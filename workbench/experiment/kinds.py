@@ -1,4 +1,4 @@
-"""The kinds of values that a knob takes: types as people annotate them, checked down to the items.
+"""The types of knobs, as annotations, checked down to the items of containers.
 
 A kind is `int`, `float`, `bool`, `str`, `list`, `tuple`, `dict`, `None`, `Any`, `Literal[...]`, a
 container of kinds such as `list[int]` or `dict[str, float]`, or several joined by `|`.
@@ -40,10 +40,10 @@ def choices(kind: Any) -> tuple[Any, ...] | None:
 
 def types(kind: Any) -> tuple[Any, ...]:
     """The members of a kind, `Literal` replaced by the types of its values."""
-    found: list[Any] = []
+    parts: list[Any] = []
     for one in members(kind):
-        found += [type(v) for v in get_args(one)] if get_origin(one) is Literal else [one]
-    return tuple(dict.fromkeys(found))
+        parts += [type(v) for v in get_args(one)] if get_origin(one) is Literal else [one]
+    return tuple(dict.fromkeys(parts))
 
 
 def is_container(kind: Any) -> bool:
@@ -51,19 +51,19 @@ def is_container(kind: Any) -> bool:
     return (get_origin(kind) or kind) in (list, tuple, dict)
 
 
-def told(kind: Any) -> str:
-    """The kind in words: "a list, each item a whole number"."""
+def describe(kind: Any) -> str:
+    """The kind as text: "a list, each item a whole number"."""
     joined, inner, base = members(kind), get_args(kind), get_origin(kind) or kind
     if len(joined) > 1:
-        return " or ".join(map(told, joined))
+        return " or ".join(map(describe, joined))
     if base is Literal:
         return "one of " + ", ".join(map(repr, inner))
     word = _WORDS.get(base, "any value that JSON has")
     if not inner:
         return word
     if base is tuple and inner[-1] is not Ellipsis:
-        return f"{word} of {len(inner)} ({', '.join(map(told, inner))})"
-    return f"{word}, each {'value' if base is dict else 'item'} {told(inner[base is dict])}"
+        return f"{word} of {len(inner)} ({', '.join(map(describe, inner))})"
+    return f"{word}, each {'value' if base is dict else 'item'} {describe(inner[base is dict])}"
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -98,7 +98,7 @@ def _items(values: Any, kind: Any) -> bool:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether JSON gives the value back; the bound on integers is that of the largest float."""
+    """Whether the value survives JSON; the bound on integers is that of the largest float."""
     if isinstance(value, list):
         return all(map(is_plain, value))
     if isinstance(value, dict):
@@ -113,7 +113,7 @@ def is_plain(value: Any) -> bool:
 
 
 def as_json(value: Any) -> Any:
-    """The value as JSON has it: a tuple as a list, infinities and NaN as words."""
+    """The value as JSON has it: a tuple as a list, infinities and NaN as text."""
     if isinstance(value, list | tuple):
         return [as_json(one) for one in value]
     if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""What an experiment measures, computed once for each value of the knobs that enter it.
+"""Measurements of an experiment, computed once for each value of the knobs that enter them.
 
-`@stage` turns a function of knobs into a measurement with a random stream of its own. Turning a
-knob then recomputes only the measurements it enters, in a panel and along a slider. `Counts` and
-`Samples` are measured values that know their intervals.
+`@stage` turns a function of knobs into a measurement with a random stream of its own. Changing a
+knob then recomputes only the measurements that it enters, in a panel and along a slider. `Counts`
+and `Samples` are measured values with confidence intervals.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from workbench.base.array import Array, generator, host
 from workbench.base.cancellation import step
 from workbench.base.checks import real, refuse, whole
 from workbench.base.intervals import chernoff_interval, chernoff_trials, student_interval
-from workbench.experiment.memory import Memory
 from workbench.experiment.params import Parameters
+from workbench.experiment.result_cache import ResultCache
 
-# Standard deviations on each side of an interval: a true law is contradicted once in millions.
+# Standard deviations on each side of an interval: a true law is contradicted once in a million.
 DEVIATIONS = 5.0
-# Events of each kind that make a rate worth comparing with its law.
+# Expected events of each kind that a rate needs to be compared with its law.
 COUNTABLE = 100
-_MEMORY = Memory()
+_CACHE = ResultCache()
 
 
 def stage(measure: Callable[..., Any]) -> Stage:
-    """A measurement whose arguments are the names of knobs, remembered by their values.
+    """A measurement whose arguments are names of knobs, cached by their values.
 
-    A first argument `rng` is a generator that belongs to this stage alone: its seed follows from
-    the run's seed and the function's name, so that another stage, or a change of what another
-    draws, leaves it as it is. Without `rng`, neither seed nor backend enter.
+    A first argument `rng` is a generator of this stage alone: its seed is derived from the run's
+    seed and the function's name, so that changes of other stages do not affect it. Without `rng`,
+    neither seed nor backend enter.
 
         @stage
         def misses(rng, cells, active, moved) -> Counts: ...
@@ -46,8 +46,8 @@ def stage(measure: Callable[..., Any]) -> Stage:
         misses(params, moved=3)  # with one of them replaced
 
     An argument may also be the name of a stage defined above in the same module, and is then its
-    result, so that several stages measure what one of them drew.
-    An argument annotated by a NamedTuple stands for the knobs of its fields.
+    result, so that several stages can share a sample. An argument annotated by a NamedTuple stands
+    for the knobs of its fields.
     """
     return Stage(measure)
 
@@ -56,7 +56,7 @@ class Stage:
     """What `stage` returns.
 
     Attributes:
-        measure: the function as it is written, which remembers nothing.
+        measure: the function itself, without the cache.
         stages: the stages among its arguments, by name.
         knobs: the names of the knobs that enter it or one of those stages.
         is_random: whether it or one of those stages draws from a generator.
@@ -66,7 +66,7 @@ class Stage:
 
     def __init__(self, measure: Callable[..., Any]):
         functools.update_wrapper(self, measure)
-        # Its own module's names, also where a checker of types has wrapped it.
+        # The names of its module, also if a decorator of another module wraps it.
         above = inspect.unwrap(measure).__globals__
         given = inspect.signature(measure).parameters
         self.measure, self._names = measure, tuple(given)
@@ -85,7 +85,7 @@ class Stage:
         values = {k: replaced[k] if k in replaced else getattr(params, k) for k in self.knobs}
         origin = (params.seed, params.backend) if self.is_random else ()
         key = (self.measure, *origin, *values.values(), *_files(params, values))
-        return _MEMORY.get(key, lambda: self.measure(*self._arguments(params, values)))
+        return _CACHE.get(key, lambda: self.measure(*self._arguments(params, values)))
 
     def _knobs_of(self, name: str) -> tuple[str, ...]:
         if name in self.stages:
@@ -117,34 +117,34 @@ def stream(name: str, seed: int, backend: str = "numpy") -> Any:
 
 
 def file_state(path: str) -> Hashable:
-    """What tells whether a file is still the same; None where there is none.
+    """A value that changes with the file; None if there is no file.
 
-    `Params` with a static method of this name have another rule, as for files that name others.
+    A static method of this name in `Params` replaces it, as for files that name other files.
     """
     try:
-        seen = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def forget() -> None:
-    """Empties the memory of all measurements."""
-    _MEMORY.clear()
+def clear_cache() -> None:
+    """Removes the results of all measurements."""
+    _CACHE.clear()
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Events among independent trials, beside the law that gives their chance.
+    """Numbers of events in independent trials, and their probabilities by a law.
 
     Attributes:
-        hits: how often each event came, one number or a row; becomes an array of the host.
-        trials: how often each could have come.
-        law: the chance of each under the law.
+        hits: number of each event, a number or a row; becomes a host array.
+        trials: number of trials.
+        law: probability of each event.
         deviations: half-width of the intervals in standard deviations of a normal law.
 
     Raises:
-        ValueError: if a count is not in [0, trials] or a chance not in [0, 1].
+        ValueError: if a count is not in [0, trials] or a probability not in [0, 1].
     """
 
     hits: Array
@@ -164,22 +164,22 @@ class Counts:
 
     @property
     def rate(self) -> Float[np.ndarray, " events"]:
-        """The measured chance of each event."""
+        """The measured rate of each event."""
         return self.hits / self.trials
 
     @functools.cached_property
     def interval(self) -> tuple[Float[np.ndarray, " events"], Float[np.ndarray, " events"]]:
-        """Lower and upper ends of the chances that make the counts no surprise."""
+        """Lower and upper ends of the rates' confidence intervals (`chernoff_interval`)."""
         ends = [chernoff_interval(int(k), self.trials, self.deviations) for k in self.hits]
         low, high = np.array(ends).T
         return low, high
 
     @property
     def decisive(self) -> int:
-        """The place of the rarest event that the trials can still count, by the law alone.
+        """The index of the rarest event with enough trials, by the law alone.
 
-        That is the one of the smallest chance of which `COUNTABLE` events of each kind are
-        expected; where there is none, the one nearest to one half.
+        It is the least probable one for which `COUNTABLE` events of each kind are expected; without
+        one, the one closest to one half.
         """
         countable = np.minimum(self.law, 1 - self.law) * self.trials >= COUNTABLE
         if not countable.any():
@@ -187,20 +187,20 @@ class Counts:
         return int(np.argmin(np.where(countable, self.law, np.inf)))
 
     def trials_for(self, resolution: float) -> int:
-        """Trials that would narrow the decisive rate's interval to this share of its law."""
-        chance = float(self.law[self.decisive])
-        if not 0 < chance < 1:
+        """Number of trials that narrow the decisive interval to this share of the law."""
+        rate = float(self.law[self.decisive])
+        if not 0 < rate < 1:
             return self.trials
-        return chernoff_trials(chance, resolution * chance, self.deviations)
+        return chernoff_trials(rate, resolution * rate, self.deviations)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Values of independent replicas, whose mean is what was measured.
+    """Values of independent replicas; the measured value is their mean.
 
     Attributes:
-        values: one row a replica, further axes as they come.
-        law: what the mean is under the law; None where there is none.
+        values: one row a replica, with any further axes.
+        law: the mean by a law; None without one.
         deviations: half-width of the intervals in standard deviations of a normal law.
 
     Raises:
@@ -232,18 +232,18 @@ class Samples:
 
     @functools.cached_property
     def interval(self) -> tuple[Any, Any]:
-        """Lower and upper ends of the mean's interval, by Student's law of the replicas' number."""
+        """Lower and upper ends of the mean's confidence interval (`student_interval`)."""
         return student_interval(self.mean, self.error, len(self.values), self.deviations)
 
     def trials_for(self, resolution: float) -> int:
-        """Replicas that would narrow the interval to this share of the law."""
+        """Number of replicas that narrow the interval to this share of the law."""
         low, high = self.interval
-        wide = (high - low) / 2 / (resolution * np.abs(self.law))
-        return int(np.ceil(len(self.values) * float(np.max(wide)) ** 2))
+        excess = (high - low) / 2 / (resolution * np.abs(self.law))
+        return int(np.ceil(len(self.values) * float(np.max(excess)) ** 2))
 
 
 def _files(params: Parameters, values: Mapping[str, Any]) -> list[Hashable]:
-    """What tells whether the files that knobs name are still the same."""
+    """Values that change with the files that knobs name."""
     state = getattr(params, "file_state", file_state)
     paths = [values[k.name] for k in params.knobs() if k.suffixes and k.name in values]
     return [state(path) if path else None for path in paths]

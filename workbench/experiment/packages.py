@@ -1,7 +1,7 @@
-"""Experiments that installed packages declare, found without importing any of them.
+"""Experiments of installed packages, listed without importing them.
 
-A package declares each by an entry point of the group `workbench.experiments`, whose name is
-FAMILY/SUBJECT and whose value the module that holds `Params`, `run` and `CLAIMS`.
+A package declares each by an entry point of the group `workbench.experiments`; its name is
+FAMILY/SUBJECT, its value the module with `Params`, `run` and `CLAIMS`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Declared(NamedTuple):
         package: the distribution that declares it.
         module: the dotted name of its module.
         file: the module's file.
-        top: the folder of the top-level package that holds it.
+        top: the folder of its top-level package.
     """
 
     name: str
@@ -40,21 +40,21 @@ class Declared(NamedTuple):
 
 
 def declared() -> dict[str, Declared | str]:
-    """By name, what installed packages declare, or the sentence why that cannot be used."""
+    """By name, the experiments of installed packages, or error messages for unusable ones."""
     return dict(_declared(tuple(sys.path)))
 
 
 def name_of(module: str) -> str | None:
-    """FAMILY/SUBJECT of the experiment that is this module; None if it is none."""
+    """FAMILY/SUBJECT of an experiment's module; None for other modules."""
     if module.startswith(_OWN):
         return module.removeprefix(_OWN).replace(".", "/")
-    found = (d for d in declared().values() if isinstance(d, Declared))
-    return next((d.name for d in found if d.module == module), None)
+    usable = (d for d in declared().values() if isinstance(d, Declared))
+    return next((d.name for d in usable if d.module == module), None)
 
 
 @functools.lru_cache(8)
 def _declared(path: tuple[str, ...]) -> tuple[tuple[str, Declared | str], ...]:
-    """For one list of places to import from, in the order of names."""
+    """`declared` for a value of `sys.path`, sorted by name."""
     by_name: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
         by_name.setdefault(point.name, []).append(point)
@@ -82,7 +82,7 @@ def _package(point: EntryPoint) -> str:
 
 
 def _file(module: str) -> tuple[Path | None, Path | None]:
-    """The module's file and the folder of its top-level package; no package is imported."""
+    """The module's file and the folder of its top-level package, without importing it."""
     first, *rest = module.split(".")
     try:
         is_name = all(part.isidentifier() for part in (first, *rest))

@@ -1,8 +1,8 @@
-"""An experiment's parameters as one model: checked, told, and shown from a single source.
+"""An experiment's parameters as one model, the single source of all their uses.
 
-`class Params(Knobs)` in an experiment declares each knob once. From it come the check in Python,
-the text of the notebook's `parameters` cell, the command line's options, the panel's controls, the
-strategies of the tests and the table in the report.
+`class Params(Knobs)` in an experiment declares each knob once. From it come the checks, the text
+of the notebook's `parameters` cell, the options of the command line, the controls of the panel,
+the strategies of the tests and the table on the page.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from pydantic_core import PydanticUndefined
 
 from workbench.base.checks import nearest, refuse, spell
 from workbench.base.rows import unbroken
-from workbench.experiment.kinds import NONFINITE, as_json, choices, fits, told, types
+from workbench.experiment.kinds import NONFINITE, as_json, choices, describe, fits, types
 from workbench.experiment.relations import bound
 
 MIME = "application/vnd.workbench.knobs+json"
 
 
 class KnobError(ValueError):
-    """A value was refused; `knob` names the knob at fault, so that a panel can point at it."""
+    """A refused value; `knob` is the name of the knob at fault, or None, for a panel to show it."""
 
-    def __init__(self, sentence: str):
-        super().__init__(sentence)
-        named = re.match(r"`(\w+)`", sentence)
-        self.knob = named.group(1) if named else None
+    def __init__(self, message: str):
+        super().__init__(message)
+        name = re.match(r"`(\w+)`", message)
+        self.knob = name.group(1) if name else None
 
 
 class Knob(NamedTuple):
-    """One parameter: its name, type, default, help, and what it may be."""
+    """One parameter: its name, type, default, help and domain."""
 
     name: str
     kind: type
@@ -51,17 +51,17 @@ class Knob(NamedTuple):
 
     @property
     def domain(self) -> str:
-        """What the knob may be, in words: "a whole number in [64, 65536]"."""
+        """The domain as text: "a whole number in [64, 65536]"."""
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices))
         if self.suffixes:
             return "empty or the path of a file ending in " + ", ".join(self.suffixes)
-        what = told(self.kind)
+        what = describe(self.kind)
         return what if self.span is None else f"{what} in [{self.span[0]}, {self.span[1]}]"
 
     @property
     def kinds(self) -> tuple[Any, ...]:
-        """The types a value may have: one, or those that `|` joins."""
+        """The types of its values: one, or those that `|` joins."""
         return types(self.kind)
 
     @property
@@ -70,7 +70,7 @@ class Knob(NamedTuple):
         return isinstance(self.default, float) and not math.isfinite(self.default)
 
     def check(self, value: Any) -> None:
-        """Refuses what would be converted in silence, and what neither JSON nor papermill carries.
+        """Refuses what pydantic would convert silently, and what JSON or papermill cannot store.
 
         Raises:
             KnobError: for a boolean or text in place of a number, an item of another kind, a set,
@@ -101,19 +101,19 @@ def knob(
 
     Args:
         default: the value of the default run, a literal.
-        help: what the knob is, in a few words, with its unit; holds no `=`, which papermill's
-            parser of parameter cells would trip over.
-        span: smallest and largest value that this experiment admits and can finish.
-        log: whether the control moves by factors instead of steps.
+        help: what the knob is, in a few words, with its unit; without `=`, which papermill's parser
+            of parameter cells misreads.
+        span: smallest and largest value at which this experiment can finish.
+        log: whether the slider is logarithmic.
         suffixes: for a path, the file endings that are read.
-        is_budget: whether less of it tells the same, sooner and less exactly, as of trials; a
-            panel lowers it for its first look.
+        is_budget: whether it only buys exactness, as a number of trials; previews and small test
+            runs lower it.
     """
     if "=" in help or len(help.splitlines()) > 1:
         refuse("help", "one line without an equals sign", help)
     low, high = span or (None, None)
-    shown = {"span": span, "log": log, "suffixes": suffixes, "is_budget": is_budget}
-    return Field(default, description=help, ge=low, le=high, json_schema_extra={"knob": shown})
+    extra = {"span": span, "log": log, "suffixes": suffixes, "is_budget": is_budget}
+    return Field(default, description=help, ge=low, le=high, json_schema_extra={"knob": extra})
 
 
 class Parameters(BaseModel):
@@ -130,7 +130,7 @@ class Parameters(BaseModel):
         """Checks every value and every relation.
 
         Raises:
-            KnobError: one sentence that names the knob, what it must be, and what was got.
+            KnobError: in one sentence, the knob, what it must be, and what was got.
         """
         try:
             super().__init__(**values)
@@ -153,7 +153,7 @@ class Parameters(BaseModel):
         return self
 
     def relations(self) -> None:
-        """Checks what single knobs cannot say: `at_most`, and whatever an experiment adds.
+        """Checks conditions on several knobs: `at_most`, and those that an experiment adds.
 
         Raises:
             KnobError: if a knob is above its bound.
@@ -169,12 +169,12 @@ class Parameters(BaseModel):
 
     @classmethod
     def of(cls, names: Mapping[str, Any]) -> Parameters:
-        """The parameters read back from a notebook's names, after papermill's injection."""
+        """The parameters from the variables of a notebook, after papermill's injection."""
         return cls(**{k.name: names[k.name] for k in cls.knobs() if k.name in names})
 
     @classmethod
     def knobs(cls) -> tuple[Knob, ...]:
-        """Every knob, the experiment's own first and those all experiments share last."""
+        """All knobs, first the experiment's own, then those that all experiments share."""
         return _knobs(cls)
 
     @classmethod
@@ -187,11 +187,11 @@ class Parameters(BaseModel):
 
     def values(self) -> dict[str, Any]:
         """All values by name, in the order of `knobs`."""
-        held = {f.alias or n: getattr(self, n) for n, f in type(self).model_fields.items()}
-        return {k.name: held[k.name] for k in self.knobs()}
+        fields = {f.alias or n: getattr(self, n) for n, f in type(self).model_fields.items()}
+        return {k.name: fields[k.name] for k in self.knobs()}
 
     def given(self) -> dict[str, Any]:
-        """The values that were passed, by name, also where one equals its default."""
+        """The values that were passed, by name, including those that equal their default."""
         fields = type(self).model_fields
         passed = {fields[n].alias or n for n in self.model_fields_set}
         return {name: value for name, value in self.values().items() if name in passed}
@@ -202,14 +202,14 @@ class Parameters(BaseModel):
         return {name: v for name, v in self.values().items() if not _same(v, defaults[name])}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """A table of names, values and help for people; the values alone for programs."""
+        """A table of names, values and help as HTML; the values as data."""
         return {"text/plain": repr(self), "text/html": self.table(), MIME: self.values()}
 
     def table(self, used: Mapping[str, Any] | None = None) -> str:
-        """The table in HTML: changed values are marked and show their default.
+        """The table as HTML; changed values are marked and show their default.
 
         Args:
-            used: what a run really used, by name, where the notebook sets or computes a value.
+            used: the values that a run used, by name, where the notebook sets or computes them.
         """
         values, notes = self.values(), {n: "changed; default {}" for n in self.changed()}
         for name, value in (used or {}).items():
@@ -221,7 +221,7 @@ class Parameters(BaseModel):
         for k in self.knobs():
             value = unbroken(spell(values[k.name]))
             mark = html.escape(notes.get(k.name, "").format(spell(k.default)))
-            # A column that would be empty takes the room of a phone's words.
+            # An empty column would take width from the others on a phone.
             note = f"<td>{mark}</td>" if notes else ""
             rows.append(
                 f'<tr{" class=changed" if mark else ""}><th scope="row"><code>{k.name}</code></th>'
@@ -235,7 +235,7 @@ class Parameters(BaseModel):
 class Knobs(Parameters):
     """The base of every experiment's `Params`: its knobs, and the seed and backend of every run."""
 
-    # A default outside its own span would otherwise pass, as nobody sets it.
+    # A default outside its span is an error too.
     model_config = ConfigDict(validate_default=True)
     _last: ClassVar[tuple[str, ...]] = ("seed", "backend")
 
@@ -244,7 +244,7 @@ class Knobs(Parameters):
 
 
 def lowered(params: Parameters, share: float) -> Parameters | None:
-    """The parameters with that share of every budget; None if that changes or means nothing."""
+    """The parameters with that share of every budget; None if nothing changes or it is refused."""
     values = params.values()
     for k in params.knobs():
         if k.is_budget:
@@ -259,7 +259,7 @@ def lowered(params: Parameters, share: float) -> Parameters | None:
 
 @functools.cache
 def _knobs(model: type[Parameters]) -> tuple[Knob, ...]:
-    """Asked for several times a point; a study has thousands of points."""
+    """Cached: a study reads the knobs several times at each of thousands of points."""
     names = [n for n in model.model_fields if n not in model._last]
     return tuple(_knob(n, model.model_fields[n]) for n in [*names, *model._last])
 
@@ -274,7 +274,7 @@ def _knob(name: str, field: Any) -> Knob:
 
 
 def _literal(name: str, value: Any) -> str:
-    """A value as a person would type it into a cell; double quotes as the formatter has them."""
+    """A value as Python source, with double quotes, as the formatter writes them."""
     if isinstance(value, str) and set(value) & {"#", "="}:
         refuse(name, "a text without # or = by default, which papermill misreads", value)
     if isinstance(value, str) and '"' not in value:
@@ -283,14 +283,14 @@ def _literal(name: str, value: Any) -> str:
 
 
 def _same(value: Any, default: Any) -> bool:
-    """Whether a reader would call the value unchanged; Python says so of True and 1 as well."""
+    """Whether the value is unchanged for a reader, to whom True and 1 differ."""
     if value != value and default != default:  # NaN is not equal to itself
         return True
     return value == default and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _sentence(model: type[Parameters], error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors as the house's sentence."""
+    """One of pydantic's errors as our error message."""
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     name = str(error["loc"][0])

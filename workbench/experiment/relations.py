@@ -23,26 +23,26 @@ def bound(expression: str, values: Mapping[str, float]) -> float:
 
     Numbers, names, + - * / // **, and min and max of several are read.
 
-    A power beyond the largest float is infinite, so that no knob's value makes it take long.
+    A power beyond the largest float is infinite, so that its time is bounded.
 
     Args:
         expression: the text.
         values: the number of every name in it.
 
     Raises:
-        ValueError: if the text holds anything else, or a name that no knob has, or has no value,
-            such as a quotient by zero.
+        ValueError: if the text has anything else, a name that is no knob, or no value, such as a
+            quotient by zero.
     """
     what = f"`relation` must be arithmetic over the knobs {', '.join(values)}"
     if len(expression) > _LONGEST:
-        raise ValueError(f"{what}, of at most {_LONGEST} letters; got {len(expression)}")
+        raise ValueError(f"{what}, of at most {_LONGEST} characters; got {len(expression)}")
     try:
-        found = _value(ast.parse(expression, mode="eval").body, values, expression)
-        if math.isnan(found):
+        value = _value(ast.parse(expression, mode="eval").body, values, expression)
+        if math.isnan(value):
             raise ArithmeticError("no real number")
     except (ArithmeticError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"{what}, with a value; got {expression!r} ({error})") from None
-    return found
+    return value
 
 
 def names(expression: str) -> set[str]:
@@ -70,7 +70,7 @@ def _value(node: ast.expr, values: Mapping[str, float], expression: str) -> floa
 
 
 def _power(base: float, exponent: float) -> float:
-    """The power: exact of whole numbers, and infinite beyond the largest float."""
+    """The power: exact for whole numbers, and infinite beyond the largest float."""
     try:
         near = float(base) ** float(exponent)
     except OverflowError:

@@ -1,1 +1,1 @@
-"""Experiments: each puts the claims of one paper to the test; found by their file names."""
+"""Experiments: each tests the claims of one paper; discovered by file name."""

@@ -1,1 +1,1 @@
-"""Primitives of initialisation: activations, moments, schemes, propagation, tails and a network."""
+"""Primitives of initialisation: activations, moments, schemes, networks, trained weights."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import nbformat
 
-from workbench.base.atomic import room, write_text
+from workbench.base.atomic import make_folder, write_text
 from workbench.base.checks import refuse
 from workbench.records.store import given_run
 from workbench.runs.find import ROOT, experiment
@@ -80,7 +80,7 @@ def write_copy(record: Path) -> Path:
     text = nbformat.writes(_to_explore(made, held.get("directory")))
     try:
         if not folder.is_dir():  # a function run has none of its own
-            room(folder.parents[2], *folder.parts[-3:])
+            make_folder(folder.parents[2], *folder.parts[-3:])
         write_text(written, text, durable=False)
     except OSError as error:
         refuse("record", f"in a folder that can be written ({error.strerror})", str(record))

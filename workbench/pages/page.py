@@ -71,7 +71,7 @@ def page(
         record_json=Markup(script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
-        found=lambda claim: Claim.model_validate(claim).found,
+        found=lambda claim: Claim.model_validate(claim).measured_text,
         unbroken=lambda text: Markup(unbroken(text)),
         figures=bool(figures),
         policy=policy(scripts.values()),

@@ -19,7 +19,7 @@ from typing import Any
 
 from workbench.base.atomic import written
 from workbench.base.checks import refuse
-from workbench.base.condition import apart
+from workbench.base.condition import distinct_names
 from workbench.experiment.kinds import NONFINITE
 from workbench.records.table import Columns
 
@@ -93,7 +93,7 @@ def write_index(rows: Iterable[Mapping[str, Any]], folder: Path, left_out: Any =
             places = [columns.place(name) for name in names]
             _spell_texts(lines, [i for i in places if kinds[i].is_mixed])
             # DuckDB reads plain names, and gives the columns their own; a name is never a query.
-            pairs = zip(places, apart(names), strict=True)
+            pairs = zip(places, distinct_names(names), strict=True)
             spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in pairs)
             types = ", ".join(f"c{i}: '{kinds[i].name}'" for i in places)
             how = f"columns = {{{types}}}, maximum_object_size = 100000000"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.base.condition import chosen
-from workbench.base.csv_safety import harmless
+from workbench.base.csv_safety import escape_formula
 
 FIRST = ("name", "run", "state", "seconds", "peak_memory_mib", "attempt", "start")
 # SQLite's tables have at most 2,000.
@@ -123,9 +123,9 @@ def as_csv(
     names = columns(table, left_out)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(harmless, names))
+    writer.writerow(map(escape_formula, names))
     for row in table:
-        writer.writerow([harmless(row.get(name)) for name in names])
+        writer.writerow([escape_formula(row.get(name)) for name in names])
     return text.getvalue()
 
 

@@ -18,6 +18,7 @@ from workbench.base.atomic import PARTIAL, write_text
 _SPACE, _DISK = {errno.ENOSPC, errno.EDQUOT}, {errno.EROFS, errno.EIO}
 # How a sentence begins that tells of such an error, which every further run would meet as well.
 NO_SPACE, NO_WRITING = "no space is left", "nothing can be written"
+_RESERVE = f"{PARTIAL}reserve-"
 # What a record may grow by from its beginning to a sentence about its end.
 _GROWTH = 16_384
 
@@ -91,7 +92,7 @@ class Reserve:
     """
 
     def __init__(self, folder: Path, text: str = ""):
-        self.path = folder / f"{PARTIAL}{uuid.uuid4().hex}"
+        self.path = folder / f"{_RESERVE}{uuid.uuid4().hex}"
         self._file = self.path.open("x+b", buffering=0)
         self._size = len(text.encode()) + _GROWTH
         try:
@@ -121,6 +122,13 @@ class Reserve:
             self._file.close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
+
+
+def clear_reserves(folder: Path) -> None:
+    """Removes what a killed process reserved in a folder that this one owns."""
+    for stale in folder.glob(f"{_RESERVE}*"):
+        with contextlib.suppress(OSError):
+            stale.unlink()
 
 
 def _write_all(file: RawIOBase, content: bytes) -> None:

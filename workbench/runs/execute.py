@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 from papermill.execute import remove_error_markers
 
-from workbench.base.atomic import PARTIAL, room, write_text
+from workbench.base.atomic import PARTIAL, make_folder, write_text
 from workbench.base.checks import refuse
 from workbench.runs import notebook_outcome
 from workbench.runs.atomic import Reserve, as_json, owned, why, write_json
@@ -59,7 +59,7 @@ def execute(
     """
     with ExitStack() as stack:
         try:
-            folder = room(reports, job.name, job.run)
+            folder = make_folder(reports, job.name, job.run)
             stack.enter_context(owned(folder))
             record, began = begun(job, attempt), time.monotonic()
             reserve = Reserve(folder, as_json(record))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from workbench.experiment.claims import decide, summarised
+from workbench.experiment.claims import decide, summary
 from workbench.experiment.params import Parameters
 from workbench.runs.find import experiment
 from workbench.runs.identity.provenance import source_hash
@@ -82,10 +82,10 @@ def _numbers(name: str, values: dict[str, Any]) -> dict[str, Any]:
     params = module.Params(**values)
     result = module.run(params)
     claims = [c.model_dump(mode="json") for c in decide(module, params, result)]
-    summary = dict(summarised(module, params, result))
+    scalars = dict(summary(result))
     # What JSON cannot hold must not reach the record.
-    json.dumps([claims, summary], allow_nan=False)
-    return {"claims": claims, "summary": summary}
+    json.dumps([claims, scalars], allow_nan=False)
+    return {"claims": claims, "summary": scalars}
 
 
 @functools.cache

@@ -1,1 +1,1 @@
-"""Scaling laws: fits at their minimum, their errors, comparisons and extrapolations."""
+"""Scaling laws: fits, standard errors, comparisons, extrapolations."""

@@ -1,4 +1,4 @@
-"""Tables of learning curves, row by row under the names of their curves."""
+"""Tables of learning curves, rows grouped by curve."""
 
 from __future__ import annotations
 
@@ -40,16 +40,18 @@ class CurveTable(NamedTuple):
 
 
 def curves_of(path: str) -> CurveTable:
-    """The curves of the file, or those that come with the page.
+    """The curves of the file, or the bundled ones.
 
     Columns of text name a curve, but for one that names each row, and so do columns such as `run`;
-    sizes and losses are found by their names. A column `Training` may mark rows to fit by 1, and
+    sizes and losses are recognised by name. A column `Training` may mark rows to fit by 1, and
     rows held out by 0.
     """
     if not path:
         return _shipped()
-    table, found = by_meaning(path, "curves_file", ("size", "loss"), ("loss",))
-    size, loss = (next(n for n in table if table[n] is found[m]) for m in ("size", "loss"))
+    table, columns_by_meaning = by_meaning(path, "curves_file", ("size", "loss"), ("loss",))
+    size, loss = (
+        next(n for n in table if table[n] is columns_by_meaning[m]) for m in ("size", "loss")
+    )
     texts = [n for n, v in table.items() if v.dtype == object or n.lower() in NAMING]
     curve = tuple(n for n in texts if len(set(table[n].tolist())) < len(table.lines))
     if TRAINING in table:
@@ -85,7 +87,7 @@ def marked(curves: CurveTable, which: np.ndarray, reach: float) -> CurveTable:
 
 @functools.cache
 def _shipped() -> CurveTable:
-    """The shipped curves, whose thousands of rows take long to put under their names."""
+    """The bundled curves, cached since grouping thousands of rows takes long."""
     return _indexed(lcdb(), ("dataset", "learner"), "size_train", "test_error")
 
 

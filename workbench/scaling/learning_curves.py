@@ -20,7 +20,7 @@ from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.laws.law import Law
 
 LAWS = ("power", "power_constant", "bnsl1")
-KEPT = 12
+NODES = 12
 # Two laws whose held-out errors differ by less than this share coincide on a curve.
 SAME = 1e-3
 
@@ -33,20 +33,20 @@ class Scored:
         law: the law.
         parameters: natural parameters, (curves, parameters).
         train: root mean square of log (predicted / observed) on the fitted ends.
-        held: the same on the held-out ends.
+        held_out: the same on the held-out ends.
         converged: by curve.
     """
 
     law: Law
     parameters: np.ndarray = field(repr=False)
     train: np.ndarray = field(repr=False)
-    held: np.ndarray = field(repr=False)
+    held_out: np.ndarray = field(repr=False)
     converged: np.ndarray = field(repr=False)
 
     @property
     def distribution(self) -> tuple[np.ndarray, np.ndarray]:
         """The held-out errors in ascending order, and the share of curves up to each."""
-        return np.sort(self.held), np.arange(1, len(self.held) + 1) / len(self.held)
+        return np.sort(self.held_out), np.arange(1, len(self.held_out) + 1) / len(self.held_out)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Curves:
         names: the label of every curve.
         scores: law → scores.
         skipped: curves with fewer fitted sizes than the largest law has parameters, without a
-            held-out point, or without a start of finite cost for some law: named, and in no score.
+            held-out point, or without a start of finite cost for some law: listed here, and in no
+            score.
     """
 
     names: tuple[str, ...]
@@ -67,21 +68,21 @@ class Curves:
     @property
     def medians(self) -> dict[str, float]:
         """The median held-out error of every law."""
-        return {n: float(np.median(s.held)) for n, s in self.scores.items()}
+        return {n: float(np.median(s.held_out)) for n, s in self.scores.items()}
 
     @property
     def wins(self) -> dict[str, int]:
         """On how many curves each law has the lowest held-out error; laws that coincide all win.
 
         A constant that is driven to zero leaves the plain power law, and a broken law without a
-        break is one with a constant: to credit one of them alone would be arbitrary.
+        break is one with a constant, so that all of them win.
         """
         return {n: int(self.best(n).sum()) for n in self.scores}
 
     def best(self, law: str) -> Array:
         """Whether a law has the lowest held-out error, by curve; several may."""
-        least = np.min([s.held for s in self.scores.values()], axis=0)
-        return self.scores[law].held <= least * (1 + SAME)
+        least = np.min([s.held_out for s in self.scores.values()], axis=0)
+        return self.scores[law].held_out <= least * (1 + SAME)
 
 
 def learning_curves(
@@ -90,7 +91,7 @@ def learning_curves(
     *,
     size: str = "size",
     loss: str = "loss",
-    held: str | float = 0.5,
+    held_out: str | float = 0.5,
     laws: Sequence[Law | str] = LAWS,
     cost: str = "squared",
     delta: float = 1e-3,
@@ -102,8 +103,8 @@ def learning_curves(
         curve: the column or columns whose values name a curve.
         size: the column of data, steps or compute.
         loss: the column of losses or error rates, positive.
-        held: a column that is 1 on rows to fit and 0 on rows held out; or a share: the rows with
-            the largest sizes of each curve, at least one, are held out.
+        held_out: a column that is 1 on rows to fit and 0 on rows held out; or a share of each
+            curve's rows, at least one, those of the largest sizes.
         laws: laws of `size`, or their names.
         cost: what a residual of log loss costs.
         delta: the cost's corner or scale.
@@ -118,37 +119,42 @@ def learning_curves(
     read = tables.read(table, [size, loss])
     tables.positive(read)
     labels = _labels(table, curve, len(read[size]))
-    fitted = _fitted(table, read[size], labels, held)
+    fitted = _fitted(table, read[size], labels, held_out)
     most = max(len(m.parameters) for m in chosen)
-    price, x, y = losses.cost(cost, delta), read[size], np.log(read[loss])
+    residual_cost, x, y = losses.cost(cost, delta), read[size], np.log(read[loss])
     curves, skipped = [], []
     for name in dict.fromkeys(labels.tolist()):
         rows = np.flatnonzero(labels == name)
         sizes = len(np.unique(read[size][rows[fitted[rows]]]))
         if sizes >= max(most, 2) and (~fitted[rows]).any():
-            # Fitted points first, so that each fit's points are one stretch.
+            # Fitted points first, so that each fit's points are contiguous.
             curves.append(_Curve(name, rows[fitted[rows]], rows[~fitted[rows]]))
         else:
             skipped.append(name)
-    begun = {m.name: [_begun(m, x, y, c, price) for c in steps(curves)] for m in chosen}
-    lost = [any(len(each[i][2]) == 0 for each in begun.values()) for i in range(len(curves))]
+    prepared = {
+        m.name: [_prepared(m, x, y, c, residual_cost) for c in steps(curves)] for m in chosen
+    }
+    lost = [any(len(each[i][2]) == 0 for each in prepared.values()) for i in range(len(curves))]
     skipped += [c.name for c, no in zip(curves, lost, strict=True) if no]
-    begun = {n: [b for b, no in zip(each, lost, strict=True) if not no]
-             for n, each in begun.items()}  # fmt: skip
+    prepared = {n: [b for b, no in zip(each, lost, strict=True) if not no]
+             for n, each in prepared.items()}  # fmt: skip
     curves = [c for c, no in zip(curves, lost, strict=True) if not no]
     if not curves:
         refuse(
             "table", f"of curves with at least {most} fitted sizes and one held-out row", skipped
         )
     home = tables.home(table, read)
-    scores = {m.name: _scored(m, x, y, curves, begun[m.name], price, home) for m in steps(chosen)}
+    scores = {
+        m.name: _scored(m, x, y, curves, prepared[m.name], residual_cost, home)
+        for m in steps(chosen)
+    }
     return Curves(tuple(c.name for c in curves), scores, tuple(skipped))
 
 
 class _Curve(NamedTuple):
     name: str
     fitted: Array
-    held: Array
+    held_out: Array
 
 
 def _law(law: Law | str) -> Law:
@@ -170,24 +176,24 @@ def _labels(table: Any, curve: str | Sequence[str], rows: int) -> Array:
     return np.array([" / ".join(v) for v in zip(*each, strict=True)], dtype=object)
 
 
-def _fitted(table: Any, size: Array, labels: Array, held: str | float) -> Array:
+def _fitted(table: Any, size: Array, labels: Array, held_out: str | float) -> Array:
     """Which rows are fitted."""
-    if isinstance(held, str):
-        marks = tables.read(table, [held])[held]
+    if isinstance(held_out, str):
+        marks = tables.read(table, [held_out])[held_out]
         if not np.isin(marks, (0.0, 1.0)).all():
-            refuse(held, "1 on rows to fit and 0 on rows held out", marks)
+            refuse(held_out, "1 on rows to fit and 0 on rows held out", marks)
         return marks == 1
-    if not 0 < held < 1:
-        refuse("held", "a column or a share between 0 and 1", held)
-    keep = np.ones(len(size), bool)
+    if not 0 < held_out < 1:
+        refuse("held_out", "a column or a share between 0 and 1", held_out)
+    fitted = np.ones(len(size), bool)
     for name in dict.fromkeys(labels.tolist()):
         rows = np.flatnonzero(labels == name)
         order = rows[np.argsort(size[rows], kind="stable")]
-        keep[order[len(order) - max(1, int(held * len(order))) :]] = False
-    return keep
+        fitted[order[len(order) - max(1, int(held_out * len(order))) :]] = False
+    return fitted
 
 
-def _begun(
+def _prepared(
     law: Law, x: Array, y: Array, curve: _Curve, cost: losses.Cost
 ) -> tuple[Array, Array, Array]:
     """Data and targets of a curve's fitted rows, and the slots that its fits start from."""
@@ -195,31 +201,37 @@ def _begun(
     data, target, place = law.program.bound(here), y[curve.fitted], np.array([[0, n, 0]])
     ends = limits(law.program)
     one = Problem(law.program, data, target, np.ones((1, n)), place, *ends, cost)
-    return data, target, starts.apart(starts.profile(law, here, one), KEPT)
+    return data, target, starts.apart(starts.profile(law, here, one), NODES)
 
 
 def _scored(
-    law: Law, x: Array, y: Array, curves: list[_Curve], begun: list, cost: losses.Cost, home: Array
+    law: Law,
+    x: Array,
+    y: Array,
+    curves: list[_Curve],
+    prepared: list,
+    cost: losses.Cost,
+    home: Array,
 ) -> Scored:
     """All starts of all curves in one batch."""
-    program, begins = law.program, [b[2] for b in begun]
-    counts = np.array([len(b[1]) for b in begun])
+    program, begins = law.program, [b[2] for b in prepared]
+    counts = np.array([len(b[1]) for b in prepared])
     ends = counts.cumsum()
     stretches = np.stack([ends - counts, ends, 0 * ends], axis=1)
     owner = np.repeat(np.arange(len(curves)), [len(b) for b in begins])
     problem = Problem(
-        program, np.concatenate([b[0] for b in begun], axis=1),
-        np.concatenate([b[1] for b in begun]), np.ones((1, ends[-1])), stretches[owner],
+        program, np.concatenate([b[0] for b in prepared], axis=1),
+        np.concatenate([b[1] for b in prepared]), np.ones((1, ends[-1])), stretches[owner],
         *limits(program), cost, home,
     )  # fmt: skip
-    found = minima(problem, np.concatenate(begins))
-    order = np.lexsort((~found.converged, found.objective, owner))
+    results = minima(problem, np.concatenate(begins))
+    order = np.lexsort((~results.converged, results.objective, owner))
     best = order[np.searchsorted(owner[order], np.arange(len(curves)))]
-    theta = found.theta[best]
+    theta = results.theta[best]
     train = [_error(law, theta[i], x[c.fitted], y[c.fitted]) for i, c in enumerate(curves)]
-    held = [_error(law, theta[i], x[c.held], y[c.held]) for i, c in enumerate(curves)]
+    held_out = [_error(law, theta[i], x[c.held_out], y[c.held_out]) for i, c in enumerate(curves)]
     natural = program.outside(theta)
-    return Scored(law, natural, np.array(train), np.array(held), found.converged[best])
+    return Scored(law, natural, np.array(train), np.array(held_out), results.converged[best])
 
 
 def _error(law: Law, theta: Array, x: Array, y: Array) -> float:

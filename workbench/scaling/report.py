@@ -1,8 +1,8 @@
-"""What a paper that fits a scaling law should say about it, filled in as far as the fit knows.
+"""The reporting checklist of a scaling-law fit, filled in as far as the fit determines it.
 
 Source:
     Li et al. (2025), (Mis)Fitting; Besiroglu et al. (2024); Porian et al. (2024); Choshen et al.
-    (2025): what their surveys found missing.
+    (2025): which items published fits lack.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.comparison import Comparison
 from workbench.scaling.inference.estimates import estimated
 
-ASK = "not known to the fit: say it yourself"
+AUTHOR = "not known to the fit: say it yourself"
 MISSING = "not computed: hand a {} to `report`"
 
 
@@ -31,9 +31,9 @@ def report(
     comparison: Comparison | None = None,
     compute: Sequence[float] | None = None,
 ) -> dict[str, Any]:
-    """The checklist of a fit; what only its author knows, or was not computed, is marked as such.
+    """The checklist of a fit; items not computed, or known only to its author, are marked.
 
-    Every value is one that JSON has: what is not finite is told in words.
+    Every value is valid JSON; numbers that are not finite become words.
 
     Args:
         fit: the fit.
@@ -41,7 +41,7 @@ def report(
         comparison: rival laws on its table.
         compute: budgets to report the optimum at [FLOP].
     """
-    told = {
+    checklist = {
         "law": _law(fit),
         "data": _data(fit),
         "objective": _objective(fit),
@@ -54,13 +54,14 @@ def report(
         else MISSING.format("list of budgets"),
         "warnings": _warnings(fit),
         "to be said by the author": {
-            "parameters counted": f"with or without embeddings: {ASK}",
-            "compute": f"6 N D, or another count: {ASK}",
-            "tokens": f"unique or seen: {ASK}",
-            "loss split": f"training, validation, which corpus: {ASK}",
-            "checkpoints": f"final or intermediate, and how their correlation was handled: {ASK}",
-            "learning rate": f"how it was selected: {ASK}",
-            "rows removed before the table was handed over": ASK,
+            "parameters counted": f"with or without embeddings: {AUTHOR}",
+            "compute": f"6 N D, or another count: {AUTHOR}",
+            "tokens": f"unique or seen: {AUTHOR}",
+            "loss split": f"training, validation, which corpus: {AUTHOR}",
+            "checkpoints": "final or intermediate, and how their correlation was handled: "
+            + AUTHOR,
+            "learning rate": f"how it was selected: {AUTHOR}",
+            "rows removed before the table was handed over": AUTHOR,
         },
         "software": {
             "workbench": _version("paper-workbench"),
@@ -70,11 +71,11 @@ def report(
             "python": platform.python_version(),
         },
     }
-    return _plain(told)
+    return _plain(checklist)
 
 
 def _plain(value: Any) -> Any:
-    """The same for JSON, which has no infinity and no NaN."""
+    """The value for JSON, which has no infinity and no NaN."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -85,7 +86,7 @@ def _plain(value: Any) -> Any:
 
 
 def _errors(fit: Fit, drawn: Bootstrap) -> dict[str, Any]:
-    found = estimated(fit, drawn)
+    estimates = estimated(fit, drawn)
     slopes = [p for p in fit.free if p not in fit.law.positive]
     logged = {p: f"log {p}" if p in fit.law.positive else p for p in fit.free}
     return {
@@ -94,11 +95,11 @@ def _errors(fit: Fit, drawn: Bootstrap) -> dict[str, Any]:
         "share converged": drawn.converged,
         "resamples that do not determine the parameters": drawn.undetermined,
         "standard errors by bootstrap": {logged[p]: drawn.deviations[p] for p in fit.free},
-        "95 % intervals": {p: list(ends) for p, ends in found.intervals.items()},
-        "intervals by": found.method,
-        "remarks": {p: told for p, told in found.remarks.items() if told},
+        "95 % intervals": {p: list(ends) for p, ends in estimates.intervals.items()},
+        "intervals by": estimates.method,
+        "remarks": {p: remark for p, remark in estimates.remarks.items() if remark},
         "exponents whose interval holds zero": [
-            p for p in slopes if found.intervals[p][0] <= 0 <= found.intervals[p][1]
+            p for p in slopes if estimates.intervals[p][0] <= 0 <= estimates.intervals[p][1]
         ],
     }
 
@@ -106,8 +107,8 @@ def _errors(fit: Fit, drawn: Bootstrap) -> dict[str, Any]:
 def _rivals(comparison: Comparison) -> dict[str, Any]:
     return {
         "criteria": {
-            law: {k: c._asdict() for k, c in found.items()}
-            for law, found in comparison.criteria.items()
+            law: {k: c._asdict() for k, c in by_likelihood.items()}
+            for law, by_likelihood in comparison.criteria.items()
         },
         "held out by": comparison.holdout,
         "share held out": comparison.share if comparison.holdout else None,
@@ -121,8 +122,10 @@ def _frontier(
 ) -> list[dict[str, Any]] | str:
     terms = {p: fit.parameters[p] for p in ("A", "B", "alpha", "beta")}
     if not min(fit.bounded.get(p, v) for p, v in terms.items()) > 0:
-        told = ", ".join(f"{p} {v:.4g}" for p, v in terms.items())
-        return f"not determined: a best split needs A, B, alpha and beta above 0, which are {told}"
+        listed = ", ".join(f"{p} {v:.4g}" for p, v in terms.items())
+        return (
+            f"not determined: a best split needs A, B, alpha and beta above 0, which are {listed}"
+        )
     budgets = np.atleast_1d(np.asarray(compute, float))
     best = optimal_split(fit.parameters, budgets)
     around = bands(drawn, budgets) if drawn else {}
@@ -137,13 +140,13 @@ def _frontier(
 
 
 def _law(fit: Fit) -> dict[str, Any]:
-    held = {p: v for p, v in fit.parameters.items() if p not in fit.free}
+    fixed = {p: v for p, v in fit.parameters.items() if p not in fit.free}
     return {
         "name": fit.law.name,
         "formula": f"{fit.law.response} = {fit.law.formula}",
         "source": fit.law.source,
         "free": list(fit.free),
-        "fixed": held,
+        "fixed": fixed,
         "fitted as logarithms": sorted(fit.law.positive),
     }
 
@@ -197,26 +200,28 @@ def _optimisation(fit: Fit) -> dict[str, Any]:
 
 
 def _warnings(fit: Fit) -> list[str]:
-    found = []
+    sentences = []
     if not fit.converged:
-        found.append("the fit did not converge; the parameters are its best point")
-    found += [f"{p} ended on its bound {b:.6g}" for p, b in fit.bounded.items()]
-    found += [f"{p} is driven to zero: the data show no constant" for p in fit.absent]
+        sentences.append("the fit did not converge; the parameters are its best point")
+    sentences += [f"{p} ended on its bound {b:.6g}" for p, b in fit.bounded.items()]
+    sentences += [f"{p} is driven to zero: the data show no constant" for p in fit.absent]
     if fit.freedom == 0:
-        found.append(
+        sentences.append(
             f"{fit.rows} rows for {len(fit.free)} parameters: no error can be estimated from them"
         )
     if fit.is_exact:
-        found.append("the law passes through every row: there is no scatter to take errors from")
+        sentences.append(
+            "the law passes through every row: there is no scatter to take errors from"
+        )
     if fit.agreement < 0.5:
-        found.append(f"only {fit.agreement:.0%} of the starts reached the best objective")
+        sentences.append(f"only {fit.agreement:.0%} of the starts reached the best objective")
     if fit.condition > 1e12:
-        found.append("the parameters are not determined separately: report the profile")
+        sentences.append("the parameters are not determined separately: report the profile")
     for name in fit.law.columns:
         values = fit.columns[name]
         if values.max() < 10 * values.min():
-            found.append(f"{name} spans less than a decade: extrapolation is a guess")
-    return found
+            sentences.append(f"{name} spans less than a decade: extrapolation is a guess")
+    return sentences
 
 
 def _version(package: str) -> str:

@@ -1,4 +1,4 @@
-"""Tables of runs as a fit reads them: rows chosen, columns named, repeated settings recognised."""
+"""Tables of runs for a fit: selected rows, named columns, repeated settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.tables.cells import is_numeric, number
 from workbench.tables.names import proposed
 from workbench.tables.table import Table, read_table
 
-# The curve that is fitted where neither a table nor rows of the shipped one are named.
+# The curve that is fitted by default.
 CURVE = "mnist_784 / RandomForestClassifier"
 
 
@@ -28,7 +28,7 @@ class Runs(NamedTuple):
         table: the rows.
         columns: of sizes (and tokens), then of losses.
         left_out: rows that `only` or an empty cell left out.
-        merged: rows that gave way to another of their setting.
+        merged: rows merged with others of their setting.
         notes: sentences on what was guessed, assumed and left out.
     """
 
@@ -55,14 +55,14 @@ def runs_of(
         path: the file.
         only: a condition on the rows, or the values of the text columns between " / ".
         named: by meaning (as in `proposed`, the loss last) a column, empty to guess it.
-        beside: more columns that hold a value for every run.
+        beside: more columns that need a value for every run.
         leave_out: whether rows with an empty cell are left out, not refused.
-        repeats: what becomes of runs of one setting: "all", "mean" or "best".
-        weights: the column of weights, of which a mean takes account.
+        repeats: how runs of one setting are treated: "all", "mean" or "best".
+        weights: the column of weights, which a mean uses.
     """
     every = read_table(path) if path else _shipped()
-    keep = np.flatnonzero(chosen_rows(every, only if path or only else CURVE))
-    table = every.taken(keep)
+    selected = np.flatnonzero(chosen_rows(every, only if path or only else CURVE))
+    table = every.taken(selected)
     columns, notes = _named(table, named)
     for name in (*beside, weights):
         if name:
@@ -77,9 +77,9 @@ def runs_of(
     for name in columns:
         table.positive(name, f" (`only` can leave such rows out: {name} > 0)")
     left_out = len(every.lines) - len(table.lines)
-    merged, said = _merged(table, columns, repeats, weights, beside)
-    gone = len(table.lines) - len(merged.lines)
-    return Runs(merged, columns, left_out, gone, (*table.notes, *notes, *said))
+    merged, remarks = _merged(table, columns, repeats, weights, beside)
+    merged_rows = len(table.lines) - len(merged.lines)
+    return Runs(merged, columns, left_out, merged_rows, (*table.notes, *notes, *remarks))
 
 
 @functools.cache
@@ -94,7 +94,7 @@ def chosen_rows(table: Table, only: str) -> Bool[np.ndarray, " rows"]:
 
 
 class _Same:
-    """A table as a key: the reader gives the same one until its file changes."""
+    """A table as a cache key: the reader returns the same object until its file changes."""
 
     def __init__(self, table: Table):
         self.table = table
@@ -108,7 +108,7 @@ class _Same:
 
 @functools.lru_cache(maxsize=16)
 def _chosen(key: _Same, only: str) -> np.ndarray:
-    """Kept, for thousands of names take long to join at every turn of a knob."""
+    """Cached, since thousands of names take long to join at every change of a knob."""
     table = key.table
     if not only.strip():
         return np.ones(len(table.lines), bool)
@@ -137,7 +137,7 @@ def _refuse_twins(table: Table, only: str) -> None:
 
 
 def _values(table: Table, name: str) -> list:
-    """A column as a condition compares it: numbers where most cells are, nothing where empty."""
+    """A column for comparisons: numbers where most cells are numbers, None where empty."""
     column, mark = table[name].tolist(), table.marks.get(name) or "."
     if table[name].dtype.kind in "iuf":
         return [None if v != v else v for v in column]
@@ -175,29 +175,29 @@ def _named(table: Table, named: dict[str, str]) -> tuple[tuple[str, ...], tuple[
 def by_meaning(
     path: str, knob: str, meanings: Sequence[str], may_be_zero: Sequence[str] = ()
 ) -> tuple[Table, dict[str, np.ndarray]]:
-    """A file's table, and its columns of these meanings, found by their names and positive.
+    """A file's table, and its columns of these meanings, recognised by name and positive.
 
-    Tokens and compute may stand for each other, as C = 6 N D; some may be allowed to be zero.
+    Tokens and compute replace each other by C = 6 N D; some may be allowed to be zero.
 
     Raises:
         ValueError: if a column is missing, or a cell is empty or no positive number.
     """
-    table, found = read_table(path, knob), {}
+    table, names = read_table(path, knob), {}
     other = {"tokens": "compute", "compute": "tokens"}
     for meaning in meanings:
         try:
-            found[meaning] = proposed(table, meaning, knob, found.values())
+            names[meaning] = proposed(table, meaning, knob, names.values())
         except ValueError as error:
             try:
-                found[other[meaning]] = proposed(table, other[meaning], knob, found.values())
+                names[other[meaning]] = proposed(table, other[meaning], knob, names.values())
             except (KeyError, ValueError):
                 raise error from None
-    table.complete(list(found.values()))
-    for meaning, name in found.items():
+    table.complete(list(names.values()))
+    for meaning, name in names.items():
         if meaning not in may_be_zero:
             table.positive(name)
-    read = {meaning: table[name] for meaning, name in found.items()}
-    for meaning in set(meanings) - set(found):
+    read = {meaning: table[name] for meaning, name in names.items()}
+    for meaning in set(meanings) - set(names):
         n = read["parameters"]
         read[meaning] = read["compute"] / 6 / n if meaning == "tokens" else 6 * n * read["tokens"]
     return table, read
@@ -217,22 +217,22 @@ def _merged(
         "mean": "the mean loss of each is fitted",
         "best": "the run of least loss is fitted",
     }
-    said = (
+    remark = (
         f"{len(each)} rows are runs of {len(counts)} settings of {' and '.join(settings)}, up to "
         f"{counts.max()} runs of one: {how[repeats]} (`repeats`)"
     )
     if repeats == "all":
-        return table, (said,)
+        return table, (remark,)
     each = each.ravel()
     # The first of each setting in the order of the losses is the best.
     order = np.lexsort((table[loss], each))
     place = np.sort(order[np.searchsorted(each[order], np.arange(len(counts)))])
-    made = table.taken(place)
+    result = table.taken(place)
     if repeats == "mean":
         for name in beside:
             _refuse_mixed(table, name, each)
-        _average(table, made, loss, weights, each, place)
-    return made, (said,)
+        _average(table, result, loss, weights, each, place)
+    return result, (remark,)
 
 
 def _refuse_mixed(table: Table, name: str, each: np.ndarray) -> None:
@@ -245,14 +245,14 @@ def _refuse_mixed(table: Table, name: str, each: np.ndarray) -> None:
 
 
 def _average(
-    table: Table, made: Table, loss: str, weights: str, each: np.ndarray, place: np.ndarray
+    table: Table, result: Table, loss: str, weights: str, each: np.ndarray, place: np.ndarray
 ) -> None:
-    """Puts the mean loss of each setting, by weights that are summed, into its row."""
+    """Sets the weighted mean loss of each setting, and its summed weight, in its row."""
     w = table[weights] if weights else np.ones(len(each))
     total = np.bincount(each, w)
     mean = np.bincount(each, w * table[loss]) / np.where(total > 0, total, 1.0)
-    # A setting without weight has the mean of its runs, for a loss has to be positive.
+    # A setting without weight has the mean of its runs, since a loss must be positive.
     plain = np.bincount(each, table[loss]) / np.bincount(each)
-    made[loss] = np.where(total > 0, mean, plain)[each[place]]
+    result[loss] = np.where(total > 0, mean, plain)[each[place]]
     if weights:
-        made[weights] = total[each[place]]
+        result[weights] = total[each[place]]

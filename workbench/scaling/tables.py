@@ -45,26 +45,26 @@ def read(table: Any, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """The columns as float64, all of one length, without NaN or infinity.
 
     Raises:
-        ValueError: if a column is missing, holds no finite number somewhere, or differs in length.
-        TypeError: if the table is none or a column holds no numbers.
+        ValueError: if a column is missing, has a value that is not finite, or differs in length.
+        TypeError: if it is no table or a column has no numbers.
     """
     there = names(table)
-    found: dict[str, np.ndarray] = {}
+    columns_read: dict[str, np.ndarray] = {}
     for name in columns:
         known(name, there, "column of the table")
-        found[name] = _numbers(name, table[name])
-    lengths = {n: len(v) for n, v in found.items()}
+        columns_read[name] = _numbers(name, table[name])
+    lengths = {n: len(v) for n, v in columns_read.items()}
     if len(set(lengths.values())) > 1:
         refuse("table", "of columns of one length", lengths)
     if lengths and next(iter(lengths.values())) == 0:
         refuse("table", "of at least one row", "none")
-    return found
+    return columns_read
 
 
 def home(table: Any, columns: Iterable[str]) -> Array:
-    """The first of the columns that lives on a GPU as a CuPy array; None if they all are here."""
-    found = (c for c in map(table.__getitem__, columns) if array_api_compat.is_cupy_array(c))
-    return next(found, None)
+    """The first of the columns that lives on a GPU as a CuPy array; None if all are on the host."""
+    on_gpu = (c for c in map(table.__getitem__, columns) if array_api_compat.is_cupy_array(c))
+    return next(on_gpu, None)
 
 
 def positive(columns: dict[str, np.ndarray]) -> None:
@@ -80,7 +80,7 @@ def positive(columns: dict[str, np.ndarray]) -> None:
 
 
 def varied(columns: dict[str, np.ndarray], parameters: Sequence[str]) -> None:
-    """Refuses what cannot be fitted; warns of what can be, but says little.
+    """Refuses tables that cannot be fitted; warns of those that determine little.
 
     Raises:
         ValueError: fewer rows than parameters, or a column that never changes.
@@ -112,7 +112,7 @@ def one_budget(columns: dict[str, np.ndarray]) -> None:
         raise refusal(
             "`table` must hold more than one compute budget; got parameters · tokens "
             f"{np.exp(budget[0]):.4g} on all {len(budget)} rows, where parameters and tokens "
-            "cannot be told apart"
+            "cannot be separated"
         )
 
 

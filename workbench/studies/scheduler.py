@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.base.atomic import room, write_text
+from workbench.base.atomic import make_folder, write_text
 from workbench.records.call_log import CallLog
 from workbench.records.store import read_record
 from workbench.runs.atomic import Reserve, is_of_disk, why
@@ -216,7 +216,7 @@ class StudyRun:
             there = read_record(path)
             if there and there["state"] == "running":  # somebody else's, outside this study
                 return
-            room(self._out, job.name, job.run)
+            make_folder(self._out, job.name, job.run)
             if record["state"] != "done":
                 keep_partial(path.parent)
                 clear(path.parent)
@@ -240,6 +240,6 @@ class StudyRun:
             self._log.failed(record)
         elif reserve is not None:
             with contextlib.suppress(OSError, ValueError):
-                folder = room(self._out, job.name, job.run)
+                folder = make_folder(self._out, job.name, job.run)
                 short = record | {"claims": [], "summary": {}, "traceback": None}
                 reserve.put(folder / RECORD, json.dumps(short, allow_nan=False))

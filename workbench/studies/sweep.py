@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from workbench.base.atomic import write_text
 from workbench.base.checks import refuse
 from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
 from workbench.records.call_log import CallLog
 from workbench.records.store import Recorded
 from workbench.records.study_points import STUDY, declare
-from workbench.runs.atomic import owned, write_text
+from workbench.runs.atomic import clear_reserves, owned
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.inputs import inputs as inputs_of
@@ -167,6 +168,7 @@ def run_study(
         try:
             out.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(out))
+            clear_reserves(out)
             declare(out, map(_declared, _planned(jobs, out, found)))
             if jobs:
                 write_text(out / LOCK, lock(jobs[0].provenance), durable=False)

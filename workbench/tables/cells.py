@@ -53,14 +53,14 @@ def proven(cells: Iterable[str]) -> dict[str, str]:
     "3,4681" and "1.234,5" prove a comma, "3.4681" and "1,000,000" a point; "1,234" and "1.234"
     could be a fraction or a thousand.
     """
-    found: dict[str, str] = {}
+    proofs: dict[str, str] = {}
     for cell in cells:
         if not ("," in cell or "." in cell) or is_missing(cell):
             continue
         readings = [mark for mark in OTHER if number(cell, mark) is not None]
         if len(readings) == 1:
-            found.setdefault(readings[0], cell)
-    return found
+            proofs.setdefault(readings[0], cell)
+    return proofs
 
 
 def marks(columns: Sequence[Sequence[str]]) -> list[str | None]:
@@ -72,17 +72,17 @@ def marks(columns: Sequence[Sequence[str]]) -> list[str | None]:
     if not any("," in cell for cells in columns for cell in cells):
         return ["."] * len(columns)
     proofs = [proven(cells) if is_numeric(cells) else {} for cells in columns]
-    every = {mark for found in proofs for mark in found}
+    every = {mark for proof in proofs for mark in proof}
     shared = next(iter(every)) if len(every) == 1 else None
-    told = []
-    for cells, found in zip(columns, proofs, strict=True):
-        if len(found) == 1:
-            told.append(next(iter(found)))
-        elif found or any("," in cell for cell in cells):
-            told.append(None if found else shared)
+    marks = []
+    for cells, proof in zip(columns, proofs, strict=True):
+        if len(proof) == 1:
+            marks.append(next(iter(proof)))
+        elif proof or any("," in cell for cell in cells):
+            marks.append(None if proof else shared)
         else:
-            told.append(shared or ".")
-    return told
+            marks.append(shared or ".")
+    return marks
 
 
 def is_numeric(cells: Sequence[str]) -> bool:
@@ -98,7 +98,7 @@ def values(cells: Sequence[str], mark: str | None) -> np.ndarray:
             return np.array([float(cell) for cell in cells])
         except ValueError:
             pass
-    found = [None if mark is None else number(cell, mark) for cell in cells]
-    if None in found or all(map(is_missing, cells)):
+    numbers = [None if mark is None else number(cell, mark) for cell in cells]
+    if None in numbers or all(map(is_missing, cells)):
         return np.array(cells, dtype=object)
-    return np.array(found)
+    return np.array(numbers)

@@ -71,9 +71,9 @@ def proposed(
     taken = set(taken)
     numbers = [n for n, v in columns.items() if n not in taken and _is_of_numbers(v)]
     for there in ([n for n in numbers if _varies(columns[n])], numbers):
-        found = _match(there, *MEANINGS[meaning])
-        if found is not None:
-            return found
+        column = _match(there, *MEANINGS[meaning])
+        if column is not None:
+            return column
     texts = [n for n in columns if n not in taken and n not in numbers]
     named = _match(texts, *MEANINGS[meaning])
     if named is not None and isinstance(columns, Table):

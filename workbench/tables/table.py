@@ -49,9 +49,9 @@ class Table(dict[str, np.ndarray]):
     def taken(self, rows: np.ndarray) -> Table:
         """The table of these rows, a mask or places; columns of numbers are typed anew."""
         mine = {k: self._typed(k, v[rows]) for k, v in self.items()}
-        made = Table(mine, self.name, self.lines[rows], notes=self.notes, marks=self.marks)
-        made.what = self.what
-        return made
+        selected = Table(mine, self.name, self.lines[rows], notes=self.notes, marks=self.marks)
+        selected.what = self.what
+        return selected
 
     def _typed(self, name: str, column: np.ndarray) -> np.ndarray:
         # A cell that was no number may be among the rows that are gone.
@@ -138,7 +138,7 @@ def read_table(path: str, knob: str = "table_file") -> Table:
 
 @functools.lru_cache(maxsize=4)
 def _read(path: str, knob: str, state: tuple[int, ...]) -> Table:
-    """A panel reads its table at every turn of a knob; kept until the file changes."""
+    """A panel reads its table at every turn of a knob; cached until the file changes."""
     file = Path(path)
     with refused(knob, "a file that can be read", path):
         with opened(file) as begun:
@@ -152,14 +152,14 @@ def _read(path: str, knob: str, state: tuple[int, ...]) -> Table:
 
 def _text(raw: bytes, name: str, knob: str) -> Table:
     content, notes = text.decoded(raw, knob, name)
-    found = text.grid(content, knob, name)
-    columns = list(zip(*found.rows, strict=True))
+    grid = text.grid(content, knob, name)
+    columns = list(zip(*grid.rows, strict=True))
     marks = cells.marks(columns)
-    typed = {n: cells.values(c, m) for n, c, m in zip(found.names, columns, marks, strict=True)}
-    if "," in [m for n, m in zip(found.names, marks, strict=True) if typed[n].dtype != object]:
+    typed = {n: cells.values(c, m) for n, c, m in zip(grid.names, columns, marks, strict=True)}
+    if "," in [m for n, m in zip(grid.names, marks, strict=True) if typed[n].dtype != object]:
         notes += (f"{name} is read with commas before decimals",)
-    by_name = dict(zip(found.names, marks, strict=True))
-    return Table(typed, name, found.lines, notes=(*notes, *found.notes), marks=by_name)
+    by_name = dict(zip(grid.names, marks, strict=True))
+    return Table(typed, name, grid.lines, notes=(*notes, *grid.notes), marks=by_name)
 
 
 def _parquet(file: Path, knob: str) -> Table:
@@ -179,14 +179,14 @@ def _parquet(file: Path, knob: str) -> Table:
         names = _top(schema.fetchall())
         rows, letters = _sizes(base, there, what)
         if rows * len(names) <= text.CELLS and letters <= text.LONGEST:
-            found = base.execute(f"SELECT * {what}", [there]).fetchnumpy()
+            arrays = base.execute(f"SELECT * {what}", [there]).fetchnumpy()
         else:
             sizes = f"{text.CELLS:,} cells, of {text.LONGEST:,} letters in all"
             refuse(knob, f"a table of at most {sizes}", f"{rows:,} rows in {file.name}")
     twice = [n for n in names if names.count(n) > 1]
     if twice or not names:
         refuse(knob, "a table that names each column once", twice)
-    columns = {n: _column(values) for n, values in zip(names, found.values(), strict=True)}
+    columns = {n: _column(values) for n, values in zip(names, arrays.values(), strict=True)}
     if not len(columns[names[0]]):
         refuse(knob, "a table of at least one row", file.name)
     return Table(columns, file.name, marks=dict.fromkeys(names, "."))
@@ -224,5 +224,5 @@ def _column(values: Any) -> np.ndarray:
     values = np.ma.getdata(values)
     if values.dtype.kind in "iuf":
         return np.where(gone, np.nan, values.astype(np.float64))
-    told = ["" if g or v is None else str(v) for v, g in zip(values.tolist(), gone, strict=True)]
-    return cells.values(told, ".")
+    texts = ["" if g or v is None else str(v) for v, g in zip(values.tolist(), gone, strict=True)]
+    return cells.values(texts, ".")

@@ -90,10 +90,10 @@ def _western(raw: bytes) -> str:
 def _unpacked(raw: bytes, knob: str, name: str) -> bytes:
     errors = (zlib.error,)
     with refused(knob, "a whole gzip file", name, errors), gzip.open(io.BytesIO(raw)) as file:
-        found = file.read(LONGEST + 1)
-    if len(found) > LONGEST:
+        content = file.read(LONGEST + 1)
+    if len(content) > LONGEST:
         refuse(knob, f"at most {LONGEST:,} bytes when unpacked", name)
-    return found
+    return content
 
 
 def grid(text: str, knob: str, name: str) -> Grid:
@@ -110,10 +110,10 @@ def grid(text: str, knob: str, name: str) -> Grid:
     if text.lstrip()[:1] in ("{", "[", "<"):
         what = "HTML or XML" if text.lstrip()[0] == "<" else "JSON"
         refuse(knob, "a text of cells between delimiters", f"{name}: {what}")
-    told, first = re.match(r"sep=(.)\r?\n", text), 0
-    if told:
-        text, first = text[told.end() :], 1
-    delimiter = told.group(1) if told else _delimiter(text)
+    declared, first = re.match(r"sep=(.)\r?\n", text), 0
+    if declared:
+        text, first = text[declared.end() :], 1
+    delimiter = declared.group(1) if declared else _delimiter(text)
     if sum(map(text.count, (delimiter, "\n", "\r"))) > CELLS:
         refuse(knob, f"a table of at most {CELLS:,} cells", name)
     records, comments = [], []
@@ -138,7 +138,7 @@ def _records(
 ) -> Iterator[tuple[int, list[str]]]:
     """Every record that is not blank, and its line."""
     if delimiter != " " and '" ' in text:
-        text = _QUOTED.sub(lambda found: found[0].removesuffix(found[1] or ""), text)
+        text = _QUOTED.sub(lambda match: match[0].removesuffix(match[1] or ""), text)
     how = {"delimiter": delimiter, "skipinitialspace": True, "strict": True}
     reader = csv.reader(io.StringIO(text, newline=""), **how)
     line = 1
@@ -211,12 +211,12 @@ def _rectangular(
     """Names and rows of one length; a column without a name gets one if it holds anything."""
     wide = len(_trimmed(header))
     for line, cells in records:
-        found = len(_trimmed(cells))
-        if len(cells) < wide or found > wide:
-            if wide < found <= len(header):
-                wide = found
+        filled = len(_trimmed(cells))
+        if len(cells) < wide or filled > wide:
+            if wide < filled <= len(header):
+                wide = filled
                 continue
-            got = len(cells) if len(cells) < wide else found
+            got = len(cells) if len(cells) < wide else filled
             raise refusal(
                 f"`{knob}` must have {wide} cells in every row, as in its header on line {at}; got "
                 f"{got} on line {line} of {name}: {spell(','.join(cells))}"

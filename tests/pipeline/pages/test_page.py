@@ -34,7 +34,7 @@ def test_the_record_stands_in_the_page_as_it_is_on_disk():
 def test_claims_stand_first_with_verdict_and_numbers():
     said = Statement("P <i>", "eq. 1", f"It is {EVIL}")
     claims = [said.exact(expected=1, measured=1), said.exact(expected=1, measured=2)]
-    claims = [c.model_dump(mode="json") for c in [*claims, said.beyond(expected="x", note="y")]]
+    claims = [c.model_dump(mode="json") for c in [*claims, said.untested(expected="x", note="y")]]
     made = soup(new_markdown_cell("# T\n\nlead"), new_markdown_cell("## Story"), claims=claims)
     assert "1 reproduced, 1 not reproduced, 1 not measured" in made.select_one(".tally").text
     items = [li.text for li in made.select(".verdicts li")]

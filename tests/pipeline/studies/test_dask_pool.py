@@ -83,7 +83,9 @@ def test_notebook_runs_by_the_command(tmp_path):
     out, err = process.communicate(timeout=300)
     assert out == "0 kept, 2 done: study\n", err
     for record in read_points(tmp_path / "study"):
-        files = sorted(p.name for p in (tmp_path / "study" / record["folder"]).iterdir())
+        files = sorted(
+            p.name for p in (tmp_path / "study" / record["name"] / record["run"]).iterdir()
+        )
         assert files == ["notebook.ipynb", "page.html", "record.json"]
 
 

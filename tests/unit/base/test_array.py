@@ -2,7 +2,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from workbench.base.array import device_name, generator, has_gpu, host, like, namespace, seeds
+from workbench.base.array import device_name, generator, has_gpu, host, like, namespace
 from workbench.base.checks import real, refuse, whole
 
 
@@ -26,12 +26,6 @@ def test_generator_is_seeded_and_refuses_the_unknown():
     np.testing.assert_array_equal(generator(7).random(4), generator(7).random(4))
     with pytest.raises(ValueError, match="`backend` must be 'numpy' or 'cupy'; got 'torch'"):
         generator(0, "torch")
-
-
-def test_seeds_are_derived_and_apart():
-    assert seeds(7, 3) == seeds(7, 3)
-    assert len({*seeds(7, 3), *seeds(8, 3)}) == 6
-    assert seeds(7, 3)[:2] == seeds(7, 2)
 
 
 @pytest.mark.skipif(has_gpu(), reason="needs a machine without a GPU")

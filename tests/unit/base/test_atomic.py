@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from workbench.base.atomic import PARTIAL, room, write_bytes, write_text, written
+from workbench.base.atomic import PARTIAL, make_folder, write_bytes, write_text, written
 
 
 def by_name(path):
@@ -80,7 +80,7 @@ def _mask():
 
 def test_a_room_is_made_and_is_there(tmp_path):
     for _ in range(2):
-        assert room(tmp_path / "reports", "own/x", "run") == tmp_path / "reports/own/x/run"
+        assert make_folder(tmp_path / "reports", "own/x", "run") == tmp_path / "reports/own/x/run"
         assert (tmp_path / "reports/own/x/run").is_dir()
 
 
@@ -92,7 +92,7 @@ def test_no_room_behind_a_link(tmp_path, planted, target):
     place.parent.mkdir(parents=True)
     place.symlink_to(tmp_path / target)
     with pytest.raises(NotADirectoryError, match="a link where a folder must be"):
-        room(tmp_path / "reports", "own/x", "run")
+        make_folder(tmp_path / "reports", "own/x", "run")
     assert os.listdir(tmp_path / "elsewhere") == []
     assert not (tmp_path / "nothing").exists()
 
@@ -100,13 +100,13 @@ def test_no_room_behind_a_link(tmp_path, planted, target):
 def test_no_room_where_a_file_is(tmp_path):
     (tmp_path / "own").write_text("mine")
     with pytest.raises(NotADirectoryError):
-        room(tmp_path, "own", "run")
+        make_folder(tmp_path, "own", "run")
     with pytest.raises(OSError, match="File name too long"):
-        room(tmp_path, "x" * 300)
+        make_folder(tmp_path, "x" * 300)
 
 
 def test_the_folder_of_all_may_be_a_link(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "reports").symlink_to(tmp_path / "disk")
-    room(tmp_path / "reports", "run")
+    make_folder(tmp_path / "reports", "run")
     assert os.listdir(tmp_path / "disk") == ["run"]

@@ -70,6 +70,15 @@ def test_chernoff_solves_its_equation(trials, data, z):
         assert float(fall) == pytest.approx(z * z / 2, rel=1e-6, abs=4 * step)
 
 
+@pytest.mark.parametrize(("count", "trials"), [(1, 1), (2, 2), (2, 3), (3, 4), (9, 10)])
+def test_the_lower_end_of_few_trials_has_all_its_digits(count, trials):
+    low, _ = chernoff_interval(count, trials, 8.0)
+    with decimal.localcontext(prec=40):
+        pairs = [(count, Decimal(low)), (trials - count, 1 - Decimal(low))]
+        fall = sum(k * (Decimal(k) / trials / q).ln() for k, q in pairs if k)
+    assert float(fall) == pytest.approx(32, rel=1e-12)
+
+
 @given(st.integers(1, 10**13), st.data(), st.floats(0.5, 8))
 def test_chernoff_mirrors(trials, data, z):
     count = data.draw(st.integers(0, trials))
@@ -80,9 +89,9 @@ def test_chernoff_mirrors(trials, data, z):
 
 @pytest.mark.parametrize("count", [40_000, 5 * 10**7])
 def test_chernoff_is_wilson_s_where_many_are_expected(count):
-    wilson, found = binomial_interval(count, 10**8, 5.0), chernoff_interval(count, 10**8, 5.0)
+    wilson, chernoff = binomial_interval(count, 10**8, 5.0), chernoff_interval(count, 10**8, 5.0)
     half = (wilson[1] - wilson[0]) / 2
-    assert np.abs(np.subtract(wilson, found)).max() < 0.01 * half
+    assert np.abs(np.subtract(wilson, chernoff)).max() < 0.01 * half
 
 
 @pytest.mark.parametrize("trials", [1, 4, 20, 400])
@@ -92,7 +101,7 @@ def test_chernoff_holds_for_few_events_by_the_exact_sum(trials):
 
     def worst(interval):
         low, high = np.array([interval(int(k), trials, 5.0) for k in counts]).T
-        # Coverage jumps at the ends, so both sides of each are looked at.
+        # Coverage jumps at the ends, so both sides of each are checked.
         ends = np.concatenate([low, high])
         rates = np.concatenate([ends * (1 - 1e-9), ends * (1 + 1e-9), np.geomspace(1e-9, 0.5, 200)])
         rates = rates[(rates > 0) & (rates < 1)][:, None]

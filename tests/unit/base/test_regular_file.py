@@ -38,7 +38,7 @@ def no_files(tmp_path):
             tmp_path: "Is a directory",
             tmp_path / "none": "No such file or directory",
             tmp_path / "round": "Too many levels of symbolic links",
-            "a\0b": "its path holds a zero byte",
+            "a\0b": "its path has a zero byte",
         }
 
 
@@ -56,9 +56,10 @@ def test_a_pipe_that_takes_the_place_of_a_file_meanwhile_is_refused(tmp_path, mo
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"1")
     before = os.stat(tmp_path / "file")
-    monkeypatch.setattr(regular_file.os, "stat", lambda path: before)
-    with pytest.raises(OSError, match="it is a pipe"):
-        opened(tmp_path / "pipe")
+    with monkeypatch.context() as patched:
+        patched.setattr(regular_file.os, "stat", lambda path, **_: before)
+        with pytest.raises(OSError, match="it is a pipe"):
+            opened(tmp_path / "pipe")
 
 
 def test_a_link_to_a_file_is_that_file(tmp_path):

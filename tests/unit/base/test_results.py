@@ -96,16 +96,18 @@ GLUED = {
 
 
 def test_glued_values_are_read(tmp_path):
-    made = toy_notebooks.executed(
+    notebook = toy_notebooks.executed(
         toy_notebooks.nbformat.read(toy_notebooks.notebook(tmp_path / "a.ipynb", "x"), 4)
     )
     for name, (kind, encoder, data) in GLUED.items():
         payload = {"name": name, "data": data, "encoder": encoder, "version": 1}
         bundle = {kind: payload, "application/x+json": [3]}
-        made.cells[-1].outputs.append(toy_notebooks.nbformat.v4.new_output("display_data", bundle))
+        notebook.cells[-1].outputs.append(
+            toy_notebooks.nbformat.v4.new_output("display_data", bundle)
+        )
     former = {"application/papermill.record+json": {"old": {"a": 2}}}
-    made.cells[-1].outputs.append(toy_notebooks.nbformat.v4.new_output("display_data", former))
-    assert notebook_outcome.shown(made)["summary"] == {
+    notebook.cells[-1].outputs.append(toy_notebooks.nbformat.v4.new_output("display_data", former))
+    assert notebook_outcome.shown(notebook)["summary"] == {
         "json[0]": 1,
         "json[1]": "nan",
         "text": "x",

@@ -1,4 +1,4 @@
-"""Tables of values: what people see of them and what a page keeps."""
+"""Tables: the digits shown and those stored for the page."""
 
 import html
 
@@ -13,13 +13,13 @@ LAWS = Rows(
 )
 
 
-def test_a_table_shows_few_digits_and_keeps_all():
-    made = BeautifulSoup(LAWS._repr_mimebundle_()["text/html"], "html.parser")
-    assert [cell.text for cell in made.select("th")] == ["law", "AIC", "coverage", "rows"]
-    cells = [[cell.text for cell in row.select("td")] for row in made.select("tbody tr")]
+def test_a_table_shows_few_digits_and_stores_all():
+    table = BeautifulSoup(LAWS._repr_mimebundle_()["text/html"], "html.parser")
+    assert [cell.text for cell in table.select("th")] == ["law", "AIC", "coverage", "rows"]
+    cells = [[cell.text for cell in row.select("td")] for row in table.select("tbody tr")]
     assert cells == [["power", "-37.23", "–", "7"], ["<b>bnsl1</b>", "-110.2", "0.9143", "12,345"]]
-    kept = [cell["data-value"] for cell in made.select("td")]
-    assert kept == [
+    values = [cell["data-value"] for cell in table.select("td")]
+    assert values == [
         "power",
         "-37.23412345678",
         "",
@@ -29,7 +29,7 @@ def test_a_table_shows_few_digits_and_keeps_all():
         "0.9142857",
         "12345",
     ]
-    assert made.select("b") == []
+    assert table.select("b") == []
 
 
 def test_as_text_words_begin_and_numbers_end_under_each_other():
@@ -41,7 +41,7 @@ def test_as_text_words_begin_and_numbers_end_under_each_other():
     assert LAWS._repr_mimebundle_()["text/plain"] == str(LAWS)
 
 
-def test_more_digits_are_shown_where_they_are_asked_for():
+def test_more_digits_are_shown_where_they_are_requested():
     assert str(Rows(["AIC"], [[-1738.94]], digits=5)).split() == ["AIC", "-1738.9"]
     assert str(Rows(["AIC"], [])) == "AIC"
 
@@ -54,9 +54,9 @@ def test_a_row_of_another_length_is_refused():
 @pytest.mark.parametrize("number", ["1e-09", "4.042e-21", "-2.5e+07", "40000000", "4,294,967,295"])
 def test_no_line_ends_within_a_number(number):
     text = f"below {number}; here <1>"
-    made = unbroken(text)
-    assert BeautifulSoup(made, "html.parser").text == text
-    assert f'<span class="number">{number}</span>' in made
+    shown = unbroken(text)
+    assert BeautifulSoup(shown, "html.parser").text == text
+    assert f'<span class="number">{number}</span>' in shown
 
 
 @pytest.mark.parametrize(

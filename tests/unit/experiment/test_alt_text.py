@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from widgets.figure.fast_figure import alternative
+from widgets.figure.fast_figure import get_alt_text
 from widgets.figure.figure import curve, figure, heat, histogram, level, marks
 from workbench.experiment.alt_text import alt_text
 
@@ -13,7 +13,7 @@ def test_lines_and_marks_begin_and_end_where_they_are_drawn():
     curve(fig, X, [0.5, 0.01, 1e-12], "law", truth=True)
     marks(fig, X, [0.4, 0.02, 0.0], "measured", error=([0.1, 0.01, 0.0], [0.6, 0.1, 1e-3]))
     level(fig, 0.1, "bound")
-    assert alternative(fig) == (
+    assert get_alt_text(fig) == (
         "Chance of an error (log scale) against cells (log scale): law from 0.5 at 1 to 1e-12 at "
         "100; measured from 0.4 at 1 to 0.02 at 10."
     )
@@ -22,16 +22,16 @@ def test_lines_and_marks_begin_and_end_where_they_are_drawn():
 def test_maps_say_what_their_colours_span():
     fig = figure("share", "threshold")
     heat(fig, [0.1, 0.2], [1, 2, 3], [[1.0, 2], [3, np.nan], [5, 600]], label="factor", log=False)
-    assert alternative(fig) == "Threshold against share: factor between 1 and 600."
+    assert get_alt_text(fig) == "Threshold against share: factor between 1 and 600."
     logs = figure("share", "threshold")
     heat(logs, [0.1, 0.2], [1], [[1e-3, 100.0]], label="factor", log=True)
-    assert alternative(logs) == "Threshold against share: factor between 0.001 and 100."
+    assert get_alt_text(logs) == "Threshold against share: factor between 0.001 and 100."
 
 
 def test_the_author_s_words_stand():
     fig = figure("x", "y", alt="What it shows.")
     curve(fig, X, X, "line")
-    assert alternative(fig) == "What it shows."
+    assert get_alt_text(fig) == "What it shows."
 
 
 def test_bars_and_gaps():
@@ -39,7 +39,7 @@ def test_bars_and_gaps():
     histogram(fig, [0, 1, 2], [3, 4], "trained")
     curve(fig, X, [np.nan] * 3, "later")
     words = "Matrices against weight: trained from 3 at 0.5 to 4 at 1.5; later without a value."
-    assert alternative(fig) == words
+    assert get_alt_text(fig) == words
 
 
 @pytest.mark.parametrize(

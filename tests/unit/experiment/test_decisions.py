@@ -91,8 +91,8 @@ def test_exact(expected, measured, verdict):
     assert SAID.exact(expected=expected, measured=measured).verdict == verdict
 
 
-def test_beyond_is_not_measured_and_says_why():
-    claim = SAID.beyond(expected="1e-40", note="a longer run")
+def test_untested_is_not_measured_and_says_why():
+    claim = SAID.untested(expected="1e-40", note="a longer run")
     assert claim.verdict == claim.measured == "not measured"
     assert claim.note == "a longer run"
 
@@ -137,17 +137,17 @@ def test_bounds_that_decide_nothing_are_refused():
 
 
 def test_claims_round_trip_through_json(tmp_path):
-    made = Claims(
+    claims = Claims(
         [
             SAID.agrees(expected=1.0, measured=np.float64(1.1), interval=(0.9, 1.3)),
             SAID.exact(expected=3, measured=np.int64(3), note="<b>"),
-            SAID.beyond(expected="much", note="why"),
+            SAID.untested(expected="much", note="why"),
         ]
     )
-    data = made._repr_mimebundle_()[MIME]
+    data = claims._repr_mimebundle_()[MIME]
     write_json(tmp_path / "claims.json", data)
     back = json.loads((tmp_path / "claims.json").read_text())
-    assert Claims(Claim.model_validate(c) for c in back) == made
+    assert Claims(Claim.model_validate(c) for c in back) == claims
 
 
 def test_claims_are_shown_in_words_and_escaped():
@@ -165,10 +165,12 @@ def test_a_run_without_a_claim_is_refused():
 
 
 def test_a_summary_holds_plain_values(tmp_path):
-    made = Summary({"a": np.float32(0.5), "b": np.int64(3), "c": True, "d": "x", "e": np.bool_(0)})
-    assert [type(v) for v in made.values()] == [float, int, bool, str, bool]
-    write_json(tmp_path / "s.json", made._repr_mimebundle_()[SUMMARY_MIME])
-    assert json.loads((tmp_path / "s.json").read_text()) == dict(made)
+    summary = Summary(
+        {"a": np.float32(0.5), "b": np.int64(3), "c": True, "d": "x", "e": np.bool_(0)}
+    )
+    assert [type(v) for v in summary.values()] == [float, int, bool, str, bool]
+    write_json(tmp_path / "s.json", summary._repr_mimebundle_()[SUMMARY_MIME])
+    assert json.loads((tmp_path / "s.json").read_text()) == dict(summary)
     assert "<b>" not in Summary({"<b>": "<b>"})._repr_mimebundle_()["text/html"]
 
 
@@ -186,21 +188,21 @@ def test_numbers_for_people():
     assert math.isclose(float(number(1 / 3)), 1 / 3, rel_tol=1e-3)
 
 
-def test_a_narrow_range_and_what_was_found_are_told_in_digits_that_differ():
+def test_a_narrow_range_and_its_value_have_enough_digits_to_differ():
     said = Statement("Somebody (2020)", "eq. 3", "It is critical at 1.98305826")
     claim = said.agrees(expected=(1.983058255, 1.983058265), measured=1.98305826131)
-    assert (claim.expected, claim.found) == ("1.983058255 to 1.983058265", "1.983058261")
+    assert (claim.expected, claim.measured_text) == ("1.983058255 to 1.983058265", "1.983058261")
     below = said.agrees(expected=(-1.983058265, -1.983058255), measured=-1.98305826131)
-    assert (below.expected, below.found) == ("-1.983058265 to -1.983058255", "-1.983058261")
+    assert (below.expected, below.measured_text) == ("-1.983058265 to -1.983058255", "-1.983058261")
     wide = said.agrees(expected=(0.5, 2), measured=1.98305826131)
-    assert (wide.expected, wide.found) == ("0.5 to 2", "1.983")
+    assert (wide.expected, wide.measured_text) == ("0.5 to 2", "1.983")
     small = said.agrees(expected=(1.25e-9, 2e-9), measured=1.23456789e-9)
-    assert (small.expected, small.found) == ("1.25e-09 to 2e-09", "1.235e-09")
+    assert (small.expected, small.measured_text) == ("1.25e-09 to 2e-09", "1.235e-09")
     nearly = said.agrees(expected=(1.0, 1.0 + 2**-52), measured=1.0)
     assert nearly.expected == "1 to 1.00000000000000022"
     assert "1.983058261" in str(Claims([claim])._repr_mimebundle_())
     counted = said.exact(expected=12, measured=13)
-    assert (counted.expected, counted.found) == ("12", "13")
+    assert (counted.expected, counted.measured_text) == ("12", "13")
 
 
 def test_values_are_shown_in_few_digits_and_are_no_summary():

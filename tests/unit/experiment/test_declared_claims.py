@@ -73,7 +73,7 @@ def test_too_few_trials_leave_it_undecided_and_say_how_many_would_do():
     decided = decision(follows("seen"), {"seen": Counts([1], 100, [0.01])})
     assert decided.verdict == "undecided"
     assert decided.note == "1 of 100; about 10,022 trials would decide"
-    # No number of trials tells 0 from a chance close by.
+    # No number of trials separates 0 from a rate close to it.
     never = decision(follows("seen"), {"seen": Counts([0], 100, [0.0])})
     assert (never.verdict, never.note) == ("undecided", "0 of 100")
 
@@ -92,7 +92,7 @@ def test_samples_follow_their_law():
 
 
 @pytest.mark.parametrize(
-    ("rule", "wanted"),
+    ("rule", "expected"),
     [
         (equals(lambda: 0.05101, "0.0510"), "reproduced"),
         (equals(lambda: 0.05111, "0.0510"), "not reproduced"),
@@ -108,8 +108,8 @@ def test_samples_follow_their_law():
         (differs(lambda: 3.0, 3.0), "not reproduced"),
     ],
 )
-def test_rules(rule, wanted):
-    assert verdict(rule) == wanted
+def test_rules(rule, expected):
+    assert verdict(rule) == expected
     measured = rule.measure(Knobs(), {})
     assert verdict(rule._replace(measure=lambda p, r: rule.wrong(measured))) == "not reproduced"
 
@@ -166,9 +166,9 @@ def test_the_summary_is_every_scalar():
     ids=["equals", "between", "exactly", "differs"],
 )
 def test_what_the_data_leave_open_is_undecided(rule):
-    found = decision(rule, {"x": undetermined("too few rows")})
-    assert (found.verdict, found.measured) == ("undecided", "not determined")
-    assert "too few rows" in found.note
+    decided = decision(rule, {"x": undetermined("too few rows")})
+    assert (decided.verdict, decided.measured) == ("undecided", "not determined")
+    assert "too few rows" in decided.note
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.base.intervals import chernoff_interval, student_interval
-from workbench.experiment import measurement, memory
+from workbench.experiment import measurement, result_cache
 from workbench.experiment.measurement import Counts, Samples, stage, stream
 from workbench.experiment.params import Knobs, knob
 
@@ -49,7 +49,7 @@ def summed(drawn, lines, other):
 
 @pytest.fixture(autouse=True)
 def empty():
-    measurement.forget()
+    measurement.clear_cache()
     CALLS.clear()
 
 
@@ -166,7 +166,7 @@ def test_what_fails_or_is_stopped_is_not_remembered():
 
 
 def test_the_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(memory, "MOST_BYTES", 3 * 8 * 100)
+    monkeypatch.setattr(result_cache, "MOST_BYTES", 3 * 8 * 100)
     for cells in (100, 101, 102):
         drawn(Params(cells=cells))
     assert CALLS == [100, 101, 102]
@@ -178,7 +178,7 @@ def test_the_memory_is_bounded(monkeypatch):
     # What is larger than all memory is computed every time.
     drawn(Params(cells=400)), drawn(Params(cells=400))
     assert CALLS == [100, 101, 102, 100, 400, 400]
-    monkeypatch.setattr(memory, "MOST_RESULTS", 1)
+    monkeypatch.setattr(result_cache, "MOST_RESULTS", 1)
     drawn(Params(cells=7))
     drawn(Params(cells=100))
     assert CALLS[-2:] == [7, 100]

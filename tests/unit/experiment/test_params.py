@@ -32,7 +32,7 @@ class Params(Knobs):
 
 
 @pytest.mark.parametrize(
-    ("given", "held", "kind"),
+    ("given", "stored", "kind"),
     [
         ({"cells": 1e4}, 10000, int),
         ({"cells": np.int64(4096)}, 4096, int),
@@ -46,9 +46,9 @@ class Params(Knobs):
         ({"file": "a/b.csv"}, "a/b.csv", str),
     ],
 )
-def test_values_become_python_s(given, held, kind):
+def test_values_become_python_s(given, stored, kind):
     got = Params(**given).values()[next(iter(given))]
-    assert got == held
+    assert got == stored
     assert type(got) is kind
 
 
@@ -178,7 +178,7 @@ def test_bad_values_are_refused_by_name(k, data):
     assert str(refused.value).startswith(f"`{k.name}` must be {k.domain}; got ")
 
 
-def test_changed_tells_a_boolean_from_a_number():
+def test_changed_separates_a_boolean_from_a_number():
     assert Params().changed() == {}
     assert Params(cells=2048.0, exact=True, rate=0.5).changed() == {"rate": 0.5, "exact": True}
 
@@ -202,7 +202,7 @@ def test_the_table_escapes_and_marks_what_changed():
     assert json.loads(json.dumps(data)) == Params(cells=4096).values()
 
 
-def test_a_default_with_markup_is_escaped_where_it_is_told():
+def test_a_default_with_markup_is_escaped_in_the_table():
     class One(Parameters):
         word: str = knob("<b>", "<i>")
 

@@ -5,7 +5,7 @@ import ast
 import nbformat
 import numpy as np
 import pytest
-from plotly_json import assert_told_as_plotly_would
+from plotly_json import assert_same_as_plotly
 
 from workbench.experiment import contract
 from workbench.runs.find import experiments
@@ -36,7 +36,7 @@ def test_a_sketch_draws_the_traces_of_the_full_run(found):
     full = names["draw"](params, module.run(params))
     sketch = names["draw"](params, eval(quick(found), names)(params))
     for fig in (full, sketch):
-        assert_told_as_plotly_would(fig)
+        assert_same_as_plotly(fig)
     assert [(t.name, t.type, t.mode) for t in sketch.data] == [
         (t.name, t.type, t.mode) for t in full.data
     ]

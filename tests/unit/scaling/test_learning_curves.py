@@ -22,7 +22,7 @@ def planted(curves=4, seed=0):
 
 def test_a_batch_is_its_curves_one_by_one():
     table = planted()
-    found = learning_curves(table, "name", held=0.25, laws=("power_constant",))
+    found = learning_curves(table, "name", held_out=0.25, laws=("power_constant",))
     assert found.names == ("c0", "c1", "c2", "c3")
     for i, name in enumerate(found.names):
         mine = table["name"] == name
@@ -31,22 +31,22 @@ def test_a_batch_is_its_curves_one_by_one():
         end = table["size"][mine][30:], table["loss"][mine][30:]
         error = np.log(alone.predict({"size": end[0]}) / end[1])
         score = found.scores["power_constant"]
-        assert score.held[i] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
+        assert score.held_out[i] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
         assert score.train[i] == pytest.approx(np.sqrt((alone.residuals**2).mean()), rel=1e-9)
 
 
 def test_a_power_law_s_scores_are_those_of_a_straight_line():
     """NumPy's line through the logarithms of the fitted rows."""
     table = planted()
-    scored = learning_curves(table, "name", held=0.25, laws=("power",)).scores["power"]
+    scored = learning_curves(table, "name", held_out=0.25, laws=("power",)).scores["power"]
     for i, name in enumerate(("c0", "c1", "c2", "c3")):
         x, y = (np.log(table[k][table["name"] == name]) for k in ("size", "loss"))
         slope, start = np.polyfit(x[:30], y[:30], 1)
         error = start + slope * x - y
         assert scored.train[i] == pytest.approx(np.sqrt((error[:30] ** 2).mean()), rel=1e-6)
-        assert scored.held[i] == pytest.approx(np.sqrt((error[30:] ** 2).mean()), rel=1e-6)
+        assert scored.held_out[i] == pytest.approx(np.sqrt((error[30:] ** 2).mean()), rel=1e-6)
     held, share = scored.distribution
-    assert held.tolist() == sorted(scored.held.tolist())
+    assert held.tolist() == sorted(scored.held_out.tolist())
     assert share.tolist() == [0.25, 0.5, 0.75, 1.0]
 
 
@@ -75,12 +75,12 @@ def test_laws_that_coincide_win_together():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"held": 1.5}, "`held` must be"),
-        ({"held": "size"}, "`size` must be 1 on rows to fit"),
+        ({"held_out": 1.5}, "`held_out` must be"),
+        ({"held_out": "size"}, "`size` must be 1 on rows to fit"),
         ({"laws": ("chinchilla",)}, "`laws` must be of one column"),
         ({"laws": ("powr",)}, "did you mean `power`"),
         ({"size": "sizes"}, "did you mean `size`"),
-        ({"held": 0.95, "laws": ("bnsl3",)}, "of curves with at least 12 fitted"),
+        ({"held_out": 0.95, "laws": ("bnsl3",)}, "of curves with at least 12 fitted"),
     ],
 )
 def test_bad_requests_are_refused(options, says):
@@ -94,7 +94,7 @@ def test_the_public_benchmark_of_92_curves():
     numeric = ("Seen Examples", "Loss", "Training")
     columns = {k: column(table, k) if k in numeric else [r[k] for r in table] for k in table[0]}
     found = learning_curves(
-        columns, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss", held="Training"
+        columns, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss", held_out="Training"
     )
     assert len(found.names) == 92
     assert found.skipped == ()
@@ -103,8 +103,8 @@ def test_the_public_benchmark_of_92_curves():
         assert round(found.medians[name], 3) <= median
     assert found.wins["bnsl1"] >= 65
     bit = next(i for i, n in enumerate(found.names) if "inet_5 / BiT/101/3" in n)
-    assert found.scores["power"].held[bit] == pytest.approx(0.092432, rel=1e-4)
-    assert found.scores["bnsl1"].held[bit] == pytest.approx(0.007439, rel=1e-3)
+    assert found.scores["power"].held_out[bit] == pytest.approx(0.092432, rel=1e-4)
+    assert found.scores["bnsl1"].held_out[bit] == pytest.approx(0.007439, rel=1e-3)
 
 
 def test_a_dozen_starts_find_what_two_hundred_find(monkeypatch):
@@ -118,11 +118,11 @@ def test_a_dozen_starts_find_what_two_hundred_find(monkeypatch):
 
     def train():
         found = learning_curves(columns, ("Domain", "Task", "Model"), size="Seen Examples",
-                                loss="Loss", held="Training", laws=("bnsl1",))  # fmt: skip
+                                loss="Loss", held_out="Training", laws=("bnsl1",))  # fmt: skip
         return found.scores["bnsl1"].train
 
     few = train()
-    monkeypatch.setattr(curves, "KEPT", 200)
+    monkeypatch.setattr(curves, "NODES", 200)
     monkeypatch.setattr(starts, "apart", lambda ranked, count: ranked[:count])
     many = train()
     assert len(many) == 18
@@ -221,7 +221,7 @@ def test_a_curve_with_repeated_sizes_or_without_a_start_is_left_out_and_named():
         "size": np.concatenate([x for x, _ in curves.values()]),
         "loss": np.concatenate([y for _, y in curves.values()]),
     }
-    found = learning_curves(table, "curve", held=0.25)
+    found = learning_curves(table, "curve", held_out=0.25)
     assert found.names == ("smooth",)
     assert set(found.skipped) == {"repeated", "cliff"}
-    assert all(np.isfinite(s.held).all() for s in found.scores.values())
+    assert all(np.isfinite(s.held_out).all() for s in found.scores.values())

@@ -1,4 +1,4 @@
-"""What the codes share: rows of cell indices, checked, drawn, and the cells they leave out."""
+"""Sets of cells as sorted rows of indices: checks, uniform draws, and complements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sorted_rows(patterns: Array, cells: int | None = None) -> Array:
 
     Raises:
         TypeError: if the indices are no integers.
-        ValueError: if they are no table, an index is no cell, or one stands twice in a row.
+        ValueError: if they are no table, an index is no cell, or one occurs twice in a row.
     """
     xp = namespace(patterns)
     patterns = xp.asarray(patterns)
@@ -73,17 +73,17 @@ def _chunk(rng: Any, count: int, cells: int, active: int) -> Array:
 
 
 def _distinct(rng: Any, count: int, cells: int, active: int) -> Array:
-    """Rows of cells drawn alone, those that repeat another drawn again until none is left.
+    """Rows of independent cells; repeated cells are redrawn until none is left.
 
-    No step tells one cell from another, nor does the number of steps a row takes; so all sets are
-    equally likely, in whatever round a row is finished, and rows may stand in that order.
+    Every step treats all cells alike, and so does the number of steps a row takes; so all sets are
+    equally likely in every round, and rows may be returned in the order in which they finish.
     """
-    # A generator refuses an empty span even where nothing is asked of it.
+    # A generator refuses an empty span even for zero draws.
     pending = rng.integers(0, max(cells, 1), size=(count, active))
     xp = namespace(pending)
     if active == 0:
         return pending
-    done = []
+    finished = []
     while True:
         step()
         pending = xp.sort(pending, axis=1)
@@ -91,24 +91,24 @@ def _distinct(rng: Any, count: int, cells: int, active: int) -> Array:
         twice = pending[:, 1:] == pending[:, :-1]
         unfinished = xp.any(twice, axis=1)
         if not bool(xp.any(unfinished)):
-            return xp.concat([*done, pending], axis=0)
-        done.append(xp.take(pending, xp.nonzero(~unfinished)[0], axis=0))
-        again = xp.nonzero(unfinished)[0]
-        pending, twice = xp.take(pending, again, axis=0), xp.take(twice, again, axis=0)
+            return xp.concat([*finished, pending], axis=0)
+        finished.append(xp.take(pending, xp.nonzero(~unfinished)[0], axis=0))
+        redraw = xp.nonzero(unfinished)[0]
+        pending, twice = xp.take(pending, redraw, axis=0), xp.take(twice, redraw, axis=0)
         fresh = rng.integers(0, cells, size=(pending.shape[0], active - 1))
         redrawn = xp.where(twice, fresh, pending[:, 1:])
         pending = xp.concat([pending[:, :1], redrawn], axis=1)
 
 
 def ranked_absent(rows: Array, ranks: Array) -> Array:
-    """The cells that stand at the given ranks among those a row leaves out.
+    """The cells of the given ranks among those that a row leaves out.
 
     The j-th present cell has p_j − j absent cells below it, so the absent cell of rank r has
     #{j : p_j − j ≤ r} present ones below it, and is r plus that number.
 
     Args:
         rows: present cells, rising in each row, shape (count, present).
-        ranks: ranks from 0, rising in each row, shape (count, wanted).
+        ranks: ranks from 0, rising in each row, shape (count, ranks).
     """
     xp = namespace(rows, ranks)
     count, present = rows.shape
@@ -116,11 +116,11 @@ def ranked_absent(rows: Array, ranks: Array) -> Array:
         return ranks
     device = rows.device
     below = rows - xp.arange(present, dtype=xp.int64, device=device)[None, :]
-    # One search serves all rows once each has a stretch of numbers to itself.
+    # One search serves all rows once each has a range of numbers of its own.
     stretch = max(int(xp.max(below)), int(xp.max(ranks))) + 1
     offset = stretch * xp.arange(count, dtype=xp.int64, device=device)[:, None]
-    found = xp.searchsorted(
+    positions = xp.searchsorted(
         xp.reshape(below + offset, (-1,)), xp.reshape(ranks + offset, (-1,)), side="right"
     )
     passed = present * xp.arange(count, dtype=xp.int64, device=device)[:, None]
-    return ranks + xp.reshape(found, tuple(ranks.shape)) - passed
+    return ranks + xp.reshape(positions, tuple(ranks.shape)) - passed

@@ -1,4 +1,4 @@
-"""Which patterns a run stores and which it shows: scanned digits as sparse codes, or the user's."""
+"""Patterns to store and to show: scanned digits as sparse codes, or those of the user's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def of_digits(
     """Digits as the `active` cells that their pixels, less the mean digit, drive most.
 
     Args:
-        rng: draws the weights, and decides where the patterns live.
+        rng: draws the weights, and sets the library and device of the patterns.
         cells: cells in the population.
         active: cells that win.
         training: digits that are stored; the rest are shown.
@@ -49,7 +49,7 @@ def of_file(rng: Any, file: PatternFile, seed: int, most: int | None = None) -> 
     Without classes each pattern is a class of its own, stored and shown.
 
     Args:
-        rng: decides where the patterns live.
+        rng: sets the library and device of the patterns.
         file: the patterns, and their classes if they have any.
         seed: of the order in which patterns are chosen.
         most: how many are stored, and how many shown, at most.
@@ -73,7 +73,7 @@ class _Digits(NamedTuple):
 
 @functools.cache
 def _digits() -> _Digits:
-    # Half a second that the rest need not pay.
+    # Imported here, since it takes half a second.
     datasets = optional("sklearn.datasets", "scikit-learn", "the set of digits")
     images, labels = datasets.load_digits(return_X_y=True)
     return _Digits(images, labels, images.mean(axis=0))
@@ -87,7 +87,7 @@ def _split(labels: np.ndarray, stored: int, seed: int, most: int | None) -> tupl
 
 
 def _taken(patterns: Array, labels: np.ndarray, used: Array, first: Array, last: Array) -> Patterns:
-    """The patterns of the rows used, parted."""
+    """The patterns of the rows used, split into stored and shown."""
     xp = namespace(patterns)
     stored, shown = (
         xp.take(patterns, like(np.searchsorted(used, part), patterns), axis=0)

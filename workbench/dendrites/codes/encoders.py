@@ -1,4 +1,4 @@
-"""From what is sensed to a sparse code: encoders that keep similar inputs similar."""
+"""Encoders from inputs to sparse codes that preserve similarity."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def random_projection(
 
     active cells of  (x - x̄) W,   W ~ N(0, 1)
 
-    Inputs that lie close in angle about the mean share many winners; the number of cells does not
-    change which share they have in the limit of many.
+    Inputs at a small angle about the mean share many winners; in the limit of many cells their
+    share does not depend on the number of cells.
 
     Args:
-        rng: draws the weights and decides where the codes live.
+        rng: draws the weights; the codes live in its library.
         inputs: one row an input, finite.
         cells: cells in the population, at least 1.
         active: cells that win, [0, cells].
@@ -44,7 +44,7 @@ def random_projection(
         refuse("inputs", "finite", inputs[~np.isfinite(inputs)][0])
     weights = rng.standard_normal((inputs.shape[1], cells))
     apart = like(inputs - (inputs.mean(axis=0) if mean is None else mean), weights)
-    # Where other programs hold a core, BLAS's threads wait longer for each other than they work.
+    # Where other programs occupy a core, BLAS's threads wait longer for each other than they work.
     with one_blas_thread():
         scores = apart @ weights
     return winners(scores, active)

@@ -143,13 +143,13 @@ def _npz(path: Path) -> tuple[Any, np.ndarray | None]:
         refuse("patterns_file", f"at most {LARGEST:,} bytes when unpacked", f"{size:,}")
     # Opened here, since NumPy leaves a file open that is no archive.
     with _reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-        found = {name: opened[name] for name in wanted}
-    if "patterns" in found:
-        return found["patterns"], found.get("labels")
-    if not set(found) >= SPARSE:
+        members = {name: opened[name] for name in wanted}
+    if "patterns" in members:
+        return members["patterns"], members.get("labels")
+    if not set(members) >= SPARSE:
         words = "an archive with an array named patterns, or a sparse matrix of SciPy's"
         refuse("patterns_file", words, path.name)
-    return _sparse(path, found["shape"]), found.get("labels")
+    return _sparse(path, members["shape"]), members.get("labels")
 
 
 def _sparse(path: Path, shape: np.ndarray) -> Any:

@@ -1,4 +1,4 @@
-"""How many cells each segment shares with each pattern, for those who want every threshold."""
+"""The overlap of every segment with every pattern, which answers all thresholds at once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def overlap_table(
 
     overlap(s, p) = |p ∩ s|
 
-    A detector finds the pairs that reach one threshold; this counts all pairs once where many
-    thresholds are asked for. Every synapse adds, for all patterns at once, whether its cell is
+    A detector finds the pairs that reach one threshold; this counts all pairs once for all
+    thresholds. Every synapse adds, for all patterns at once, whether its cell is
     active. Memory is a byte for each pair and for each pattern's cells, four from 256 synapses.
 
     Args:

@@ -1,7 +1,7 @@
 """Sparse codes: patterns of active cells drawn, thinned, damaged, chosen, united and packed.
 
 A code is a row of cell indices in rising order, so a table of codes has shape (count, active) and
-dtype int64, on the device of the generator or of the arrays it is made from. How must patterns be
+dtype int64, on the device of the generator or of the input arrays. How must patterns be
 drawn for the laws of `theory.overlap_laws` to hold of them? Uniformly over all sets of one
 size, exactly of that size; every sampler here is uniform without approximation.
 
@@ -25,12 +25,12 @@ def patterns(rng: Any, count: int, cells: int, active: int) -> Integer[Array, "c
     """Random patterns, uniform over the sets of exactly `active` cells, independent.
 
     Every cell of a row is drawn alone, and those that repeat another of the row are drawn again
-    until none does. No step tells one cell from another, so all C(n,a) sets are equally likely.
+    until none does. Every step treats all cells alike, so all C(n,a) sets are equally likely.
     Sets of more than half the cells are drawn as the cells they leave out. Memory is the result
-    and some 20 MB, whatever `cells` is; time grows as count·active·log(active).
+    and some 20 MB, for any `cells`; time grows as count·active·log(active).
 
     Args:
-        rng: random generator; it decides where the patterns live.
+        rng: random generator; the patterns are on its device.
         count: number of patterns, at least 0.
         cells: cells in the population, at least 1.
         active: active cells in each pattern, in [0, cells].
@@ -52,7 +52,7 @@ def subsamples(
     Args:
         rng: random generator of the library the patterns belong to.
         patterns: active cells, distinct in each row.
-        synapses: cells to keep, in [0, active].
+        synapses: cells of a subset, in [0, active].
 
     Raises:
         ValueError: if a row repeats a cell, or `synapses` is no count in its span.
@@ -60,7 +60,7 @@ def subsamples(
     rows = sorted_rows(patterns)
     count, active = rows.shape
     synapses = _one("synapses", synapses, 0, ("active", active))
-    return _kept(rng, rows, synapses)
+    return _subsets(rng, rows, synapses)
 
 
 def perturbed(
@@ -86,14 +86,14 @@ def perturbed(
     count, active = rows.shape
     most = min(active, cells - active)
     moved = _one("moved", moved, 0, ("min(active, cells - active)", most))
-    kept = _kept(rng, rows, active - moved)
+    retained = _subsets(rng, rows, active - moved)
     step()
     ranks = sets(rng, count, cells - active, moved)
     step()
     woken = ranked_absent(rows, ranks)
     step()
-    xp = namespace(kept, woken)
-    return xp.sort(xp.concat([kept, woken], axis=1), axis=1)
+    xp = namespace(retained, woken)
+    return xp.sort(xp.concat([retained, woken], axis=1), axis=1)
 
 
 def winners(scores: Real[Array, "count cells"], active: int) -> Integer[Array, "count active"]:
@@ -181,7 +181,7 @@ def overlaps(
     xp = namespace(segments, patterns)
     parts = []
     for start, stop in steps(_chunks(segments.shape[0], segments.shape[1] + patterns.shape[1])):
-        # A cell of both stands twice, side by side once all are in order.
+        # A cell of both occurs twice, side by side after sorting.
         both = xp.concat([segments[start:stop, :], patterns[start:stop, :]], axis=1)
         both = xp.sort(both, axis=1)
         parts.append(xp.sum(xp.astype(both[:, 1:] == both[:, :-1], xp.int64), axis=1))
@@ -194,15 +194,15 @@ def _winning(scores: Array, active: int) -> Array:
     count, cells = scores.shape
     if active == 0 or count == 0:
         return xp.zeros((count, active), dtype=xp.int64, device=scores.device)
-    # Of values alone, equals need no order; to keep theirs would take ten times as long.
+    # Of values alone, a stable order is not needed, and would take ten times as long.
     last = xp.sort(scores, axis=1, stable=False)[:, cells - active][:, None]
     chosen = scores >= last
     # Real scores hardly ever tie at the last place, and ties take longer than all the rest.
     if int(xp.count_nonzero(chosen)) > count * active:
         above = scores > last
         tied = xp.astype(scores == last, xp.int64)
-        wanted = active - xp.sum(xp.astype(above, xp.int64), axis=1, keepdims=True)
-        chosen = above | ((tied == 1) & (xp.cumulative_sum(tied, axis=1) <= wanted))
+        missing = active - xp.sum(xp.astype(above, xp.int64), axis=1, keepdims=True)
+        chosen = above | ((tied == 1) & (xp.cumulative_sum(tied, axis=1) <= missing))
     # Places in one long row are found several times as fast as rows and columns.
     places = xp.nonzero(xp.reshape(chosen, (-1,)))[0]
     return xp.reshape(xp.astype(places % cells, xp.int64), (count, active))
@@ -225,9 +225,9 @@ def _packed(rows: Array, width: int) -> Array:
     return xp.reshape(xp.astype(values, xp.uint8), (count, width))
 
 
-def _kept(rng: Any, rows: Array, wanted: int) -> Array:
+def _subsets(rng: Any, rows: Array, size: int) -> Array:
     """A random subset of each row, in rising order."""
-    places = sets(rng, rows.shape[0], rows.shape[1], wanted)
+    places = sets(rng, rows.shape[0], rows.shape[1], size)
     step()
     return namespace(rows, places).take_along_axis(rows, places, axis=1)
 

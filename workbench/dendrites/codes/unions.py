@@ -1,7 +1,7 @@
-"""Several patterns on one segment: mixed into one list of synapses, or kept apart.
+"""Several patterns on one segment: mixed into one list of synapses, or tagged by pattern.
 
-A mixed union is one segment with a synapse wherever one of its patterns has one. It matches, too,
-where parts of several of them add up. Kept apart, "tagged", each pattern is counted by itself, and
+A mixed union is one segment with a synapse wherever one of its patterns has one. It also matches
+where parts of several patterns add up. In a tagged union each pattern is counted separately, and
 the segment matches where one of them does:
 
     |A ∩ (D₁ ∪ … ∪ D_k)| ≥ θ    against    max_i |A ∩ D_i| ≥ θ.

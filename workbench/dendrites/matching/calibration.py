@@ -1,7 +1,7 @@
-"""What this machine needs for each step of the methods, measured once and kept in the user's cache.
+"""The time of each step of the methods on this machine, measured once and cached for the user.
 
-The file, `detector-rates.json`, lies in $XDG_CACHE_HOME/paper-workbench (~/.cache by default). It
-names the processor and Numba; where either is another, the rates are measured anew.
+The file is `detector-rates.json` in $XDG_CACHE_HOME/paper-workbench (~/.cache by default). It
+names the processor and Numba; if either changes, the rates are measured again.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from workbench.dendrites.matching.kernels.verify import confirmed
 
 SEGMENTS = 1 << 14
 SYNAPSES = 16
-VERSION = 3
+VERSION = 4
 
 
 @cache
 def rates() -> Rates:
     """The rates of this machine, from the file or by measuring them, which takes 0.1 s.
 
-    The first time on a machine it takes longer, for Numba compiles the methods.
+    The first time on a machine takes longer, since Numba compiles the methods.
     """
-    made_on = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
+    machine = {"version": VERSION, "processor": _processor(), "numba": numba.__version__}
     path = _path()
     try:
-        kept = json.loads(content(path, 1 << 20))
-        if kept.pop("made_on") == made_on:
-            return _checked(Rates(**{**kept, "row": tuple(tuple(row) for row in kept["row"])}))
+        stored = json.loads(content(path, 1 << 20))
+        if stored.pop("made_on") == machine:
+            return _checked(Rates(**{**stored, "row": tuple(tuple(row) for row in stored["row"])}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # no file, or not one of ours: measure
-    found = measured()
+    result = measured()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({"made_on": made_on, **found._asdict()}, indent=1))
+        write_text(path, json.dumps({"made_on": machine, **result._asdict()}, indent=1))
     except OSError:
-        pass  # a machine that keeps nothing measures in every process
-    return found
+        pass  # without a writable cache every process measures
+    return result
 
 
 def _checked(rates: Rates) -> Rates:
@@ -65,7 +65,7 @@ def measured() -> Rates:
     row = tuple(tuple(_row(rng, words, cells) for cells in CELLS) for words in WORDS)
     visit, sweep, call = _index(rng)
     key, hit = _pairs(rng)
-    return Rates(row, _again(rng), visit, sweep, _candidate(rng), key, hit, call)
+    return Rates(row, _recount(rng), visit, sweep, _candidate(rng), key, hit, call)
 
 
 def _row(rng: np.random.Generator, words: int, cells: int) -> float:
@@ -83,8 +83,8 @@ def _row(rng: np.random.Generator, words: int, cells: int) -> float:
     return max(work(most) - work(most // 8), 1) / (lists.size * 7 / 8)
 
 
-def _again(rng: np.random.Generator) -> float:
-    """One synapse of a lane that is counted again."""
+def _recount(rng: np.random.Generator) -> float:
+    """One synapse of a lane that is recounted."""
     cells = 1 << 11
     lists = rng.integers(0, cells, (SEGMENTS, SYNAPSES)).astype(np.uint16)
     tiles = bitslice.tiled(lists, cells)
@@ -100,7 +100,7 @@ def _again(rng: np.random.Generator) -> float:
 
 
 def _index(rng: np.random.Generator) -> tuple[float, float, float]:
-    """One counter's visit, one segment's counter cleared and looked at, and a call."""
+    """One counter's visit, one segment's counter cleared and read, and a call."""
     parts, cells = 4, 1 << 11
     lists = rng.integers(0, cells, (parts * inverted_index.PART, SYNAPSES)).astype(np.uint16)
     index = (inverted_index.indexed(lists, 0, SYNAPSES, cells),)
@@ -116,7 +116,7 @@ def _index(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _candidate(rng: np.random.Generator) -> float:
-    """One segment counted by itself, from anywhere in lists that the caches do not hold."""
+    """One segment counted by itself, at random in lists larger than the caches."""
     cells, segments, counted = 1 << 11, 1 << 20, 1 << 12
     lists = np.zeros((segments, SYNAPSES), np.uint16)
     lists[:: 2048 // SYNAPSES] = 1  # each page of memory exists

@@ -1,11 +1,12 @@
-"""Which method answers a batch of patterns soonest, by what each step takes on this machine.
+"""Which method is the fastest for a batch of patterns, from the time of each step on this machine.
 
-    gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · again)
+    gather: batches · segments · (m · row + lanes · P(m, g) · g/8 · synapses · recount)
     index:  patterns · segments · (m · ρ · visit + sweep + P(m, 1) · candidate)
-    pairs:  patterns · (active² / 2 · (key + segments · pairs / buckets · hit) + again · candidate)
+    pairs:  patterns · (active² / 2 · (key + segments · pairs / buckets · hit) + c · candidate)
 
-with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, and P the
-chance that random cells pass the first count, P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
+with ρ = active / cells, m the synapses of the first count, g the patterns of a lane, c the
+segments that two pairs lead to, and P the chance that random cells pass the first count,
+P(Bin(m, 1 - (1 - ρ)^g) ≥ θ - (synapses - m)).
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ class Problem(NamedTuple):
 class Rates(NamedTuple):
     """Times in nanoseconds.
 
-    `row[w][c]`: a segment's row of WORDS[w] words from a table of CELLS[c] rows, added; `again`: a
-    synapse of a lane counted again; `visit`: a counter; `sweep`: a segment's counter cleared and
-    looked at; `candidate`: a segment counted by itself; `key`: a pair looked up; `hit`: an entry of
+    `row[w][c]`: a segment's row of WORDS[w] words from a table of CELLS[c] rows, added; `recount`:
+    a synapse of a lane recounted; `visit`: a counter; `sweep`: a segment's counter cleared and
+    read; `candidate`: a segment counted by itself; `key`: a pair looked up; `hit`: an entry of
     a pair, marked; `call`: a task.
     """
 
     row: tuple[tuple[float, ...], ...]
-    again: float
+    recount: float
     visit: float
     sweep: float
     candidate: float
@@ -61,7 +62,8 @@ class Plan(NamedTuple):
     """What is done for a batch of patterns, and why.
 
     `tested` counts the synapses of a first count, or all; `words` and `group` shape the gather's
-    table: 64 words lanes, each of a group of patterns. `stored` is what an index holds a segment.
+    table: 64 words lanes, each of a group of patterns. `stored` counts an index's entries a
+        segment.
     """
 
     method: str
@@ -97,18 +99,23 @@ def buckets(cells: int, entries: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def plans(problem: Problem, rates: Rates, wary: bool = False, split: int = 0) -> tuple[Plan, ...]:
+def plans(
+    problem: Problem, rates: Rates, unreliable: bool = False, split: int = 0
+) -> tuple[Plan, ...]:
     """The best plan of each method that can be used, the fastest first.
 
     Args:
         problem: the sizes.
         rates: what each step takes.
-        wary: whether segments pass first counts far more often than random ones; if so, none are
-            made.
-        split: synapses in the first part of an index that is made already, or 0.
+        unreliable: whether segments pass the prefilter, the first count, far more often than
+            random ones; if so, plans do without it.
+        split: synapses in the first part of an index that exists already, or 0.
     """
     best = {}
-    for plan in [*_gathers(problem, rates, wary), *_indexes(problem, rates, wary, split)]:
+    for plan in [
+        *_gathers(problem, rates, unreliable),
+        *_indexes(problem, rates, unreliable, split),
+    ]:
         if plan.method not in best or plan.seconds < best[plan.method].seconds:
             best[plan.method] = plan
     order = sorted(best.values(), key=lambda plan: plan.seconds)
@@ -126,19 +133,19 @@ def passing(tested: int, share: float, bound: int) -> float:
     return min(1.0, sum(terms))
 
 
-def _gathers(problem: Problem, rates: Rates, wary: bool) -> Iterator[Plan]:
+def _gathers(problem: Problem, rates: Rates, unreliable: bool) -> Iterator[Plan]:
     every = problem.synapses + problem.synapses % 2
     low = max(2, problem.synapses - problem.threshold + 1)
     for words, costs in zip(WORDS, rates.row, strict=True):
         row = _between(costs, problem.cells)
-        for group in GROUPS if not wary else (1,):
+        for group in GROUPS if not unreliable else (1,):
             batches = -(-problem.patterns // (64 * words * group))
             lanes = min(64 * words, -(-problem.patterns // group) / batches)
-            for tested in range(low + low % 2, every + 1, 2) if not wary else (every,):
+            for tested in range(low + low % 2, every + 1, 2) if not unreliable else (every,):
                 certain = tested == every and group == 1
-                again = 0 if certain else lanes * _passing(problem, tested, group)
-                again *= max(1, group // 8) * problem.synapses * rates.again
-                once = problem.segments * (tested * row + again) + rates.call
+                recounting = 0 if certain else lanes * _passing(problem, tested, group)
+                recounting *= max(1, group // 8) * problem.synapses * rates.recount
+                once = problem.segments * (tested * row + recounting) + rates.call
                 build = 2 * problem.active * lanes * group + problem.cells * (
                     words + lanes * group / 64
                 )
@@ -148,18 +155,18 @@ def _gathers(problem: Problem, rates: Rates, wary: bool) -> Iterator[Plan]:
                 )
                 cost = 1e-9 * batches * (once + build)
                 yield Plan("gather", tested, words, group, every, cost, text)
-                if again < NEGLIGIBLE * tested * row:
+                if recounting < NEGLIGIBLE * tested * row:
                     break
 
 
-def _indexes(problem: Problem, rates: Rates, wary: bool, split: int) -> Iterator[Plan]:
+def _indexes(problem: Problem, rates: Rates, unreliable: bool, split: int) -> Iterator[Plan]:
     low, every = problem.synapses - problem.threshold + 1, problem.synapses
     firsts = (split,) if split >= low else range(low, every)
-    for tested in (every,) if wary else (*firsts, every):
+    for tested in (every,) if unreliable else (*firsts, every):
         if problem.cells > MOST_INDEXED:
             break
-        again = 0 if tested == every else rates.candidate * _passing(problem, tested, 1)
-        pair = tested * problem.share * rates.visit + rates.sweep + again
+        candidates = 0 if tested == every else rates.candidate * _passing(problem, tested, 1)
+        pair = tested * problem.share * rates.visit + rates.sweep + candidates
         text = f"index: visits of the first {tested} of {every} synapses"
         cost = problem.patterns * problem.segments * pair + rates.call
         yield Plan("index", tested, 0, 1, tested, 1e-9 * cost, text)
@@ -167,9 +174,10 @@ def _indexes(problem: Problem, rates: Rates, wary: bool, split: int) -> Iterator
         stored = pairs(every, problem.threshold)
         keys, entries = problem.active * (problem.active - 1) / 2, problem.segments * stored
         hits = keys * entries / buckets(problem.cells, entries)
-        again = _second_hits(problem, hits)
-        cost = keys * rates.key + hits * rates.hit + again * rates.candidate + rates.call
-        text = f"pairs: {stored} a segment, {hits:.3g} entries and {again:.3g} candidates a pattern"
+        candidates = _second_hits(problem, hits)
+        cost = keys * rates.key + hits * rates.hit + candidates * rates.candidate + rates.call
+        text = f"pairs: {stored} a segment, {hits:.3g} entries and "
+        text += f"{candidates:.3g} candidates a pattern"
         yield Plan("pairs", every, 0, 1, stored, 1e-9 * problem.patterns * cost, text)
 
 

@@ -40,10 +40,10 @@ class Detector:
     """The segments of a population, ready to be matched against any number of patterns.
 
     The segments are copied, two bytes a synapse (four beyond 65,536 cells), and stay where the
-    caller's array lives. What a method makes of them is kept as well: two bytes a synapse for the
-    gather; two a synapse and four a cell for every 32,768 segments for the index; some ten a pair
-    for the pairs. Of an array mapped from a file nothing is kept: it is read, checked and worked on
-    in blocks of 2^20 segments, in each call.
+    caller's array lives. A method's index is stored as well: two bytes a synapse for the gather;
+    two a synapse and four a cell for every 32,768 segments for the index; some ten a pair for the
+    pairs. An array mapped from a file stays there: each call reads, checks and searches it in
+    blocks of 2^20 segments.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Detector:
         numbers: Integer[Array, " rows"] | None = None,
         threads: int | None = None,
     ) -> None:
-        """Checks and stores the segments; an index, where the method has one, is made at first use.
+        """Checks and stores the segments; the method's index, if any, is built at first use.
 
         Args:
             segments: the cells each segment has synapses on, [0, cells), distinct within a row, in
@@ -66,32 +66,31 @@ class Detector:
             threshold: least overlap that matches, [0, ∞); 0 matches every pair.
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
                 host's processor by whichever of "gather", "index" and "pairs" is expected to be
-                the fastest; these can be asked for as well. "cuda" is the gather for CuPy arrays,
+                the fastest; each can be requested by name. "cuda" is the gather for CuPy arrays,
                 which has been compiled and emulated but not yet run on a GPU. "auto" is "numba"
                 for NumPy arrays and "plain" for others. All give the same answers.
             padding: a value outside [0, cells) that fills up the rows of shorter segments and
                 patterns, or None where all are of full length.
             numbers: for each row the segment it belongs to, ascending. Rows of one segment are
-                patterns kept apart on it: it matches where one of them does. None for 0, 1, ….
+                patterns tagged on it: it matches where one of them does. None for 0, 1, ….
             threads: threads at work at the same time, or None for all processors.
 
         Raises:
             TypeError: if an argument is of another kind than it must be.
             ValueError: if one is outside its span or a row names a cell twice.
         """
-        told = validation
-        self._cells = told.number("cells", cells, 1, MOST_CELLS)
-        self._threshold = told.number("threshold", threshold, 0)
-        self._padding = told.padding(padding, self._cells)
-        self._threads = told.threads(threads)
+        self._cells = validation.number("cells", cells, 1, MOST_CELLS)
+        self._threshold = validation.number("threshold", threshold, 0)
+        self._padding = validation.padding(padding, self._cells)
+        self._threads = validation.threads(threads)
         listed = isinstance(segments, list | tuple)
         first = next(iter(segments), None) if listed else segments
-        self._asked = method
-        self._method = told.method(method, first, self._cells, self._threshold)
+        self._requested = method
+        self._method = validation.method(method, first, self._cells, self._threshold)
         mapped = isinstance(segments, np.memmap) and padding is None
         rows = self._rows("segments", segments[:0] if mapped else segments)
         lists = cast(np.memmap, segments) if mapped else like(rows, first)
-        of_rows = told.numbers(numbers, lists.shape[0])
+        of_rows = validation.numbers(numbers, lists.shape[0])
         self._store = Store(self._cells, lists, of_rows, mapped)
 
     @property
@@ -123,7 +122,7 @@ class Detector:
         """All pairs with an overlap of at least the threshold, sorted by pattern, then segment.
 
         Beyond the answer, 16 bytes a match and four times that while it is sorted, a copy of the
-        patterns, 2 bytes an index, and what is kept of the segments, memory is bounded: for "plain"
+        patterns, 2 bytes an index, and the stored segments, memory is bounded: for "plain"
         100 MB; for the others 40 MB a thread and, for the gather's tables, 600 bytes a cell.
 
         Args:
@@ -132,21 +131,21 @@ class Detector:
 
         Raises:
             TypeError: if the indices are no whole numbers or the library is not the segments'.
-            ValueError: if an index is outside [0, cells) or stands twice in a row.
+            ValueError: if an index is outside [0, cells) or occurs twice in a row.
         """
         rows = self._checked(patterns)
         return self._in_order(self._pieces(rows), rows.shape[0])
 
     def stream(self, patterns: Rows | Iterable[Rows], progress: bool = True) -> Iterator[Matches]:
-        """The matches piece by piece, in bounded memory whatever their number.
+        """The matches piece by piece, in memory that does not grow with their number.
 
         Each piece is sorted. Pieces of earlier patterns, 4096 at a time, come first, and among
-        these, pieces of earlier segments; together they hold each of the pairs of `matches` once.
-        Stopping, also by an interrupt, loses nothing that was delivered and leaves nothing behind.
+        these, pieces of earlier segments; together they have each of the pairs of `matches` once.
+        Stopping early, also by an interrupt, is safe: nothing delivered is lost, no thread is left.
 
         Args:
             patterns: as for `matches`, or an iterable of such arrays; their rows are numbered on.
-            progress: whether a bar shows from the second second on how many patterns are done.
+            progress: whether a progress bar of patterns appears after one second.
 
         Raises:
             TypeError: as `matches`.
@@ -202,15 +201,15 @@ class Detector:
         return self._store.add(rows, validation.numbers(numbers, rows.shape[0]))
 
     def remove(self, numbers: Integer[Array, " some"]) -> None:
-        """Drops segments; the others keep their numbers, and these are never given again.
+        """Drops segments; the others retain their numbers, and those dropped are never used again.
 
         Raises:
-            ValueError: if a number is not in use or stands twice, or the segments are mapped.
+            ValueError: if a number is not in use or occurs twice, or the segments are mapped.
         """
         self._store.remove(whole("numbers", numbers, 0))
 
     def replace(self, numbers: Integer[Array, " some"], segments: Rows) -> None:
-        """Gives segments other synapses; only the blocks of 2^20 segments they are in are remade.
+        """Gives segments other synapses; only the blocks of 2^20 segments they are in are rebuilt.
 
         Args:
             numbers: the segments, each of one row.
@@ -218,7 +217,7 @@ class Detector:
 
         Raises:
             TypeError: as for the detector.
-            ValueError: if a number is not in use or stands twice, if rows and numbers are not as
+            ValueError: if a number is not in use or occurs twice, if rows and numbers are not as
                 many, or the segments are mapped.
         """
         self._store.replace(whole("numbers", numbers, 0), self._rows("segments", segments))
@@ -229,15 +228,15 @@ class Detector:
         Raises:
             OSError: if the file cannot be written.
         """
-        serialization.write(path, self._store, self._threshold, self._asked)
+        serialization.write(path, self._store, self._threshold, self._requested)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Detector:
-        """The detector that `save` wrote, on the host; "auto" chooses its method anew.
+        """The detector that `save` wrote, on the host; "auto" chooses its method again.
 
         Raises:
             OSError: if the file cannot be read.
-            ValueError: if it is foreign, cut short, damaged, or of another version.
+            ValueError: if it is no detector file, truncated, damaged, or of another version.
         """
         arguments, following = serialization.read(path)
         detector = cls(**arguments)
@@ -268,10 +267,10 @@ class Detector:
 
     def _checked(self, patterns: Rows) -> np.ndarray:
         rows = self._rows("patterns", patterns)
-        kept = self._store.like
-        # To see that both are NumPy's is quicker than to ask for their library.
-        if not (isinstance(patterns, list | tuple) or type(patterns) is type(kept) is np.ndarray):
-            namespace(kept, patterns)
+        stored = self._store.like
+        # Comparing types is quicker than looking up the arrays' libraries.
+        if not (isinstance(patterns, list | tuple) or type(patterns) is type(stored) is np.ndarray):
+            namespace(stored, patterns)
         return rows
 
     def _rows(self, name: str, rows: Any) -> np.ndarray:
@@ -282,7 +281,7 @@ class Detector:
 
     @cached_property
     def _quick(self) -> tuple[Any, Any]:
-        """What copies rows, and what puts pieces in order; compiled where the method is."""
+        """The functions that copy rows and sort pieces, compiled if the method is."""
         # Numba takes longer to import than all primitives together.
         if self._method in ("plain", "cuda"):
             return None, results.by_pattern

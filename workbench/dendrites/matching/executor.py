@@ -1,8 +1,8 @@
-"""Tasks in several threads, their pieces in order: what a search hands to the other cores.
+"""Run tasks in several threads and yield their pieces in order.
 
-Two threads share a search of two thousandths of a second, of which a pool of the standard library
-would take a twentieth to hand over one task. Here a task is one object in a queue, and whoever
-claims it first works on it: a thread that waits, or the caller.
+A search may take two milliseconds, of which a pool of the standard library spends a twentieth on
+handing over one task. Here a task is one object in a queue, claimed by the first free thread or by
+the caller.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import suppress
 from functools import cache
 from queue import SimpleQueue
 
-PAIRS_HELD = 1 << 20
+PAIRS_BUFFERED = 1 << 20
 
 
 def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
-    """What the tasks yield, task after task, while threads are ahead at the next ones.
+    """Yield the tasks' results in order while worker threads prefetch the next tasks.
 
-    The caller's thread is one of them: while the first task is another thread's, it works on one
-    that nobody has begun. A thread holds at most about PAIRS_HELD pairs that nobody has asked for
-    yet. Whoever stops asking, also by an interrupt, stops the threads.
+    The caller's thread works as well: while another thread computes the first task, it takes an
+    unclaimed one. A thread buffers at most about PAIRS_BUFFERED pairs. Closing the iterator, also
+    by an interrupt, stops the threads.
     """
     if threads == 1:
         for task in tasks:
@@ -33,51 +33,51 @@ def in_order(tasks: Iterable[Iterator], threads: int) -> Iterator:
     try:
         while True:
             while len(waiting) < 2 * threads and (task := next(tasks, None)) is not None:
-                ahead = _Ahead(task)
-                # The first is the caller's own: nobody else need wake up for it.
+                prefetch = _Prefetch(task)
+                # The caller computes the first one: no thread need wake up for it.
                 if waiting:
-                    queue.put(ahead)
-                waiting.append(ahead)
+                    queue.put(prefetch)
+                waiting.append(prefetch)
             if not waiting:
                 return
-            for ahead in waiting:
+            for prefetch in waiting:
                 if waiting[0].is_done:
                     break
-                ahead.make()
+                prefetch.compute()
             first = waiting.popleft()
             pieces, more = first.result()
             yield from pieces
             if more:
-                waiting.appendleft(_Ahead(first.task))
+                waiting.appendleft(_Prefetch(first.task))
                 queue.put(waiting[0])
     finally:
-        for ahead in waiting:
-            ahead.drop()
+        for prefetch in waiting:
+            prefetch.drop()
 
 
-class _Ahead:
-    """A task whose next pieces are made once, by whoever claims it first."""
+class _Prefetch:
+    """A task whose next pieces are computed once, by the first thread that claims it."""
 
-    __slots__ = ("_claim", "_done", "_error", "_told", "task")
+    __slots__ = ("_claim", "_done", "_error", "_outcome", "task")
 
     def __init__(self, task: Iterator) -> None:
         self.task = task
         self._claim, self._done = threading.Lock(), threading.Lock()
         self._done.acquire()
-        self._told: tuple[list, bool] = ([], False)
+        self._outcome: tuple[list, bool] = ([], False)
         self._error: BaseException | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether the pieces are there, or what went wrong is known."""
+        """Whether the pieces or an error are there."""
         return not self._done.locked()
 
-    def make(self) -> None:
-        """Makes the next pieces, unless somebody has begun to; an interrupt is raised at once."""
+    def compute(self) -> None:
+        """Computes the next pieces unless already claimed; an interrupt is raised at once."""
         if not self._claim.acquire(blocking=False):
             return
         try:
-            self._told = _some(self.task)
+            self._outcome = _some(self.task)
         except BaseException as error:
             self._error = error
             if not isinstance(error, Exception):
@@ -86,32 +86,32 @@ class _Ahead:
             self._done.release()
 
     def drop(self) -> None:
-        """Nobody begins it any more."""
+        """Claims the task, so that no thread computes it."""
         self._claim.acquire(blocking=False)
 
     def result(self) -> tuple[list, bool]:
-        """The pieces and whether there may be more, as soon as whoever began it has made them."""
+        """The pieces and whether there may be more; waits for the thread that computes them."""
         self._done.acquire()
         self._done.release()
         if self._error is not None:
             raise self._error
-        return self._told
+        return self._outcome
 
 
 def _some(task: Iterator) -> tuple[list, bool]:
     """The task's next pieces, and whether there may be more."""
-    pieces, held = [], 0
+    pieces, pairs = [], 0
     for piece in task:
         pieces.append(piece)
-        held += len(piece[0]) if isinstance(piece, tuple) else 0
-        if held > PAIRS_HELD:
+        pairs += len(piece[0]) if isinstance(piece, tuple) else 0
+        if pairs > PAIRS_BUFFERED:
             return pieces, True
     return pieces, False
 
 
 @cache
 def _served(threads: int) -> SimpleQueue:
-    """A queue of tasks that so many threads wait at; they end with the program."""
+    """A queue of tasks with so many daemon threads serving it."""
     queue: SimpleQueue = SimpleQueue()
     for number in range(threads):
         name = f"detector {number}"
@@ -121,9 +121,9 @@ def _served(threads: int) -> SimpleQueue:
 
 def _serve(queue: SimpleQueue) -> None:
     while True:
-        # What it raises is raised where the pieces are asked for.
+        # `result` raises what the task raised.
         with suppress(BaseException):
-            queue.get().make()
+            queue.get().compute()
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has the queue but none of its threads

@@ -1,4 +1,4 @@
-"""The methods that race each other: exact ways to find all matching pairs, and what they move."""
+"""Exact methods that find all matching pairs, timed side by side, and the bytes they move."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workbench.dendrites.theory import overlap_laws
 
 PLANNED = {"gather": "gather", "inverted index": "index", "pair index": "pairs"}
 FAST, OTHERS = tuple(PLANNED), ("packed bits", "sparse product")
-# Copied to see what a byte takes: far larger than any cache, and small enough for the second one.
+# Sizes of copies that time a byte: far larger than any cache, and small enough for the second one.
 MEMORY, CACHE = 1 << 27, 1 << 18
 MOST_PAIRS = 80_000_000
 # A method leaves the race at the batch that would take it longer than this, in seconds.
@@ -59,7 +59,7 @@ def detectors(problem: Problem, segments: np.ndarray) -> dict[str, Detector]:
 
 
 def _bit_scan(problem: Problem, segments: np.ndarray) -> Callable[[np.ndarray], Any]:
-    """What one writes by hand in NumPy: AND of packed rows, count of bits, comparison."""
+    """Plain NumPy: AND of packed rows, count of bits, comparison."""
     width = 8 * -(-problem.cells // 64)
     stored = np.zeros((len(segments), width), dtype=np.uint8)
     used = -(-problem.cells // 8)
@@ -72,13 +72,13 @@ def _bit_scan(problem: Problem, segments: np.ndarray) -> Callable[[np.ndarray], 
     def scan(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = np.zeros((len(patterns), width), dtype=np.uint8)
         rows[:, :used] = codes.pack(patterns, problem.cells)
-        found = []
+        segments_of = []
         for row in rows.view(np.uint64):
             step()
             count = np.bitwise_count(words & row).sum(axis=1, dtype=np.int64)
-            found.append(np.flatnonzero(count >= problem.threshold))
-        pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in found])
-        return pattern, np.concatenate(found)
+            segments_of.append(np.flatnonzero(count >= problem.threshold))
+        pattern = np.repeat(np.arange(len(patterns)), [len(f) for f in segments_of])
+        return pattern, np.concatenate(segments_of)
 
     return scan
 
@@ -97,8 +97,11 @@ def _sparse_product(problem: Problem, segments: np.ndarray) -> Callable[[np.ndar
 
     def multiply(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         product = (matrix(patterns) @ stored).tocoo()
-        kept = product.data >= problem.threshold
-        pattern, segment = product.row[kept].astype(np.int64), product.col[kept].astype(np.int64)
+        matched = product.data >= problem.threshold
+        pattern, segment = (
+            product.row[matched].astype(np.int64),
+            product.col[matched].astype(np.int64),
+        )
         order = np.lexsort((segment, pattern))
         return pattern[order], segment[order]
 
@@ -115,7 +118,7 @@ def bytes_moved(
         gather: 2 s / P, lists read once a batch; of the cache, m rows of 8 w bytes for each 64 w g
             patterns or the rest of them, with w words and g patterns a lane
         inverted index: 2 m a/n, the entries of active cells; of the cache, as many counters of a
-            byte, read and written, and each cleared and looked at
+            byte, read and written, and each cleared and read
         pair index: 4 k (a/n)² entries, k pairs a segment, and 8 a²/2 / segments for their bounds
         packed bits: n / 8
         sparse product: 8 s a/n, an index and a value for each hit, and 8 for each pair not zero
@@ -163,14 +166,16 @@ def copy_rates(rounds: int) -> Float[np.ndarray, 2]:
 def compared(methods: dict[str, Callable[[np.ndarray], Any]], shown: np.ndarray) -> int:
     """How many pairs match, after every method has given the same list.
 
-    The slow methods are held to the first patterns, of which half are near a stored one.
+    Slow methods are compared on the first patterns only, of which half are near a stored one.
     """
     whole = methods["gather"](shown)
     part = methods["gather"](shown[:COMPARED])
     for name, method in methods.items():
         step()
-        wanted, found = (whole, method(shown)) if name in FAST else (part, method(shown[:COMPARED]))
-        if not all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True)):
+        expected, result = (
+            (whole, method(shown)) if name in FAST else (part, method(shown[:COMPARED]))
+        )
+        if not all(np.array_equal(a, b) for a, b in zip(result, expected, strict=True)):
             raise RuntimeError(f"{name} found another list of matches than the gather did")
     return len(whole[0])
 
@@ -191,8 +196,8 @@ def times(
             each = 0.0
             for place, batch in enumerate(batches):
                 if each * batch > PATIENCE:
-                    again = seconds(method, shown[: batches[place - 1]]) / batches[place - 1]
-                    if min(each, again) * batch > PATIENCE:
+                    repeated = seconds(method, shown[: batches[place - 1]]) / batches[place - 1]
+                    if min(each, repeated) * batch > PATIENCE:
                         break
                 step()
                 times[name][place, round] = seconds(method, shown[:batch])

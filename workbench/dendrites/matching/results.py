@@ -28,7 +28,7 @@ def every(patterns: int, segments: int) -> Iterator[Piece]:
 
 
 def by_pattern(pieces: Iterable[Piece], patterns: int) -> Piece:
-    """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
+    """The pieces as two columns by pattern, [0, patterns); a stable sort."""
     pattern, segment = joined(pieces)
     # NumPy's stable sort takes time linear in the matches for keys of 16 bits and fewer.
     key = pattern.astype(np.min_scalar_type(max(patterns - 1, 0)))
@@ -101,7 +101,7 @@ def batches(patterns: Any) -> Iterator[Any]:
 
 
 def bar(progress: bool) -> AbstractContextManager[Any]:
-    """A progress bar of patterns that shows after a second, or what takes its place."""
+    """A progress bar of patterns that shows after a second, or a stand-in without one."""
     if not progress:
         return nullcontext(SimpleNamespace(update=lambda done: None))
     from tqdm import tqdm

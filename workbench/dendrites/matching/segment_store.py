@@ -1,6 +1,6 @@
-"""Where a detector keeps its segments: blocks of rows, each with what methods have made of it.
+"""Storage of a detector's segments: blocks of rows, each with the indexes that methods have built.
 
-A change of segments touches the blocks they are in, and nothing made of the others.
+A change of segments rebuilds the blocks they are in and no others.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ YOUNG = 1 << 16
 
 
 class Block:
-    """Rows of cells that stand together, and what was made of them, by name."""
+    """Adjacent rows of cells, and the indexes built from them, by name."""
 
     def __init__(self, first: int, lists: Array) -> None:
-        """Keeps rows `first` and following."""
+        """Stores rows `first` and following."""
         self.first, self.lists = first, lists
-        self._made: dict[Any, Any] = {}
+        self._cache: dict[Any, Any] = {}
 
     def has(self, name: Any) -> bool:
-        """Whether this was made already."""
-        return name in self._made
+        """Whether the index of this name exists."""
+        return name in self._cache
 
-    def made(self, name: Any, make: Callable[..., Any], *args: Any) -> Any:
-        """What `make` returns for the rows and `args`, made at the first call of this name."""
-        if name not in self._made:
-            self._made[name] = make(self.lists, *args)
-        return self._made[name]
+    def cached(self, name: Any, make: Callable[..., Any], *args: Any) -> Any:
+        """What `make` returns for the rows and `args`; computed at the first call of this name."""
+        if name not in self._cache:
+            self._cache[name] = make(self.lists, *args)
+        return self._cache[name]
 
 
 class Store:
     """All rows in order, with the number of the segment that each belongs to."""
 
     def __init__(self, cells: int, lists: Array, numbers: np.ndarray | None, mapped: bool) -> None:
-        """Keeps checked rows, or mapped ones, which are checked as they are read.
+        """Stores checked rows, or mapped ones, which are checked as they are read.
 
         Args:
             cells: cells in the population; cell `cells` stands for no synapse.
             lists: the rows.
             numbers: ascending segment numbers, one a row, or None for 0, 1, …
-            mapped: whether the rows stay where they are, and nothing made of them is kept.
+            mapped: whether the rows stay in their file and no index is stored.
         """
         self.cells, self.mapped, self.like = cells, mapped, lists[:0, :]
         self._numbers, self.width = numbers, lists.shape[1]
@@ -68,7 +68,7 @@ class Store:
         return self.rows if self._numbers is None else int(np.unique(self._numbers).size)
 
     def blocks(self) -> Iterator[Block]:
-        """The blocks in order; of mapped rows, each is read, checked and forgotten."""
+        """The blocks in order; of mapped rows, each is read and checked, not stored."""
         if self._whole is None:
             yield from self._blocks
             return
@@ -105,18 +105,18 @@ class Store:
     def remove(self, numbers: np.ndarray) -> None:
         """Drops all rows of the segments."""
         self._refuse_mapped()
-        gone = np.zeros(self.rows, np.bool_)
-        gone[self._places(numbers)] = True
-        self._numbers = self._all_numbers()[~gone]
-        kept, first = [], 0
+        removed = np.zeros(self.rows, np.bool_)
+        removed[self._places(numbers)] = True
+        self._numbers = self._all_numbers()[~removed]
+        blocks, first = [], 0
         for block in self._blocks:
-            here = gone[block.first : block.first + block.lists.shape[0]]
+            here = removed[block.first : block.first + block.lists.shape[0]]
             if here.any():
                 block = Block(first, self._joined(host(block.lists)[~here]))
             block.first = first
             first += block.lists.shape[0]
-            kept += [block] if block.lists.shape[0] else []
-        self._blocks, self.rows = kept, first
+            blocks += [block] if block.lists.shape[0] else []
+        self._blocks, self.rows = blocks, first
 
     def replace(self, numbers: np.ndarray, rows: np.ndarray) -> None:
         """Gives each segment, of one row, another row."""
@@ -148,7 +148,7 @@ class Store:
         return np.flatnonzero(np.isin(self._all_numbers(), numbers))
 
     def _joined(self, *rows: np.ndarray) -> Array:
-        """The rows as one array where the others live."""
+        """The rows as one array on the device of the others."""
         return like(np.concatenate(rows), self.like)
 
     def _widen(self, width: int) -> None:

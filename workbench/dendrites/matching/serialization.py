@@ -1,4 +1,4 @@
-"""The file a detector is kept in: 128 bytes of header, then the synapse lists, row by row.
+"""The file format of a detector: 128 bytes of header, then the synapse lists, row by row.
 
     bytes  0-7    what the file is           8-11   version
           12-43   BLAKE2b of all that follows
@@ -39,7 +39,7 @@ MOST_ROWS, MOST_SYNAPSES = 2**32, 2**24
 def write(path: str | os.PathLike, store: Store, threshold: int, method: str) -> None:
     """Writes the file under a name of its own, then moves it to `path` in one step.
 
-    Whoever reads `path` meets the old file or the new one, also when this process dies meanwhile.
+    A reader of `path` sees the old file or the new one, even if this process dies.
     """
     path = Path(path)
     lists = store.lists()
@@ -57,12 +57,12 @@ def write(path: str | os.PathLike, store: Store, threshold: int, method: str) ->
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
-    """What `write` was given, as the arguments of a detector, and the number of the next segment.
+    """The stored detector as constructor arguments, and the number of the next segment.
 
     Raises:
         OSError: if the file cannot be read or is no regular file.
-        ValueError: if the file is foreign, cut short or longer, damaged, of another version, or
-            says what no detector can be.
+        ValueError: if the file is no detector file, truncated or too long, damaged, of another
+            version, or has fields that no detector can have.
     """
     name = os.fspath(path)
     with opened(path) as file:

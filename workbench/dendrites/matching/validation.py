@@ -78,7 +78,7 @@ def method(name: str, segments: Any, cells: int, threshold: int) -> str:
     """The method to use, where `name` may be "auto".
 
     Raises:
-        ValueError: if there is none of the name, or it cannot be used for these sizes or arrays.
+        ValueError: if there is none of the name, or it does not support these sizes or arrays.
     """
     on_host = segments is None or array_api_compat.is_numpy_array(segments)
     if name not in METHODS:
@@ -99,7 +99,7 @@ def method(name: str, segments: Any, cells: int, threshold: int) -> str:
 CHECKED_AT_ONCE = 1 << 20
 
 
-# Copies integers to rows as `rows.copied` does, and says whether they are right.
+# Copies integers to rows as `rows.copied` does; returns whether they are valid.
 Copied = Callable[[np.ndarray, np.ndarray, int, int], bool]
 
 
@@ -112,8 +112,7 @@ def checked(
 ) -> np.ndarray:
     """A copy of the rows on the host, after checking the span and that none names a cell twice.
 
-    Places without a cell hold `cells`. The kind is uint16, or uint32 where a place's value needs
-    it.
+    Places without a cell hold `cells`. The dtype is uint16, or uint32 where a value needs it.
 
     Args:
         name: the argument's name for the error sentence.
@@ -124,7 +123,7 @@ def checked(
 
     Raises:
         TypeError: if the rows are of another kind, or no whole numbers.
-        ValueError: if an index is outside [0, cells) or stands twice in a row.
+        ValueError: if an index is outside [0, cells) or occurs twice in a row.
     """
     if isinstance(rows, list | tuple) and all(is_array(r) for r in rows):
         return _listed(name, rows, cells, copied)
@@ -148,7 +147,7 @@ def checked(
 
 
 def kind(cells: int, short: bool) -> type:
-    """The integers that hold a cell, and the place without one if some rows are short."""
+    """The dtype for a cell, and for the place without one if some rows are short."""
     return np.uint16 if cells + short <= 1 << 16 else np.uint32
 
 
@@ -195,6 +194,6 @@ def _refuse_repeats(name: str, rows: np.ndarray, cells: int, copied: Copied | No
     if copied and copied(rows, rows, cells, cells):
         return
     ordered = np.sort(rows, axis=1)
-    again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
-    if again.any():
-        refuse(name, "distinct cells within a row", [int(ordered[:, 1:][again][0])] * 2)
+    repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < cells)
+    if repeated.any():
+        refuse(name, "distinct cells within a row", [int(ordered[:, 1:][repeated][0])] * 2)

@@ -1,4 +1,4 @@
-"""What the laws share on the way in and out: counts that fit together, and where answers go."""
+"""Shared argument checks of the laws, and results as arrays of the caller's library."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from workbench.dendrites.theory._tails import MOST_CELLS
 def counts(cells: Array, exact: bool = False, **parts: Array) -> list[Array]:
     """The cells and the counts of some of them, as host integers; no part exceeds the cells."""
     n = whole("cells", cells, 1, None if exact else MOST_CELLS)
-    found = [n]
+    checked = [n]
     for name, part in parts.items():
-        found.append(whole(name, part, 0))
-        at_most(name, found[-1], "cells", n)
-    return found
+        checked.append(whole(name, part, 0))
+        at_most(name, checked[-1], "cells", n)
+    return checked
 
 
 def at_most(name: str, values: Array, other: str, bound: Array) -> None:

@@ -1,4 +1,4 @@
-"""Numbers kept as an unevaluated sum of two doubles, about 32 decimal digits, over arrays.
+"""Numbers stored as an unevaluated sum of two doubles, about 32 decimal digits, over arrays.
 
 A tail law multiplies hundreds of ratios; in single doubles each factor leaves half a unit in the
 last place behind, in pairs the whole product is right to the last digit that a double shows.
@@ -102,6 +102,6 @@ def series(
 
 
 def _settled(high: np.ndarray, low: np.ndarray) -> Pair:
-    """The same sum with the carry moved up, for low much smaller than high."""
+    """The same sum renormalised, for low much smaller than high."""
     top = high + low
     return Pair(top, low - (top - high))

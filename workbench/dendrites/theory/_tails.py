@@ -65,25 +65,25 @@ def binomial_sums(sparsity: np.ndarray, synapses: np.ndarray, threshold: np.ndar
     return Sums(*series(up, 1, b.shape), *series(down, 0, b.shape), threshold > synapses)
 
 
-def tail(found: Sums) -> np.ndarray:
+def tail(both: Sums) -> np.ndarray:
     """The chance to reach the threshold."""
-    return np.where(found.never, 0.0, 1 / (1 + _odds(found)))
+    return np.where(both.never, 0.0, 1 / (1 + _odds(both)))
 
 
-def inverse_tail(found: Sums) -> np.ndarray:
+def inverse_tail(both: Sums) -> np.ndarray:
     """One over the chance to reach the threshold; infinite where it is never reached."""
-    return np.where(found.never, np.inf, 1 + _odds(found))
+    return np.where(both.never, np.inf, 1 + _odds(both))
 
 
-def log10_tail(found: Sums) -> np.ndarray:
+def log10_tail(both: Sums) -> np.ndarray:
     """The decimal logarithm of the chance, finite wherever the threshold can be reached at all."""
-    odds = _odds(found)
+    odds = _odds(both)
     with np.errstate(divide="ignore"):
-        size = np.log10(found.lower.high / found.upper.high)
-        size = size + (found.lower_exponent - found.upper_exponent) * np.log10(2)
+        size = np.log10(both.lower.high / both.upper.high)
+        size = size + (both.lower_exponent - both.upper_exponent) * np.log10(2)
         rare = -size - np.log1p(1 / np.maximum(odds, 1)) / np.log(10)
     log = np.where(odds > 1, rare, 0 - np.log1p(np.minimum(odds, 1)) / np.log(10))
-    return np.where(found.never, -np.inf, log)
+    return np.where(both.never, -np.inf, log)
 
 
 def over_chunks(law: Callable[..., np.ndarray], *arguments: Array) -> np.ndarray:
@@ -101,8 +101,8 @@ def hypergeometric(answer: Callable[[Sums], np.ndarray], *arguments: Array) -> n
     return over_chunks(lambda *each: answer(sums(*each)), *arguments)
 
 
-def _odds(found: Sums) -> np.ndarray:
+def _odds(both: Sums) -> np.ndarray:
     """L / U, the odds against the threshold; infinite beyond the range of doubles."""
     with np.errstate(over="ignore"):
-        shift = found.lower_exponent - found.upper_exponent
-        return np.ldexp(found.lower.high / found.upper.high, shift)
+        shift = both.lower_exponent - both.upper_exponent
+        return np.ldexp(both.lower.high / both.upper.high, shift)

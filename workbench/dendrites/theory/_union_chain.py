@@ -1,7 +1,7 @@
 """The numerics of a segment that stores several patterns at once, mixed into one set of synapses.
 
-Fix the pattern that is shown, and let the stored patterns come one at a time. All that matters of
-them is how many of the active cells they have covered so far: y. From y, the next pattern covers j
+Fix the shown pattern and add the stored patterns one at a time. The state is the number of active
+cells that they have covered so far, y. From y, the next pattern covers j
 more with the hypergeometric chance C(a−y, j)·C(n−a+y, s−j) / C(n, s). A match is the event that y
 reaches the threshold, so the chain has only `threshold` states, where the chain on the size of the
 union has thousands; the two give the same number.
@@ -18,7 +18,7 @@ from workbench.base.array import Array
 from workbench.dendrites.theory import _pairs
 from workbench.dendrites.theory._tails import Sums, log10_tail, sums
 
-_CHUNK = 2**16  # elements of the transition tables held at a time
+_CHUNK = 2**16  # elements of the transition tables in memory at a time
 _SMALLEST = 1e-290
 _NEGLIGIBLE = 2.0**-60
 
@@ -26,7 +26,7 @@ _NEGLIGIBLE = 2.0**-60
 class _Numbers(NamedTuple):
     """Arithmetic on chances: as pairs of doubles, or as logarithms where doubles underflow.
 
-    A pair is kept here as one array with a leading axis of two, so that both kinds are sliced
+    A pair is stored here as one array with a leading axis of two, so that both kinds are sliced
     alike; `shape` is what leads.
     """
 
@@ -47,9 +47,11 @@ def union_tail(*arguments: Array, log10: bool = False) -> np.ndarray:
     done = 0
     while done < out.size:
         # The table of one law has threshold² entries; a chunk is sized for its largest.
-        ahead = flat[3][done : done + _CHUNK]
-        width = np.maximum.accumulate(np.maximum(np.minimum(ahead, flat[1][done:][:_CHUNK]), 1))
-        many = int(np.sum(width**2 * np.arange(1, ahead.size + 1) <= _CHUNK))
+        thresholds = flat[3][done : done + _CHUNK]
+        width = np.maximum.accumulate(
+            np.maximum(np.minimum(thresholds, flat[1][done:][:_CHUNK]), 1)
+        )
+        many = int(np.sum(width**2 * np.arange(1, thresholds.size + 1) <= _CHUNK))
         part = slice(done, done + max(1, many))
         out[part] = _answers([x[part] for x in flat], log10)
         done = part.stop
@@ -135,29 +137,29 @@ def _tables(
     return steps, leaps
 
 
-def _aligned(found: Sums) -> tuple[_pairs.Pair, _pairs.Pair, np.ndarray]:
+def _aligned(both: Sums) -> tuple[_pairs.Pair, _pairs.Pair, np.ndarray]:
     """U and U + L as pairs over one exponent, the larger of their two."""
-    exponent = np.maximum(found.upper_exponent, found.lower_exponent)
-    upper = _pairs.scaled(found.upper, found.upper_exponent - exponent)
-    lower = _pairs.scaled(found.lower, found.lower_exponent - exponent)
+    exponent = np.maximum(both.upper_exponent, both.lower_exponent)
+    upper = _pairs.scaled(both.upper, both.upper_exponent - exponent)
+    lower = _pairs.scaled(both.lower, both.lower_exponent - exponent)
     return upper, _pairs.plus(upper, lower), exponent
 
 
-def _pair_mass(found: Sums) -> np.ndarray:
+def _pair_mass(both: Sums) -> np.ndarray:
     """The chance of the threshold itself, 1 / (U + L)."""
-    _, total, exponent = _aligned(found)
+    _, total, exponent = _aligned(both)
     one = _pairs.Pair(np.ones_like(total.high), np.zeros_like(total.high))
     return np.stack(_pairs.scaled(_pairs.over(one, total), -exponent))
 
 
-def _pair_tail(found: Sums) -> np.ndarray:
+def _pair_tail(both: Sums) -> np.ndarray:
     """The chance of the threshold or more, U / (U + L)."""
-    upper, total, _ = _aligned(found)
-    return np.where(found.never, 0.0, np.stack(_pairs.over(upper, total)))
+    upper, total, _ = _aligned(both)
+    return np.where(both.never, 0.0, np.stack(_pairs.over(upper, total)))
 
 
-def _log_mass(found: Sums) -> np.ndarray:
-    _, total, exponent = _aligned(found)
+def _log_mass(both: Sums) -> np.ndarray:
+    _, total, exponent = _aligned(both)
     return -np.log10(total.high) - exponent * np.log10(2)
 
 

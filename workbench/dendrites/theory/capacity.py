@@ -1,6 +1,6 @@
-"""What an error one can bear buys: the smallest safe threshold, and how many segments may share it.
+"""Design for a tolerated error: the smallest safe threshold and the largest number of segments.
 
-Beside `overlap_laws`, where the symbols, the accuracy and the source stand.
+Symbols, accuracy and source are those of `overlap_laws`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def smallest_threshold(cells: Array, active: Array, synapses: Array, target: Arr
     n, a, s = counts(cells, active=active, synapses=synapses)
     e = chance("target", target)
     n, a, s, e = np.broadcast_arrays(n, a, s, e)
-    # p(low) ≥ target > p(high) holds throughout: everything matches at 0, nothing past the end.
+    # Invariant: p(low) ≥ target > p(high): everything matches at 0, nothing past the end.
     low, high = np.zeros_like(n), np.minimum(a, s) + 1
     while np.any(high - low > 1):
         middle = (low + high) // 2

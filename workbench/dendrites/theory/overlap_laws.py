@@ -1,8 +1,8 @@
 """How often a segment with few synapses is wrong: the laws of sparse-dendrite detection.
 
-A pattern switches on `active` of `cells` cells; a segment has `synapses` on cells it once saw, and
-fires when at least `threshold` of them are on. How often does a random pattern fire it, how often
-does a damaged one fail to, and what changes when the segment stores several patterns?
+A pattern switches on `active` of `cells` cells; a segment has `synapses` on cells of a stored
+pattern, and fires when at least `threshold` of them are on. How often does a random pattern fire
+it, how often does a damaged one fail to, and what changes when the segment stores several patterns?
 
 Symbols in the formulas: n cells, a active, s synapses, θ threshold, v moved, M segments or
 patterns. Theory runs on the host in double precision; arrays go back to the library they came
@@ -64,11 +64,11 @@ def overlap_count(
     given = (cells, active, synapses, overlap)
     n, a, s = counts(cells, True, active=active, synapses=synapses)
     b = whole("overlap", overlap, 0)
-    found = np.frompyfunc(_exact.overlap_count, 4, 1)(*[x.astype(object) for x in (n, a, s, b)])
+    ways = np.frompyfunc(_exact.overlap_count, 4, 1)(*[x.astype(object) for x in (n, a, s, b)])
     if log10:
-        return answer(np.vectorize(_exact.log10_count, otypes=[float])(found), *given)
+        return answer(np.vectorize(_exact.log10_count, otypes=[float])(ways), *given)
     namespace(*given)
-    return found
+    return ways
 
 
 def false_match(
@@ -132,8 +132,8 @@ def false_negative(
         threshold: active synapses that fire it, at least 0; 0 gives 0 (never missed), and more
             than `synapses` gives 1.
         moved: active cells that fall silent while as many silent ones wake, at most `active`. The
-            number of cells does not enter, so it is not asked; a population that has room for the
-            pattern and its moved cells has at least active + moved cells.
+            number of cells does not enter, so it is not an argument; a population that has room for
+            the pattern and its moved cells has at least active + moved cells.
         log10: the decimal logarithm instead.
         exact: a fraction instead.
 
@@ -160,7 +160,7 @@ def false_negative(
 def binomial_limit(
     sparsity: Array, synapses: Array, threshold: Array, *, log10: bool = False, exact: bool = False
 ) -> Array:
-    """Chance that a random pattern fires a segment in a population without end.
+    """Chance that a random pattern fires a segment in an infinite population.
 
     lim n→∞ of the false match at fixed ρ = a/n:  Σ_{b≥θ} C(s,b)·ρᵇ·(1−ρ)ˢ⁻ᵇ
 
@@ -192,8 +192,8 @@ def binomial_limit(
         refuse("sparsity", "0 or in [1e-100, 1]", np.extract(tiny, rho)[0])
     take = log10_tail if log10 else tail
     inner = np.where((rho > 0) & (rho < 1), rho, 0.5)
-    found = over_chunks(lambda *each: take(binomial_sums(*each)), inner, s, t)
+    result = over_chunks(lambda *each: take(binomial_sums(*each)), inner, s, t)
     edge = np.where(rho < 1, t == 0, t <= s).astype(np.float64)
     with np.errstate(divide="ignore"):
-        found = np.where(inner == rho, found, np.log10(edge) if log10 else edge)
-    return answer(found, given, synapses, threshold)
+        result = np.where(inner == rho, result, np.log10(edge) if log10 else edge)
+    return answer(result, given, synapses, threshold)

@@ -1,6 +1,6 @@
-"""Laws of many: several segments side by side, and several patterns mixed into one segment.
+"""Laws of several segments together, and of several patterns stored on one segment.
 
-Beside `overlap_laws`, where the symbols, the accuracy and the source stand.
+Symbols, accuracy and source are those of `overlap_laws`.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _rounded_size(cells: Array, synapses: Array, patterns: Array) -> Array:
     n, s, m = np.broadcast_arrays(cells, synapses, patterns)
     size = n * _any(s / n, m)
     nearest = np.asarray(np.rint(size))
-    # A double cannot tell which side of one half it is on when it is this close to it.
+    # This close to one half, rounding errors of doubles may decide the side.
     unsure = np.abs(np.abs(size - nearest) - 0.5) < 1e-13 * n
     for i in map(tuple, np.argwhere(unsure)):
         exact = int(n[i]) * (1 - (1 - Fraction(int(s[i]), int(n[i]))) ** int(m[i]))

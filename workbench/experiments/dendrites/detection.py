@@ -4,7 +4,7 @@ A segment of `synapses` subsamples one pattern of `active` cells out of `cells`.
 least `threshold` of its synapses are active. Random patterns test how often it fires by mistake,
 its own pattern with `moved` active cells moved elsewhere how often it misses; both are measured at
 every threshold in one pass and compared with the laws. The numbers that the paper, its figures and
-its published code print are computed again from the same laws.
+its published code print are recomputed from the same laws.
 
 Source:
     Ahmad & Hawkins (2016), How do neurons operate on sparse distributed representations?
@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from workbench.base.array import host
-from workbench.base.cancellation import is_watched, steps
+from workbench.base.cancellation import is_cancellable, steps
 from workbench.base.intervals import binomial_interval
 from workbench.dendrites.codes import patterns
 from workbench.dendrites.matching.detector import Detector
@@ -66,7 +66,7 @@ def false_matches(rng, cells, active, synapses, segments, pairs) -> Counts:
 
     In an all-pairs design the matches of a pattern with all segments are pairwise uncorrelated,
     since every pattern meets a random segment with the same chance; so the count has the variance
-    N p (1 - p) of N independent trials. Its tails are no binomial's, but hardly longer.
+    N p (1 - p) of N independent trials. Its tails are not exactly binomial, but hardly longer.
     """
     stored = patterns.patterns(rng, segments, cells, active)
     detector = Detector(patterns.subsamples(rng, stored, synapses), cells, threshold=1)
@@ -74,7 +74,7 @@ def false_matches(rng, cells, active, synapses, segments, pairs) -> Counts:
     for start in steps(range(0, shown, BATCH)):
         count = min(BATCH, shown - start)
         batch = patterns.patterns(rng, count, cells, active)
-        part = min(PART if is_watched() else BATCH, count)
+        part = min(PART if is_cancellable() else BATCH, count)
         for first in steps(range(0, count, part)):
             histogram += host(
                 detector.overlap_histogram(batch[first : min(first + part, count), :])

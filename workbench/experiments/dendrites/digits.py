@@ -2,8 +2,8 @@
 
 Scanned digits become sparse patterns: random projections score the cells, the best `active` win.
 Every training image gives one segment, which subsamples its pattern. Other images, with `moved`
-active cells moved elsewhere, are then shown to all segments. What random patterns do is known
-exactly; what real, correlated ones do is measured here beside it.
+active cells moved elsewhere, are then shown to all segments. The rates of random patterns are known
+exactly; those of real, correlated ones are measured here.
 
 Source:
     Ahmad & Hawkins (2016), How do neurons operate on sparse distributed representations?
@@ -31,7 +31,7 @@ from workbench.experiment.params import KnobError, Knobs, knob
 
 PAPER = Paper("Ahmad & Hawkins", 2016, "arXiv:1601.00720")
 # Pairs of the control that should fire where it is compared: they share segments, so that a
-# hundred, enough for independent ones, would tell too little.
+# hundred, enough for independent ones, would be too few.
 FIRED = 1000
 
 
@@ -76,7 +76,7 @@ class Params(Knobs):
 
 @stage
 def user_patterns(patterns_file, cells, seed) -> PatternFile | None:
-    """What the user's file holds; None without one."""
+    """The patterns of the user's file; None without one."""
     return read_patterns(patterns_file, cells, seed) if patterns_file else None
 
 
@@ -104,10 +104,10 @@ def firing(rng, chosen, segments, cells, moved) -> dict[str, Any]:
     shown = patterns.perturbed(rng, chosen.shown, cells, moved)
     random = patterns.patterns(rng, count, cells, active)
     # Random patterns belong to no stored class.
-    nobody = np.full(count, chosen.stored_labels.max() + 1)
+    no_class = np.full(count, chosen.stored_labels.max() + 1)
     pairs, control = (
         fired_at_each(segments, chosen.stored_labels, *these, cells)
-        for these in steps([(shown, chosen.shown_labels), (random, nobody)])
+        for these in steps([(shown, chosen.shown_labels), (random, no_class)])
     )
     unseen = np.array([(p.own.by_shown == 0).sum() for p in pairs])
     mistaken = np.array([(p.other.by_shown > 0).sum() for p in pairs])
@@ -145,7 +145,7 @@ def recognition(rng, chosen, segments, cells, threshold) -> dict[str, np.ndarray
 
 
 def run(p: Params) -> dict[str, Any]:
-    """Who fires for whom at every threshold, and who is recognised at every noise."""
+    """Rates of firing at every threshold, and recognition at every noise."""
     data, file, fired, voted = chosen(p), user_patterns(p), firing(p), recognition(p)
     active, at, thresholds = data.stored.shape[1], p.threshold - 1, np.arange(1, p.synapses + 1)
     laws = overlap_laws.false_match(p.cells, active, p.synapses, thresholds)
@@ -185,7 +185,7 @@ def _beside_law(result: dict, name: str, threshold: int, note: str) -> Measured:
 
 
 def _control(result: dict) -> Measured:
-    """The control at the rarest threshold that its pairs can count, which the law alone chooses."""
+    """The control at the highest threshold with enough expected events, chosen by the law alone."""
     pairs = result["stored"] * result["shown"]
     threshold = max(1, int((result["laws"] * pairs >= FIRED).sum()))
     return _beside_law(result, "random patterns (control)", threshold, f"{pairs:,} pairs")

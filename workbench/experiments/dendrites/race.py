@@ -3,7 +3,7 @@
 The same segments and patterns go through every exact method: the detector's gather, its inverted
 index and its index of pairs, a scan of packed bits, and a product of sparse matrices. Lists are
 compared before any clock starts. Times are medians of interleaved rounds, in nanoseconds a pair of
-a pattern and a segment, beside what the bytes that a method must move take on this machine.
+a pattern and a segment, compared with the time to copy the bytes that a method must move.
 
 Source:
     Ahmad & Hawkins (2016), arXiv:1601.00720, whose simulations stopped at 1e8 trials.
@@ -30,7 +30,7 @@ from workbench.experiment.params import Knobs, knob
 PAPER = Paper("Ahmad & Hawkins", 2016, "arXiv:1601.00720")
 RARE, EVENTS = 1e-9, 100
 SIZES = (256, 1024, 4096, 16_384, 65_536)
-# Seconds differ from run to run: the contract asks for no equal numbers.
+# Seconds differ from run to run: the contract does not compare numbers.
 MEASURES_TIME = True
 
 
@@ -41,7 +41,7 @@ class Params(Knobs):
         "active": "cells // 2",
         "synapses": "active",
         "threshold": "synapses",
-        # The scan holds every segment as a row of bits: half a gigabyte.
+        # The scan stores every segment as a row of bits: half a gigabyte.
         "segments": "2 ** 32 // cells",
     }
     cells: int = knob(2048, "cells in the population", span=(256, 65536), log=True)
@@ -122,13 +122,13 @@ def _floor(problem, detectors, shown, batches, names, rounds) -> dict[str, np.nd
 def over_cells(p: Params) -> dict:
     """The largest batch in populations of 256 … 65,536 cells, as sparse as that of the knobs.
 
-    Sizes in which no pattern would hold the synapses of a segment are left out, and so are the
-    methods that are not the detector's: they fall behind by more than a figure shows. A method is
+    Sizes in which a pattern has fewer active cells than a segment has synapses are left out, and so
+    are the methods that are not the detector's, which are too slow for the figure. A method is
     NaN where its plan expects it to take longer than a race should.
     """
     share = p.active / p.cells
     sizes = np.array([n for n in SIZES if p.synapses <= round(share * n)] or [p.cells])
-    found: dict[str, list] = {}
+    by_method: dict[str, list] = {}
     for cells in sizes.tolist():
         here = p.model_copy(update={"cells": cells, "active": round(share * cells)})
         rng = stream("over_cells", p.seed)
@@ -147,16 +147,19 @@ def over_cells(p: Params) -> dict:
         late = np.full((1, here.rounds), np.nan)
         for name in detectors:
             each = times.get(name, late)[0] * 1e9 / (len(shown) * here.segments)
-            found.setdefault(name, []).append(each)
-    return {"cells": sizes, "nanoseconds": {name: np.array(each) for name, each in found.items()}}
+            by_method.setdefault(name, []).append(each)
+    return {
+        "cells": sizes,
+        "nanoseconds": {name: np.array(each) for name, each in by_method.items()},
+    }
 
 
 def medians(
     nanoseconds: dict[str, Float[np.ndarray, "places rounds"]],
 ) -> dict[str, Float[np.ndarray, " places"]]:
     """Median by method and place; NaN where a method had left the race in any round."""
-    gone = {n: np.isnan(t).any(axis=1) for n, t in nanoseconds.items()}
-    return {n: np.where(gone[n], np.nan, np.median(t, axis=1)) for n, t in nanoseconds.items()}
+    left = {n: np.isnan(t).any(axis=1) for n, t in nanoseconds.items()}
+    return {n: np.where(left[n], np.nan, np.median(t, axis=1)) for n, t in nanoseconds.items()}
 
 
 def lines(

@@ -1,9 +1,9 @@
-"""What does a file of trained weights carry, matrix by matrix, and what would theory want there?
+"""What is in a file of trained weights, matrix by matrix, and how does it compare with theory?
 
-Every matrix of the file is read when its turn comes, and nothing in the file is executed. Its
-mean square times fan-in is set beside what the activation that it feeds wants, its tail is fitted,
-its singular values stand beside those of a random matrix, and its rank is given by four
-definitions that are often confused. What has no numbers or was never trained is flagged.
+Matrices are read one at a time, and nothing in the file is executed. The mean square times fan-in
+is compared with the value that preserves a signal through the following activation, the tail is
+fitted, the singular values are compared with those of a random matrix, and the rank is given by
+four definitions that are often confused. Matrices without numbers and untrained ones are flagged.
 
 Source:
     He et al. (2015), arXiv:1502.01852; Martin & Mahoney (2021), arXiv:1810.01075; Roy &
@@ -24,7 +24,7 @@ from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
 from workbench.inits.theory.moments import gain
 from workbench.inits.weights.file_report import FileReport, file_report, fitted_tails, layers
-from workbench.inits.weights.matrix_report import Row, Spectrum, wanting
+from workbench.inits.weights.matrix_report import Row, Spectrum, with_target
 from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
 from workbench.inits.weights.reading.files import SUFFIXES, changed
 from workbench.inits.weights.sources import UNTRAINED, check_file, is_stored, loaded
@@ -71,7 +71,7 @@ class Params(Knobs):
 
 @stage
 def report(weights_file, layout, lookup, seed) -> FileReport:
-    """What the file holds whatever activation follows; tails are left out."""
+    """The matrices of the file, without activations and tails."""
     return file_report(loaded(seed, weights_file, layout, lookup)[1])
 
 
@@ -83,7 +83,7 @@ def tails(weights_file, layout, lookup, sample, seed) -> list:
 
 def run(p: Params) -> dict:
     """Every matrix of the file, one at a time."""
-    # What is read from a file has no seed.
+    # A file is read without a seed.
     whole = report(p, seed=0 if is_stored(p.weights_file) else p.seed)
     rows = _beside_theory(p, whole.rows)
     passed = layers(rows)
@@ -102,7 +102,11 @@ def run(p: Params) -> dict:
         "without numbers": sum(not row.is_measured for row in rows),
         **({"not read": "; ".join(whole.unread)} if whole.unread else {}),
         **({"median fan-in variance": float(np.median(variances))} if passed else {}),
-        **({f"wanted by {p.activation}": gain(p.activation) ** 2} if passed else {}),
+        **(
+            {f"fan-in variance that preserves {p.activation}": gain(p.activation) ** 2}
+            if passed
+            else {}
+        ),
         **({"median tail shape": float(np.median(fitted))} if fitted else {}),
         "rows": rows,
         "layers": passed,
@@ -112,7 +116,7 @@ def run(p: Params) -> dict:
 
 
 def _beside_theory(p: Params, rows: list[Row]) -> list[Row]:
-    """The rows with their tails and what the activation wants that each matrix feeds."""
+    """The rows with their tails, and the target of the activation that each matrix feeds."""
     table = read_activations(p.activations_file) if p.activations_file else []
     names = [activation_of(row.name, table, p.activation) for row in rows]
     squares = {name: gain(name) ** 2 for name in {*names}}
@@ -120,7 +124,7 @@ def _beside_theory(p: Params, rows: list[Row]) -> list[Row]:
         row._replace(tail=tail.shape, tail_error=tail.error) if tail else row
         for row, tail in zip(rows, tails(p), strict=True)
     ]
-    return [wanting(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
+    return [with_target(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
 
 
 class Drawn(NamedTuple):
@@ -138,7 +142,7 @@ class Drawn(NamedTuple):
 
 
 def drawn(p: Params, result: dict) -> Drawn:
-    """The matrix that the knob names, or the one furthest from random.
+    """The matrix of the knob's number, or the one furthest from random.
 
     Raises:
         ValueError: if the file has fewer matrices.
@@ -165,7 +169,7 @@ def _typical(quantity: str) -> Callable[[dict], Measured]:
 
 
 def _share_normal(p: Params, result: dict) -> Measured:
-    """The share of matrices whose tail cannot be told from a Gaussian's."""
+    """The share of matrices whose tail is consistent with a Gaussian's."""
     if not is_stored(p.weights_file):
         return missing(UNTRAINED)
     fitted = [row for row in result["layers"] if row.tail_error > 0]

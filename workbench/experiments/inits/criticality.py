@@ -1,10 +1,10 @@
 """Is one gain enough to carry a signal through a deep network?
 
-A gain keeps the variance of one layer. This run iterates the variance through many layers and
-measures it in networks of finite width: under the gain that an activation's own moments ask for,
-under He's, and at the critical pair of weight and bias variances or off it. It maps where gradients
-grow and shrink over all pairs and in how many layers, and compares the scatter between networks,
-which goes with depth over width, with its law.
+A gain preserves the variance of one layer. This run iterates the variance through many layers and
+measures it in networks of finite width: under the gain from an activation's own moments, under
+He's, and at the critical pair of weight and bias variances or off it. It maps where gradients grow
+and shrink over all pairs and in how many layers, and compares the scatter between networks, which
+goes with depth over width, with its law.
 
 Source:
     Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165; He et
@@ -38,7 +38,7 @@ HE = Paper("He et al.", 2015, "arXiv:1502.01852")
 TRANSFORMER = Paper("Yang & Wang", 2024, "arXiv:2409.10594")
 DEEP = Paper("Schoenholz et al.", 2017, "arXiv:1611.01232")
 PRODUCTS = Paper("Hanin & Nica", 2018, "arXiv:1812.05994")
-# Weight and bias variances off tanh's edge of chaos, where its gradients are timed.
+# Weight and bias variances off tanh's edge of chaos, where the decay of its gradients is measured.
 OFF_EDGE = 1.3, 0.05
 
 
@@ -136,12 +136,12 @@ def scatter(rng, narrow, shallow, many) -> dict[tuple[str, int], Fluctuations]:
 
 
 def _enough(many: int, narrow: int, width: int) -> int:
-    """What scatters less needs fewer networks, and wide ones cost more."""
+    """Wide networks scatter less and cost more, so that fewer are drawn."""
     return max(2 * BATCHES, many * narrow // width)
 
 
 def run(p: Params) -> dict:
-    """What the laws say and what networks of finite width do."""
+    """The laws, and measurements in networks of finite width."""
     pair, rates = critical_pair(p), gradient_rates(p)
     paths = {"SiLU, gain of its own": silu_path(p), "GELU, relu's gain": gelu_path(p)}
     if (path := critical_path(p)) is not None:
@@ -194,8 +194,8 @@ def _depth_over_width(p: Params, result: dict) -> Measured:
     wide, half = 2 * p.narrow, p.shallow // 2
     above = result["scatter"]["relu", wide].logarithm[2 * half - 1]
     ratio = float(above / result["scatter"]["relu", p.narrow].logarithm[half - 1])
-    spread = sum(2 / (_enough(p.many, p.narrow, n) - 1) for n in (wide, p.narrow))
-    error = DEVIATIONS * ratio * math.sqrt(spread)
+    variance = sum(2 / (_enough(p.many, p.narrow, n) - 1) for n in (wide, p.narrow))
+    error = DEVIATIONS * ratio * math.sqrt(variance)
     note = f"variance of ln g, width {wide} over {p.narrow}, {2 * half} layers over {half}"
     return Measured(ratio, (ratio - error, ratio + error), note=note)
 

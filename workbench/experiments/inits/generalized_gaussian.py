@@ -1,9 +1,9 @@
 """Do trained weights follow a generalised Gaussian, and does it pay to start or store them so?
 
 Every matrix is fitted by four families, and the families are compared by their likelihood on the
-same weights. Then the paper's uses: initial weights of a peaked shape, whose kurtosis costs scatter
-in depth; the entropy of quantised weights; and RF8, eight bits as two powers of two, beside an
-ordinary float of eight bits.
+same weights. Then the paper's uses: initial weights of a peaked shape, whose kurtosis increases the
+scatter in depth; the entropy of quantised weights; and RF8, eight bits as two powers of two, beside
+an ordinary float of eight bits.
 
 Source:
     Wu et al. (2025), It takes a good model to train a good model: generalized Gaussian priors for
@@ -69,8 +69,8 @@ def ratios(rng, shape, width, depth, networks) -> Samples:
     """Each relu network's second moment at the output over that at the input, at one input."""
     scheme = functools.partial(law.weights, tail=shape, scale=2.0)
     widths = [width] * (depth + 1)
-    found = propagate(rng, widths, "relu", scheme, networks=networks, inputs=1)
-    return Samples(found.signal_ratio, law=1.0)
+    passed = propagate(rng, widths, "relu", scheme, networks=networks, inputs=1)
+    return Samples(passed.signal_ratio, law=1.0)
 
 
 def scatter(shape: float, width: int, depth: int) -> float:
@@ -95,11 +95,11 @@ def preview(p: Params) -> dict:
     return _trained(fits(p, sample=min(p.sample, FEW)))
 
 
-def _trained(found: Fits) -> dict:
-    rows = found.rows
+def _trained(fitted: Fits) -> dict:
+    rows = fitted.rows
     wins = [r.best for r in rows]
     return {
-        "weights from": found.source,
+        "weights from": fitted.source,
         "matrices": len(rows),
         **{f"best is {name}": wins.count(name) for name in rows[0].losses},
         "median shape": float(np.median([r.shape for r in rows])),
@@ -107,7 +107,7 @@ def _trained(found: Fits) -> dict:
         "ordinary float [dB]": float(np.median([r.ordinary_decibels for r in rows])),
         "RF8 code [bits]": float(np.median([r.bits for r in rows])),
         "rows": rows,
-        "pooled": found.pooled,
+        "pooled": fitted.pooled,
     }
 
 
@@ -130,7 +130,7 @@ def _share_peaked(p: Params, result: dict) -> Measured:
 
 
 def _signal(p: Params, result: dict) -> Measured:
-    """The mean ratio; few networks of a heavy tail do not show how far their mean may be."""
+    """The mean ratio; the interval is at least the law's, for few networks underestimate it."""
     mean = result["signal over depth"]
     half = DEVIATIONS * scatter(p.shape, p.width, p.depth) / math.sqrt(p.networks)
     low, high = (float(end) for end in result["signal"].interval)

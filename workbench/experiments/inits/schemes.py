@@ -1,9 +1,9 @@
 """Which initial weights keep a signal, which its gradient, and which do what they are said to do?
 
-Every scheme goes through the same verifier: many networks at once, second moments by layer forward
+Every scheme is tested in the same way: many networks at once, second moments by layer forward
 and backward, and the singular values of the end-to-end Jacobian. A verdict compares the last layer
-with the first, with the scatter that the width allows. The defaults of libraries stand among them,
-rebuilt from their rules, and are measured in the libraries themselves where those are installed.
+with the first, with the scatter that the width allows. The defaults of libraries are included,
+by their rules, and are measured in the libraries themselves if installed.
 
 Source:
     Glorot & Bengio (2010), AISTATS; He et al. (2015), arXiv:1502.01852; Saxe, McClelland & Ganguli
@@ -52,7 +52,7 @@ REZERO = Paper("Bachlechner et al.", 2020, "arXiv:2003.04887")
 FEW = 16
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
-# On the line of the orthogonal scheme or beside it, and left to the table.
+# Close to the line of the orthogonal scheme, and only in the table.
 NOT_DRAWN = ("delta-orthogonal, forward gain", "sparse, forward gain", "identity")
 
 
@@ -81,7 +81,7 @@ class Row(NamedTuple):
 
 @stage
 def compared(rng, activation, mistuned, width, depth, networks) -> dict[str, Row]:
-    """Every scheme through the verifier, its gain off by the error."""
+    """The verdict on every scheme, its gain off by the error."""
     verify = functools.partial(_verified, activation, width, depth)
     rows = {}
     for name, scheme in steps(named(activation).items()):
@@ -93,30 +93,30 @@ def compared(rng, activation, mistuned, width, depth, networks) -> dict[str, Row
 @stage
 def relu_he(rng, width, depth, networks) -> tuple[Samples, Samples]:
     """Ratios of last to first layer of relu networks under He's rule: signal and gradient."""
-    found = _measure(rng, width, depth, "relu", family.he, 16 * networks)
-    return Samples(found.signal_ratio, law=1.0), Samples(found.gradient_ratio, law=1.0)
+    measured = _measure(rng, width, depth, "relu", family.he, 16 * networks)
+    return Samples(measured.signal_ratio, law=1.0), Samples(measured.gradient_ratio, law=1.0)
 
 
 @stage
 def linear_glorot(rng, width, depth, networks) -> Samples:
     """The signal's ratio in linear networks under Glorot's rule."""
-    found = _measure(rng, width, depth, "linear", family.glorot, 4 * networks)
-    return Samples(found.signal_ratio, law=1.0)
+    measured = _measure(rng, width, depth, "linear", family.glorot, 4 * networks)
+    return Samples(measured.signal_ratio, law=1.0)
 
 
 @stage
 def tanh_torch(rng, width, depth, networks) -> Samples:
     """The gradient's factor a layer in tanh networks under torch's gain."""
     scheme = named("tanh")["torch's tanh gain"]
-    found = _measure(rng, width, depth, "tanh", scheme, 4 * networks)
-    return Samples(found.gradient_ratio ** (1 / depth))
+    measured = _measure(rng, width, depth, "tanh", scheme, 4 * networks)
+    return Samples(measured.gradient_ratio ** (1 / depth))
 
 
 @stage
 def isometry(rng, width, depth) -> float:
     """The largest deviation from 1 among singular values of orthogonal linear networks."""
-    found = _measure(rng, width, depth, "linear", orthogonal, FEW, FEW, "float64")
-    return float(np.abs(found.singular - 1).max())
+    measured = _measure(rng, width, depth, "linear", orthogonal, FEW, FEW, "float64")
+    return float(np.abs(measured.singular - 1).max())
 
 
 @stage
@@ -135,12 +135,12 @@ class Stream(NamedTuple):
 @stage
 def streams(rng, width, depth, networks) -> dict[str, Stream]:
     """Every residual scheme, with as many blocks as the plain networks have layers."""
-    found = {}
+    by_scheme = {}
     for name, scheme in steps(factors(depth).items()):
         moments = residual_stream(rng, width, depth, **scheme, networks=4 * networks)
         law = 1.0 if scheme.get("normalised") else growth(depth, **scheme)
-        found[name] = Stream(moments.mean(axis=1), Samples(moments[-1] / moments[0], law=law))
-    return found
+        by_scheme[name] = Stream(moments.mean(axis=1), Samples(moments[-1] / moments[0], law=law))
+    return by_scheme
 
 
 def _mistuned(scheme: Callable, factor: float, rng, shape: tuple[int, ...], **axes) -> Any:
@@ -156,21 +156,21 @@ def _measure(
     return propagate(rng, [width] * (depth + 1), which, scheme, **how)
 
 
-def _verified(which: str, width: int, depth: int, found: Propagation) -> Row:
-    largest, smallest = np.median(found.singular[:, [0, -1]], axis=0)
+def _verified(which: str, width: int, depth: int, measured: Propagation) -> Row:
+    largest, smallest = np.median(measured.singular[:, [0, -1]], axis=0)
     c = {kind: max(5.0, scatter(which, 1.0, kind)) for kind in ("forward", "backward")}
     return Row(
-        verdict(found.signal_ratio, width, depth, c["forward"]),
-        verdict(found.gradient_ratio, width, depth, c["backward"]),
-        found.before.mean(axis=1),
-        found.gradient.mean(axis=1),
+        verdict(measured.signal_ratio, width, depth, c["forward"]),
+        verdict(measured.gradient_ratio, width, depth, c["backward"]),
+        measured.before.mean(axis=1),
+        measured.gradient.mean(axis=1),
         float(largest),
         float(smallest),
     )
 
 
 def run(p: Params) -> dict:
-    """Every scheme at the knobs' activation, and what decides the claims at the papers' own."""
+    """Every scheme at the knobs' activation, and what the claims need at the papers' own."""
     rows, products, (signal, gradient) = compared(p), drawn_by_libraries(p), relu_he(p)
     numbers: dict[str, Any] = {}
     for name, row in rows.items():

@@ -4,7 +4,7 @@ The published constants alone say what each set advises: how many tokens per par
 loss, and whether rounding a constant changes the advice. Given the points extracted from the
 paper's figure, the law is also fitted by Huber's loss to its true minimum and by least absolute
 deviations, with and without the five highest losses, and the optimum gets bands from resampled
-rows; then the claims about the fit are put to the test as well.
+rows; then the claims about the fit are tested as well.
 
 Source:
     Hoffmann et al. (2022), arXiv:2203.15556, Approach 3; Besiroglu et al. (2024), arXiv:2404.10102.
@@ -75,7 +75,7 @@ def fitted_absolutely(points_file, dropped) -> Fit:
 
 @stage
 def resampled(points_file, delta, dropped, resamples, seed) -> Bootstrap:
-    """The fit again on resampled points, which are drawn on the host whatever the backend."""
+    """The fit again on resampled points, drawn on the host for any backend."""
     return bootstrap(fitted.measure(points_file, delta, dropped), resamples, rng=seed)
 
 
@@ -88,8 +88,8 @@ def points(path: str, dropped: int = 0) -> dict[str, np.ndarray]:
     if dropped > most:
         refuse("dropped", f"at most {most}, with this file", dropped)
     # In the file's order, and of equal losses the later ones go.
-    kept = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
-    return {k: v[kept] for k, v in table.items()}
+    retained = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
+    return {k: v[retained] for k, v in table.items()}
 
 
 def run(p: Params) -> dict:
@@ -163,7 +163,7 @@ def advised(name: str) -> float:
 
 
 def published(p: Params) -> dict[str, Measured]:
-    """What the claims about the fit need, at the published delta and points whatever the knobs."""
+    """What the claims about the fit need, at the published delta and points for any knobs."""
     here = {"delta": DELTA, "dropped": DROPPED}
     rows = len(points(p.points_file)["loss"]) if p.points_file else 0
     if rows < DROPPED + len(NAMES) or (best := fitted(p, **here)).is_exact:
@@ -172,7 +172,7 @@ def published(p: Params) -> dict[str, Measured]:
     drawn, every = resampled(p, **here), fitted(p, delta=DELTA, dropped=0)
     error, change = drawn.errors["beta"], every.parameters["beta"] - best.parameters["beta"]
     low, _, high = (float(end[0]) for end in bands(drawn, CHINCHILLA)["ratio"])
-    found = (
+    measured = (
         Measured(best.parameters["beta"], note=f"exponent {exponent(best.parameters):.5f}, "
                  f"objective {best.objective:.10g}, reached by {best.agreement:.0%} of the starts"),
         Measured(fitted_absolutely(p, dropped=DROPPED).parameters["A"]),
@@ -182,7 +182,7 @@ def published(p: Params) -> dict[str, Measured]:
         Measured(bool(low <= 20 <= high), note=f"the 95 % band is {low:.3g} to {high:.3g}")
         if 0 < low <= high < np.inf else claims.undetermined("the points determine no optimum"),
     )  # fmt: skip
-    return dict(zip(PUBLISHED, found, strict=True))
+    return dict(zip(PUBLISHED, measured, strict=True))
 
 
 CLAIMS = [

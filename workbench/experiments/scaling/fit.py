@@ -1,9 +1,9 @@
 """What does a scaling law fitted to your table of runs say, and how far may it be trusted?
 
-A table of runs is fitted by a law of one's choice to the true minimum of the chosen loss. The page
-gives the fit, its errors by three routes, what it expects of larger runs, rival laws by information
-criteria and by the rows of largest size held out, and the reporting checklist. Without a table it
-fits one real learning curve that is shipped: the test error of a learner against its training size.
+A chosen law is fitted to a table of runs at the true minimum of the chosen loss. The page gives the
+fit, its errors by three methods, predictions of larger runs, rival laws by information criteria and
+by held-out rows of largest size, and a reporting checklist. Without a table it fits a bundled
+learning curve: the test error of a learner against its training size.
 
 Source:
     Hestness et al. (2017), arXiv:1712.00409, for the claims about power laws; Li et al. (2025),
@@ -38,7 +38,7 @@ from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
 from workbench.scaling.inference.comparison import UNDETERMINED, Comparison
 from workbench.scaling.inference.holdout import cut
 from workbench.scaling.inference.pictures import picture
-from workbench.scaling.inference.rival_laws import ONE, TWO, foreseen_by, judged, rivals_of
+from workbench.scaling.inference.rival_laws import ONE, TWO, fitted_without, judged, rivals_of
 from workbench.scaling.inference.standard_errors import Errors, standard_errors
 from workbench.scaling.laws.catalogue import NAMED
 from workbench.scaling.report import report
@@ -118,33 +118,35 @@ def fits(request: Request) -> tuple[Fit, list[Fit], list[str], list[str]]:
         own = law_fitted(request)
         return own, *rivals_of(own, laws, runs.table, request.options(runs))
 
-    (own, rivals, unfitted), said = _warned(work)
-    return own, rivals, unfitted, said
+    (own, rivals, unfitted), caught_warnings = _warned(work)
+    return own, rivals, unfitted, caught_warnings
 
 
 @stage
 def resampled(request: Request, resamples, seed) -> tuple[Bootstrap, Errors, list[str]]:
-    """The fit on resampled rows, drawn on the host; its errors by three routes; and warnings."""
+    """The fit on resampled rows, drawn on the host; its errors by three methods; and warnings."""
 
     def work() -> tuple[Bootstrap, Errors]:
         own = law_fitted(request)
         drawn = bootstrap(own, resamples, rng=seed, **request.resampling)
         return drawn, standard_errors(own, drawn)
 
-    (drawn, errors), said = _warned(work)
-    return drawn, errors, [*said, *drawn.remarks]
+    (drawn, errors), caught_warnings = _warned(work)
+    return drawn, errors, [*caught_warnings, *drawn.remarks]
 
 
 @stage
 def compared(request: Request, held) -> tuple[Comparison, list[str], list[str]]:
     """The laws by criteria and on the rows held out, why one has no score; and warnings."""
     _, rivals, *_ = fits.measure(request)
-    (found, unscored), said = _warned(lambda: judged(rivals, request.runs.columns[0], held))
-    return found, unscored, said
+    (comparison, unscored), caught_warnings = _warned(
+        lambda: judged(rivals, request.runs.columns[0], held)
+    )
+    return comparison, unscored, caught_warnings
 
 
 @stage
-def foreseen(request: Request, held) -> dict[str, Any]:
+def predictions(request: Request, held) -> dict[str, Any]:
     """Predicted over observed on every row, by laws fitted without the rows beyond the cut."""
     runs = request.runs
     size, observed = (runs.table[c] for c in (runs.columns[0], runs.columns[-1]))
@@ -153,23 +155,25 @@ def foreseen(request: Request, held) -> dict[str, Any]:
     limit, laws = cut(size, held), ONE if request.is_of_one else TWO
     fixed = {request.law: request.fixed_parameters}
     with one_numba_thread():
-        found = foreseen_by(laws, runs.table, size <= limit, request.options(runs), fixed)
+        fits_by_law = fitted_without(laws, runs.table, size <= limit, request.options(runs), fixed)
     order, none, table = np.argsort(size, kind="stable"), np.full(len(size), np.nan), {**runs.table}
-    ratios = {n: (f.predict(table) / observed)[order] if f else none for n, f in found.items()}
+    ratios = {
+        n: (f.predict(table) / observed)[order] if f else none for n, f in fits_by_law.items()
+    }
     return {"column": runs.columns[0], "size": size[order], "ratios": ratios, "cut": limit}
 
 
 def preview(p: Params) -> dict[str, Any]:
     """The held-out runs alone, which the main figure shows; no errors and no comparison."""
-    return {"foreseen": foreseen(p)}
+    return {"predictions": predictions(p)}
 
 
 def run(p: Params) -> dict[str, Any]:
     """The fit, its errors, its rivals, and what is drawn of them."""
-    unseen, runs, (own, _, unfitted, said) = foreseen(p), rows(p), fits(p)
+    unseen, runs, (own, _, unfitted, caught_warnings) = predictions(p), rows(p), fits(p)
     drawn, errors, of_errors = resampled(p)
     comparison, unscored, of_scores = compared(p)
-    remarks = tuple(dict.fromkeys([*runs.notes, *said, *of_errors, *of_scores]))
+    remarks = tuple(dict.fromkeys([*runs.notes, *caught_warnings, *of_errors, *of_scores]))
     return {
         "rows": len(own.weights),
         "rows left out": runs.left_out,
@@ -178,31 +182,31 @@ def run(p: Params) -> dict[str, Any]:
         "objective": own.objective,
         "agreement of starts": own.agreement,
         **{f"held-out error, {n}": _number(e.rmsle) for n, e in comparison.extrapolations.items()},
-        "foreseen": unseen,
+        "predictions": unseen,
         "errors": errors,
         "comparison": comparison,
         "picture": picture(own, drawn, runs.columns, p.seed),
         "checklist": report(own, drawn, comparison, _budgets(own)),
-        "said": remarks or ("nothing to warn of",),
-        "refused": (*unfitted, *unscored),
+        "remarks": remarks or ("nothing to warn of",),
+        "laws left out": (*unfitted, *unscored),
     }
 
 
 def _warned(work: Callable[[], Any]) -> tuple[Any, list[str]]:
-    """What the work returns, and what it warns of."""
+    """What the work returns, and its warnings."""
     with warnings.catch_warnings(record=True) as caught, one_numba_thread():
         warnings.simplefilter("always")
-        found = work()
+        result = work()
     kinds = [w for w in caught if issubclass(w.category, FitWarning) or w.category is UserWarning]
-    return found, [str(w.message) for w in kinds]
+    return result, [str(w.message) for w in kinds]
 
 
 def _estimates(errors: Errors) -> dict[str, float | str]:
     """Each parameter, and the ends of its interval, by name."""
-    found = {p: _number(v) for p, v in errors.estimates.values.items()}
+    numbers = {p: _number(v) for p, v in errors.estimates.values.items()}
     for p, (low, high) in errors.estimates.intervals.items():
-        found |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
-    return found
+        numbers |= {f"{p}, 95 % from": _number(low), f"{p}, 95 % to": _number(high)}
+    return numbers
 
 
 def _number(value: float) -> float | str:

@@ -2,7 +2,7 @@
 
 Runs of equal compute lie around the optimum of a known law, noise-free. A parabola through each
 budget's losses gives a vertex, a line through the vertices extrapolates. Where the law's exponents
-differ the parabola is not symmetric as the law is not, and the line misses. Grid width, centring
+differ, the loss is not symmetric as a parabola is, and the line is biased. Grid width, centring
 and asymmetry are knobs; a table of real runs may be read too.
 
 Source:
@@ -101,7 +101,7 @@ def _number(value: float) -> float | str:
 
 
 def table(result: dict) -> dict[str, float | str]:
-    """What was read off the real runs, by experiment and quantity."""
+    """The estimates from the real runs, by experiment and quantity."""
     if not result["readings"]:
         return {"real runs": "none were read", "left out": result["left out"]}
     shown = {"exponent": "exponent", "its standard error": "exponent_error", "bias": "bias"}

@@ -2,7 +2,7 @@
 
 Each curve's beginning is fitted by three laws of the training size and its end is predicted, by
 default to twice the fitted sizes, as far as the public benchmark of such laws goes (2.1 times). The
-curves that come with this page are errors of ordinary learners on tabular data; the paper that
+bundled curves are errors of ordinary learners on tabular data; the paper that
 proposed broken power laws scored them on other curves, which may be given as a file.
 
 Source:
@@ -63,67 +63,67 @@ def scores(curves_file, curves, reach, seed) -> tuple[CurveTable, Curves]:
     every = curves_of(curves_file)
     drawn = np.random.default_rng(seed).permutation(len(every.every))[:curves]
     some = marked(every, drawn, reach)
-    columns = {"size": some.size, "loss": some.loss, "held": TRAINING}
+    columns = {"size": some.size, "loss": some.loss, "held_out": TRAINING}
     return some, learning_curves(some.table, some.curve, laws=LAWS, **columns)
 
 
 def run(p: Params) -> dict:
     """The three laws on each curve's beginning, scored on its end."""
-    some, found = scores(p)
+    some, scored = scores(p)
     return {
-        "curves": len(found.names),
-        "curves left out": len(found.skipped),
+        "curves": len(scored.names),
+        "curves left out": len(scored.skipped),
         "rows of zero error left out": some.dropped,
-        **{f"median held-out error, {n}": m for n, m in found.medians.items()},
-        **{f"curves won, {n}": w for n, w in found.wins.items()},
-        "laws": found,
-        "example": example(some, found),
+        **{f"median held-out error, {n}": m for n, m in scored.medians.items()},
+        **{f"curves won, {n}": w for n, w in scored.wins.items()},
+        "laws": scored,
+        "example": example(some, scored),
     }
 
 
-def example(some: CurveTable, found: Curves) -> Example:
-    """The curve on which the broken law does as well as it usually does, by the median."""
-    held_out = found.scores[BROKEN].held
+def example(some: CurveTable, scored: Curves) -> Example:
+    """The curve with the broken law's median held-out error."""
+    held_out = scored.scores[BROKEN].held_out
     at = int(np.argsort(held_out)[(len(held_out) - 1) // 2])
-    name = found.names[at]
+    name = scored.names[at]
     rows = np.flatnonzero(some.names == name)
     rows = rows[np.argsort(some.table[some.size][rows], kind="stable")]
     size, loss, fitted = (some.table[c][rows] for c in (some.size, some.loss, TRAINING))
     grid = np.geomspace(size[0], size[-1], 120)
     laws = {
         n: s.law.value(dict(zip(s.law.parameters, s.parameters[at], strict=True)), {"size": grid})
-        for n, s in found.scores.items()
+        for n, s in scored.scores.items()
     }
     return Example(name, size, loss, fitted == 1, grid, laws)
 
 
 def broken_share(result: dict) -> Measured:
     """The share that the broken law won of the curves that decide between it and its rival."""
-    found = result["laws"]
-    rival = max((POWER, CONSTANT), key=lambda n: found.wins[n])
-    won, lost = found.best(BROKEN), found.best(rival)
-    counts = ", ".join(f"{n} {w}" for n, w in found.wins.items())
-    medians = ", ".join(f"{n} {m:.3g}" for n, m in found.medians.items())
+    scored = result["laws"]
+    rival = max((POWER, CONSTANT), key=lambda n: scored.wins[n])
+    won, lost = scored.best(BROKEN), scored.best(rival)
+    counts = ", ".join(f"{n} {w}" for n, w in scored.wins.items())
+    medians = ", ".join(f"{n} {m:.3g}" for n, m in scored.medians.items())
     note = f"curves won, ties to all: {counts}; medians: {medians}"
-    return _share(found, won & ~lost, lost & ~won, note)
+    return _share(scored, won & ~lost, lost & ~won, note)
 
 
 def constant_share(result: dict) -> Measured:
     """Of the curves on which a constant changes the power law, the share it extrapolates better."""
-    found = result["laws"]
-    without, constant = (found.scores[n].held for n in (POWER, CONSTANT))
+    scored = result["laws"]
+    without, constant = (scored.scores[n].held_out for n in (POWER, CONSTANT))
     # Where the constant vanishes both laws are one, and their curve says nothing about it.
     apart = np.abs(constant - without) > SAME * without
     note = f"on {int((~apart).sum())} curves the two laws coincide"
-    return _share(found, apart & (constant < without), apart & (constant >= without), note)
+    return _share(scored, apart & (constant < without), apart & (constant >= without), note)
 
 
-def _share(found: Curves, won: np.ndarray, lost: np.ndarray, note: str) -> Measured:
-    """The share of curves won; those of one data set are no independent trials."""
+def _share(scored: Curves, won: np.ndarray, lost: np.ndarray, note: str) -> Measured:
+    """The share of curves won; those of one data set are not independent."""
     wins, decided = int(won.sum()), int((won | lost).sum())
     if decided == 0:
         return undetermined(f"no curve decides; {note}")
-    datasets = [name.rsplit(" / ", 1)[0] for name in found.names]
+    datasets = [name.rsplit(" / ", 1)[0] for name in scored.names]
     interval = clustered_interval(won, lost, datasets)
     return Measured(
         wins / decided, interval, note=f"{wins} of {decided} curves that decide; {note}"

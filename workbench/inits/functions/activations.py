@@ -1,6 +1,6 @@
 """Activations with their derivatives, by name, and any callable that maps arrays to arrays.
 
-Every function is written in array-standard words, so that it runs where its argument lives.
+Functions use the array standard only, so that they run on the device of their argument.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def activation(which: str | Activation | Map, derivative: Map | None = None) -> 
 
     Args:
         which: a name of `NAMES`, with a number in brackets where it takes one; or a callable on
-            arrays; or an activation, which comes back as it is.
+            arrays; or an activation, which is returned unchanged.
         derivative: of the callable; without it one-sided differences of fourth order, which step
             away from zero and so never across a kink there, and err by about 1e-11 in float64.
 
@@ -67,18 +67,18 @@ def activation(which: str | Activation | Map, derivative: Map | None = None) -> 
         return _named(which)
     if not callable(which):
         refuse("activation", "a name or a callable", which, TypeError)
-    made = Activation(
+    result = Activation(
         getattr(which, "__name__", "callable"), which, derivative or differences(which)
     )
-    for what, part in (("activation", made.function), ("derivative", made.derivative)):
+    for what, part in (("activation", result.function), ("derivative", result.derivative)):
         _probe(what, part)
-    return made
+    return result
 
 
 def _named(text: str) -> Activation:
     """The activation of a name, its parameter read from the brackets."""
-    found = re.fullmatch(r"(\w+)(?:\((-?[\d.]+(?:e-?\d+)?)\))?", text)
-    name, number = found.groups() if found else (text, None)
+    match = re.fullmatch(r"(\w+)(?:\((-?[\d.]+(?:e-?\d+)?)\))?", text)
+    name, number = match.groups() if match else (text, None)
     if name not in NAMES or (number is not None and name not in _PARAMETER):
         refuse("activation", "one of " + ", ".join(NAMES) + ", or a callable", text)
     maker = NAMES[name]

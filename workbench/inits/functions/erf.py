@@ -1,4 +1,4 @@
-"""The error function in array-standard words, for libraries that bring none of their own."""
+"""The error function through the array standard, for libraries without one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def erf(x: Array) -> Array:
         coefficients are interpolated here from SciPy's erfcx instead of copied.
     """
     if isinstance(x, np.ndarray | np.generic | float | int):
-        from scipy import special  # only gelu and erf pay for the import
+        from scipy import special  # imported here, since only gelu and erf need it
 
         return special.erf(x)
     return standard_erf(x)
 
 
 def standard_erf(x: Array) -> Array:
-    """The same through array-standard functions alone; what runs on a GPU."""
+    """The same through array-standard functions only, as on a GPU."""
     xp = namespace(x)
     size = xp.abs(x)
     t = 2 / (2 + size)

@@ -45,14 +45,14 @@ class Fluctuations(NamedTuple):
 def fluctuations(
     rng: Any, which: Literal["relu", "linear"], width: int, depth: int, networks: int
 ) -> Fluctuations:
-    """The scatter of networks that keep their variance on average, one input each.
+    """The scatter of networks that preserve the variance on average, one input each.
 
     Weights are normal and need not be drawn for a single input (`one_input`), so that a network
     costs as many random numbers as it has units.
 
     Args:
         rng: a generator of any backend.
-        which: an activation whose preserving weights keep every variance.
+        which: an activation under whose gain every variance is a fixed point.
         width: units of a layer.
         depth: layers, at least 1.
         networks: independent ones, at least 40 so that batches have an error.

@@ -1,7 +1,7 @@
 """A small multilayer network, many at once, with gradients written out and three optimisers.
 
-Networks stand on the first axis of every array: weights (networks, outputs, inputs), biases
-(networks, 1, outputs), data (networks, examples, units). All run where their arrays live.
+Networks are the first axis of every array: weights (networks, outputs, inputs), biases (networks,
+1, outputs), data (networks, examples, units). Functions run on the device of their arrays.
 
 Source:
     Kingma & Ba (2015), arXiv:1412.6980; Loshchilov & Hutter (2019), arXiv:1711.05101, for decoupled
@@ -34,7 +34,7 @@ class Network(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an optimiser remembers: steps taken, first and second moments."""
+    """State of an optimiser: steps taken, first and second moments."""
 
     steps: int
     first: Network
@@ -65,7 +65,7 @@ def network(
 
 
 def outputs(model: Network, inputs: Array, which: Which) -> Array:
-    """The last layer's z; no activation follows it."""
+    """The last layer's z; without an activation."""
     return _layers(model, inputs, which)[-1]
 
 
@@ -134,7 +134,7 @@ def adam(
         rate: η; the decay is multiplied by it, as in torch.
         decay: λ, on weights and not on biases.
         memories: β₁ and β₂, in [0, 1).
-        guard: what keeps the quotient finite.
+        guard: ε, which makes the quotient finite.
     """
     one, two = memories
     if not (0 <= one < 1 and 0 <= two < 1):

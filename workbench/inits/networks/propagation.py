@@ -1,8 +1,8 @@
-"""What depth does to signals and gradients, measured layer by layer over many networks at once.
+"""Second moments of signals and gradients by layer, measured in many networks at once.
 
-A layer is z' = W f(z) + b; the input is a z of its own, so that every layer is alike. One network
-is one sample, however many inputs it sees: its inputs share its weights. So networks stand on the
-first axis of every array, and one program runs them all.
+A layer is z' = W f(z) + b; the input is a z as well, so that all layers are alike. One network is
+one sample, however many inputs it sees, since these share its weights. Networks are the first axis
+of every array.
 
 Source:
     Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232; Pennington,
@@ -28,7 +28,7 @@ from workbench.inits.theory.moments import Which
 # Called with (rng, (networks, outputs, inputs), in_axis=2, out_axis=1, batch_axis=0, dtype=...).
 Scheme = Callable[..., Array]
 
-# Bytes of weights that are held at once; more networks than fit run one part after the other.
+# Bytes of weights in memory at once; more networks than fit run one part after the other.
 MEMORY = 1 << 30
 
 
@@ -41,7 +41,7 @@ class Propagation(NamedTuple):
         mean: mean f(z).
         gradient: mean square of the gradient by z, from a unit normal cotangent at the output.
         singular: singular values of the Jacobian ∂z^L/∂z⁰ at one input, largest first, of as many
-            networks as were asked for.
+            networks as `jacobian`.
     """
 
     before: Float[np.ndarray, "layers networks"]
@@ -97,7 +97,7 @@ def propagate(
     if len(sizes) < 2:
         refuse("widths", "of at least two layers, input and output", sizes)
     networks, inputs = int(whole("networks", networks, 1)), int(whole("inputs", inputs, 1))
-    asked = int(whole("jacobian", jacobian, 0))
+    decomposed = int(whole("jacobian", jacobian, 0))
     if not 0 <= bias_variance < math.inf:
         refuse("bias_variance", "at least 0 and finite", bias_variance)
     if not 0 < input_variance < math.inf:
@@ -105,11 +105,11 @@ def propagate(
     task = _Task(sizes, activation(which), scheme, inputs, bias_variance, input_variance, dtype)
     each = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) * np.dtype(dtype).itemsize
     part = max(1, min(networks, MEMORY // each))
-    found = []
+    parts = []
     for start in steps(range(0, networks, part)):
         count = min(part, networks - start)
-        found.append(_measured(rng, task, count, min(max(asked - start, 0), count)))
-    *moments, singular = zip(*found, strict=True)
+        parts.append(_measured(rng, task, count, min(max(decomposed - start, 0), count)))
+    *moments, singular = zip(*parts, strict=True)
     values = np.concatenate(singular)
     return Propagation(*(np.concatenate(m, axis=1) for m in moments), singular=values)
 
@@ -125,7 +125,7 @@ class _Task(NamedTuple):
 
 
 class _Pass(NamedTuple):
-    """What the forward pass leaves for the backward one."""
+    """Results of the forward pass that the backward one needs."""
 
     weights: list[Array]
     slopes: list[Array]

@@ -1,11 +1,11 @@
 """The second moment of a residual stream: a sum over branches, block after block.
 
-A block adds a branch of two layers to what it gets,
+A block adds a branch of two layers to its input,
 
     x' = skip · x + factor · W₂ relu(W₁ x),    Var W₁ = 1/width, Var W₂ = 2/width,
 
-whose weights keep the second moment of what they are given and are independent of it, so that at
-any width
+whose weights preserve the second moment of the input and are independent of it, so that at any
+width
 
     E x'² = (skip² + factor²) E x².
 
@@ -41,7 +41,7 @@ def growth(blocks: int, factor: float, skip: float = 1.0) -> float:
     Args:
         blocks: residual blocks, [1, 10^5].
         factor: on the branch, [-10, 10].
-        skip: on what the block gets, [-10, 10].
+        skip: on the block's input, [-10, 10].
 
     Returns:
         The factor, infinite past the largest double.
@@ -74,7 +74,7 @@ def residual_stream(
         width: units of the stream and of the branches, at least 1.
         blocks: residual blocks, at least 1.
         factor: on the branch, [-10, 10].
-        skip: on what the block gets, [-10, 10].
+        skip: on the block's input, [-10, 10].
         normalised: whether each block's sum is layer-normalised, which brings E x² back to one.
         networks: independent networks, at least 1.
         inputs: independent inputs of each, at least 1.
@@ -107,12 +107,12 @@ def residual_stream(
 
 
 def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
-    """What each residual scheme makes of `factor`, `skip` and `normalised`, one branch a block.
+    """The `factor`, `skip` and `normalised` of each residual scheme, one branch a block.
 
     Branches of two layers take the product of their weights' factors: Fixup's L^(-1/2) times its
     last layer's zero, β² of DeepNorm, and the square of T-Fixup's.
     """
-    # Of the encoder, which there is.
+    # The first result is the encoder's, never None here.
     deep = cast(DeepNorm, deepnorm(encoder=blocks)[0])
     return {
         "unscaled": {"factor": 1.0},

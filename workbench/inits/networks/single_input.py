@@ -1,8 +1,8 @@
 """One input through many random networks whose weights need not be drawn.
 
-Given the layer below, what normal weights make of one input is a vector of independent normal
-numbers of one variance, and what orthogonal ones make of it has a random direction and a known
-length. So a layer of n units costs n random numbers instead of n²; nothing is approximated.
+Given the layer below, normal weights map one input to a vector of independent normal numbers of
+one variance, and orthogonal ones to a vector of random direction and known length. So a layer of n
+units costs n random numbers instead of n², exactly.
 
 Source:
     Hanin & Nica (2018), arXiv:1812.05994, for the independence; the length under orthogonal weights
@@ -73,10 +73,10 @@ def one_input(
     """
     width, depth = int(whole("width", width, 1)), int(whole("depth", depth, 1))
     networks, f = int(whole("networks", networks, 1)), activation(which)
-    asked = (weight_variance, bias_variance, input_variance, is_orthogonal)
-    weight, bias, begin, fixed = np.broadcast_arrays(*map(np.atleast_1d, asked))
+    settings = (weight_variance, bias_variance, input_variance, is_orthogonal)
+    weight, bias, start, fixed = np.broadcast_arrays(*map(np.atleast_1d, settings))
     for name, values, low in (
-        *(("weight_variance", weight, 0.0), ("input_variance", begin, 0.0)),
+        *(("weight_variance", weight, 0.0), ("input_variance", start, 0.0)),
         ("bias_variance", bias, -1e-300),
     ):
         if not (np.isfinite(values) & (values > low)).all():
@@ -85,10 +85,10 @@ def one_input(
         refuse("bias_variance", "0 where weights are orthogonal", bias[fixed].max())
     shape = (len(weight), networks, width)
     z = _normal(rng, shape)
-    column = [like(v[:, None].astype(np.float32), z) for v in (weight, bias, begin, fixed)]
-    weight, bias, begin, fixed = column
+    column = [like(v[:, None].astype(np.float32), z) for v in (weight, bias, start, fixed)]
+    weight, bias, start, fixed = column
     xp = namespace(z)
-    z *= xp.sqrt(begin)[:, :, None]
+    z *= xp.sqrt(start)[:, :, None]
     before, after = [_square(z)], [_square(f.function(z))]
     for _ in range(depth):
         step()

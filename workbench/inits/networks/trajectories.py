@@ -1,4 +1,4 @@
-"""The variance of a signal by layer: what its map says, and what networks of finite width do."""
+"""The variance of a signal by layer, by the infinite-width map and in networks of finite width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.inits.networks.propagation import propagate
 from workbench.inits.schemes import variance_scaling
 from workbench.inits.theory.moments import variance_map
 
-# Where a variance that runs away is cut.
+# Where a diverging variance is clipped.
 LARGEST = 1e12
 MOST = math.log(np.finfo(float).max)
 
@@ -47,7 +47,7 @@ def trajectory(
     """The variance of the pre-activations through `depth` layers, by the map and in networks.
 
     Args:
-        rng: draws the networks, where they live.
+        rng: draws the networks, on its device.
         which: name of the activation.
         weight_variance: C_W, weights having the variance C_W / fan-in.
         bias_variance: C_b.
@@ -57,7 +57,7 @@ def trajectory(
         networks: independent networks, at least 2; each sees 16 inputs.
         deviations: half-width of the typical network's interval, in standard deviations.
     """
-    found = propagate(
+    moments = propagate(
         rng,
         [width] * (depth + 1),
         which,
@@ -67,24 +67,24 @@ def trajectory(
         bias_variance=bias_variance,
         input_variance=input_variance,
     ).before
-    # What float32 has no number for any more is at most its smallest.
-    logs = np.log(np.where(found[-1] > 0, found[-1], np.finfo(np.float32).smallest_subnormal))
+    # A moment that underflows in float32 counts as its smallest number.
+    logs = np.log(np.where(moments[-1] > 0, moments[-1], np.finfo(np.float32).smallest_subnormal))
     middle, error = float(logs.mean()), float(logs.std(ddof=1)) / math.sqrt(networks)
     low, high = student_interval(middle, error, networks, deviations)
-    # An end beyond the largest number is that number, for few networks that differ by much.
+    # An end beyond the largest double is clipped there, as for few networks that differ much.
     typical = math.exp(middle), (math.exp(low), math.exp(min(high, MOST)))
     law = iterated(which, weight_variance, bias_variance, input_variance, depth)
     return Trajectory(
-        law, found.mean(axis=1), found.std(axis=1, ddof=1) / math.sqrt(networks), typical
+        law, moments.mean(axis=1), moments.std(axis=1, ddof=1) / math.sqrt(networks), typical
     )
 
 
 @functools.lru_cache(maxsize=64)
 def iterated(
-    which: str, weight_variance: float, bias_variance: float, begin: float, depth: int
+    which: str, weight_variance: float, bias_variance: float, start: float, depth: int
 ) -> Float[np.ndarray, " layers"]:
     """The map of infinite width, K' = C_b + C_W E f(z)², iterated from layer 0; read only."""
-    law = [begin]
+    law = [start]
     while len(law) <= depth:
         after = variance_map(which, law[-1], weight_variance, bias_variance)
         law.append(min(float(after), LARGEST))

@@ -1,1 +1,1 @@
-"""Initialisation schemes: what weights are drawn from, and how."""
+"""Initialisation schemes: distributions of weights, and samplers."""

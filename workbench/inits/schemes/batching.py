@@ -22,7 +22,7 @@ def one_by_one(scheme: Callable, rng, shape: tuple[int, ...], *, dtype: str, **a
 def on_a_ring(scheme: Callable, rng, shape: tuple[int, int], *, dtype: str) -> Any:
     """A convolution of three places on a ring as the matrix that it is.
 
-    The units are channels at each of as many places, up to eight, as divide the width.
+    The units are channels at each place; up to eight places, as many as divide the width.
     """
     places = math.gcd(shape[0], RING)
     channels = shape[0] // places

@@ -1,4 +1,4 @@
-"""What the initialisers of libraries draw, where they are installed."""
+"""Variances that the initialisers of installed libraries draw."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ def libraries(seed: int) -> dict[str, Product]:
     """Fan-in times variance of a thousand units, ours and those of installed libraries."""
     square, cut = (1000, 1000), {"distribution": "truncated_normal"}
     ours = family.lecun(generator(seed), square, **cut)
-    found = {"workbench variance_scaling": _product(ours, 2.4)}
+    products = {"workbench variance_scaling": _product(ours, 2.4)}
     if importlib.util.find_spec("torch"):
         import torch  # pyright: ignore[reportMissingImports]
 
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             drawn = torch.nn.Linear(*square).weight.detach().numpy()
-            found["torch.nn.Linear"] = _product(drawn, 1.8)
-            # It cuts at ±2 whatever the deviation, so that nothing is cut here.
+            products["torch.nn.Linear"] = _product(drawn, 1.8)
+            # It cuts at ±2 for any deviation, so that nothing is cut here.
             whole = torch.nn.init.trunc_normal_(torch.empty(square), std=1000**-0.5)
-            found["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
+            products["torch trunc_normal_"] = _product(whole.numpy(), 3.0)
     if importlib.util.find_spec("jax"):
         import jax  # pyright: ignore[reportMissingImports]
 
         starts = jax.nn.initializers
         make = starts.variance_scaling(1.0, "fan_in", "truncated_normal")
         drawn = np.asarray(make(jax.random.PRNGKey(seed), square))
-        found["jax variance_scaling"] = _product(drawn, 2.4)
+        products["jax variance_scaling"] = _product(drawn, 2.4)
         drawn = np.asarray(starts.truncated_normal(1000**-0.5)(jax.random.PRNGKey(seed), square))
-        found["jax truncated_normal"] = _product(drawn, 2.4)
-    return found
+        products["jax truncated_normal"] = _product(drawn, 2.4)
+    return products
 
 
 def _product(weights: Float[np.ndarray, "a b"], kurtosis: float) -> Product:

@@ -1,4 +1,4 @@
-"""How many numbers a unit sums, and how many units a number reaches: the fans of a weight array."""
+"""The fans of a weight array: numbers that a unit sums, and units that a number reaches."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def fans(
         shape: of the weights; the default axes read PyTorch's layout (outputs, inputs, *field).
         in_axis: the axis of inputs, or several; 0 for PyTorch's transposed convolution.
         out_axis: the axis of outputs, or several; 1 for PyTorch's transposed convolution.
-        batch_axis: axes along which whole layers stand side by side.
-        groups: groups of channels that do not meet.
+        batch_axis: axes along which whole layers are stacked.
+        groups: groups of channels without connections between them.
         spans: the axis that holds the channels of all groups: "out" for a convolution, "in" for
             a transposed one and for Keras's depthwise kernel (field, field, inputs, multiplier).
             Under "in" the stride divides the fan-in, under "out" the fan-out.
@@ -50,7 +50,7 @@ def fans(
 
     Source:
         Departure from torch.nn.init, which takes the outputs of all groups for the fan-out and
-        knows no stride: the counts here are those of the weights in each sum.
+        ignores strides: the counts here are those of the weights in each sum.
     """
     inside, outside, beside = _checked_axes(shape, in_axis, out_axis, batch_axis)
     if any(n < 1 for n in shape):

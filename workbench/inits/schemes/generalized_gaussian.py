@@ -1,4 +1,4 @@
-"""The generalised Gaussian: draws, quantiles, two fits of its shape, and weights given its shape.
+"""The generalised Gaussian: draws, quantiles, a fit of its shape, and weights of that shape.
 
 density ∝ exp(-(|x|/α)^ν),  variance α² Γ(3/ν)/Γ(1/ν)
 
@@ -6,7 +6,7 @@ density ∝ exp(-(|x|/α)^ν),  variance α² Γ(3/ν)/Γ(1/ν)
 
 Source:
     Wu et al. (2025), It takes a good model to train a good model: generalized Gaussian priors for
-    optimized LLMs, arXiv:2506.00486; Mallat (1989), IEEE Trans. PAMI 11, 674, for the moment ratio.
+    optimized LLMs, arXiv:2506.00486.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workbench.base.checks import refuse
 from workbench.inits.schemes.fans import fans
 from workbench.inits.schemes.sampling import gammas, uniforms
 
-# The shapes that are looked for; the ratio of moments is within 2 % of the uniform's at 10.
+# The shapes that a fit searches; at 10 the density is nearly uniform.
 LOWEST, HIGHEST = 0.05, 10.0
 
 
@@ -51,12 +51,6 @@ def kurtosis(shape: float) -> float:
     """E x⁴/(E x²)² = Γ(5/ν)Γ(1/ν)/Γ(3/ν)²; 3 at ν = 2, 6 at ν = 1, 2.8 million at ν = 0.1."""
     five, one, three = (float(special.gammaln(k / shape)) for k in (5, 1, 3))
     return math.exp(five + one - 2 * three)
-
-
-def moment_ratio(shape: float) -> float:
-    """E x²/(E|x|)² = Γ(1/ν)Γ(3/ν)/Γ(2/ν)²; π/2 at ν = 2, 2 at ν = 1."""
-    one, three, two = (float(special.gammaln(k / shape)) for k in (1, 3, 2))
-    return math.exp(one + three - 2 * two)
 
 
 def variates(
@@ -137,41 +131,6 @@ def quantile(share: Array, shape: float, variance: float = 1.0) -> np.ndarray:
     return np.asarray(np.sign(p - 0.5) * scale_of(shape, variance) * size)
 
 
-def reshaped(
-    values: Float[np.ndarray, " n"], shape: float, variance: float = 1.0
-) -> Float[np.ndarray, " n"]:
-    """The values with their order kept and a generalised Gaussian's quantiles in their place.
-
-    Source:
-        Wu et al. (2025), DeepShape. Departure: exact ranks instead of a histogram of 2^-13 bins,
-        and tails included.
-    """
-    ranks = np.empty(len(values))
-    ranks[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
-    return quantile(ranks, shape, variance)
-
-
-def fit_moments(values: Float[np.ndarray, " n"]) -> Fit:
-    """Shape and scale from the ratio E x²/(E|x|)², with the delta method's error.
-
-    Var ρ̂ = (Var x²/m₁⁴ + 4 m₂² Var|x|/m₁⁶ - 4 m₂ Cov(x², |x|)/m₁⁵)/n,  error = √Var ρ̂/|dρ/dν|
-    """
-    x = magnitudes(values)
-    first, second, third, fourth = ((x**k).mean() for k in (1, 2, 3, 4))
-    ratio = second / first**2
-    shape = _inverse_ratio(ratio)
-    spread = (
-        (fourth - second**2) / first**4
-        + 4 * second**2 * (second - first**2) / first**6
-        - 4 * second * (third - first * second) / first**5
-    )
-    step = 1e-4 * shape
-    slope = (moment_ratio(shape + step) - moment_ratio(shape - step)) / (2 * step)
-    inside = LOWEST < shape < HIGHEST
-    error = math.sqrt(max(spread, 0) / len(x)) / abs(slope) if inside else math.nan
-    return Fit(shape, error, scale_of(shape, float(second)))
-
-
 def fit(values: Float[np.ndarray, " n"]) -> Fit:
     """Shape and scale of greatest likelihood, with the error from the likelihood's curvature.
 
@@ -183,7 +142,7 @@ def fit(values: Float[np.ndarray, " n"]) -> Fit:
     Raises:
         ValueError: if there are fewer than 8 values, or they are all zero or not finite.
     """
-    from scipy.optimize import minimize_scalar  # a fifth of a second other functions need not pay
+    from scipy.optimize import minimize_scalar  # imported here, since it takes a fifth of a second
 
     x = magnitudes(values)
     logs = np.log(x[x > 0])
@@ -192,21 +151,21 @@ def fit(values: Float[np.ndarray, " n"]) -> Fit:
         return -_profile(logs, len(x), math.exp(log_shape))
 
     ends = math.log(LOWEST), math.log(HIGHEST)
-    found = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-8})
-    shape = math.exp(found.x)
+    optimum = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-8})
+    shape = math.exp(optimum.x)
     # The curvature in ln ν; the error of ν is ν times that of ln ν.
     step = 1e-2
-    bend = (loss(found.x + step) - 2 * loss(found.x) + loss(found.x - step)) / step**2
-    inside = ends[0] + 2 * step < found.x < ends[1] - 2 * step and bend > 0
+    bend = (loss(optimum.x + step) - 2 * loss(optimum.x) + loss(optimum.x - step)) / step**2
+    inside = ends[0] + 2 * step < optimum.x < ends[1] - 2 * step and bend > 0
     error = shape / math.sqrt(len(x) * bend) if inside else math.nan
     return Fit(shape, error, _scale_at(logs, len(x), shape))
 
 
-def log_likelihood(values: Float[np.ndarray, " n"], found: Fit) -> float:
+def log_likelihood(values: Float[np.ndarray, " n"], fitted: Fit) -> float:
     """The mean log density of the values, ln ν - ln 2α - ln Γ(1/ν) - mean (|x|/α)^ν [nats]."""
     x = magnitudes(values)
-    norm = math.log(found.shape / (2 * found.scale)) - float(special.gammaln(1 / found.shape))
-    return norm - float(((x / found.scale) ** found.shape).mean())
+    norm = math.log(fitted.shape / (2 * fitted.scale)) - float(special.gammaln(1 / fitted.shape))
+    return norm - float(((x / fitted.scale) ** fitted.shape).mean())
 
 
 def _profile(logs: np.ndarray, count: int, shape: float) -> float:
@@ -220,17 +179,6 @@ def _scale_at(logs: np.ndarray, count: int, shape: float) -> float:
     top = logs.max()
     power = math.log(np.exp(shape * (logs - top)).sum() * shape / count)
     return math.exp(top + power / shape)
-
-
-def _inverse_ratio(ratio: float) -> float:
-    """The shape of a moment ratio, or the nearer bound."""
-    from scipy.optimize import brentq  # a fifth of a second that other functions need not pay
-
-    if ratio >= moment_ratio(LOWEST):
-        return LOWEST
-    if ratio <= moment_ratio(HIGHEST):
-        return HIGHEST
-    return float(brentq(lambda s: moment_ratio(s) - ratio, LOWEST, HIGHEST, rtol=1e-12))
 
 
 def magnitudes(values: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Source:
     Yang et al. (2022), Tensor programs V, arXiv:2203.03466, in the form that the package mup
-    implements: the readout's input is divided by the width's growth, its weights keep their size.
+    implements: the readout's input is divided by the width's growth, its weights do not change.
 """
 
 from __future__ import annotations

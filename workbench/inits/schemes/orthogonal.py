@@ -1,4 +1,4 @@
-"""Weights that keep every length, or everything: orthogonal, delta-orthogonal and identity.
+"""Weights that preserve every length: orthogonal, delta-orthogonal and identity.
 
 The default layout is PyTorch's, (outputs, inputs, *field), as in `schemes`.
 
@@ -31,7 +31,7 @@ def orthogonal(
     batch_axis: Axes = (),
     dtype: Any = "float32",
 ) -> Array:
-    """Weights whose matrix, outputs by everything else, has all singular values equal to the gain.
+    """Weights whose matrix, outputs by all other axes, has all singular values equal to the gain.
 
     Q of a normal matrix's QR, with columns multiplied by the signs of R's diagonal, which makes Q
     uniform over the orthogonal group. The decomposition runs in float64 for any dtype.
@@ -42,7 +42,7 @@ def orthogonal(
         gain: the singular values.
         in_axis: the axis of inputs, or several.
         out_axis: the axis of outputs, or several.
-        batch_axis: axes along which independent matrices stand side by side.
+        batch_axis: axes along which independent matrices are stacked.
         dtype: "float32" or "float64".
 
     Raises:
@@ -65,7 +65,7 @@ def delta_orthogonal(
 ) -> Array:
     """Convolution weights that are zero but for an orthogonal matrix at the field's centre.
 
-    A circular convolution with them keeps every input's length times the gain.
+    A circular convolution with them multiplies every input's length by the gain.
 
     Args:
         rng: a generator of any backend.
@@ -74,7 +74,7 @@ def delta_orthogonal(
         dtype: "float32" or "float64".
 
     Raises:
-        ValueError: if the inputs outnumber the outputs, which no orthogonal matrix can keep apart.
+        ValueError: if the inputs outnumber the outputs, where no matrix has orthonormal columns.
     """
     fans(shape)
     if len(shape) < 3:
@@ -90,7 +90,7 @@ def identity(
 ) -> Array:
     """Weights that pass each input on to the output of the same place in its group.
 
-    The generator only says where the weights live; nothing is drawn.
+    The generator only sets the library and device; the one number drawn is not used.
 
     Args:
         rng: a generator of any backend.

@@ -1,7 +1,7 @@
-"""Random numbers that schemes are made of, where the generator lives and by its common methods.
+"""Random numbers for schemes, on the generator's device and by methods that libraries share.
 
 On the host large draws are filled by several threads, block by block: every block has a generator
-of its own, seeded from the caller's, so the numbers do not depend on how many threads there are.
+of its own, seeded from the caller's, so the numbers do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 
 from workbench.base.array import Array, namespace
 from workbench.base.checks import refuse
-from workbench.base.parallel import spread
+from workbench.base.parallel import parallel_map
 
 BLOCK = 1 << 20
 # Numbers that a thread works on at once: few enough for its cache, and enough that threads seldom
 # meet at the interpreter's lock.
 CHUNK = 1 << 17
 # Proposals beyond the expected need, so that a second round is rare.
-SPARE = 1.02
+SURPLUS = 1.02
 
 # Called with a generator, the factor on what it draws, and the part of an array to fill.
 Fill = Callable[[np.random.Generator, float, np.ndarray], None]
@@ -46,8 +46,8 @@ def normals(
 ) -> Array:
     """Normal numbers of mean zero and the given deviation.
 
-    Large float32 draws on the host are made by Box and Muller's method, which vectorises; its
-    largest number is 6.8 deviations, whose two-sided tail of 1e-11 no test of weights can see.
+    Large float32 draws on the host use Box and Muller's method, which vectorises; its
+    largest number is 6.8 deviations, whose two-sided tail of 1e-11 no test of weights can detect.
     """
     if _large_on_host(rng, shape):
         single = _kind(dtype) is np.float32
@@ -60,7 +60,7 @@ def normals(
 def truncated_normals(
     rng: Any, shape: tuple[int, ...], dtype: Any = "float32", bound: float = 2.0
 ) -> Array:
-    """Standard normal numbers within [-bound, bound], by drawing again what falls outside.
+    """Standard normal numbers within [-bound, bound], by rejection.
 
     Their deviation is `truncated_deviation(bound)`, below one.
 
@@ -95,7 +95,7 @@ def gammas(rng: Any, shape: tuple[int, ...], power: float, dtype: Any = "float64
 
     Source:
         Marsaglia & Tsang (2000), ACM Trans. Math. Softw. 26, 363: x = d(1 + cz)³ with d = a - 1/3,
-        c = 1/√(9d), kept when ln u < z²/2 + d - dv + d ln v; above 95 % are.
+        c = 1/√(9d), accepted when ln u < z²/2 + d - dv + d ln v, which is above 95 %.
     """
     if not 1 <= power < math.inf:
         refuse("power", "at least 1 and finite", power)
@@ -108,8 +108,8 @@ def gammas(rng: Any, shape: tuple[int, ...], power: float, dtype: Any = "float64
         root = 1 + c * z
         v = xp.where(root > 0, root, xp.ones_like(root)) ** 3
         # 1 - u is never zero, u may be.
-        kept = xp.log1p(-u) < 0.5 * z * z + d - d * v + d * xp.log(v)
-        return d * v, kept & (root > 0)
+        accept = xp.log1p(-u) < 0.5 * z * z + d - d * v + d * xp.log(v)
+        return d * v, accept & (root > 0)
 
     return accepted(propose, shape, 0.95)
 
@@ -117,17 +117,17 @@ def gammas(rng: Any, shape: tuple[int, ...], power: float, dtype: Any = "float64
 def accepted(
     propose: Callable[[int], tuple[Array, Array]], shape: tuple[int, ...], rate: float
 ) -> Array:
-    """Proposals that were kept, in the order drawn, until the shape is full.
+    """Accepted proposals in the order drawn, until the shape is full.
 
     Args:
-        propose: so many numbers, and whether each is kept.
+        propose: returns so many numbers, and whether each is accepted.
         shape: of the result.
-        rate: share that is kept, about.
+        rate: share that is accepted, about.
     """
     count, have, parts = math.prod(shape), 0, []
     while have < count or not parts:
-        drawn, kept = propose(math.ceil((count - have) / rate * SPARE) + 16)
-        parts.append(drawn[kept])
+        drawn, accept = propose(math.ceil((count - have) / rate * SURPLUS) + 16)
+        parts.append(drawn[accept])
         have += parts[-1].shape[0]
     xp = namespace(parts[0])
     whole = parts[0] if len(parts) == 1 else xp.concat(parts)
@@ -135,7 +135,7 @@ def accepted(
 
 
 def _kind(dtype: Any) -> type:
-    """float32 or float64, which both generators know."""
+    """float32 or float64, which all generators support."""
     kind = np.dtype(dtype).type
     if kind not in (np.float32, np.float64):
         refuse("dtype", "'float32' or 'float64'", str(dtype))
@@ -164,7 +164,7 @@ def _filled(
     if len(blocks) == 1:
         work(0)
     else:
-        spread(work, blocks)
+        parallel_map(work, blocks)
     return out
 
 

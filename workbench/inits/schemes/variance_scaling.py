@@ -1,12 +1,12 @@
-"""Initial weights that keep a variance: one core, and the field's names as one-line calls of it.
+"""Initial weights that preserve a variance: one sampler, and the usual names as calls of it.
 
-Every scheme takes the generator first and draws where it lives. `axes` are the arguments of `fans`
+Every scheme takes the generator first and draws on its device. `axes` are the arguments of `fans`
 (`in_axis`, `out_axis`, `batch_axis`, `groups`, `spans`, `stride`); the default layout is PyTorch's,
 (outputs, inputs, *field).
 
 Source:
     LeCun et al. (1998), Efficient BackProp; Glorot & Bengio (2010), AISTATS;
-    He et al. (2015), arXiv:1502.01852. One core for all is JAX's and Keras's idea.
+    He et al. (2015), arXiv:1502.01852. One function for all follows JAX and Keras.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def variance_scaling(
     """Weights of mean zero and variance scale/fan, with the fan that the mode names.
 
     The truncated normal is cut at two deviations of the normal it comes from and divided by its own
-    deviation 0.8796, so that all three distributions have the variance asked for. That is the
+    deviation 0.8796, so that all three distributions have the requested variance. That is the
     convention of JAX's and Keras's variance_scaling; torch's trunc_normal_ cuts at the absolute
     ±2 and corrects nothing.
 
@@ -90,7 +90,7 @@ def he(rng: Any, shape: tuple[int, ...], slope: float = 0.0, **options: Any) -> 
 def preserving(
     rng: Any, shape: tuple[int, ...], activation: Which, kind: Moment = "forward", **options: Any
 ) -> Array:
-    """Variance gain²/fan with the gain that the activation's own moments ask for."""
+    """Variance gain²/fan with the gain from the activation's own moments."""
     return variance_scaling(rng, shape, gain(activation, kind) ** 2, **options)
 
 
@@ -111,9 +111,9 @@ def sparse(
     *,
     dtype: Any = "float32",
 ) -> Array:
-    """Each output meets the same number of inputs, at random; the variance counts only those.
+    """Each output has the same number of random inputs; the variance counts only those.
 
-    kept = fan_in - ⌈sparsity · fan_in⌉,  Var w = scale/kept where a weight is kept
+    k = fan_in - ⌈sparsity · fan_in⌉ weights of each output,  Var w = scale/k
 
     Args:
         rng: a generator of any backend.
@@ -124,21 +124,21 @@ def sparse(
 
     Source:
         Martens (2010), Deep learning via Hessian-free optimization. Departure from
-        torch's sparse_, which empties rows per column, so that some units may meet nothing, and
-        keeps a fixed deviation of 0.01.
+        torch's sparse_, which empties rows per column, so that some units may have no weights, and
+        has a fixed deviation of 0.01.
     """
     if len(shape) != 2:
         refuse("shape", "of rank 2, (outputs, inputs)", tuple(shape))
     if not 0 <= sparsity < 1:
         refuse("sparsity", "in [0, 1)", sparsity)
-    kept = shape[1] - math.ceil(round(sparsity * shape[1], 9))
-    if kept < 1:
+    retained = shape[1] - math.ceil(round(sparsity * shape[1], 9))
+    if retained < 1:
         refuse("sparsity", f"small enough to leave one of {shape[1]} inputs", sparsity)
-    weights = variance_scaling(rng, shape, scale * shape[1] / kept, dtype=dtype)
+    weights = variance_scaling(rng, shape, scale * shape[1] / retained, dtype=dtype)
     xp, order = namespace(weights), rng.random(shape)
     # The rank of each input within its row: the order of the order.
     rank = xp.argsort(xp.argsort(order, axis=1), axis=1)
-    return xp.where(rank < kept, weights, xp.zeros_like(weights))
+    return xp.where(rank < retained, weights, xp.zeros_like(weights))
 
 
 def _fan(both: Fans, mode: str) -> float:

@@ -1,4 +1,4 @@
-"""Where depth neither grows nor shrinks a signal: fixed points, the edge of chaos, critical pairs.
+"""Criticality of deep networks: fixed points, the edge of chaos, critical pairs of variances.
 
 Source:
     Roberts, Yaida & Hanin (2022), arXiv:2106.10165: the three classes of criticality;
@@ -18,7 +18,7 @@ from workbench.base.checks import real, refuse
 from workbench.inits.functions.activations import Activation, activation
 from workbench.inits.theory.moments import Chi, Number, Which, chi, expectation, variance_map
 
-# Where a half-stable point is looked for, and where a variance counts as having run away.
+# Range searched for a half-stable point, and where a variance counts as diverged.
 LOW, HIGH, AWAY = 1e-2, 1e3, 1e9
 TIGHT = {"xtol": 1e-300, "rtol": 8.9e-16}
 
@@ -47,7 +47,7 @@ class Critical(NamedTuple):
 
 
 class FixedPoint(NamedTuple):
-    """A variance that a layer keeps, with the slopes of the map there."""
+    """A variance that a layer preserves, with the slopes of the map there."""
 
     variance: float
     slopes: Chi
@@ -73,15 +73,15 @@ def critical(which: Which, safe: bool = False) -> Critical:
         safe: refuse a pair from which a variance above K* runs away; mish has one.
 
     Raises:
-        ValueError: if a safe pair is asked for and there is none.
+        ValueError: if `safe` and there is no such pair.
     """
     f = activation(which)
-    found = _scale_invariant(f) or _zero(f) or _half_stable(f)
+    pair = _scale_invariant(f) or _zero(f) or _half_stable(f)
     nothing = Critical(math.nan, math.nan, math.nan, "none", "none", False)
-    if safe and (found is None or found.runs_away):
-        why = "has none" if found is None else f"runs away above K* = {found.variance:.6g}"
+    if safe and (pair is None or pair.runs_away):
+        why = "has none" if pair is None else f"runs away above K* = {pair.variance:.6g}"
         refuse("activation", f"one with a stable critical point; {f.name} {why}", f.name)
-    return found or nothing
+    return pair or nothing
 
 
 def edge_of_chaos(which: Which, bias_variance: float) -> Edge:
@@ -188,11 +188,11 @@ def _quotient(f: Activation, k: Number) -> Number:
 
 def _roots(function: Callable, low: float, high: float) -> list[float]:
     """Where the function changes sign, in order, on a grid that is 0.5 % apart."""
-    from scipy.optimize import brentq  # a fifth of a second that the other functions need not pay
+    from scipy.optimize import brentq  # imported here, since it takes a fifth of a second
 
     count = max(2, math.ceil(math.log(high / low) / math.log1p(0.005)))
     grid = np.geomspace(low, high, count)
-    # In parts, since every point carries hundreds of quadrature nodes.
+    # In parts, since every point has hundreds of quadrature nodes.
     parts = np.array_split(grid, math.ceil(count / 512))
     signs = np.concatenate([np.sign(function(part)) for part in parts])
     at = np.flatnonzero(signs[:-1] * signs[1:] < 0)

@@ -1,4 +1,4 @@
-"""The singular values that a matrix of independent entries has: what trained ones are held against.
+"""The singular values of a matrix of independent entries, to compare trained ones with.
 
 Source:
     Marchenko & Pastur (1967), Math. USSR Sbornik 1, 457, for the law of the squares at large size.
@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from workbench.base.checks import refuse
 
-# Points on which the law is summed up before its quantiles are read.
+# Grid on which the law is integrated for its quantiles.
 POINTS = 20001
 
 

@@ -1,4 +1,4 @@
-"""Gaussian moments of an activation, and what they say of signals and gradients in depth.
+"""Gaussian moments of an activation, and the maps of signals and gradients in depth.
 
 A layer is z' = W f(z) + b with Var W = C_W/fan_in and Var b = C_b. In a wide network every z is
 normal with a variance K that moves by a map of its own, and gradients by its slopes.
@@ -22,7 +22,7 @@ from numpy.polynomial import hermite_e
 from workbench.base.checks import real, refuse
 from workbench.inits.functions.activations import Activation, Map, activation
 
-# The normal density at 12 deviations is 1e-32: what lies beyond moves no double.
+# The normal density at 12 deviations is 1e-32: the rest changes no double.
 REACH = 12.0
 NODES = 80
 
@@ -56,7 +56,8 @@ def moments(which: Which, variance: Number = 1.0) -> Moments:
         variance: positive; a number, or an array for as many moments.
 
     Raises:
-        ValueError: if a variance is not positive and finite, or f is not finite where it matters.
+        ValueError: if a variance is not positive and finite, or f is not finite within 12
+            deviations.
     """
     f = activation(which)
     return Moments(
@@ -86,17 +87,17 @@ def expectation(function: Map, variance: Number = 1.0, hermite: int = 0) -> Numb
         refuse("activation", "a function that keeps the shape of its argument", values.shape)
     if not np.isfinite(values).all():
         refuse("activation", "finite within 12 standard deviations", "NaN or infinity")
-    found = values @ (weights * hermite_e.hermeval(nodes, [0.0] * hermite + [1.0]))
-    return float(found) if found.ndim == 0 else found
+    result = values @ (weights * hermite_e.hermeval(nodes, [0.0] * hermite + [1.0]))
+    return float(result) if result.ndim == 0 else result
 
 
 def gain(which: Which, kind: Moment = "forward") -> float:
-    """The factor on a deviation of 1/√fan_in that keeps one layer's signal, or gradient, at one.
+    """The factor on a deviation of 1/√fan_in that preserves a layer's signal, or gradient, of one.
 
     forward 1/√(E f²), backward 1/√(E f'²), std 1/√(E f² - (E f)²), all for z ~ N(0, 1).
 
-    The third removes the mean, which the next layer sees nevertheless; libraries' empirical gains
-    mean it, and it is wrong for a signal in depth.
+    The third subtracts the mean, which the next layer still receives; libraries' empirical gains
+    use it, and it is wrong for a signal in depth.
 
     Raises:
         ValueError: if the kind is unknown, or the moment is zero.
@@ -161,7 +162,7 @@ def correlation_map(
     c' = (C_b + C_W E f(u) f(v)) / (C_b + C_W E f(u)²),  u, v ~ N(0, K), corr(u, v) = c
 
     With u = √K(αs + βt), v = √K(αs - βt), α² = (1+c)/2, β² = (1-c)/2 the kinks of both factors
-    stand at s = ±βt/α, so each inner integral is cut there and every piece is smooth.
+    are at s = ±βt/α, so each inner integral is cut there and every piece is smooth.
 
     Args:
         which: an activation by name, or a callable with kinks at zero alone.
@@ -199,7 +200,7 @@ def _product(function: Map, c: float, deviation: float) -> float:
 
 @cache
 def _legendre() -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes on [-1, 1] and their weights, which take milliseconds to solve for."""
+    """Gauss-Legendre nodes on [-1, 1] and their weights, cached since they take milliseconds."""
     return np.polynomial.legendre.leggauss(NODES)
 
 

@@ -1,4 +1,4 @@
-"""The phase diagram: where over all pairs of variances gradients vanish, hold or explode in depth.
+"""The phase diagram: for which pairs of variances gradients vanish, persist or explode in depth.
 
 Source:
     Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232, for the
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from workbench.base.cancellation import steps
 from workbench.inits.theory.moments import Which, moments, variance_map
 
-# Where an iterated variance counts as having run away, and as having shrunk to nothing.
+# Bounds beyond which an iterated variance counts as diverged, and as vanished.
 AWAY, NOTHING = 100.0, 1e-8
 
 

@@ -1,8 +1,8 @@
-"""Whether depth preserves a signal, decided with the scatter that finite width allows.
+"""Whether depth preserves a signal, judged against the scatter of finite width.
 
 Source:
     Hanin & Nica (2018), arXiv:1812.05994, for the products of random (relu) layers;
-    Roberts, Yaida & Hanin (2022), arXiv:2106.10165: everything goes with depth over
+    Roberts, Yaida & Hanin (2022), arXiv:2106.10165: scatter is a function of depth over
     width.
 """
 
@@ -23,11 +23,12 @@ Decision = Literal["preserved", "grows", "vanishes", "undecided"]
 
 
 class Verdict(NamedTuple):
-    """What became of a second moment.
+    """The verdict on a second moment.
 
     Attributes:
         decision: "preserved" when the mean ratio lies within the tolerance of one, "grows" or
-            "vanishes" when it does not, "undecided" when the tolerance would let a signal vanish.
+            "vanishes" when it does not, "undecided" when the tolerance is so wide that it includes
+            zero.
         ratio: mean ratio over the networks.
         tolerance: DEVIATIONS standard errors of that mean.
     """
@@ -101,7 +102,7 @@ def scatter(
 
 
 def relu_scatter(width: int, kurtosis: float = 3.0) -> float:
-    """What one layer of relu units adds to one input's second moment under weights of any kurtosis.
+    """The scatter that a layer of relu units adds to one input, for weights of any kurtosis.
 
     c = 5 + 12 (κ - 3)/n
 

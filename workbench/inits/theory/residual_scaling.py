@@ -1,7 +1,7 @@
-"""Factors on the weights of residual branches, so that a sum over many branches stays in bounds.
+"""Factors on the weights of residual branches, so that a sum over many branches is bounded.
 
 Source:
-    Each function names its own. All are closed formulas of the numbers of branches and layers.
+    See each function. All are closed formulas of the numbers of branches and layers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def rezero() -> float:
 
 
 def deepnorm(encoder: int = 0, decoder: int = 0) -> tuple[DeepNorm | None, DeepNorm | None]:
-    """α and β of the encoder and of the decoder, None for a part that is not there.
+    """α and β of the encoder and of the decoder, None for a part without layers.
 
     one part of N layers: α = (2N)^(1/4), β = (8N)^(-1/4)
     both: encoder α = 0.81 (N⁴M)^(1/16), β = 0.87 (N⁴M)^(-1/16); decoder (3M)^(1/4), (12M)^(-1/4)
@@ -85,8 +85,8 @@ def deepnorm(encoder: int = 0, decoder: int = 0) -> tuple[DeepNorm | None, DeepN
 def t_fixup(encoder: int = 0, decoder: int = 0) -> tuple[float | None, float | None]:
     """Factors on value, output and MLP weights: 0.67 N^(-1/4) encoder, (9M)^(-1/4) decoder.
 
-    Embeddings start at variance 1/width and take the same factor. There is neither warm-up nor
-    layer normalisation.
+    Embeddings start at variance 1/width and take the same factor. T-Fixup trains without
+    warm-up and layer normalisation.
 
     Args:
         encoder: layers of the encoder, N.

@@ -1,1 +1,1 @@
-"""Trained weights: chosen, summarised, fitted."""
+"""Trained weights: readers, summaries, fits."""

@@ -1,4 +1,4 @@
-"""A small network trained on scikit-learn's digits, where no file of trained weights is at hand."""
+"""A small network trained on scikit-learn's digits, for use without a file of trained weights."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WIDTHS = (64, 256, 256, 10)
 
 
 def trained_digits(rng: Any, steps: int = 300, rate: float = 1e-3) -> tuple[dict, float]:
-    """The weights by name before and after training, and the share of unseen digits named right.
+    """The weights by name before and after training, and the accuracy on unseen digits.
 
     Args:
         rng: a generator of any backend.
         steps: of AdamW on batches of 100.
         rate: its learning rate.
     """
-    # Half a second that the rest need not pay.
+    # Imported here, since it takes half a second.
     datasets = optional("sklearn.datasets", "scikit-learn", "the set of digits")
     images, labels = datasets.load_digits(return_X_y=True)
     images = (images - images.mean()) / images.std()

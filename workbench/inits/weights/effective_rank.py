@@ -1,7 +1,7 @@
-"""How many directions a matrix uses, by four definitions that must be told apart.
+"""The effective rank of a matrix, by four different definitions.
 
 Source:
-    Each function names its own. For a square normal matrix of size n they give n/2, 0.80 n, 0.72 n
+    See each function. For a square normal matrix of size n they give n/2, 0.80 n, 0.72 n
     and n/4.
 """
 
@@ -22,7 +22,7 @@ Values = Float[np.ndarray, " values"]
 def singular(matrix: Float[np.ndarray, "rows columns"]) -> Values:
     """Singular values, largest first, from the smaller Gram matrix in float64.
 
-    Values below 1e-8 of the largest are rounding noise; no effective rank here sees them.
+    Values below 1e-8 of the largest are rounding noise; they do not affect these ranks.
     """
     x = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     gram = np.zeros((x.shape[1], x.shape[1]))

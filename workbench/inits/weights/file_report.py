@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.base.cancellation import step
-from workbench.base.csv_safety import harmless
+from workbench.base.csv_safety import escape_formula
 from workbench.base.rows import Rows
 from workbench.inits.schemes.generalized_gaussian import Fit
 from workbench.inits.weights.effective_rank import singular
@@ -116,7 +116,7 @@ def table(rows: list[Row]) -> Rows:
 def as_csv(rows: list[Row]) -> str:
     """The rows as comma-separated values in all digits; a name from a file is no formula."""
     out = io.StringIO()
-    cells = [[harmless(value) for value in row] for row in rows]
+    cells = [[escape_formula(value) for value in row] for row in rows]
     csv.writer(out, lineterminator="\n").writerows([Row._fields, *cells])
     return out.getvalue()
 

@@ -74,7 +74,7 @@ def all_fits(rng: Any, network: Trained, sample: int) -> Fits:
         step()
         flat = matrix.reshape(-1)
         chosen = flat[rng.integers(0, flat.size, sample)] if flat.size > sample else flat
-        if fault(chosen):  # as of a sparse matrix of which only zeros were chosen
+        if fault(chosen):  # such as only zeros of a sparse matrix
             continue
         wide = chosen.astype(np.float64)
         rows.append(_row(name, wide))
@@ -91,16 +91,16 @@ def _counted(chosen: Float[np.ndarray, " weights"]) -> np.ndarray:
 
 
 def _row(name: str, chosen: Float[np.ndarray, " weights"]) -> Row:
-    fitted, made = law.fit(centred(chosen)), candidates(centred(chosen))
-    best = min(made, key=lambda n: made[n].information)
-    top = made[best].mean_log_density
+    fitted, families = law.fit(centred(chosen)), candidates(centred(chosen))
+    best = min(families, key=lambda n: families[n].information)
+    top = families[best].mean_log_density
     codes, largest = rf8.encode(chosen)
     return Row(
         name,
         fitted.shape,
         fitted.error,
         best,
-        {n: top - c.mean_log_density for n, c in made.items()},
+        {n: top - c.mean_log_density for n, c in families.items()},
         rf8.signal_to_noise(chosen, rf8.decode(codes, largest)),
         rf8.signal_to_noise(chosen, rf8.ordinary(chosen)),
         rf8.entropy(codes),

@@ -1,8 +1,8 @@
 """One matrix of trained weights in a row of numbers: variance, tail, spectrum and ranks.
 
 Source:
-    He et al. (2015), arXiv:1502.01852, for the variance times fan-in that an activation wants;
-    Martin & Mahoney (2021), arXiv:1810.01075, for holding a spectrum against a random one.
+    He et al. (2015), arXiv:1502.01852, for the variance times fan-in that preserves a signal;
+    Martin & Mahoney (2021), arXiv:1810.01075, for comparing a spectrum with a random one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from workbench.inits.weights.untrained import Law, as_drawn
 
 # A signal's factor per layer beyond which ten layers change it more than a thousandfold.
 VANISHES, EXPLODES = 0.5, 2.0
-# Most singular values that a figure draws, and how far below chance's largest one is left out.
+# Most singular values that a figure draws, and how far below the random largest a value is left
+# out.
 DRAWN, FAINT = 80, 100
-# Numbers below which no tail is fitted; sizes whose squares a float holds.
+# Numbers below which no tail is fitted; sizes whose squares are finite doubles.
 FEW, TINY, HUGE = 8, 1e-150, 1e150
 # The second singular value over the first below which a matrix is an outer product; rounding to
 # sixteen bits leaves some ten-thousandths.
@@ -40,19 +41,19 @@ class Row(NamedTuple):
         inputs: fan-in; width of a lookup table.
         deviation: standard deviation of its weights, about their mean.
         fan_in_variance: mean square times fan-in.
-        wanted: what keeps the second moment through the activation.
-        factor: fan-in variance over wanted, a signal's growth through this layer alone.
+        target: the fan-in variance that preserves the second moment through the activation.
+        factor: fan-in variance over target, a signal's growth through this layer alone.
         tail: shape of a generalised Gaussian; 2 is normal, NaN where it was not fitted.
         tail_error: its standard error.
         largest: largest singular value.
-        beyond: singular values above the largest that chance gives.
+        beyond: singular values above the largest of a random matrix.
         participation: rank by (Σs²)²/Σs⁴.
         entropy: rank by the entropy of the singular values.
         nuclear: rank by (Σs)²/Σs².
         stable: rank by Σs²/max s².
         mean: of its weights.
-        activation: that its outputs feed, by which `wanted` is computed.
-        flag: what a reader should look at, several between semicolons: "lookup", "vanishes",
+        activation: that its outputs feed, from which `target` is computed.
+        flag: what a reader should check, several between semicolons: "lookup", "vanishes",
             "explodes", "rank one", "initial distribution: law", or the `fault` of a matrix without
             numbers.
     """
@@ -62,7 +63,7 @@ class Row(NamedTuple):
     inputs: int
     deviation: float = NONE
     fan_in_variance: float = NONE
-    wanted: float = NONE
+    target: float = NONE
     factor: float = NONE
     tail: float = NONE
     tail_error: float = NONE
@@ -88,7 +89,7 @@ class Row(NamedTuple):
 
     @property
     def excess(self) -> float:
-        """The largest singular value over the largest that chance gives; 0 without numbers."""
+        """The largest singular value over the largest of a random matrix; 0 without numbers."""
         if not self.is_measured:
             return 0.0
         return self.largest / largest_random(self.outputs, self.inputs, self.deviation)
@@ -158,7 +159,7 @@ def spectrum(
     Args:
         name: what the row is called.
         matrix: of outputs by inputs, without a `fault`.
-        laws: of initial weights that it may still be a draw from.
+        laws: of initial weights, which it is tested against.
         bias: what is added to its outputs.
     """
     values = rank.singular(matrix)
@@ -212,15 +213,15 @@ def _moments(matrix: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(square / matrix.size)
 
 
-def wanting(row: Row, wanted: float, activation: str = "") -> Row:
-    """The row beside the fan-in variance that an activation wants.
+def with_target(row: Row, target: float, activation: str = "") -> Row:
+    """The row with the fan-in variance that preserves a signal through an activation.
 
-    A lookup table has no fan-in and wants nothing.
+    A lookup table has no fan-in and so no target.
     """
     if not row.is_measured or "lookup" in row.flags:
         return row
-    factor = row.fan_in_variance / wanted
+    factor = row.fan_in_variance / target
     flags = list(row.flags)
     if not VANISHES <= factor <= EXPLODES:
         flags.append("vanishes" if factor < VANISHES else "explodes")
-    return row._replace(wanted=wanted, factor=factor, activation=activation, flag="; ".join(flags))
+    return row._replace(target=target, factor=factor, activation=activation, flag="; ".join(flags))

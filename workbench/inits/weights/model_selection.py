@@ -41,7 +41,7 @@ def candidates(values: Float[np.ndarray, " n"]) -> dict[str, Candidate]:
     x = magnitudes(values)
     fitted = generalized_gaussian.fit(values)
     gaussian = -0.5 * (math.log(2 * math.pi * (x**2).mean()) + 1)
-    found = {
+    families = {
         "gaussian": (1, math.nan, gaussian),
         "laplace": (1, math.nan, -math.log(2 * x.mean()) - 1),
         "student": (2, *_student(x)),
@@ -51,20 +51,14 @@ def candidates(values: Float[np.ndarray, " n"]) -> dict[str, Candidate]:
             generalized_gaussian.log_likelihood(values, fitted),
         ),
     }
-    return {name: Candidate(*c, 2 * (c[0] - len(x) * c[2])) for name, c in found.items()}
-
-
-def best(values: Float[np.ndarray, " n"]) -> str:
-    """The family of the smallest information criterion."""
-    found = candidates(values)
-    return min(found, key=lambda name: found[name].information)
+    return {name: Candidate(*c, 2 * (c[0] - len(x) * c[2])) for name, c in families.items()}
 
 
 def _student(x: np.ndarray) -> tuple[float, float]:
     """Degrees of freedom in [0.3, 1000] and the mean log density of the best Student."""
-    from scipy.optimize import minimize  # a fifth of a second that other functions need not pay
+    from scipy.optimize import minimize  # imported here, since it takes a fifth of a second
 
-    # The middle of the positive sizes as unit, which the heaviest tail leaves where it is.
+    # The middle of the positive sizes as unit, which a heavy tail does not move.
     unit = float(np.median(x[x > 0]))
     squares = (x / unit) ** 2
     low, high = np.log([0.3, 1e-3]), np.log([1e3, 1e3])
@@ -73,8 +67,8 @@ def _student(x: np.ndarray) -> tuple[float, float]:
         return -_student_density(squares, *np.exp(np.clip(logs, low, high)))
 
     stop = {"xatol": 1e-5, "fatol": 1e-10}
-    found = minimize(loss, np.log([5.0, 1.4]), method="Nelder-Mead", options=stop)
-    return float(np.exp(np.clip(found.x[0], low[0], high[0]))), -found.fun - math.log(unit)
+    optimum = minimize(loss, np.log([5.0, 1.4]), method="Nelder-Mead", options=stop)
+    return float(np.exp(np.clip(optimum.x[0], low[0], high[0]))), -optimum.fun - math.log(unit)
 
 
 def _student_density(squares: np.ndarray, degrees: float, scale: float) -> float:

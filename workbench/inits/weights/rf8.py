@@ -3,8 +3,9 @@
 Source:
     Wu et al. (2025), arXiv:2506.00486, and the authors' code: w ≈ s₁ 2^e₁ + s₂ 2^e₂, exponents
     rounded in the logarithm, the second power dropped when it is more than four below the first.
-    Departure: how the parts share the byte is not told, so here one bit is the sign, four are the
-    first exponent below the tensor's largest and three the second power; 0 is the smallest code.
+    Departure: the paper does not say how the parts share the byte; here one bit is the sign, four
+    are the first exponent below the tensor's largest and three the second power; 0 is the smallest
+    code.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ def encode(values: Float[np.ndarray, " n"]) -> tuple[UInt8[np.ndarray, " n"], in
     second = _exponents(np.abs(rest))
     # The offset's place in SECOND: 1 for +2^-1, then pairs (+, -) for 2^-2 to 2^-4.
     pair = 2 * (-second - 1) + (rest < 0)
-    kept = (rest != 0) & (second >= -4)
-    place = np.where(kept, np.maximum(pair, 1), 0)
+    retained = (rest != 0) & (second >= -4)
+    place = np.where(retained, np.maximum(pair, 1), 0)
     level = np.clip(first - top + EXPONENTS, 0, EXPONENTS)
     code = 128 * (x < 0) + 8 * level + place
     return np.where((size > 0) & (level > 0), code, 0).astype(np.uint8), top
 
 
 def decode(codes: UInt8[np.ndarray, " n"], top: int) -> Float[np.ndarray, " n"]:
-    """The values that the codes stand for."""
+    """The values of the codes."""
     sign = np.where(codes >= 128, -1.0, 1.0)
     level = (codes >> 3) & 15
     value = np.exp2(level.astype(float) - EXPONENTS + top) * (1 + SECOND[codes & 7])
@@ -75,13 +76,13 @@ def signal_to_noise(values: Float[np.ndarray, " n"], coded: Float[np.ndarray, " 
 
 
 def entropy(codes: UInt8[np.ndarray, " n"]) -> float:
-    """The bits a code costs under the best prefix-free code for these counts, at least."""
+    """The entropy of the codes in bits, the least mean length of a prefix-free code."""
     counts = np.bincount(codes, minlength=256)
     share = counts[counts > 0] / counts.sum()
     return float(-(share * np.log2(share)).sum()) + 0.0
 
 
 def _exponents(size: np.ndarray) -> Int[np.ndarray, " n"]:
-    """round(log₂ size); a zero gets the exponent of nothing."""
+    """round(log₂ size); zero has a very small exponent."""
     safe = np.where(size > 0, size, 1.0)
     return np.where(size > 0, np.round(np.log2(safe)), -10_000).astype(np.int64)

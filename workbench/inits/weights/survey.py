@@ -1,4 +1,4 @@
-"""The matrices of a weight file: which axis is which, what multiplies, and what is left out."""
+"""The matrices of a weight file: axes, weights that multiply, and arrays left out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Weight(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What a file holds for a look at its matrices.
+    """The matrices of a file and what else is in it.
 
     Attributes:
         layout: which axis counts the outputs, and why.
@@ -79,32 +79,34 @@ class Survey(NamedTuple):
     size: int
 
 
-def survey(found: Contents, layout: str = "auto", lookup: str = "auto", ending: str = "") -> Survey:
+def survey(
+    contents: Contents, layout: str = "auto", lookup: str = "auto", ending: str = ""
+) -> Survey:
     """The matrices of a file, whose numbers are not read yet.
 
     Args:
-        found: what the file holds.
+        contents: of the file.
         layout: "auto", which guesses, or one of `layouts.LAYOUTS`.
         lookup: which arrays are tables; see `lookup_tables`.
-        ending: of the file's name, which may speak for a layout.
+        ending: of the file's name, which may indicate a layout.
     """
-    shapes = {n: a.shape for n, a in found.arrays.items()}
+    shapes = {n: a.shape for n, a in contents.arrays.items()}
     if layout not in ("auto", *LAYOUTS):
         refuse("layout", "auto or one of " + ", ".join(LAYOUTS), layout)
     chosen = guess(shapes, ending) if layout == "auto" else Guess(layout, "")
     tables = lookup_tables(shapes, chosen.layout, lookup)
     blocks = transformer_blocks(list(shapes))
     weights = []
-    for name, array in found.arrays.items():
+    for name, array in contents.arrays.items():
         if len(array.shape) < 2 or is_bias(name, array.shape):
             continue
         units, parts = gates(name, shapes, chosen.layout)
         about = {"is_table": name in tables, "units": units, "blocks": blocks}
         laws = initial_laws(name, array.shape, chosen.layout, **about) if array.size else []
-        bias = next((found.arrays[b] for b in sorted(biases(name)) if b in shapes), None)
+        bias = next((contents.arrays[b] for b in sorted(biases(name)) if b in shapes), None)
         weights.append(Weight(name, array, chosen.layout, name in tables, parts, laws, bias))
     vectors = len(shapes) - len(weights)
-    return Survey(chosen, weights, vectors, found.unread, found.size)
+    return Survey(chosen, weights, vectors, contents.unread, contents.size)
 
 
 def left_out(unread: dict[str, str]) -> list[str]:

@@ -1,12 +1,12 @@
-"""Whether a matrix still is a draw from one of the distributions that frameworks start with.
+"""Whether a matrix is consistent with a draw from an initial distribution of a framework.
 
-Each law is put to six tests: up to 50,000 entries against its distribution function (Kolmogorov
+Each law is tested in six ways: up to 50,000 entries against its distribution function (Kolmogorov
 and Smirnov) and against where it ends, the mean square of all against its variance, the sums of
 all, of rows and of columns against zero, and the largest singular value against that of independent
 entries. A matrix that passes under one law cannot be distinguished from a draw of it. A fresh one
 fails in 1 of 10,000. Of n entries a relative change of their deviation by more than about 3/√n is
-seen, and so is a direction that was added with a singular value of σ(√outputs + √inputs); what
-training changed less may pass.
+detected, and so is a direction that was added with a singular value of σ(√outputs + √inputs);
+smaller changes by training may pass.
 
 Source:
     Johnstone (2001), Ann. Statist. 29, 295, for the largest singular value; the laws are the
@@ -28,10 +28,10 @@ from workbench.inits.schemes.fans import Fans, fans
 from workbench.inits.schemes.sampling import truncated_deviation
 from workbench.inits.weights.reading.layouts import CONV1D, Layout
 
-# Share of fresh matrices that are missed, over all tests.
+# Share of fresh matrices that are rejected, over all tests.
 LEVEL = 1e-4
 TESTS = 6
-# Entries below which too much passes for a draw: of laws that end somewhere, and of normal ones.
+# Entries below which the tests have too little power: for bounded laws, and for normal ones.
 NEEDED = {"uniform": 100, "truncated normal": 250, "normal": 1000}
 # Entries that are sorted, at most, and singular values for which there is a law of the largest.
 SORTED, SPECTRAL = 50_000, 4
@@ -91,13 +91,13 @@ def initial_laws(
         ]
     both = stored_fans(name, shape, layout)
     first = Law("torch's Linear and Conv", "uniform", 1 / math.sqrt(3 * both.fan_in))
-    if units:  # whose range is that of their units, whatever the fan-in
+    if units:  # their range depends on their units, not on the fan-in
         first = Law("torch's recurrent layers", "uniform", 1 / math.sqrt(3 * units))
     return [first, *_schemes(both, layout), *fixed]
 
 
 def stored_fans(name: str, shape: tuple[int, ...], layout: Layout) -> Fans:
-    """The fans of an array as its framework counts them: all channels, whatever is grouped."""
+    """The fans of an array as its framework counts them: all channels, ignoring groups."""
     if layout == "torch" or (layout == "gpt2" and not CONV1D.search(name)):
         return fans(shape)
     return fans(shape, in_axis=-2, out_axis=-1)
@@ -130,9 +130,10 @@ def as_drawn(
 
     Args:
         matrix: finite.
-        laws: that come into question; the likeliest is named.
+        laws: to test; the likeliest is named.
         values: its singular values, largest first.
-        bias: what is added to its outputs, if anything is; one that moved tells of training.
+        bias: what is added to its outputs, if anything is; a bias that moved is evidence of
+            training.
     """
     laws = _by_bias(laws, bias, matrix.shape[1])
     if laws and len(values) > SPECTRAL and np.abs(values - 1).max() < 1e-4:
@@ -144,7 +145,7 @@ def as_drawn(
     chances = {}
     for law in laws:
         size = law.deviation
-        # The quickest first: most laws fall by the mean square alone.
+        # The quickest test first: most laws are rejected by the mean square alone.
         chance = _chance_of_square(square / size**2, matrix.size, law.family)
         if matrix.size < NEEDED[law.family] or chance < LEVEL / TESTS:
             continue
@@ -156,7 +157,7 @@ def as_drawn(
 
 
 def _by_bias(laws: Sequence[Law], bias: np.ndarray | None, fan_in: int) -> Sequence[Law]:
-    """The laws that a bias leaves: it starts at zero, or at one for forget gates, but in torch.
+    """The laws consistent with a bias: zero, or one for forget gates, except in torch.
 
     There layers draw it from ±1/√fan-in, recurrent ones from the range of their weights.
     """
@@ -168,7 +169,7 @@ def _by_bias(laws: Sequence[Law], bias: np.ndarray | None, fan_in: int) -> Seque
 
 
 def _chance_of_sums(sums: list[np.ndarray], deviation: float) -> float:
-    """How often the sums of all, of columns or of rows lie as far from zero; by normal limits."""
+    """The p-value of the sums of all, of columns and of rows; by normal limits."""
     columns, rows = sums
     count = len(columns) * len(rows)
     mean = math.erfc(abs(float(rows.sum())) / deviation / math.sqrt(2 * count))
@@ -179,7 +180,7 @@ def _chance_of_sums(sums: list[np.ndarray], deviation: float) -> float:
 
 
 def _chance_of_square(ratio: float, count: int, family: Family) -> float:
-    """How often a draw's mean square lies as far from its variance; by the normal limit."""
+    """The p-value of the mean square; by the normal limit."""
     error = math.sqrt((KURTOSIS[family] - 1) / count)
     return math.erfc(abs(ratio - 1) / error / math.sqrt(2))
 
@@ -194,7 +195,7 @@ def _excess(shape: tuple[int, int], largest: float) -> float:
 
 
 def _chance_of_shape(ordered: Float[np.ndarray, " n"], family: Family, slack: float) -> float:
-    """Kolmogorov and Smirnov's: how often a draw's distribution lies as far from the law's."""
+    """The p-value of Kolmogorov and Smirnov's test."""
     count = len(ordered)
     below = _below(ordered, family)
     steps = np.arange(count + 1) / count
@@ -236,5 +237,5 @@ def _below(x: np.ndarray, family: Family) -> np.ndarray:
 
 def transformer_blocks(names: list[str]) -> int:
     """How many blocks the names of GPT-2's layers count; 0 where there are none."""
-    found = {re.split(r"[./](?:attn|mlp)[./]", n)[0] for n in names if CONV1D.search(n)}
-    return len(found)
+    blocks = {re.split(r"[./](?:attn|mlp)[./]", n)[0] for n in names if CONV1D.search(n)}
+    return len(blocks)

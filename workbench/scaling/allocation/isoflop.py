@@ -1,4 +1,4 @@
-"""Optima read off runs of equal compute: parabolas, interpolation, the envelope, and their bias."""
+"""Optima read off runs of equal compute: parabolas, interpolation, and their bias."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.base.array import Array, host
+from workbench.base.array import Array
 from workbench.base.checks import refuse
 from workbench.scaling import tables
 from workbench.scaling.allocation.optimum import optimal_split
@@ -27,8 +27,8 @@ class IsoFlop(NamedTuple):
         losses: loss at each vertex.
         errors: standard error of log N at each vertex; NaN where it is not determined.
         rows: runs used at each budget.
-        outside: budgets whose vertex lies beyond its runs, or whose runs have no minimum: they
-            are listed, and left out of the line.
+        outside: budgets whose vertex is beyond its runs, or whose runs have no minimum; the line
+            does not use them.
         exponent: a of N ∝ C^a.
         exponent_error: its standard error.
         prefactor: N at one FLOP, by the line.
@@ -51,16 +51,6 @@ class IsoFlop(NamedTuple):
     method: str
 
 
-class Envelope(NamedTuple):
-    """The lowest loss at each compute, over all curves, and the line through its sizes."""
-
-    compute: np.ndarray
-    losses: np.ndarray
-    parameters: np.ndarray
-    exponent: float
-    prefactor: float
-
-
 def isoflop(
     table: Any,
     method: str = "parabola",
@@ -76,8 +66,8 @@ def isoflop(
         table: columns `compute`, `parameters`, `loss`.
         method: "parabola" fits log N ↦ loss by least squares; "akima" interpolates log loss in
             log N and finds the interpolant's minimum.
-        law: parameters of a Chinchilla law fitted to the same runs; if given, the bias that
-            this very grid would have under it is estimated from noise-free losses.
+        law: parameters of a Chinchilla law fitted to the same runs; if given, the bias of
+            the same grid under it is estimated from noise-free losses.
         flop: FLOP a parameter and token, for D = C / (flop N).
         columns: the table's names for the three columns.
         noise: standard deviation of log loss from seed to seed, for the vertices' errors; None
@@ -101,11 +91,11 @@ def isoflop(
     groups = _budgets(read["compute"])
     if groups.max() == 0:
         refuse("compute", "at more than one budget", float(read["compute"][0]))
-    found = _vertices(read, groups, method, noise)
-    made = _line(found, method, flop)
+    vertices = _vertices(read, groups, method, noise)
+    reading = _line(vertices, method, flop)
     if law is None:
-        return made
-    return made._replace(bias=_grid_bias(read, law, method, flop))
+        return reading
+    return reading._replace(bias=_grid_bias(read, law, method, flop))
 
 
 def bias(
@@ -119,7 +109,7 @@ def bias(
     flop: float = 6.0,
     method: str = "parabola",
 ) -> float:
-    """The relative error of extrapolated tokens when the runs hold no noise at all.
+    """The relative error of extrapolated tokens from runs without noise.
 
     Runs at each budget lie on a logarithmic grid of tokens around the true optimum; vertices are
     read by `method` in log D, and a line in log-log through them is drawn to the target.
@@ -156,40 +146,6 @@ def bias(
     return float(reached / optimal_split(law, target, flop).tokens - 1)
 
 
-def envelope(table: Any, points: int = 1500) -> Envelope:
-    """Approach 1: the lowest loss over all training curves on a logarithmic grid of compute.
-
-    Each run is a curve of loss against compute, interpolated linearly in logarithms between its
-    checkpoints and never beyond them.
-
-    Args:
-        table: columns `run` (any label), `compute`, `parameters`, `loss`.
-        points: grid points.
-
-    Source:
-        Hoffmann et al. (2022), section 3.1: 1,500 values. They smooth each curve first; here a
-        noisy curve is used as it is.
-    """
-    tables.known("run", tables.names(table), "column of the table")
-    read = tables.read(table, ["compute", "parameters", "loss"])
-    tables.positive(read)
-    labels = host(table["run"])
-    grid = np.geomspace(read["compute"].min(), read["compute"].max(), points)
-    best, size = np.full(points, np.inf), np.full(points, np.nan)
-    for label in dict.fromkeys(labels.tolist()):
-        mine = labels == label
-        order = np.argsort(read["compute"][mine], kind="stable")
-        c, y = read["compute"][mine][order], read["loss"][mine][order]
-        curve = np.interp(np.log(grid), np.log(c), np.log(y), left=np.inf, right=np.inf)
-        better = curve < best
-        best[better], size[better] = curve[better], read["parameters"][mine][0]
-    there = np.isfinite(best)
-    if len(np.unique(size[there])) < 2:
-        refuse("table", "of at least two sizes on the envelope", np.unique(size[there]))
-    slope, start = np.polyfit(np.log(grid[there]), np.log(size[there]), 1)
-    return Envelope(grid[there], np.exp(best[there]), size[there], float(slope), np.exp(start))
-
-
 def _budgets(compute: Array) -> Array:
     """A number for each row's budget, ascending, budgets within 2 % together."""
     order = np.argsort(compute, kind="stable")
@@ -203,33 +159,33 @@ def _vertices(
     read: dict[str, Array], groups: Array, method: str, noise: float | None, errors: bool = True
 ) -> list[tuple]:
     """(budget, log10 N, loss, error of log N, rows, inside) at every budget."""
-    found = []
+    vertices = []
     for group in range(groups.max() + 1):
         mine = groups == group
         x, y = np.log10(read["parameters"][mine]), read["loss"][mine]
         budget = float(np.exp(np.log(read["compute"][mine]).mean()))
         if len(np.unique(x)) < 3:
-            found.append((budget, np.nan, np.nan, np.nan, len(x), False))
+            vertices.append((budget, np.nan, np.nan, np.nan, len(x), False))
             continue
         at, loss = vertex(x, y, method)
         inside = bool(np.isfinite(at) and x.min() <= at <= x.max())
         error = vertex_error(x, y, method, noise) if inside and errors else np.nan
-        found.append((budget, at, loss, error * np.log(10), len(x), inside))
-    return found
+        vertices.append((budget, at, loss, error * np.log(10), len(x), inside))
+    return vertices
 
 
-def _line(found: list[tuple], method: str, flop: float) -> IsoFlop:
-    good = np.array([f[:5] for f in found if f[5]]).reshape(-1, 5)
-    outside = tuple(f[0] for f in found if not f[5])
+def _line(vertices: list[tuple], method: str, flop: float) -> IsoFlop:
+    good = np.array([f[:5] for f in vertices if f[5]]).reshape(-1, 5)
+    outside = tuple(f[0] for f in vertices if not f[5])
     if len(good) < 2:
         refuse("table", "of at least two budgets whose minimum lies among their runs", len(good))
     budgets, at, loss, errors, rows = good.T
     x = np.log10(budgets)
     slope, start = np.polyfit(x, at, 1)
-    spread = at - (start + slope * x)
+    residuals = at - (start + slope * x)
     error = np.nan
     if len(x) > 2:
-        error = np.sqrt((spread**2).sum() / (len(x) - 2) / ((x - x.mean()) ** 2).sum())
+        error = np.sqrt((residuals**2).sum() / (len(x) - 2) / ((x - x.mean()) ** 2).sum())
     sizes = 10**at
     return IsoFlop(
         budgets, sizes, budgets / flop / sizes, loss, errors, rows.astype(int), outside,

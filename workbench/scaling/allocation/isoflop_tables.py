@@ -1,4 +1,4 @@
-"""Real isoFLOP runs from a table: one reading for each experiment in it."""
+"""IsoFLOP runs from a table: an estimate for each experiment in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEANINGS = ("parameters", "compute", "loss")
 
 
 def read_isoflops(path: str | Path) -> tuple[dict[str, IsoFlop], tuple[str, ...]]:
-    """A reading by parabolas of every experiment in a table, and what was left out of them.
+    """An estimate by parabolas for every experiment in a table, and what was left out.
 
     The bias of each grid is that under a Chinchilla law fitted to the same runs by Huber's loss;
     NaN where they cannot be fitted jointly.

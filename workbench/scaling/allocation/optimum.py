@@ -1,4 +1,4 @@
-"""What a fit says to do with a compute budget: how many parameters, how many tokens, what loss.
+"""The compute-optimal allocation under a fit: parameters, tokens and loss of a budget.
 
 Closed forms for L = E + A/N^α + B/D^β with C = k N D, k = 6 FLOP a parameter and token; bands from
 a bootstrap.
@@ -57,7 +57,7 @@ def optimal_split(parameters: Mapping[str, Any], compute: Any, flop: float = FLO
     c = _positive("compute", compute) / _positive("flop", flop)
     share = beta / (alpha + beta)
     with np.errstate(over="ignore"):
-        # In logarithms: A and B of a resample may be large.
+        # In logarithms, since A and B of a resample may be large.
         log_g = (np.log(alpha) + np.log(a) - np.log(beta) - np.log(b)) / (alpha + beta)
         n = np.exp(log_g + share * np.log(c))
         d = np.exp(-log_g + (1 - share) * np.log(c))
@@ -70,7 +70,7 @@ def bands(
     """Percentile bands of the optimum over the resamples: parameters, tokens, ratio, loss.
 
     A resample that has no optimum, with α, β, A or B not above 0, or that does not determine the
-    law, might have it anywhere and counts on both ends: where more than (1 - level) / 2 of them
+    law, counts on both ends: where more than (1 - level) / 2 of them
     do, a band reaches from 0 to infinity. The middle is the median of the others.
 
     Args:
@@ -84,21 +84,21 @@ def bands(
     each = {p: drawn[p][:, None] for p in ("A", "B", "E", "alpha", "beta")}
     budgets = np.atleast_1d(_positive("compute", compute))
     terms = np.concatenate([each[p] for p in ("A", "B", "alpha", "beta")], axis=1)
-    some = ((terms > 0) & np.isfinite(terms)).all(axis=1) & drawn.determined & (not drawn.flat)
-    split = optimal_split({p: v[some] for p, v in each.items()}, budgets, flop)
+    valid = ((terms > 0) & np.isfinite(terms)).all(axis=1) & drawn.determined & (not drawn.flat)
+    split = optimal_split({p: v[valid] for p, v in each.items()}, budgets, flop)
     return {
-        name: _band(getattr(split, name), some, level, len(budgets))
+        name: _band(getattr(split, name), valid, level, len(budgets))
         for name in ("parameters", "tokens", "ratio", "loss")
     }
 
 
-def _band(found: Array, some: Array, level: float, budgets: int) -> Band:
-    full = np.full((len(some), budgets), np.nan)
-    full[some] = found
-    lost = np.isnan(full)
-    low = percentile(np.where(lost, 0.0, full), 50 * (1 - level))
-    high = percentile(np.where(lost, np.inf, full), 50 * (1 + level))
-    middle = np.nanmedian(full, axis=0) if some.any() else np.full(budgets, np.nan)
+def _band(values: Array, valid: Array, level: float, budgets: int) -> Band:
+    full = np.full((len(valid), budgets), np.nan)
+    full[valid] = values
+    undefined = np.isnan(full)
+    low = percentile(np.where(undefined, 0.0, full), 50 * (1 - level))
+    high = percentile(np.where(undefined, np.inf, full), 50 * (1 + level))
+    middle = np.nanmedian(full, axis=0) if valid.any() else np.full(budgets, np.nan)
     return Band(low, middle, high)
 
 

@@ -1,4 +1,4 @@
-"""Where the losses of one compute budget are least: a parabola's vertex, or an interpolant's."""
+"""The minimum of the losses of one compute budget: a parabola's vertex, or an interpolant's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workbench.base.array import Array
 
 
 def vertex(x: Array, y: Array, method: str) -> tuple[float, float]:
-    """Where the minimum stands and its loss; NaN where there is none.
+    """The position of the minimum and its loss; NaN where there is none.
 
     Args:
         x: log10 of sizes, at least three different ones.
@@ -28,10 +28,10 @@ def vertex(x: Array, y: Array, method: str) -> tuple[float, float]:
 
 
 def vertex_error(x: Array, y: Array, method: str, noise: float | None) -> float:
-    """The standard error of the minimum's place, by the delta method.
+    """The standard error of the minimum's position, by the delta method.
 
     For Akima's interpolant the slopes are differences over a step of the noise itself; where such
-    a step loses the minimum to an end, the runs do not determine it, and the error is infinite.
+    a step moves the minimum to an end, the runs do not determine it, and the error is infinite.
 
     Args:
         x: log10 of sizes.
@@ -39,16 +39,16 @@ def vertex_error(x: Array, y: Array, method: str, noise: float | None) -> float:
         method: "parabola" or "akima".
         noise: standard deviation of log y; None estimates it from the runs: the parabola's own
             residuals, or for an interpolant, which has none, those of a cubic. NaN comes back
-            where no row is to spare for that.
+            without a degree of freedom for that.
 
     Source:
         Porian et al. (2024), section 3, redraw noise that they measured on repeated seeds.
     """
     if method == "akima":
         return _akima_error(x, y, _cubic_noise(x, np.log(y)) if noise is None else noise)
-    design, c, spare = _parabola(x, y)
+    design, c, freedom = _parabola(x, y)
     if noise is None:
-        variance = ((y - design @ c) ** 2).sum() / spare if spare > 0 else np.nan
+        variance = ((y - design @ c) ** 2).sum() / freedom if freedom > 0 else np.nan
     else:
         variance = (noise * vertex(x, y, method)[1]) ** 2
     slope = np.array([0.0, -1 / (2 * c[2]), c[1] / (2 * c[2] ** 2)])
@@ -56,7 +56,7 @@ def vertex_error(x: Array, y: Array, method: str, noise: float | None) -> float:
 
 
 def _parabola(x: Array, y: Array) -> tuple[Array, Array, int]:
-    """The design about the middle, its three coefficients, and the rows to spare."""
+    """The design about the middle, its three coefficients, and the degrees of freedom."""
     z = x - x.mean()
     design = np.stack([np.ones_like(z), z, z * z], axis=1)
     return design, np.linalg.lstsq(design, y, rcond=None)[0], len(x) - 3
@@ -95,9 +95,9 @@ def _lowest(sizes: Array, mean: Array) -> tuple[float, float]:
 
 
 def _cubic_noise(x: Array, y: Array) -> float:
-    """The residuals' standard deviation about a cubic, which follows a lopsided valley."""
-    spare = len(x) - 4
-    if spare < 1 or len(np.unique(x)) < 4:
+    """The residuals' standard deviation about a cubic, which fits an asymmetric minimum."""
+    freedom = len(x) - 4
+    if freedom < 1 or len(np.unique(x)) < 4:
         return np.nan
     residuals = y - np.polynomial.Polynomial.fit(x, y, 3)(x)
-    return float(np.sqrt((residuals**2).sum() / spare))
+    return float(np.sqrt((residuals**2).sum() / freedom))

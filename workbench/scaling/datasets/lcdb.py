@@ -1,4 +1,4 @@
-"""The one table that is shipped: learning curves of 20 learners on 14 data sets.
+"""The bundled table: learning curves of 20 learners on 14 data sets.
 
 Test errors at training sizes that are powers of √2, means over seeds.
 

@@ -1,1 +1,1 @@
-"""Fits of a law to a table: losses, starts, the minimum and what is known of it."""
+"""Fits of a law to a table: losses, starts, the minimum and its properties."""

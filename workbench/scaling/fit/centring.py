@@ -1,9 +1,9 @@
-"""Columns in units of their geometric mean, so that coefficient and exponent are told apart.
+"""Columns in units of their geometric mean, to separate coefficient and exponent.
 
-Where x lies far from 1 and varies little, as years from 1987 to 2019 do, A x^-α is all but the same
+Where x is far from 1 and varies little, as years from 1987 to 2019 do, A x^-α is nearly the same
 for α + 1 and A g, with g the geometric mean of x. In units of g the coefficient is A' = A g^-α, the
-value of its term in the middle of the table, and moves alone. That holds for every law that is a
-sum of coefficients times powers of columns.
+value of its term in the middle of the table, nearly uncorrelated with α. This applies to every law
+that is a sum of coefficients times powers of columns.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from workbench.base.array import Array
 from workbench.scaling.laws import operations
 from workbench.scaling.laws.tape import Program
 
-# A column of less than a decade is moved; exponents are sought as if it spanned three.
+# A column of less than a decade is rescaled; exponents are searched as if it spanned three.
 NARROW, USUAL = np.log(10.0), 3 * np.log(10.0)
 
 
 class Centring(NamedTuple):
-    """What the units of columns do to data and slots.
+    """The change of data and slots by the units of columns.
 
     Attributes:
-        moves: log g of every data row, 0 where it is left alone, (data,).
+        moves: log g of every data row, 0 where it is not rescaled, (data,).
         matrix: θ' = θ + matrix θ are the slots in the new units, and θ = θ' - matrix θ'.
         taken: the slots of coefficients that change, (parameters,).
         stretch: by how much more than usual an exponent may matter, 1 where its column is wide.
@@ -77,15 +77,15 @@ def centring(program: Program, data: Array, low: Array, high: Array) -> Centring
 
 
 def _coefficient(program: Program, total: _Sum, linear: Array, box: tuple) -> int | None:
-    """A slot that stands in this term alone and is free to change."""
+    """A slot of this term only that is free to change."""
     from workbench.scaling.fit.solvers.problem import limits
 
     lowest, highest = limits(program)
     free = (box[0] <= lowest) & (box[1] >= highest)
     alone = (np.array(total.linear) != 0).sum(axis=0) == 1
     powers = np.any([p.any(axis=1) for p in total.products], axis=0)
-    found = np.flatnonzero(np.array(program.logged) & (linear != 0) & alone & ~powers & free)
-    return int(found[0]) if len(found) else None
+    candidates = np.flatnonzero(np.array(program.logged) & (linear != 0) & alone & ~powers & free)
+    return int(candidates[0]) if len(candidates) else None
 
 
 def _terms(program: Program) -> _Sum | None:
@@ -100,8 +100,8 @@ def _terms(program: Program) -> _Sum | None:
         steps.pop()
     for code, left, right in steps:
         forms.append(_step(code, forms[left], forms[right], program))
-    found = forms[-1]
-    return found if isinstance(found, _Sum) else None
+    total = forms[-1]
+    return total if isinstance(total, _Sum) else None
 
 
 def _step(code: int, x: _Sum | int | None, y: _Sum | int | None, program: Program) -> _Sum | None:

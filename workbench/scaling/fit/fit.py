@@ -1,7 +1,7 @@
-"""Fits of a law to a table at their true minimum, with what a reader must know about them.
+"""Fit a law to a table at its true minimum.
 
-The rooms beside it go on from a fit: `inference` with its errors by three routes, its predictions
-and its rivals; `allocation` with what it says to do with a compute budget.
+`inference` continues from a fit with standard errors, predictions and comparisons, `allocation`
+with the optimal use of a compute budget.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workbench.scaling.fit.solvers.problem import Problem, limits
 from workbench.scaling.laws.law import Law
 
 PRESETS = ("converged", "as_published")
-KEPT = 32
+NODES = 32
 # Two starts agree when their objectives differ by less than this share.
 SAME = 1e-6
 
@@ -42,12 +42,12 @@ def fit(
     starts: Sequence[Mapping[str, float]] | None = None,
     columns: Mapping[str, str] | None = None,
     method: str = "auto",
-    nodes: int = KEPT,
+    nodes: int = NODES,
 ) -> Fit:
     """The law at the minimum of Σ w ρ(log L̂ - log L) over a table of runs.
 
     Args:
-        law: a law of `workbench.scaling.laws.catalogue`, one of one's own, or a name.
+        law: a law of `workbench.scaling.laws.catalogue`, a law of your own, or a name.
         table: a mapping of columns or a data frame.
         loss: "squared", "huber", "absolute", "asymmetric" or "student"; see `losses.cost`.
         delta: where Huber's loss turns linear; Student's scale. In units of the residual.
@@ -62,11 +62,11 @@ def fit(
         columns: the table's names for the law's columns, `{"size": "Seen Examples"}`.
         method: "auto" fits on the processor by "numba", and on the GPU by "cuda" where a column of
             the table is a CuPy array, as its bootstrap then does too; "plain" is the array version.
-        nodes: how many of the grid's best nodes "converged" polishes; more find the lowest
-            of several minima more surely, fewer are quicker.
+        nodes: how many of the grid's best nodes "converged" polishes; more are
+            more likely to reach the lowest of several minima, fewer are quicker.
 
     Raises:
-        ValueError, TypeError: one sentence, before any work.
+        ValueError, TypeError: for invalid arguments, before any work.
 
     Warns:
         FitWarning: if the best start did not converge, or a column spans less than a decade.
@@ -75,8 +75,8 @@ def fit(
     law, read, problem = _prepared(law, table, *how)
     at, rule = _starts(law, read, problem, preset, starts, nodes)
     levels = 1 if preset == "as_published" else 99
-    found = minima(problem.every(len(at)), at, method=method, levels=levels)
-    return _fit(law, table, read, problem, found, rule, preset)
+    results = minima(problem.every(len(at)), at, method=method, levels=levels)
+    return _fit(law, table, read, problem, results, rule, preset)
 
 
 def check(law: Law | str, table: Any, **how: Any) -> None:
@@ -200,33 +200,33 @@ def _starts(law: Law, read: dict, problem: Problem, preset: str, given: Any, nod
         if not law.program.same(chinchilla.program):
             refuse("preset", "converged for this law (the grid is the Chinchilla law's)", preset)
         return starts.published(law), "Hoffmann's grid of 4,500"
-    found = starts.profile(law, read, problem)[: int(whole("nodes", nodes, 1))]
-    if len(found) == 0:
+    ranked = starts.profile(law, read, problem)[: int(whole("nodes", nodes, 1))]
+    if len(ranked) == 0:
         refuse("starts", "given for this law: no node of its grid has a finite objective", "none")
-    return found, f"best {len(found)} nodes of the closed-form grid"
+    return ranked, f"best {len(ranked)} nodes of the closed-form grid"
 
 
 def _fit(
-    law: Law, table: Any, read: dict, problem: Problem, found: Any, rule: str, preset: str
+    law: Law, table: Any, read: dict, problem: Problem, results: Any, rule: str, preset: str
 ) -> Fit:
-    best = int(np.argmin(found.objective))
-    least = found.objective[best]
+    best = int(np.argmin(results.objective))
+    least = results.objective[best]
     if not np.isfinite(least):
         refuse("starts", "at least one point with a finite objective", "none")
-    # Among equals the one that settled is the fit.
-    equal = np.flatnonzero(found.objective <= least * (1 + 1e-12))
-    best = int(equal[np.argmax(found.converged[equal])])
-    agreement = float((found.objective <= least * (1 + SAME)).mean())
-    made = Fit(
-        law, read, table, problem, found.theta[best].copy(), float(found.objective[best]),
-        agreement, bool(found.converged[best]), len(found.theta), rule, preset,
-        int(found.iterations.sum()),
+    # Among equal objectives a converged one is the fit.
+    equal = np.flatnonzero(results.objective <= least * (1 + 1e-12))
+    best = int(equal[np.argmax(results.converged[equal])])
+    agreement = float((results.objective <= least * (1 + SAME)).mean())
+    result = Fit(
+        law, read, table, problem, results.theta[best].copy(), float(results.objective[best]),
+        agreement, bool(results.converged[best]), len(results.theta), rule, preset,
+        int(results.iterations.sum()),
     )  # fmt: skip
-    if not made.converged:
+    if not result.converged:
         warnings.warn(
             f"the fit of {law.name} did not converge: an exact step would still lower its "
-            f"objective {least:.6g}; its best point is kept",
+            f"objective {least:.6g}; its best point is used",
             FitWarning,
             stacklevel=3,
         )
-    return made
+    return result

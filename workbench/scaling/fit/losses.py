@@ -1,7 +1,7 @@
-"""What a residual costs: squared, Huber, absolute, asymmetric and Student's t.
+"""Costs of a residual: squared, Huber, absolute, asymmetric and Student's t.
 
-The residual is predicted minus observed, of the logarithm of the loss unless raw losses are asked
-for. Each cost comes as value ρ, slope ψ = ρ', curvature ρ'' and reweighting ψ / r.
+The residual is predicted minus observed, of the logarithm of the loss unless raw losses are
+compared. Each cost comes as value ρ, slope ψ = ρ', curvature ρ'' and reweighting ψ / r.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CORNER = 1e-8
 
 
 class Cost(NamedTuple):
-    """A cost and its numbers.
+    """A cost and its constants.
 
     Attributes:
         code: place in `NAMES`.
@@ -35,14 +35,14 @@ class Cost(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name the cost is asked for by."""
+        """The name of the cost."""
         return NAMES[self.code]
 
     def schedule(self) -> Array:
-        """Deltas from wide to the one wanted: each minimum starts the next, narrower problem."""
+        """Deltas from wide to the final one: each minimum starts the next, narrower problem."""
         if self.code == SQUARED:
             return np.array([1.0])
-        # Least absolute deviations end on a corner: smaller steps keep the active points in sight.
+        # Least absolute deviations end on a corner: smaller steps follow the active points.
         first, factor = (1e-2, 2**0.5) if self.code == ABSOLUTE else (0.1, 10.0)
         steps = max(0, int(np.ceil(np.log(first / self.delta) / np.log(factor) - 1e-9)))
         return self.delta * factor ** np.arange(steps, -1, -1.0)
@@ -76,7 +76,7 @@ def cost(name: str, delta: float, shape: float | None = None) -> Cost:
 def parts(code: int, r: Array, delta: float, shape: float) -> tuple:
     """ρ, ψ, ρ'' and ψ / r of an array of residuals.
 
-    An infinite residual has an infinite cost, which refuses it, and no slope.
+    An infinite residual has an infinite cost and no slope.
     """
     with np.errstate(all="ignore"):
         return _parts(code, r, delta, shape)

@@ -1,4 +1,4 @@
-"""What to fit to which rows of a table, as texts and numbers that a person sets."""
+"""A request for a fit: table, columns, rows, law and cost, as text and numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ONE = re.compile(r"\s*(\w+)\s*[:=\s]\s*([^\s,;]+)\s*")
 
 
 class Request(NamedTuple):
-    """A table, its columns and rows, a law, and how a residual counts.
+    """A table, its columns and rows, a law, and the cost of a residual.
 
     Attributes:
         table_file: the file; empty for one curve of the shipped table.
@@ -22,14 +22,14 @@ class Request(NamedTuple):
         loss: the cost of a residual.
         delta: its corner or scale.
         penalty: the shape of the asymmetric cost.
-        size_column: the column of sizes or parameters; empty to find it by its name.
+        size_column: the column of sizes or parameters; empty to recognise it by name.
         tokens_column: the column of tokens, for laws of two variables.
         loss_column: the column of losses.
         weights_column: the column of weights; empty for equal ones.
         groups_column: the column of groups that are resampled whole; empty for single rows.
         only: a condition on the rows.
         empty_cells: "refuse" or "leave out".
-        repeats: what becomes of runs of one setting: "all", "mean" or "best".
+        repeats: which runs of one setting are fitted: "all", "mean" or "best".
         fixed: parameters that are not fitted, such as "E: 1.69, alpha: 0.34".
     """
 
@@ -55,7 +55,7 @@ class Request(NamedTuple):
 
     @property
     def runs(self) -> Runs:
-        """The rows, under the columns that are named or found by their names.
+        """The rows, under the columns that are named or recognised.
 
         Raises:
             ValueError: if a column is missing, or a cell of it is empty or of another kind.

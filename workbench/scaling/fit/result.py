@@ -1,9 +1,9 @@
-"""A fit: its parameters, its residuals, how well it is determined, and what to report."""
+"""The result of a fit: parameters, residuals, and how well they are determined."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +14,14 @@ from workbench.scaling.fit.starts import summands
 from workbench.scaling.laws import autodiff
 from workbench.scaling.laws.law import Law
 
-if TYPE_CHECKING:
-    pass
-
-# A term below this share of the smallest loss is absent for every purpose.
+# A term below this share of the smallest loss counts as absent.
 ABSENT = 1e-4
-# Residuals of log loss this small, or this share of raw losses, are rounding: no scatter is seen.
+# Residuals of log loss this small, or this share of raw losses, are rounding: there is no scatter.
 ROUNDING = 1e-13
 
 
 class FitWarning(UserWarning):
-    """A fit is worth less than its digits suggest; the text says why."""
+    """A fit is less reliable than its digits suggest; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,13 @@ class Fit:
         law: the law, reading the table's columns.
         columns: the columns read, with the response.
         table: the table as it was given.
-        problem: what was minimised.
+        problem: the minimised problem.
         theta: the minimum as slots (coefficients as logarithms).
         objective: Σ w ρ at the minimum; for the absolute loss the sum of absolute residuals.
         agreement: share of the starts that reached the best objective, to 1e-6 of it.
         converged: whether an exact step would lower the objective by less than 1e-9 of it.
         starts: how many starts.
-        start_rule: where they came from.
+        start_rule: how they were chosen.
         preset: "converged" or "as_published".
         iterations: linear systems solved over all starts.
     """
@@ -123,10 +120,10 @@ class Fit:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom that are left for the noise.
+        """Residual degrees of freedom.
 
         Rows less free parameters; 0 where no more rows than parameters differ from each other, so
-        that nothing is left to tell noise from law.
+        that noise and law cannot be separated.
         """
         different = _different([v[self.weights > 0] for v in self.columns.values()])
         return self.rows - len(self.free) if different > len(self.free) else 0
@@ -141,24 +138,24 @@ class Fit:
 
     @property
     def settings(self) -> int:
-        """How many rows of positive weight differ in what the law reads."""
+        """How many rows of positive weight differ in the law's columns."""
         return _different([self.columns[c][self.weights > 0] for c in self.law.columns])
 
     @property
     def additive(self) -> tuple[str, ...]:
         """The free constants that the law adds to what depends on its columns."""
         terms = summands(self.law.expression, self.law)
-        found = {t.coefficient for t in terms if t.basis.kind == "number" and not t.power}
-        return tuple(p for p in self.free if p in (found | {"eps_inf"}) & self.law.positive)
+        constants = {t.coefficient for t in terms if t.basis.kind == "number" and not t.power}
+        return tuple(p for p in self.free if p in (constants | {"eps_inf"}) & self.law.positive)
 
     @property
     def faintest(self) -> float:
-        """The loss below which a constant is absent for every purpose."""
+        """The loss below which a constant counts as absent."""
         return ABSENT * float(self.columns[self.law.response].min())
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Additive constants that the fit drove to nothing: at zero for every purpose."""
+        """Additive constants that the fit drove to zero."""
         return tuple(p for p in self.additive if self.parameters[p] < self.faintest)
 
     @property
@@ -171,12 +168,12 @@ class Fit:
     @property
     def bounded(self) -> dict[str, float]:
         """Free parameters that ended on a bound, and the bound: 0 for what is absent."""
-        found = dict.fromkeys(self.absent, 0.0)
+        bounds = dict.fromkeys(self.absent, 0.0)
         for p in self.at_bounds:
             slot = self.theta[self.law.parameters.index(p)]
             nothing = p in self.law.positive and slot <= -COEFFICIENT
-            found.setdefault(p, 0.0 if nothing else self.parameters[p])
-        return found
+            bounds.setdefault(p, 0.0 if nothing else self.parameters[p])
+        return bounds
 
     def predict(self, table: Any) -> np.ndarray:
         """The loss the fit expects on every row of a table with the law's columns."""

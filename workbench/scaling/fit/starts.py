@@ -1,4 +1,4 @@
-"""Where fits start: a grid over the exponents, the coefficients at each node in closed form.
+"""Starting points of fits: a grid over the exponents, the coefficients at each node in closed form.
 
 Given its exponents, a law is linear in its coefficients. Logarithmic residuals are those of the
 loss divided by the loss, to first order, so weights 1/L² turn each node of the grid into a least
@@ -7,7 +7,7 @@ squares problem of two or three unknowns. The nodes are then ranked by the objec
 Source:
     Golub & Pereyra (1973), SIAM J. Numer. Anal. 10, 413: variable projection; Czech et al. (2026),
     arXiv:2603.22339, for scaling laws. Here the logarithmic objective ranks and polishes, where
-    they keep the raw loss.
+    they use the raw loss.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from workbench.scaling.laws.law import Law, Span
 from workbench.scaling.laws.tape import compiled, constant_value
 
 MOST_NODES = 6000
-# How much of a slot's range two starts must differ by; slots beyond ±50 are switched off anyway.
+# How much of a slot's range two starts must differ by; beyond ±50 a term vanishes.
 APART, FAR = 0.3, 50.0
 SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.97)
 
@@ -44,17 +44,18 @@ class Term(NamedTuple):
 
 def profile(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     """Starting slots from the closed-form grid, best first, (nodes, parameters)."""
-    found = candidates(law, columns, problem)
-    value = objectives(problem, found)
+    slots = candidates(law, columns, problem)
+    value = objectives(problem, slots)
     order = np.argsort(value, kind="stable")
-    return found[order[np.isfinite(value[order])]]
+    return slots[order[np.isfinite(value[order])]]
 
 
 def apart(ranked: Array, count: int) -> Array:
-    """The best nodes that lie apart from each other, at most so many, best first.
+    """The best nodes that differ clearly from each other, at most so many, best first.
 
     The best nodes of all are neighbours, which mostly lead to one minimum; where a law has several
-    the deepest may begin elsewhere. Two nodes are apart if some slot differs by 0.3 of its range.
+    the lowest may start elsewhere. Two nodes differ clearly if some slot differs by 0.3 of its
+    range.
     """
     if len(ranked) == 0:
         return ranked
@@ -84,7 +85,7 @@ def published(law: Law) -> Array:
 def objectives(problem: Problem, theta: Array) -> Array:
     """The objective of every candidate under the first row of weights."""
     out = np.empty(len(theta))
-    # Blocks of some 24,000 numbers stay in the cache and are not too many.
+    # Blocks of some 24,000 numbers fit the cache.
     block = max(1, 24_000 // len(problem.target))
     for first in range(0, len(theta), block):
         some = slice(first, first + block)
@@ -111,8 +112,8 @@ def candidates(law: Law, columns: dict[str, Array], problem: Problem) -> Array:
     }
     columns = {c: v / own.get(c, 1.0) for c, v in columns.items()}
     stretch = dict(zip(law.parameters, units.stretch, strict=True))
-    found = _candidates(law, columns, problem, stretch)
-    return found - found @ units.matrix.T
+    slots = _candidates(law, columns, problem, stretch)
+    return slots - slots @ units.matrix.T
 
 
 def _candidates(
@@ -121,40 +122,40 @@ def _candidates(
     text = law.outer.inner if law.outer else law.proxy
     formula = law.read(text) if text else law.expression
     terms = summands(formula, law)
-    held = _held(law, problem)
+    fixed = _fixed(law, problem)
     observed = problem.target if not problem.program.same(law.program) else np.exp(problem.target)
     weights = problem.weights[0]
-    values = nodes(law, columns, {t.coefficient for t in terms}, held, stretch)
-    if law.outer and law.outer.offset and law.outer.offset not in held:
+    values = nodes(law, columns, {t.coefficient for t in terms}, fixed, stretch)
+    if law.outer and law.outer.offset and law.outer.offset not in fixed:
         least = observed[weights > 0].min()
         count = len(next(iter(values.values())))
         values = {p: np.repeat(v, len(SHARES), axis=0) for p, v in values.items()}
         values[law.outer.offset] = np.tile(np.maximum(SHARES, 1e-9) * least, count)[:, None]
-    return _solved(law, terms, values, columns, observed, weights, held)
+    return _solved(law, terms, values, columns, observed, weights, fixed)
 
 
-def _held(law: Law, problem: Problem) -> dict[str, float]:
+def _fixed(law: Law, problem: Problem) -> dict[str, float]:
     """The parameters that are not fitted, and their natural values."""
     natural = law.program.outside(problem.low)
-    fixed = problem.low == problem.high
-    return {p: float(v) for p, v, f in zip(law.parameters, natural, fixed, strict=True) if f}
+    is_fixed = problem.low == problem.high
+    return {p: float(v) for p, v, f in zip(law.parameters, natural, is_fixed, strict=True) if f}
 
 
 def nodes(
-    law: Law, columns: dict[str, Array], linear: set[str], held: dict[str, float],
+    law: Law, columns: dict[str, Array], linear: set[str], fixed: dict[str, float],
     stretch: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Array]:  # fmt: skip
     """The product of the spans of what is not linear, by parameter, (nodes, 1).
 
-    It is thinned at random where it is too large. An exponent of a narrow column is also sought
+    It is thinned at random where it is too large. An exponent of a narrow column is also searched
     further out, by its factor in `stretch`, with either sign.
     """
     rest = [p for p in law.parameters if p not in linear]
-    rest = [p for p in rest if p in held or not (law.outer and p == law.outer.offset)]
+    rest = [p for p in rest if p in fixed or not (law.outer and p == law.outer.offset)]
     positive, signed = Span(0.1, 10.0, 5, log=True), Span(0.05, 1.2, 6)
     spans = [
-        np.array([held[p]])
-        if p in held
+        np.array([fixed[p]])
+        if p in fixed
         else _stretched(
             law.spans.get(p, positive if p in law.positive else signed).values(columns),
             stretch.get(p, 1.0),
@@ -174,7 +175,7 @@ def _stretched(values: Array, factor: float) -> Array:
 
 
 def summands(formula: Expression, law: Law) -> list[Term]:
-    """The summands that are linear in (a power of) a parameter found nowhere else."""
+    """The summands that are linear in (a power of) a parameter that occurs only there."""
     everywhere = [n.of[0] for n in law.expression.nodes() if n.kind == "parameter"]
     inner = [n.of[0] for n in formula.nodes() if n.kind == "parameter"]
     once = {p for p in inner if inner.count(p) == 1 and (law.proxy or everywhere.count(p) == 1)}
@@ -192,16 +193,16 @@ def _term(e: Expression, once: set[str]) -> Term | None:
         return Term(e.of[0], None, _one()) if e.of[0] in once else None
     if e.kind == "mul":
         for mine, other in (e.of, e.of[::-1]):
-            found = _term(mine, once)
-            if found:
-                return found._replace(basis=found.basis * other)
+            inner = _term(mine, once)
+            if inner:
+                return inner._replace(basis=inner.basis * other)
     if e.kind == "div":
-        found = _term(e.of[0], once)
-        return found and found._replace(basis=found.basis / e.of[1])
+        inner = _term(e.of[0], once)
+        return inner and inner._replace(basis=inner.basis / e.of[1])
     if e.kind == "pow":
-        found = _term(e.of[0], once)
-        if found and found.power is None:
-            return Term(found.coefficient, e.of[1], found.basis ** e.of[1])
+        inner = _term(e.of[0], once)
+        if inner and inner.power is None:
+            return Term(inner.coefficient, e.of[1], inner.basis ** e.of[1])
     return None
 
 
@@ -211,7 +212,7 @@ def _one() -> Expression:
 
 def _solved(
     law: Law, terms: list[Term], values: dict, columns: dict, observed: Array,
-    weights: Array, held: dict[str, float],
+    weights: Array, fixed: dict[str, float],
 ) -> Array:  # fmt: skip
     """Weighted least squares for the coefficients at every node; those below zero are left out."""
     count = len(next(iter(values.values()))) if values else 1
@@ -220,22 +221,22 @@ def _solved(
     offset = values[law.outer.offset] if law.outer and law.outer.offset else 0.0
     with np.errstate(all="ignore"):
         rest = np.maximum(observed - offset, 1e-300)
-        wanted = rest ** (1 / outer)
-        wanted = np.broadcast_to(wanted, np.broadcast_shapes(wanted.shape, (count, 1)))
-        # d log L = w d(wanted): the slope of the outer power and of the offset.
-        relative = weights * (outer * rest / (observed * wanted)) ** 2
+        target = rest ** (1 / outer)
+        target = np.broadcast_to(target, np.broadcast_shapes(target.shape, (count, 1)))
+        # d log L = w d(target): the slope of the outer power and of the offset.
+        relative = weights * (outer * rest / (observed * target)) ** 2
         powers = {t.coefficient: _power(t, values, columns) for t in terms}
         free = []
         for term in terms:
             basis = np.broadcast_to(evaluated(term.basis, values, columns), (count, len(observed)))
-            if term.coefficient in held:
-                wanted = wanted - held[term.coefficient] ** powers[term.coefficient] * basis
-                natural[term.coefficient] = np.full(count, held[term.coefficient])
+            if term.coefficient in fixed:
+                target = target - fixed[term.coefficient] ** powers[term.coefficient] * basis
+                natural[term.coefficient] = np.full(count, fixed[term.coefficient])
             else:
                 free.append((term.coefficient, basis))
         sign = np.array([name in law.positive for name, _ in free])
-        found = _least_squares([b for _, b in free], wanted, relative, sign) if free else []
-        for (name, _), c in zip(free, found, strict=True):
+        solved = _least_squares([b for _, b in free], target, relative, sign) if free else []
+        for (name, _), c in zip(free, solved, strict=True):
             natural[name] = c ** (1 / powers[name][:, 0])
         theta = np.stack([np.broadcast_to(natural[p], (count,)) for p in law.parameters], axis=1)
         return law.program.inside(theta)
@@ -262,31 +263,31 @@ def evaluated(e: Expression, values: dict, columns: dict) -> Array:
 
 
 def _least_squares(
-    basis: list[Array], wanted: Array, weights: Array, positive: Array
+    basis: list[Array], target: Array, weights: Array, positive: Array
 ) -> list[Array]:
     """Coefficients of every node, (terms) lists of (nodes,).
 
-    A coefficient that must be positive and is not is set to a millionth of what would explain the
-    data alone, and the others are solved again, worst first.
+    A coefficient that must be positive and is not is set to a millionth of the value that would
+    explain the data alone, and the others are solved again, worst first.
     """
     k, count = len(basis), basis[0].shape[0]
     size = np.stack([np.sqrt((weights * b * b).sum(axis=1)) for b in basis], axis=1)
     matrix = np.stack(
         [[(weights * a * b).sum(axis=1) for a in basis] for b in basis]
     ).transpose(2, 0, 1) / (size[:, :, None] * size[:, None, :])  # fmt: skip
-    right = np.stack([(weights * b * wanted).sum(axis=1) for b in basis], axis=1) / size
-    tiny = 1e-6 * np.sqrt((weights * wanted**2).sum(axis=1))
-    kept = np.ones((count, k), bool)
+    right = np.stack([(weights * b * target).sum(axis=1) for b in basis], axis=1) / size
+    tiny = 1e-6 * np.sqrt((weights * target**2).sum(axis=1))
+    active = np.ones((count, k), bool)
     matrix, right = np.nan_to_num(matrix), np.nan_to_num(right)
-    found = right
+    solved = right
     for _ in range(k):
-        both = kept[:, :, None] & kept[:, None, :]
-        solvable = np.where(both, matrix, 0) + np.where(kept, 1e-13, 1.0)[:, :, None] * np.eye(k)
-        found = np.linalg.solve(solvable, np.where(kept, right, 0)[:, :, None])[:, :, 0]
-        below = np.where(kept & positive & (found <= 0), found, np.inf)
+        both = active[:, :, None] & active[:, None, :]
+        solvable = np.where(both, matrix, 0) + np.where(active, 1e-13, 1.0)[:, :, None] * np.eye(k)
+        solved = np.linalg.solve(solvable, np.where(active, right, 0)[:, :, None])[:, :, 0]
+        below = np.where(active & positive & (solved <= 0), solved, np.inf)
         worst = below.argmin(axis=1)
         hit = np.isfinite(below.min(axis=1))
         if not hit.any():
             break
-        kept[np.flatnonzero(hit), worst[hit]] = False
-    return list((np.where(kept, found, tiny[:, None]) / size).T)
+        active[np.flatnonzero(hit), worst[hit]] = False
+    return list((np.where(active, solved, tiny[:, None]) / size).T)

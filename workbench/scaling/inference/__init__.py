@@ -1,1 +1,1 @@
-"""What a fit is worth: standard errors, profiles, bootstraps, predictions, comparisons."""
+"""Inference from a fit: standard errors, profiles, bootstraps, predictions, comparisons."""

@@ -1,4 +1,4 @@
-"""How a fit moves when its data are drawn again: four bootstraps, all resamples fitted at once."""
+"""Four kinds of bootstrap of a fit, all resamples fitted at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Bootstrap:
         converged: share of the resamples at their minimum.
         determined: whether a resample's rows determine the parameters, (resamples,): whether they
             have as many different rows as there are free parameters, and no constant column.
-        flat: the parameters that the fit itself leaves undetermined, whatever their draws are.
+        flat: the parameters that the fit itself leaves undetermined.
         logged: the parameters that are fitted as logarithms.
     """
 
@@ -59,17 +59,21 @@ class Bootstrap:
         if self.determined.sum() < 2:
             return dict.fromkeys(self.parameters, np.inf)
         with np.errstate(invalid="ignore", over="ignore"):
-            spread = self.draws[self.determined].std(axis=0, ddof=1)
-        found = dict(zip(self.parameters, map(float, spread), strict=True))
-        return {p: v if np.isfinite(v) and self._tells(p) else np.inf for p, v in found.items()}
+            deviations = self.draws[self.determined].std(axis=0, ddof=1)
+        errors = dict(zip(self.parameters, map(float, deviations), strict=True))
+        return {
+            p: v if np.isfinite(v) and self._is_determined(p) else np.inf for p, v in errors.items()
+        }
 
     @property
     def deviations(self) -> dict[str, float]:
         """Standard errors of what was fitted, of the logarithms of coefficients.
 
-        Half the width of the middle 68 % of the resamples, which a few wild ones do not move.
+        Half the width of the middle 68 % of the resamples, which outliers do not move.
         """
-        return {p: self._half_width(p) if self._tells(p) else np.inf for p in self.parameters}
+        return {
+            p: self._half_width(p) if self._is_determined(p) else np.inf for p in self.parameters
+        }
 
     @property
     def undetermined(self) -> int:
@@ -78,24 +82,24 @@ class Bootstrap:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What became of the resamples in words, where it is not that all were fitted."""
-        count, said = len(self.draws), []
+        """Sentences on resamples that are undetermined or not at a minimum."""
+        count, remarks = len(self.draws), []
         if self.undetermined:
-            said.append(
-                f"{self.undetermined} of {count} resamples hold too few different rows to "
+            remarks.append(
+                f"{self.undetermined} of {count} resamples have too few different rows to "
                 "determine the law, and count on both ends of every interval"
             )
         failed = round((1 - self.converged) * count)
         if failed:
-            said.append(
+            remarks.append(
                 f"{failed} of {count} resamples did not reach a minimum; their best is used"
             )
-        return tuple(said)
+        return tuple(remarks)
 
     def interval(self, parameter: str, level: float = 0.95) -> tuple[float, float]:
         """The percentile interval of a parameter, of its logarithm where that was fitted.
 
-        A resample that does not determine it might have it anywhere, and counts on both ends: where
+        A resample that does not determine it counts on both ends: where
         more than (1 - level) / 2 of them do not, the interval is infinite, from 0 for a
         coefficient.
         """
@@ -111,7 +115,7 @@ class Bootstrap:
     def _slots(self, parameter: str) -> Array:
         return self.slots[:, self.parameters.index(parameter)]
 
-    def _tells(self, parameter: str) -> bool:
+    def _is_determined(self, parameter: str) -> bool:
         return parameter not in self.flat and bool(self.determined.mean() >= 1 - ALLOWED)
 
     def _half_width(self, parameter: str) -> float:
@@ -134,7 +138,6 @@ def bootstrap(
     *,
     block: str | None = None,
     starts: int = 1,
-    grid: bool = False,
 ) -> Bootstrap:
     """The fit again on resampled data.
 
@@ -144,14 +147,12 @@ def bootstrap(
     Args:
         fit: the fit.
         resamples: how many, at least 2.
-        kind: "pairs" draws rows; "residual" puts residuals back in another order, drawn with
-            replacement; "wild" turns the sign of each residual or not; "block" draws groups of
+        kind: "pairs" draws rows; "residual" draws residuals with replacement;
+            "wild" changes the sign of each residual at random; "block" draws groups of
             rows, for checkpoints that share a run.
         rng: a generator, a seed, or NumPy's legacy RandomState.
         block: the column that names each row's group.
         starts: how many starts a resample has; the others are other resamples' minima.
-        grid: whether each resample starts from the best node of its own closed-form grid instead
-            of from the fit; for pairs and blocks under a law that is a plain sum of terms.
 
     Raises:
         ValueError: for an unknown kind or column, fewer than 2 resamples, or pairs of a fit with
@@ -167,18 +168,16 @@ def bootstrap(
         rng = np.random.default_rng(rng)
     problem = _drawn(fit, resamples, kind, rng, block)
     at = np.repeat(fit.theta[None], resamples, axis=0)
-    if grid:
-        at = _own_grids(fit, problem, kind, at)
-    found = _refitted(problem, at, starts, rng)
+    results = _refitted(problem, at, starts, rng)
     if fit.is_exact:
         # Every resample of rows on the law has the law's minimum; what differs is rounding.
-        found.theta[:] = fit.theta
-    share = float(found.converged.mean())
-    settled = np.isfinite(found.objective)
+        results.theta[:] = fit.theta
+    share = float(results.converged.mean())
+    settled = np.isfinite(results.objective)
     if kind in ("pairs", "block") and not fit.is_exact:
         settled &= determined(fit, problem.weights)
     return Bootstrap(
-        fit.law.parameters, found.theta, found.objective, kind, share, settled, flat(fit),
+        fit.law.parameters, results.theta, results.objective, kind, share, settled, flat(fit),
         fit.law.positive,
     )  # fmt: skip
 
@@ -186,8 +185,8 @@ def bootstrap(
 def percentile(values: Array, rank: float) -> Array:
     """The percentiles along the first axis; between an infinite value and another, the infinite."""
     with np.errstate(invalid="ignore"):
-        found = np.percentile(values, rank, axis=0)
-    return np.where(np.isnan(found), np.inf if rank > 50 else -np.inf, found)
+        values_at_rank = np.percentile(values, rank, axis=0)
+    return np.where(np.isnan(values_at_rank), np.inf if rank > 50 else -np.inf, values_at_rank)
 
 
 def determined(fit: Fit, weights: Array) -> Array:
@@ -212,27 +211,15 @@ def _different(weights: Array, columns: Array) -> Array:
 
 
 def _refitted(problem: Problem, at: Array, starts: int, rng: Any) -> Minima:
-    found = minima(problem, at, near=True, levels=2)
+    best = minima(problem, at, near=True, levels=2)
     for _ in range(starts - 1):
-        again = minima(problem, rng.permutation(found.theta), near=True, levels=2)
-        better = again.objective < found.objective
-        found = Minima(
+        other = minima(problem, rng.permutation(best.theta), near=True, levels=2)
+        better = other.objective < best.objective
+        best = Minima(
             *(np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-              for a, b in zip(again, found, strict=True))
+              for a, b in zip(other, best, strict=True))
         )  # fmt: skip
-    return found
-
-
-def _own_grids(fit: Fit, problem: Problem, kind: str, at: Array) -> Array:
-    from workbench.scaling.fit.resampled_starts import best_nodes
-    from workbench.scaling.fit.starts import summands
-
-    terms = {t.coefficient for t in summands(fit.law.expression, fit.law)}
-    plain = not (fit.law.outer or fit.law.proxy) and terms == set(fit.law.positive)
-    if kind not in ("pairs", "block") or not plain or fit.free != fit.law.parameters:
-        refuse("grid", "False for this kind of resampling or this law", True)
-    found = best_nodes(fit.law, fit.columns, problem, problem.weights)
-    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, at)
+    return best
 
 
 def pair_counts(rng: Any, resamples: int, rows: int) -> Array:
@@ -274,7 +261,7 @@ def _groups(fit: Fit, block: str | None) -> Array:
     if block is None:
         refuse("block", "the column that names each row's group", block)
     tables.known(block, tables.names(fit.table), "column of the table")
-    found = np.unique(host(fit.table[block]), return_inverse=True)[1]
-    if found.max() < 1:
+    groups = np.unique(host(fit.table[block]), return_inverse=True)[1]
+    if groups.max() < 1:
         refuse("block", "a column of at least two groups", "one")
-    return found
+    return groups

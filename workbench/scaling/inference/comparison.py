@@ -1,6 +1,6 @@
 """Several laws on one table: information criteria and held-out extrapolation, side by side.
 
-The two may disagree, and then neither alone is a verdict.
+Where the two disagree, neither alone is a verdict.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNDETERMINED = "not determined"
 
 
 class Criteria(NamedTuple):
-    """Of one law under one likelihood, each at its own maximum, the noise's scale counted."""
+    """Criteria of a law at a likelihood's maximum; the noise's scale counts as a parameter."""
 
     log_likelihood: float
     aic: float
@@ -59,39 +59,44 @@ class Comparison:
     @property
     def fitted(self) -> Rows:
         """The criteria of each law under each likelihood, a pair a row."""
-        told = [
-            (name, likelihood, *_told(c.aic, c.aicc, c.bic))
-            for name, found in self.criteria.items()
-            for likelihood, c in found.items()
+        rows = [
+            (name, likelihood, *_or_undetermined(c.aic, c.aicc, c.bic))
+            for name, by_likelihood in self.criteria.items()
+            for likelihood, c in by_likelihood.items()
         ]
-        return Rows(("law", "likelihood", "AIC", "AICc", "BIC"), told, digits=5)
+        return Rows(("law", "likelihood", "AIC", "AICc", "BIC"), rows, digits=5)
 
     @property
-    def foreseen(self) -> Rows:
+    def held_out_errors(self) -> Rows:
         """The errors of each law on the rows held out, a law a row."""
-        told = [
-            (n, *_told(e.rmsle, e.bias, e.coverage), e.rows) for n, e in self.extrapolations.items()
+        rows = [
+            (n, *_or_undetermined(e.rmsle, e.bias, e.coverage), e.rows)
+            for n, e in self.extrapolations.items()
         ]
-        return Rows(("law", "RMSLE", "bias", "coverage", "rows"), told)
+        return Rows(("law", "RMSLE", "bias", "coverage", "rows"), rows)
 
     def __str__(self) -> str:
         """Both tables as text, the criteria of each law under each likelihood, then the errors."""
-        held = [f"\nheld out by {self.holdout}", str(self.foreseen)] if self.extrapolations else []
-        return "\n".join([str(self.fitted), *held])
+        held_out = (
+            [f"\nheld out by {self.holdout}", str(self.held_out_errors)]
+            if self.extrapolations
+            else []
+        )
+        return "\n".join([str(self.fitted), *held_out])
 
     @property
     def best(self) -> dict[str, str]:
-        """The law each judge prefers: the three AICs and the held-out error.
+        """The law preferred by each criterion: the three AICs and the held-out error.
 
-        A judge that has no number for some law is not determined.
+        A criterion without a value for some law is not determined.
         """
-        found = {
+        preferred = {
             f"AIC {k}": _least({n: each[k].aic for n, each in self.criteria.items()})
             for k in LIKELIHOODS
         }
         if self.extrapolations:
-            found["held out"] = _least({n: e.rmsle for n, e in self.extrapolations.items()})
-        return found
+            preferred["held out"] = _least({n: e.rmsle for n, e in self.extrapolations.items()})
+        return preferred
 
 
 def compare(
@@ -105,7 +110,7 @@ def compare(
             column of text: each of its groups in turn (leave one family out); "rollout": five cuts
             of growing compute or size, each scored on the next fifth.
         share: the share of the rows held out.
-        resamples: resamples of the kept rows, for the bands whose coverage is told; 0 for none.
+        resamples: of the fitted rows, for the coverage of bands; 0 for none.
 
     Raises:
         ValueError: if the fits do not share their rows, or the cut leaves too few.
@@ -126,21 +131,21 @@ def compare(
     }  # fmt: skip
     scores = {}
     if holdout is not None:
-        kept = scored_cuts(fits, holdout, share)
-        scores = {n: extrapolation(f, kept, resamples) for n, f in named.items()}
+        masks = scored_cuts(fits, holdout, share)
+        scores = {n: extrapolation(f, masks, resamples) for n, f in named.items()}
     return Comparison(criteria, scores, holdout, share)
 
 
 def scored_cuts(fits: Sequence[Fit], holdout: str, share: float) -> list[tuple[Array, Array]]:
     """Pairs of masks, the rows to fit and the rows to score, that leave the fits enough rows."""
-    kept = cuts(fits[0], holdout, share)
-    least, fewest = min(len(f.free) for f in fits), fewest_rows(fits[0], kept)
+    masks = cuts(fits[0], holdout, share)
+    least, fewest = min(len(f.free) for f in fits), fewest_rows(fits[0], masks)
     if fewest < least:
         refuse("holdout", f"a cut that keeps at least {least} rows", fewest)
-    return kept
+    return masks
 
 
-def _told(*values: float) -> list[float | str]:
+def _or_undetermined(*values: float) -> list[float | str]:
     return [UNDETERMINED if np.isnan(v) else v for v in values]
 
 
@@ -185,8 +190,8 @@ def likelihood(fit: Fit, kind: str) -> Criteria:
 
 def _refitted(fit: Fit, cost: losses.Cost) -> float:
     """The least mean cost of a row."""
-    found = least(fit, fit.problem._replace(cost=cost))[1]
-    return float(found / fit.weights.sum())
+    objective = least(fit, fit.problem._replace(cost=cost))[1]
+    return float(objective / fit.weights.sum())
 
 
 def _student(fit: Fit, weights: Array, rounding: float) -> float:
@@ -199,7 +204,7 @@ def _student(fit: Fit, weights: Array, rounding: float) -> float:
     theta, _ = least(fit, wide)
     for _ in range(100):
         problem = fit.problem._replace(cost=losses.cost("student", float(scale), nu))
-        # One fit after the other: threads would only wait for each other.
+        # Fits are sequential here, so threads would not help.
         with one_numba_thread():
             theta = minima(problem, theta[None], near=True, levels=1).theta[0]
         r = _residuals(fit, theta)

@@ -1,4 +1,4 @@
-"""The curvature of the objective at a fit: the covariance it implies, and its unit."""
+"""The curvature of the objective at a fit, its scale, and the covariance it implies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.scaling.laws import autodiff
 
 
 def scale(fit: Fit) -> float:
-    """τ = Σ w ψ² / Σ w ρ'', what twice a rise of the objective is measured in.
+    """τ = Σ w ψ² / Σ w ρ'', the unit of twice a rise of the objective.
 
     Where the corner of a cost is narrower than the residuals' spacing allows, ρ'' is averaged over
     a window of 1.06 s n^(-1/5), s the scaled median absolute residual.
@@ -29,7 +29,8 @@ def scale(fit: Fit) -> float:
     return float(top / max((w * bend).sum(), 1e-300))
 
 
-# A slot whose change by 1 changes no prediction by more than this share is not seen by the data.
+# A slot whose change by 1 changes no prediction by more than this share is not determined by the
+# data.
 FAINT = 1e-8
 
 
@@ -50,19 +51,19 @@ def covariance(fit: Fit) -> Array:
     """
     width = len(fit.free)
     inner = np.flatnonzero([p not in fit.bounded for p in fit.free])
-    found = np.full((width, width), np.nan)
+    matrix = np.full((width, width), np.nan)
     if fit.freedom == 0:
-        found[inner, inner] = np.inf
+        matrix[inner, inner] = np.inf
     elif len(inner):
         directions = _directions(fit, inner)
-        found[np.ix_(inner, inner)] = _noise(fit) * directions.inverse
+        matrix[np.ix_(inner, inner)] = _noise(fit) * directions.inverse
         lost = inner[directions.lost]
-        found[lost, lost] = np.inf
-    return found
+        matrix[lost, lost] = np.inf
+    return matrix
 
 
 def unseen(fit: Fit, data: Array) -> Array:
-    """Whether the loss on a row depends on what the fit's rows leave open, by row.
+    """Whether the loss on a row depends on directions that the fit's rows do not determine, by row.
 
     Args:
         fit: the fit.
@@ -92,13 +93,13 @@ def _noise(fit: Fit) -> float:
 
 
 class _Directions(NamedTuple):
-    """The directions of slots that the rows see: eigenvectors of Jᵀ W J scaled to a unit diagonal.
+    """The directions of slots in the data: eigenvectors of Jᵀ W J scaled to a unit diagonal.
 
     Attributes:
         size: the root of the diagonal, √Σ w J².
         values: eigenvalues of the scaled matrix.
         vectors: its eigenvectors.
-        flat: which of them have no curvature but rounding.
+        flat: which of them have no curvature beyond rounding.
         faint: which slots change no prediction.
     """
 

@@ -1,4 +1,4 @@
-"""The parameters of a fit with one interval each, and in words what an interval cannot say."""
+"""The parameters of a fit with one interval each, and remarks where an interval is not enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.profile import LEVEL, Profile, profile
 
 # With fewer different rows than these, percentiles of resamples are too narrow: at 6 rows and 5
-# parameters those of 90 % hold the truth in 33 to 75 % of simulated tables.
+# parameters those of 90 % cover the truth in 33 to 75 % of simulated tables.
 FEW = 20
 
 
@@ -26,7 +26,7 @@ class Estimates:
         values: the parameters, fixed ones among them; what ended on a bound as the bound.
         intervals: of the free parameters; infinite, or 0 for a coefficient, on an open side.
         remarks: by parameter: on which bound it is, that it is not determined, or "".
-        method: what the intervals come from, in words.
+        method: a description of the intervals' method.
         logged: the parameters that are fitted as logarithms.
     """
 
@@ -38,8 +38,8 @@ class Estimates:
 
     def is_open(self, parameter: str) -> bool:
         """Whether the interval of a free parameter has no end on some side."""
-        told = self.remarks[parameter].startswith(("on its", "too large"))
-        return not self.is_closed(parameter) and not told
+        explained = self.remarks[parameter].startswith(("on its", "too large"))
+        return not self.is_closed(parameter) and not explained
 
     def is_closed(self, parameter: str) -> bool:
         """Whether the interval has two ends; a coefficient's must lie above 0."""
@@ -49,13 +49,13 @@ class Estimates:
 
     @property
     def rows(self) -> Rows:
-        """A parameter a row; an end that is missing is told in the remark."""
-        told = []
+        """A parameter a row; the remark explains a missing end."""
+        rows = []
         for p, value in self.values.items():
             low, high = self.intervals.get(p, (np.nan, np.nan))
             ends = [None if not np.isfinite(e) else e for e in (low, high)]
-            told.append((p, value, *ends, self.remarks[p]))
-        return Rows(("parameter", "estimate", "95 % from", "to", "remark"), told)
+            rows.append((p, value, *ends, self.remarks[p]))
+        return Rows(("parameter", "estimate", "95 % from", "to", "remark"), rows)
 
     def __str__(self) -> str:
         """The rows as text, and the method."""
@@ -70,23 +70,25 @@ def estimated(
     Args:
         fit: the fit.
         drawn: its bootstrap.
-        profiles: those of its free parameters, where they are at hand.
+        profiles: those of its free parameters, if already computed.
     """
     by_profile = drawn.kind != "block" and fit.settings < FEW
     if by_profile:
         method = f"profile, Student's t with {fit.freedom} degrees of freedom"
-        held = profiles or {p: profile(fit, p) for p in fit.free}
-        found = {p: held[p].interval for p in fit.free}
+        profiled = profiles or {p: profile(fit, p) for p in fit.free}
+        intervals = {p: profiled[p].interval for p in fit.free}
     else:
         method = f"percentiles of {len(drawn.draws)} resamples ({drawn.kind})"
-        found = {p: drawn.interval(p, LEVEL) for p in fit.free}
-    found = {p: _within(fit, p, ends) for p, ends in found.items()}
-    remarks = {p: _remark(fit, p, found[p]) if p in found else "fixed" for p in fit.law.parameters}
-    return Estimates(fit.parameters | fit.bounded, found, remarks, method, fit.law.positive)
+        intervals = {p: drawn.interval(p, LEVEL) for p in fit.free}
+    intervals = {p: _within(fit, p, ends) for p, ends in intervals.items()}
+    remarks = {
+        p: _remark(fit, p, intervals[p]) if p in intervals else "fixed" for p in fit.law.parameters
+    }
+    return Estimates(fit.parameters | fit.bounded, intervals, remarks, method, fit.law.positive)
 
 
 def _within(fit: Fit, parameter: str, ends: tuple[float, float]) -> tuple[float, float]:
-    """No end beyond a bound, and none within what is absent."""
+    """Ends clipped to the bounds, and to 0 for what counts as absent."""
     at = fit.law.parameters.index(parameter)
     low, high = ends
     lowest, highest = limits(fit.problem.program)
@@ -108,8 +110,8 @@ def _remark(fit: Fit, parameter: str, ends: tuple[float, float]) -> str:
     if fit.freedom == 0:
         return f"not determined: {fit.rows} rows, {fit.settings} different, for {_counted(fit)}"
     if parameter in fit.bounded:
-        told = f"on its bound {number(fit.bounded[parameter])}"
-        return f"{told}: the data show no constant" if parameter in fit.absent else told
+        remark = f"on its bound {number(fit.bounded[parameter])}"
+        return f"{remark}: the data show no constant" if parameter in fit.absent else remark
     if np.isinf(fit.parameters[parameter]):
         slot = fit.theta[fit.law.parameters.index(parameter)]
         return f"too large for a number: its logarithm is {number(slot)}"

@@ -18,7 +18,7 @@ from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.inference.bootstrap import bootstrap
 from workbench.scaling.inference.prediction import prediction
 
-KEPT = 8
+NODES = 8
 
 
 class Extrapolation(NamedTuple):
@@ -65,8 +65,8 @@ def cut(size: Array, share: float) -> float:
 
     Where more than that share of the rows ties at the largest size, these are held out.
     """
-    found = float(np.quantile(size, 1 - share))
-    return found if found < size.max() else float(size[size < size.max()].max())
+    quantile = float(np.quantile(size, 1 - share))
+    return quantile if quantile < size.max() else float(size[size < size.max()].max())
 
 
 def _size(fit: Fit, name: str) -> Array:
@@ -78,37 +78,37 @@ def _size(fit: Fit, name: str) -> Array:
 
 
 def extrapolation(
-    fit: Fit, kept: Sequence[tuple[Array, Array]], resamples: int = 200
+    fit: Fit, masks: Sequence[tuple[Array, Array]], resamples: int = 200
 ) -> Extrapolation:
-    """The fit's law and loss on the kept rows, scored on the others."""
+    """The law fitted to the rows of each cut, scored on the others."""
     errors, inside = [], []
-    for chosen, scored in kept:
+    for chosen, scored in masks:
         mine = chosen & (fit.weights > 0)
         if _only(fit, fit.theta, mine).settings < len(fit.free):
             none = float("nan")
-            return Extrapolation(none, none, none, sum(int(s.sum()) for _, s in kept))
+            return Extrapolation(none, none, none, sum(int(s.sum()) for _, s in masks))
         theta, _ = least(fit, fit.problem._replace(weights=(fit.weights * chosen)[None]))
-        begun = _only(fit, theta, mine)
+        partial = _only(fit, theta, mine)
         rows = {c: v[scored] for c, v in fit.columns.items()}
         observed = rows[fit.law.response]
-        errors.append(np.log(begun.predict(rows) / observed))
+        errors.append(np.log(partial.predict(rows) / observed))
         if resamples:
-            band = prediction(begun, bootstrap(begun, resamples), rows)
-            held = (band.low <= observed) & (observed <= band.high)
-            inside.append(held[np.isfinite(band.high) & (band.low > 0)])
+            band = prediction(partial, bootstrap(partial, resamples), rows)
+            covered = (band.low <= observed) & (observed <= band.high)
+            inside.append(covered[np.isfinite(band.high) & (band.low > 0)])
     e = np.concatenate(errors)
-    held = np.concatenate(inside) if inside else np.zeros(0)
-    coverage = float(held.mean()) if len(held) else float("nan")
+    covered = np.concatenate(inside) if inside else np.zeros(0)
+    coverage = float(covered.mean()) if len(covered) else float("nan")
     return Extrapolation(float(np.sqrt((e**2).mean())), float(e.mean()), coverage, len(e))
 
 
-def fewest_rows(fit: Fit, kept: Sequence[tuple[Array, Array]]) -> int:
+def fewest_rows(fit: Fit, masks: Sequence[tuple[Array, Array]]) -> int:
     """The least number of rows of positive weight that a cut leaves to fit."""
-    return min(int((chosen & (fit.weights > 0)).sum()) for chosen, _ in kept)
+    return min(int((chosen & (fit.weights > 0)).sum()) for chosen, _ in masks)
 
 
 def _only(fit: Fit, theta: Array, rows: Array) -> Fit:
-    """The fit with that minimum and with those rows alone."""
+    """The fit with that minimum, restricted to those rows."""
     problem = fit.problem
     return replace(
         fit,
@@ -122,9 +122,9 @@ def _only(fit: Fit, theta: Array, rows: Array) -> Fit:
 
 
 def least(fit: Fit, problem: Problem) -> tuple[Array, float]:
-    """The best minimum from the fit and from the grid: another cost may lie in another valley."""
-    nodes = starts.profile(fit.law, fit.columns, problem)[:KEPT]
+    """The best minimum from the fit and from the grid, as another cost may have another."""
+    nodes = starts.profile(fit.law, fit.columns, problem)[:NODES]
     at = np.concatenate([fit.theta[None], nodes])
-    found = minima(problem.every(len(at)), at)
-    best = int(np.argmin(found.objective))
-    return found.theta[best], found.objective[best]
+    results = minima(problem.every(len(at)), at)
+    best = int(np.argmin(results.objective))
+    return results.theta[best], results.objective[best]

@@ -1,4 +1,4 @@
-"""What to draw of a fit: the runs, the law, and the band of a single run."""
+"""Figure data of a fit: the runs, the law, and the band of a single run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Picture(NamedTuple):
 def picture(fit: Fit, drawn: Bootstrap, columns: Sequence[str], seed: int) -> Picture:
     """The runs of a law of one variable with the law, to ten times the largest size.
 
-    A law of two variables has no line: what was observed is drawn against what it predicts.
+    A law of two variables has no line: observed losses are drawn against predicted ones.
 
     Args:
         fit: the fit.

@@ -1,4 +1,4 @@
-"""What a fit predicts for rows it has not seen, and how far that may be off."""
+"""Predictions of a fit for new rows, with bands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Band(NamedTuple):
     def around(self, line: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Both ends for a figure, with the line between them; None where an end is missing.
 
-        A lower end of 0 or an infinite upper one anywhere says that the rows leave it open.
+        A lower end of 0 or an infinite upper one anywhere means that the rows do not determine it.
         """
         if not (np.isfinite(self.high).all() and (self.low > 0).all()):
             return None
@@ -40,10 +40,10 @@ def prediction(
 ) -> Band:
     """The loss a fit expects on every row of a table, with percentile bands.
 
-    The band of the law holds what the resamples make of it: L̂_b. The band of a run adds the
-    scatter of single runs: L̂_b exp(r √(n / (n - k))), with r drawn from the fit's residuals and
-    the factor that undoes how closely k parameters follow n rows. Residuals of raw losses are
-    added instead.
+    The band of the law has the resamples' predictions: L̂_b. The band of a run adds the scatter of
+    single runs: L̂_b exp(r √(n / (n - k))), with r drawn from the fit's residuals and the factor
+    that corrects residuals for k parameters fitted to n rows. Residuals of raw losses are added
+    instead.
 
     Args:
         fit: the fit.
@@ -53,8 +53,8 @@ def prediction(
         of: "law" or "run".
         rng: a generator or a seed, for the residuals.
 
-    Where the rows do not determine the fit, or not what the loss on a row depends on, the band
-    reaches from 0 to infinity.
+    Where the rows do not determine the fit, or a direction that the loss on a row depends on, the
+    band reaches from 0 to infinity.
 
     Raises:
         ValueError: for a level outside (0, 1) or another `of`.
@@ -73,7 +73,7 @@ def prediction(
         losses = np.exp(logged)
         if of == "run":
             losses[1:] = _scattered(fit, losses[1:], np.random.default_rng(rng))
-    # A resample that does not determine the law might say anything.
+    # A resample that does not determine the law gives no prediction.
     lost = ~drawn.determined[:, None] | np.isnan(losses[1:])
     lost = lost | unseen(fit, data) | (fit.freedom == 0)
     low = percentile(np.where(lost, 0.0, losses[1:]), 50 * (1 - level))
@@ -84,6 +84,6 @@ def prediction(
 def _scattered(fit: Fit, losses: Array, rng: np.random.Generator) -> Array:
     residuals = fit.residuals[fit.weights > 0]
     free = max(fit.freedom, 1)
-    # One residual a resample for all rows: each row's band is the same, and their edges are smooth.
+    # One residual a resample for all rows: the edges of the band are smooth.
     scatter = rng.choice(residuals, (len(losses), 1)) * np.sqrt(len(residuals) / free)
     return losses * np.exp(scatter) if fit.space == "log" else losses + scatter

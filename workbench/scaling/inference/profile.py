@@ -1,4 +1,4 @@
-"""How the objective rises as one parameter is held and the others follow."""
+"""Profile likelihood: the objective as one parameter is fixed and the others are fitted."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Profile:
 
     Attributes:
         parameter: its name.
-        values: where it was held, ascending.
+        values: at which it was fixed, ascending.
         deviances: 2 (log likelihood at the fit - there), about χ² with one degree of freedom.
         interval: where the deviance stays below `threshold`; infinite, or 0 for a coefficient, on
-            a side it never leaves.
+            an open side.
         ends: the interval of the slot, of the logarithm of a coefficient.
     """
 
@@ -44,8 +44,8 @@ def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
     """The profile of a parameter around a fit, with a confidence interval.
 
     Least squares: n log (S / Ŝ). Otherwise 2 (f - f̂) / τ with τ = Σ ψ² / Σ ρ'' at the fit. On each
-    side it is followed over two half widths of the curvature's interval, and up to 64 times as far
-    where it has not left the interval by then.
+    side it covers two half widths of the curvature's interval, and up to 64 times as much where the
+    threshold is not passed by then.
 
     Args:
         fit: the fit; one that leaves no degree of freedom has an infinite interval, and one that
@@ -69,7 +69,7 @@ def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
     most = threshold(fit, level)
     error = error if np.isfinite(error) and error > 0 else 0.1
     reach = 2 * error * students(fit.freedom, level)
-    # Fits one after the other: threads would only wait for each other.
+    # Fits are sequential here, so threads would not help.
     with one_numba_thread():
         below, above = (_side(fit, at, sign * reach, most) for sign in (-1, 1))
     low, high = (_crossing(start, *side, most) for side in (below, above))
@@ -78,7 +78,7 @@ def profile(fit: Fit, parameter: str, level: float = LEVEL) -> Profile:
 
 
 def _profile(fit: Fit, parameter: str, sides: tuple, ends: tuple[float, float]) -> Profile:
-    """What was found on both sides, with coefficients in their own scale."""
+    """The profile from both sides, with coefficients in natural units."""
     at = fit.law.parameters.index(parameter)
     below, above = sides
     slots = np.concatenate([below[0][::-1], [fit.theta[at]], above[0]])
@@ -118,7 +118,7 @@ def deviance(fit: Fit, objective: Array) -> Array:
 
 
 def _error(fit: Fit, parameter: str) -> float:
-    """The standard error of the slot by the curvature; infinite or NaN where it says nothing."""
+    """The standard error of the slot by the curvature; infinite or NaN where there is none."""
     at = fit.free.index(parameter)
     return float(np.sqrt(covariance(fit)[at, at]))
 
@@ -126,43 +126,43 @@ def _error(fit: Fit, parameter: str) -> float:
 def _side(fit: Fit, at: int, reach: float, most: float) -> tuple[Array, Array]:
     """Slots outward from the fit and their deviances, each started from the one before.
 
-    It ends where the deviance has passed `most`, on a bound, or 64 times as far as `reach`.
+    It stops where the deviance has passed `most`, on a bound, or 64 times as far as `reach`.
     """
     low, high = fit.problem.low[at], fit.problem.high[at]
     if not low <= fit.theta[at] <= high:
         low, high = -np.inf, np.inf
     if reach < 0 and fit.law.parameters[at] in fit.absent:
         return np.zeros(0), np.zeros(0)
-    begin = _inside(fit, at, reach > 0)
-    theta, slots, found = fit.theta, [], []
+    first = _inside(fit, at, reach > 0)
+    theta, slots, objectives = fit.theta, [], []
     for part in np.concatenate([[0.0], 2.0 ** np.arange(DOUBLED)]):
         width, count = (part, FURTHER) if part else (1.0, STEPS)
-        steps = begin + reach * (part + width * np.arange(1, count + 1) / count)
+        steps = first + reach * (part + width * np.arange(1, count + 1) / count)
         for slot in np.unique(np.clip(steps, low, high))[:: 1 if reach > 0 else -1]:
             if slot == fit.theta[at]:
                 continue
-            theta, objective = _held(fit, at, slot, theta)
+            theta, objective = _constrained(fit, at, slot, theta)
             slots.append(slot)
-            found.append(objective)
-        past = found and deviance(fit, np.array(found[-1])) > most
+            objectives.append(objective)
+        past = objectives and deviance(fit, np.array(objectives[-1])) > most
         if past or not low < steps[-1] < high:
             break
-    return np.array(slots), deviance(fit, np.array(found))
+    return np.array(slots), deviance(fit, np.array(objectives))
 
 
 def _inside(fit: Fit, at: int, rises: bool) -> float:
-    """Where a side begins: at the fit, but just below what matters for a constant near 0."""
+    """The start of a side: the fit, or where an absent constant begins to matter."""
     if not (rises and fit.law.parameters[at] in fit.absent):
         return float(fit.theta[at])
     return float(np.log(fit.faintest))
 
 
-def _held(fit: Fit, at: int, slot: float, theta: Array) -> tuple[Array, float]:
-    """The minimum with one slot fixed, from where the last one was."""
+def _constrained(fit: Fit, at: int, slot: float, theta: Array) -> tuple[Array, float]:
+    """The minimum with one slot fixed, started at the previous one."""
     low, high = fit.problem.low.copy(), fit.problem.high.copy()
     low[at] = high[at] = slot
-    ended = minima(fit.problem._replace(low=low, high=high), theta[None], near=True, levels=1)
-    return ended.theta[0], float(ended.objective[0])
+    result = minima(fit.problem._replace(low=low, high=high), theta[None], near=True, levels=1)
+    return result.theta[0], float(result.objective[0])
 
 
 def _crossing(start: float, slots: Array, deviances: Array, most: float) -> float:

@@ -1,7 +1,7 @@
-"""The published bootstrap, faults and all: one loose BFGS run a resample, from Hoffmann's values.
+"""The published bootstrap as it was run: one loose BFGS run a resample, from Hoffmann's values.
 
-Kept so that published standard errors can be reproduced to their last digit and told apart from
-those at the minima.
+It reproduces the published standard errors to their last digit, which differ from those at the
+minima.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The laws that are held against each other, and what each foresees of rows it has not seen."""
+"""Rival laws: fits to the same rows, and predictions of held-out rows."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ TWO = (NO_FLOOR, *(NAMED[name] for name in ("tied", "chinchilla", "outer")))
 def rivals_of(
     fitted: Fit, laws: Iterable[Law], table: Mapping[str, np.ndarray], how: dict[str, Any]
 ) -> tuple[list[Fit], list[str]]:
-    """Each law fitted to all rows, and a sentence for each that these rows cannot fit.
+    """Each law fitted to all rows, and a sentence for each that cannot be fitted to these rows.
 
-    The page's own law is among them as it was fitted.
+    The given fit is among them, not fitted again.
     """
-    found, reasons = [], []
+    fits, reasons = [], []
     for rival in steps(laws):
         try:
             own = rival.name == fitted.law.name
-            found.append(fitted if own else fit(rival, table, **how))
+            fits.append(fitted if own else fit(rival, table, **how))
         except ValueError as error:
             reasons.append(f"{rival.name} is not compared: {error}")
-    return found, reasons
+    return fits, reasons
 
 
 def judged(fits: Sequence[Fit], holdout: str, share: float) -> tuple[Comparison, list[str]]:
@@ -54,33 +54,33 @@ def judged(fits: Sequence[Fit], holdout: str, share: float) -> tuple[Comparison,
     return dataclasses.replace(compared, extrapolations=scores, **how), reasons
 
 
-def foreseen_by(
+def fitted_without(
     laws: Iterable[Law],
     table: Mapping[str, np.ndarray],
-    kept: np.ndarray,
+    used: np.ndarray,
     how: dict[str, Any],
     fixed: Mapping[str, Mapping[str, float]],
     starts: Mapping[str, list[dict[str, float]]] | None = None,
 ) -> dict[str, Fit | None]:
-    """Each law fitted to the rows that are kept, by its name; None where they are too few.
+    """Each law fitted to the rows used, by its name; None where they are too few.
 
     Args:
         laws: the laws.
         table: the columns.
-        kept: which of the rows.
-        how: what `fit` is told of loss and columns.
+        used: which of the rows.
+        how: keywords of `fit` for loss and columns.
         fixed: by name the parameters that a law does not fit.
         starts: by name the points a law starts from, in place of its grid.
     """
-    rows = {k: v[kept] for k, v in table.items()}
-    found: dict[str, Fit | None] = {}
+    rows = {k: v[used] for k, v in table.items()}
+    fits: dict[str, Fit | None] = {}
     with warnings.catch_warnings():
-        # Said of the whole table.
+        # The fit to the whole table has warned already.
         warnings.simplefilter("ignore")
         for each in steps(laws):
             own = {"fixed": fixed.get(each.name), "starts": (starts or {}).get(each.name)}
             try:
-                found[each.name] = fit(each, rows, **how, **own)
+                fits[each.name] = fit(each, rows, **how, **own)
             except ValueError:
-                found[each.name] = None
-    return found
+                fits[each.name] = None
+    return fits

@@ -1,4 +1,4 @@
-"""The errors of a fit by three routes, side by side: curvature, profile, bootstrap."""
+"""Standard errors of a fit by three methods: curvature, profile, bootstrap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APART = 1.5
 
 @dataclass(frozen=True)
 class Errors:
-    """Standard errors and intervals of the free parameters, by three routes.
+    """Standard errors and intervals of the free parameters, by three methods.
 
     Errors are those of what was fitted: of the logarithm of a coefficient, of an exponent itself.
     They are infinite where the rows do not determine it, and NaN on a bound, where only an interval
@@ -28,15 +28,15 @@ class Errors:
 
     Attributes:
         parameters: the free parameters.
-        curvature: from the second derivative at the minimum, which trusts the noise model.
-        profile: from where the objective has risen enough, which trusts it too, but no parabola:
-            the width of its interval over 2 t.
-        bootstrap: from resampled rows, which trusts neither.
+        curvature: from the second derivative at the minimum, which assumes the noise model.
+        profile: the width of the profile's interval over 2 t, which assumes the noise model but no
+            parabola.
+        bootstrap: from resampled rows, which assumes neither.
         correlation: of the slots, from the curvature.
         condition: the condition number of the normal matrix.
         disagreement: the largest ratio between two of the three, by parameter; NaN where one of
             them is not finite.
-        estimates: each parameter with its 95 % interval, for people and for verdicts.
+        estimates: each parameter with its 95 % interval, which verdicts use.
     """
 
     parameters: tuple[str, ...]
@@ -54,9 +54,9 @@ class Errors:
         names = ("standard error of", "curvature", "profile", "bootstrap", "largest ratio")
         routes = (self.curvature, self.profile, self.bootstrap, self.disagreement)
         logged = self.estimates.logged
-        told = [f"log {p}" if p in logged else p for p in self.parameters]
+        labels = [f"log {p}" if p in logged else p for p in self.parameters]
         each = [[route[p] for route in routes] for p in self.parameters]
-        return Rows(names, [(t, *e) for t, e in zip(told, each, strict=True)])
+        return Rows(names, [(t, *e) for t, e in zip(labels, each, strict=True)])
 
     def __str__(self) -> str:
         """The rows as text."""
@@ -68,7 +68,7 @@ def standard_errors(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -
 
     Args:
         fit: the fit.
-        resamples: how many pairs to draw, or a bootstrap at hand.
+        resamples: how many pairs to draw, or a bootstrap.
         rng: seed or generator of the draws.
 
     Warns:
@@ -79,7 +79,7 @@ def standard_errors(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -
     matrix = covariance(fit)
     profiles = {p: profile(fit, p) for p in fit.free}
     slots = dict(zip(fit.free, map(float, np.sqrt(np.diag(matrix))), strict=True))
-    widths = {p: _half_width(fit, p, found.ends) for p, found in profiles.items()}
+    widths = {p: _half_width(fit, p, one.ends) for p, one in profiles.items()}
     draws = {p: np.nan if p in fit.bounded else drawn.deviations[p] for p in fit.free}
     apart = {p: _apart(slots[p], widths[p], draws[p]) for p in fit.free}
     estimates = estimated(fit, drawn, profiles)
@@ -122,10 +122,10 @@ def _warn(apart: dict[str, float], estimates: Estimates) -> None:
         )
     wide = {n: r for n, r in apart.items() if r > APART}
     if wide:
-        told = ", ".join(f"{n} by a factor {r:.2g}" for n, r in wide.items())
+        factors = ", ".join(f"{n} by a factor {r:.2g}" for n, r in wide.items())
         warnings.warn(
-            f"the errors from curvature, profile and bootstrap disagree ({told}): the noise is not "
-            "what the loss assumes, or the minimum is no parabola; report all three",
+            f"the errors from curvature, profile and bootstrap disagree ({factors}): the noise is "
+            "not what the loss assumes, or the minimum is no parabola; report all three",
             FitWarning,
             stacklevel=3,
         )

@@ -47,7 +47,7 @@ def forward(program: Program, theta: np.ndarray, data: np.ndarray) -> Trace:
 
 
 def log_loss(program: Program, theta: np.ndarray, data: np.ndarray) -> Array:
-    """Log L as `forward` has it, (fits, points), without the derivatives that take longer."""
+    """Log L as `forward` has it, (fits, points), without derivatives, which take longer."""
     values: list = [theta[:, p, None] for p in range(len(program.parameters))]
     values += [row[None, :] for row in data]
     with np.errstate(all="ignore"):
@@ -123,11 +123,11 @@ def _tangent_reverse(trace: Trace, bars: list, p: int) -> list:
 
 
 def _product(a: Array, b: Array) -> Array:
-    """A b with 0 · ∞ = 0: a path of no weight adds nothing, however steep it is."""
+    """A b with 0 · ∞ = 0: a path of zero weight adds nothing, even with an infinite slope."""
     if (isinstance(a, float) and a == 0) or (isinstance(b, float) and b == 0):
         return 0.0
-    made = a * b
-    return np.where((a == 0) | (b == 0), 0.0, made)
+    product = a * b
+    return np.where((a == 0) | (b == 0), 0.0, product)
 
 
 def _stacked(trace: Trace, slots: list) -> np.ndarray:

@@ -208,8 +208,8 @@ def bnsl(breaks: int = 1) -> Law:
 
 
 NAMED: dict[str, Law] = {
-    made.name: made
-    for made in (
+    each.name: each
+    for each in (
         *(power, power_constant, chinchilla, tied, outer, kaplan, kaplan_constant, repeated),
         *(precision, post_training, m3, m4, bnsl(1), bnsl(2), bnsl(3), log_time, log_linear),
     )

@@ -27,10 +27,10 @@ _UFUNCS = {
 
 
 def _operator(kind: str, swapped: bool = False) -> Callable:
-    def made(self: Expression, other: Any) -> Expression:
+    def apply(self: Expression, other: Any) -> Expression:
         return operation(kind, other, self) if swapped else operation(kind, self, other)
 
-    return made
+    return apply
 
 
 @dataclass(frozen=True, eq=True)
@@ -85,7 +85,7 @@ class Expression:
         yield self
 
     def names(self, kind: str) -> tuple[str, ...]:
-        """The parameters or columns in the order they are met, each once."""
+        """The parameters or columns in order of occurrence, each once."""
         return tuple(dict.fromkeys(n.of[0] for n in self.nodes() if n.kind == kind))
 
     def __str__(self) -> str:
@@ -116,15 +116,15 @@ def operation(kind: str, *operands: Any) -> Expression:
     Raises:
         TypeError: if an operand is neither a number nor an expression.
     """
-    made = []
+    operands_as_nodes = []
     for operand in operands:
         if isinstance(operand, Expression):
-            made.append(operand)
+            operands_as_nodes.append(operand)
         elif isinstance(operand, int | float | np.integer | np.floating):
-            made.append(Expression("number", (float(operand),)))
+            operands_as_nodes.append(Expression("number", (float(operand),)))
         else:
             raise TypeError(f"`law` must combine numbers and columns only; got {operand!r}")
-    return Expression(kind, tuple(made))
+    return Expression(kind, tuple(operands_as_nodes))
 
 
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
@@ -142,8 +142,8 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
 
     Raises:
         TypeError: if the formula is no text.
-        ValueError: if it does not parse, holds anything else, or no parameter, or is nested deeper
-            than 150 levels.
+        ValueError: if it does not parse, contains anything else, or no parameter, or is nested
+            deeper than 150 levels.
     """
     if not isinstance(text, str):
         refuse("formula", "text", text, TypeError)
@@ -155,14 +155,14 @@ def parsed(text: str, columns: Sequence[str]) -> Expression:
         refuse("formula", "a formula such as 'E + A / N**alpha'", text)
     if _depth(tree) > DEEPEST:
         refuse("formula", f"nested at most {DEEPEST} deep", text)
-    made = _node(tree, frozenset(columns))
-    if not made.names("parameter"):
+    expression = _node(tree, frozenset(columns))
+    if not expression.names("parameter"):
         refuse("formula", "a formula with at least one parameter", text)
-    return made
+    return expression
 
 
 def _depth(tree: ast.AST) -> int:
-    """How many nodes stand above each other at most."""
+    """The depth of the tree in nodes."""
     depth, level = 0, [tree]
     while level:
         depth, level = depth + 1, [c for node in level for c in ast.iter_child_nodes(node)]

@@ -1,4 +1,4 @@
-"""What a law is: a formula over named parameters and columns, with exact derivatives."""
+"""A law: a formula over named parameters and columns, with exact derivatives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from workbench.scaling.laws.tape import Program, compiled
 
 
 class Span(NamedTuple):
-    """Where the starts of a fit look for a parameter that no closed form gives.
+    """Starting values of a parameter that has no closed form.
 
     Attributes:
         low: the smallest value tried; with `of`, in decades below the column's smallest value.
         high: the largest; with `of`, in decades above its largest value.
         count: how many values.
-        log: whether they are spread by factors.
+        log: whether they are spaced geometrically.
         of: the column the value is measured in, or "".
     """
 
@@ -70,10 +70,11 @@ class Law:
         positive: the parameters that are positive and are fitted as logarithms.
         response: the column it predicts.
         source: authors, year, equation.
-        spans: where starts look for parameters that are not coefficients.
+        spans: starting values of parameters that are not coefficients.
         outer: how to solve for coefficients under an outer exponent, if there is one.
         proxy: a simpler formula whose coefficients serve as starts.
-        named: the columns' first names, in which `outer` and `proxy` are written, and those of now.
+        named: the columns' first names, in which `outer` and `proxy` are written, and the present
+            ones.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Law:
     named: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
-        """The formula, what it reads, what is fitted, and where it comes from, on four lines."""
+        """The formula, its columns, its parameters and its source, on four lines."""
         return (
             f"{self.response} = {self.formula}\n"
             f"columns: {', '.join(self.columns)}\n"
@@ -115,7 +116,7 @@ class Law:
         first = self.named or {c: c for c in self.columns}
         return replace(
             self,
-            formula=_retold(self.formula, now),
+            formula=_with_columns(self.formula, now),
             columns=tuple(now.values()),
             expression=_renamed(self.expression, now),
             response=columns.get(self.response, self.response),
@@ -185,7 +186,7 @@ def law(
     positive: Sequence[str] | None = None,
     **details: Any,
 ) -> Law:
-    """A law of one's own.
+    """A law from a formula.
 
     Args:
         formula: text such as "E + A / size**alpha", parsed and never evaluated; or a plain
@@ -193,8 +194,8 @@ def law(
             their place and so must not branch on their values.
         columns: names that stand for columns of the table.
         name: what the law is called; the formula itself where empty.
-        parameters: their order; as they are met where not given.
-        positive: parameters that must be positive; where not given, those that are only met as
+        parameters: their order; by default that of occurrence.
+        positive: parameters that must be positive; by default those that occur only as
             coefficients.
         details: further fields of `Law`.
 
@@ -202,8 +203,8 @@ def law(
         ValueError, TypeError: if the formula cannot be read, or a name is unknown.
     """
     columns = tuple(columns)
-    made = _traced(formula, columns) if callable(formula) else parsed(formula, columns)
-    met = made.names("parameter")
+    expression = _traced(formula, columns) if callable(formula) else parsed(formula, columns)
+    met = expression.names("parameter")
     for listed in (parameters or (), positive or ()):
         for p in listed:
             tables.known(p, met, "parameter of the formula")
@@ -211,10 +212,10 @@ def law(
     if len(order) != len(met):
         refuse("parameters", f"all of {', '.join(met)}", list(order))
     chosen = None if positive is None else frozenset(positive)
-    program = compiled(made, chosen, order)
+    program = compiled(expression, chosen, order)
     logged = frozenset(n for n, yes in zip(order, program.logged, strict=True) if yes)
-    text = formula if isinstance(formula, str) else str(made)
-    return Law(name or text, text, columns, order, logged, made, **details)
+    text = formula if isinstance(formula, str) else str(expression)
+    return Law(name or text, text, columns, order, logged, expression, **details)
 
 
 def _traced(function: Callable, columns: tuple[str, ...]) -> Expression:
@@ -226,15 +227,17 @@ def _traced(function: Callable, columns: tuple[str, ...]) -> Expression:
         tables.known(name, names, "argument of the callable")
     symbols = [column(n) if n in columns else parameter(n) for n in names]
     try:
-        made = function(*symbols)
+        expression = function(*symbols)
     except TypeError as error:
         raise TypeError(
             "`formula` must be a callable that combines its arguments by + - * / **, np.exp, "
             f"np.log, np.sqrt and np.minimum only; got {error}"
         ) from None
-    if not isinstance(made, Expression):
-        refuse("formula", "a callable that returns a formula of its arguments", made, TypeError)
-    return made
+    if not isinstance(expression, Expression):
+        refuse(
+            "formula", "a callable that returns a formula of its arguments", expression, TypeError
+        )
+    return expression
 
 
 def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:
@@ -245,11 +248,11 @@ def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:
     return Expression(e.kind, tuple(_renamed(o, named) for o in e.of))
 
 
-def _retold(text: str, named: Mapping[str, str]) -> str:
+def _with_columns(text: str, named: Mapping[str, str]) -> str:
     """The formula with other names for its columns, in backticks where a name is no word."""
 
-    def now(found: re.Match) -> str:
-        name = named.get(found[0].strip("`"), found[0].strip("`"))
+    def now(match: re.Match) -> str:
+        name = named.get(match[0].strip("`"), match[0].strip("`"))
         return name if name.isidentifier() else f"`{name}`"
 
     return re.sub(r"`[^`]+`|[A-Za-z_]\w*", now, text)

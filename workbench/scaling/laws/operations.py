@@ -1,4 +1,4 @@
-"""What each operation of a tape is worth: its value, first and second partial derivatives."""
+"""The operations of a tape: value, first and second partial derivatives."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def partials(code: int, x: Array, y: Array) -> tuple:
 
 
 def value(code: int, x: Array, y: Array) -> Array:
-    """The value alone, to the last digit that of `partials`, where no slope is asked for."""
+    """The value alone, equal to that of `partials` to the last digit."""
     if code == DIV:
         return x / y
     if code == LOG:
@@ -50,7 +50,7 @@ def value(code: int, x: Array, y: Array) -> Array:
         return -np.logaddexp(
             0, -_root(*np.broadcast_arrays(*(np.asarray(z, float) for z in (x, y))))
         )
-    # Sums, products and exponentials have their slopes for nothing.
+    # Sums, products and exponentials compute their slopes at no cost.
     return partials(code, x, y)[0]
 
 
@@ -72,7 +72,7 @@ def _share(v: Array, alpha: Array) -> tuple:
     """Log s where log s - α log (1 - s) = v, the implicit part of the law M4.
 
     With s = 1 / (1 + e⁻ᵘ): h(u) = α log (1 + eᵘ) - log (1 + e⁻ᵘ) = v, increasing for α > 0.
-    Newton's steps are kept within a bracket.
+    Newton's steps stay within a bracket.
     """
     u = _root(*np.broadcast_arrays(np.asarray(v, float), np.asarray(alpha, float)))
     s, r = _sigmoid(u), _sigmoid(-u)

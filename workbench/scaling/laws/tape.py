@@ -25,13 +25,13 @@ UNARY = {"neg", "exp", "log"}
 
 
 class Program(NamedTuple):
-    """Operations in order; slots are the parameters, then the data, then one a operation.
+    """Operations in order; slots are the parameters, then the data, then one an operation.
 
     Attributes:
         parameters: their names, in the order of their slots.
         logged: for each parameter, whether its slot holds its logarithm.
         data: what is computed once a table: an expression of columns, and whether its logarithm.
-        code: the operation of each step, a place in `rules.NAMES`.
+        code: the operation of each step, an index into `operations.NAMES`.
         left: slot of the first operand.
         right: slot of the second operand; the first again where there is none.
         constant: whether the step depends on parameters alone.
@@ -52,7 +52,7 @@ class Program(NamedTuple):
         return np.array([np.broadcast_to(r, (points,)) for r in rows]).reshape(len(rows), points)
 
     def raised(self) -> Program:
-        """The program of the loss itself, where residuals of raw losses are asked for."""
+        """The program of the loss itself, for residuals of raw losses."""
         last = len(self.parameters) + len(self.data) + len(self.code) - 1
         return self._replace(
             code=np.append(self.code, operations.EXP),
@@ -65,14 +65,14 @@ class Program(NamedTuple):
     def needs(self) -> Array:
         """Which parameters each step depends on, (steps, parameters)."""
         width, first = len(self.parameters), len(self.parameters) + len(self.data)
-        found = np.zeros((first + len(self.code), width), bool)
-        found[:width] = np.eye(width)
+        dependent = np.zeros((first + len(self.code), width), bool)
+        dependent[:width] = np.eye(width)
         for step, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
-            found[first + step] = found[left] | found[right]
-        return found[first:]
+            dependent[first + step] = dependent[left] | dependent[right]
+        return dependent[first:]
 
     def same(self, other: Program) -> bool:
-        """Whether both take the same steps, whatever their names are."""
+        """Whether both take the same steps, under any names."""
         return (
             self.logged == other.logged
             and [logged for _, logged in self.data] == [logged for _, logged in other.data]
@@ -83,7 +83,7 @@ class Program(NamedTuple):
         )
 
     def inside(self, natural: Array) -> Array:
-        """Natural parameters, last axis, as the slots hold them; a coefficient of 0 becomes -∞."""
+        """Natural parameters, last axis, as slots; a coefficient of 0 becomes -∞."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.logged, np.log(np.where(self.logged, natural, 1.0)), natural)
 
@@ -102,10 +102,10 @@ def compiled(
 
     Args:
         formula: the loss as an expression of parameters and columns, positive where it is used.
-        positive: parameters that are positive and travel as logarithms. None infers them: those
-            that are only ever met through their logarithm, that is the coefficients of sums of
+        positive: parameters that are positive and are stored as logarithms. None infers them: those
+            that occur only through their logarithm, that is the coefficients of sums of
             powers, but not the exponents.
-        order: the parameters in the order of their slots; by default as they are met.
+        order: the parameters in the order of their slots; by default that of occurrence.
     """
     names = order or formula.names("parameter")
     if positive is not None:
@@ -157,7 +157,7 @@ class _Compiler:
         return "data", self.data.setdefault((e, logged), len(self.data))
 
     def sign(self, e: Expression) -> bool:
-        """Whether the value is positive whatever the parameters; columns count as positive."""
+        """Whether the value is positive for all parameters; columns count as positive."""
         if e.kind == "number":
             return e.of[0] > 0
         if e.kind == "parameter":
@@ -167,7 +167,7 @@ class _Compiler:
         return e.kind in ("column", "exp", "share") or (e.kind == "pow" and self.sign(e.of[0]))
 
     def log(self, e: Expression) -> tuple:
-        """Where the logarithm of a value stands."""
+        """The slot of the logarithm of a value."""
         if not e.names("parameter"):
             return self.fixed(e, True)
         if e.kind == "parameter" and self.sign(e):
@@ -184,7 +184,7 @@ class _Compiler:
         return self.step("log", self.raw(e))
 
     def raw(self, e: Expression) -> tuple:
-        """Where a value itself stands."""
+        """The slot of a value itself."""
         if not e.names("parameter"):
             return self.fixed(e, False)
         if e.kind == "parameter":
@@ -206,10 +206,10 @@ class _Compiler:
         exponent = e.of[1].of[0] if e.of[1].kind == "number" else None
         if exponent not in (1.0, 2.0, 3.0, 4.0):
             refuse("formula", "powers of positive values only, or whole powers up to 4", str(e))
-        base = made = self.raw(e.of[0])
+        base = product = self.raw(e.of[0])
         for _ in range(int(exponent) - 1):
-            made = self.step("mul", made, base)
-        return made
+            product = self.step("mul", product, base)
+        return product
 
 
 def _number(value: float) -> Expression:

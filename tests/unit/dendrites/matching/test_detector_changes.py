@@ -139,10 +139,10 @@ def test_a_change_leaves_other_blocks_as_they_were(small_blocks):
     detector = Detector(rng.random((40, CELLS)).argsort(axis=1)[:, :8], CELLS, 4, "gather")
     patterns = rng.random((5, CELLS)).argsort(axis=1)[:, :30]
     detector.matches(patterns)
-    before = [block.made("gather", pytest.fail) for block in detector._store.blocks()]
+    before = [block.cached("gather", pytest.fail) for block in detector._store.blocks()]
     detector.replace(np.array([12]), np.arange(8)[None, :])
     detector.matches(patterns)
-    after = [block.made("gather", pytest.fail) for block in detector._store.blocks()]
+    after = [block.cached("gather", pytest.fail) for block in detector._store.blocks()]
     assert [x is y for x, y in zip(before, after, strict=True)] == [True, False, True, True]
 
 

@@ -49,7 +49,7 @@ def assert_same(found, wanted):
 def test_every_method_and_number_of_threads_gives_the_same_list(
     crowd, method, threads, threshold, monkeypatch
 ):
-    monkeypatch.setattr(executor, "PAIRS_HELD", 1000)
+    monkeypatch.setattr(executor, "PAIRS_BUFFERED", 1000)
     segments, patterns = crowd
     detector = Detector(segments, CELLS, threshold, method, threads=threads)
     wanted = expected(segments, patterns, threshold)

@@ -37,7 +37,7 @@ def test_every_piece_comes_once_and_in_order(threads):
 
 
 def test_a_long_task_is_paused_where_nobody_asks_for_its_pieces(monkeypatch):
-    monkeypatch.setattr(executor, "PAIRS_HELD", 100)
+    monkeypatch.setattr(executor, "PAIRS_BUFFERED", 100)
     made = []
 
     def long(task):

@@ -53,12 +53,12 @@ def test_both_laws_hold_at_every_threshold(seed):
 
 
 def test_a_run_that_is_watched_counts_the_same():
-    from workbench.base.cancellation import Watch, watched
+    from workbench.base.cancellation import CancelToken, cancel_scope
     from workbench.experiment import measurement
 
     params = Params(**SMALL, pairs=10**6, segments=2000)
     whole = detection.false_matches(params)
-    measurement.forget()
-    with watched(Watch()):
+    measurement.clear_cache()
+    with cancel_scope(CancelToken()):
         parts = detection.false_matches(params)
     np.testing.assert_array_equal(whole.hits, parts.hits)

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from workbench.experiment.claims import decide, summarised
+from workbench.experiment.claims import decide, summary
 from workbench.experiments.inits import audit, generalized_gaussian
 from workbench.inits.schemes.variance_scaling import he, lecun
 from workbench.inits.weights import file_report
@@ -30,7 +30,7 @@ def test_activations_by_name(save, tmp_path):
     params = audit.Params(weights_file=path, activations_file=str(csv))
     result = audit.run(params)
     assert [r.activation for r in result["rows"]] == ["relu", "linear", "gelu"]
-    assert [r.wanted for r in result["rows"]] == pytest.approx([2, 1, 2.351715614073])
+    assert [r.target for r in result["rows"]] == pytest.approx([2, 1, 2.351715614073])
     assert [r.flags[-1] for r in result["rows"]][1:] == ["vanishes", "explodes"]
     assert (result["vanish"], result["explode"]) == (1, 1)
     csv.write_text("*,relu\n")
@@ -64,7 +64,7 @@ def test_a_file_of_nothing_but_zeros_has_its_page(save):
     params = audit.Params(weights_file=save(zero=np.zeros((30, 20))))
     result = audit.run(params)
     assert {claim.verdict for claim in decide(audit, params, result)} == {"not measured"}
-    assert summarised(audit, params, result)["without numbers"] == 1
+    assert summary(result)["without numbers"] == 1
     assert np.isnan(audit.drawn(params, result).spectrum.trained).all()
 
 

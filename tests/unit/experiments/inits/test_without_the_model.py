@@ -14,10 +14,10 @@ LONG = {audit: 1, generalized_gaussian: 2}
 @pytest.mark.parametrize("module", LONG, ids=lambda m: m.__name__.rpartition(".")[2])
 def test_what_is_said_of_long_training_is_not_measured(module, monkeypatch):
     monkeypatch.setattr(sources, "packaged", lambda: "")
-    measurement.forget()
+    measurement.clear_cache()
     params = contract.small(module)
     decisions = decide(module, params, module.run(params))
-    measurement.forget()
+    measurement.clear_cache()
     assert [d.verdict for d in decisions].count("not measured") == LONG[module]
     for claim, decision in zip(module.CLAIMS, decisions, strict=True):
         # Few networks do not decide a law.

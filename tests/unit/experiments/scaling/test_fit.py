@@ -31,7 +31,7 @@ def test_the_default_run_fits_the_shipped_curve():
 def test_what_is_foreseen_is_the_fit_of_the_kept_rows():
     """The power law by NumPy's line through the logarithms of the rows up to the cut."""
     result = fit.run(Params(loss="squared", law="power", held=0.4, resamples=100))
-    shown, unseen = result["picture"], result["foreseen"]
+    shown, unseen = result["picture"], result["predictions"]
     order = np.argsort(shown.x)
     size, loss = shown.x[order], shown.y[order]
     kept = size <= unseen["cut"]
@@ -82,13 +82,13 @@ def test_every_shared_table_has_a_fit_and_its_verdicts(name):
     assert fit.fits(params)[0].converged
     assert result["rows left out"] == EMPTY.get(name, 0)
     assert len(decide(fit, params, result)) == len(fit.CLAIMS)
-    assert set(result["foreseen"]["ratios"]) == set(result["comparison"].extrapolations)
+    assert set(result["predictions"]["ratios"]) == set(result["comparison"].extrapolations)
     for n, e in result["comparison"].extrapolations.items():
         assert np.isfinite(e.rmsle)
         # A break that the fitted rows do not show leaves every band open.
         assert 0 <= e.coverage <= 1 or (n == "bnsl1" and np.isnan(e.coverage))
     shown, report = result["picture"], result["checklist"]
-    assert len(shown.x) == len(shown.y) == len(result["foreseen"]["size"])
+    assert len(shown.x) == len(shown.y) == len(result["predictions"]["size"])
     assert report["rival laws"]["held out by"] == size
     if law == "chinchilla":
         split = report["optimal split"][0]

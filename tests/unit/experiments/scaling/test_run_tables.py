@@ -160,9 +160,11 @@ def test_a_short_curve_gets_its_page(table, rows):
     assert len(decide(fit, params, result)) == 3
     assert summary(result)["rows"] == rows
     json.dumps(result["checklist"], allow_nan=False)
-    assert set(result["foreseen"]["ratios"]) == {"power", "power_constant", "bnsl1"}
+    assert set(result["predictions"]["ratios"]) == {"power", "power_constant", "bnsl1"}
     if rows < 6:
-        assert any(r.startswith("bnsl1 is not compared: `table` must") for r in result["refused"])
+        assert any(
+            r.startswith("bnsl1 is not compared: `table` must") for r in result["laws left out"]
+        )
     assert "bnsl1" not in result["comparison"].extrapolations
 
 
@@ -170,8 +172,8 @@ def test_sizes_that_tie_do_not_break_the_cut(table):
     text = "N,D,loss\n" + grid(tokens=(1e9, 4e9, 2e10, 1e11))
     params = Params(table_file=table(text), law="chinchilla", resamples=100)
     result = fit.run(params)
-    assert result["refused"] == ()
-    assert 1e8 * (1 - 1e-9) <= result["foreseen"]["cut"] < 1e9
+    assert result["laws left out"] == ()
+    assert 1e8 * (1 - 1e-9) <= result["predictions"]["cut"] < 1e9
     for found in result["comparison"].extrapolations.values():
         assert found.rows == 4
     assert decide(fit, params, result)[0].verdict == "reproduced"

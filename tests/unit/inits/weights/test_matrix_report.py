@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.inits.schemes.variance_scaling import he
-from workbench.inits.weights.matrix_report import DRAWN, fault, fitted_tail, spectrum, wanting
+from workbench.inits.weights.matrix_report import DRAWN, fault, fitted_tail, spectrum, with_target
 from workbench.inits.weights.untrained import initial_laws
 
 
@@ -50,16 +50,16 @@ def test_what_is_added_of_low_rank_is_counted(rng):
 
 def test_the_factor_and_its_flag(rng):
     row, _ = spectrum("w", he(rng, (200, 100)))
-    for wanted, flag in ((2.0, ""), (5.0, "vanishes"), (0.8, "explodes")):
-        beside = wanting(row, wanted)
-        assert beside.factor == pytest.approx(row.fan_in_variance / wanted)
+    for target, flag in ((2.0, ""), (5.0, "vanishes"), (0.8, "explodes")):
+        beside = with_target(row, target)
+        assert beside.factor == pytest.approx(row.fan_in_variance / target)
         assert beside.flag == flag
-    assert wanting(row, 2.0, "relu").activation == "relu"
+    assert with_target(row, 2.0, "relu").activation == "relu"
     # A name decides nothing: what is looked up has been flagged so before.
-    assert wanting(row._replace(name="word_embeddings"), 9.0).flag == "vanishes"
-    table = wanting(row._replace(flag="lookup"), 9.0)
+    assert with_target(row._replace(name="word_embeddings"), 9.0).flag == "vanishes"
+    table = with_target(row._replace(flag="lookup"), 9.0)
     assert (table.flag, math.isnan(table.factor)) == ("lookup", True)
-    assert wanting(row._replace(flag="rank one"), 5.0).flags == ["rank one", "vanishes"]
+    assert with_target(row._replace(flag="rank one"), 5.0).flags == ["rank one", "vanishes"]
 
 
 def test_the_deviation_is_about_the_mean(rng):

@@ -1,4 +1,4 @@
-"""Splits of compute, isoFLOP vertices, their bias and the envelope, against numeric minima."""
+"""Splits of compute, isoFLOP vertices, and their bias, against numeric minima."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from workbench.scaling.allocation.isoflop import bias, envelope, isoflop
+from workbench.scaling.allocation.isoflop import bias, isoflop
 from workbench.scaling.allocation.optimum import bands, optimal_split, serving_split
 from workbench.scaling.fit.fit import fit
 from workbench.scaling.inference.bootstrap import bootstrap
@@ -187,21 +187,6 @@ def test_every_isoflop_table_is_read_and_its_open_budgets_are_named():
         assert 0.3 < found.exponent < 0.75, name
 
 
-def test_the_envelope_follows_the_optimum():
-    law = {**HOFFMANN, "alpha": 0.3, "beta": 0.3}
-    sizes = np.geomspace(1e6, 1e10, 40)
-    d = np.geomspace(1e6, 1e13, 400)
-    n, d = (v.ravel() for v in np.meshgrid(sizes, d, indexing="ij"))
-    table = {"run": np.repeat(np.arange(40), 400), "compute": 6 * n * d, "parameters": n,
-             "loss": loss(law, n, d)}  # fmt: skip
-    found = envelope(table)
-    inner = (found.compute > 1e16) & (found.compute < 1e20)
-    best = optimal_split(law, found.compute[inner])
-    assert found.losses[inner] == pytest.approx(best.loss, rel=1e-3)
-    # Neighbouring sizes are a factor 1.27 apart.
-    assert np.abs(np.log(found.parameters[inner] / best.parameters)).max() < np.log(1.28)
-
-
 def test_bad_tables_and_requests_are_refused():
     table, _, law = planted()
     one = {k: v[:11] for k, v in table.items()}
@@ -216,7 +201,6 @@ def test_bad_tables_and_requests_are_refused():
         (lambda: serving_split(law, 1.0, 0.0), "`loss` must be above E"),
         (lambda: bias(law, BUDGETS, 1e24, width=1.0), "`width` must be above 1"),
         (lambda: bias(law, BUDGETS, 1e24, points=2), "`points` must be"),
-        (lambda: envelope(table), "`run` must be a column"),
     ):
         with pytest.raises(ValueError, match=says):
             call()

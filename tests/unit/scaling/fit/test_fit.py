@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from planted import planted
 from scipy.optimize import least_squares
 
-from workbench.base.cancellation import Stopped, Watch, watched
+from workbench.base.cancellation import Cancelled, CancelToken, cancel_scope
 from workbench.scaling.fit import losses, result, starts
 from workbench.scaling.fit.fit import fit
 from workbench.scaling.fit.solvers import minimise
@@ -191,7 +191,7 @@ def test_a_curve_without_a_floor_says_so():
 
 def test_a_fit_cut_short_says_so_and_keeps_its_point(monkeypatch):
     monkeypatch.setattr(
-        minimise, "walk", lambda near: (1e-3, 4.0, 10.0, 1e14, 1e-14, 1e-4, 0.0, 1.0)
+        minimise, "solver_settings", lambda near: (1e-3, 4.0, 10.0, 1e14, 1e-14, 1e-4, 0.0, 1.0)
     )
     table, _ = planted(catalogue.chinchilla, noise=0.05, seed=7)
     with pytest.warns(result.FitWarning, match="did not converge"):
@@ -228,15 +228,15 @@ def test_watched_fits_come_in_parts_and_give_the_same_digits():
     table = {"size": size, "loss": 3 * size**-0.3 * (1 + 0.02 * np.sin(np.arange(12)))}
     fitted = fit("power", table)
     before, part = bootstrap(fitted, 40, rng=0), minimise.PART
-    watch = Watch()
+    token = CancelToken()
     try:
         minimise.PART = 7
-        with watched(watch):
+        with cancel_scope(token):
             again = bootstrap(fitted, 40, rng=0)
-        watch.stop()
-        with pytest.raises(Stopped), watched(watch):
+        token.cancel()
+        with pytest.raises(Cancelled), cancel_scope(token):
             bootstrap(fitted, 40, rng=0)
     finally:
         minimise.PART = part
     np.testing.assert_array_equal(before.draws, again.draws)
-    assert watch.share == 1
+    assert token.progress == 1

@@ -127,16 +127,6 @@ def test_every_resample_of_the_extracted_points_is_at_its_minimum():
     assert bootstrap(found, 1000).objectives == pytest.approx(more.objectives, rel=1e-9)
 
 
-def test_every_resample_s_own_grid_leads_to_the_same_minimum():
-    found = fit("chinchilla", extracted())
-    near, grid = bootstrap(found, 300), bootstrap(found, 300, grid=True)
-    assert grid.objectives == pytest.approx(near.objectives, rel=1e-9)
-    with pytest.raises(ValueError, match="`grid` must be False"):
-        bootstrap(found, 10, "wild", grid=True)
-    with pytest.raises(ValueError, match="`grid` must be False"):
-        bootstrap(fit("outer", extracted()), 10, grid=True)
-
-
 def test_the_published_standard_errors_to_every_printed_digit():
     """Besiroglu et al. (2024), notebook: 4,000 resamples, seed 42."""
     found = fit("chinchilla", extracted(), preset="as_published")

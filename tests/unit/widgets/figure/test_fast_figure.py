@@ -1,4 +1,4 @@
-"""Figures that plotly checks when somebody asks it something: the same as any other of plotly's."""
+"""Figures that plotly checks at first use: they equal those of plotly's own methods."""
 
 import copy
 import pickle
@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 import plotly.io
 import pytest
-from plotly_json import assert_told_as_plotly_would
+from plotly_json import assert_same_as_plotly
 
-from widgets.figure.fast_figure import alternative, axis_of, layout, text, traces
+from widgets.figure.fast_figure import axis_of, get_alt_text, layout, to_json, traces
 from widgets.figure.figure import curve, figure, heat, histogram, level, marks
 
 X = np.arange(1, 6)
@@ -51,42 +51,42 @@ def nothing():
 
 
 @pytest.mark.parametrize("draw", [lines, cells, bars, gap, nothing])
-def test_a_panel_is_told_what_plotly_would_tell(draw):
-    assert_told_as_plotly_would(draw())
+def test_a_panel_draws_what_plotly_would_draw(draw):
+    assert_same_as_plotly(draw())
 
 
 @pytest.mark.parametrize("draw", [lines, cells, bars, gap])
-def test_words_read_a_written_figure_and_plotly_s_alike(draw):
-    fig, made = draw(), go.Figure(draw())
+def test_written_figures_and_plotly_s_are_read_alike(draw):
+    fig, checked = draw(), go.Figure(draw())
     for axis in "xy":
-        assert axis_of(fig, axis) == axis_of(made, axis)
-    assert alternative(fig) == alternative(made) == made.layout.meta["alt"] != ""
-    assert layout(fig).keys() == layout(made).keys()
-    assert [t["name"] for t in traces(fig)] == [t.name for t in made.data]
-    assert alternative(go.Figure()) == ""
+        assert axis_of(fig, axis) == axis_of(checked, axis)
+    assert get_alt_text(fig) == get_alt_text(checked) == checked.layout.meta["alt"] != ""
+    assert layout(fig).keys() == layout(checked).keys()
+    assert [t["name"] for t in traces(fig)] == [t.name for t in checked.data]
+    assert get_alt_text(go.Figure()) == ""
 
 
-def test_words_go_on_where_plotly_was_asked_in_between():
+def test_drawing_continues_after_plotly_was_used():
     fig = figure("n", "p", alt="Lines.", log_y=True, title="title", height=300)
-    for word in (
+    for draw in (
         lambda: curve(fig, X, Y, "law", band=(Y / 2, Y * 2), truth=True),
         lambda: marks(fig, X, np.where(X > 3, 0, Y), "measured", error=(np.zeros(5), Y * 2)),
         lambda: level(fig, 1e-3, "a level"),
         lambda: level(fig, 2, "upright", axis="x"),
     ):
         assert fig.data is not None
-        word()
+        draw()
     assert fig == lines()
 
 
-def test_it_is_a_figure_of_plotly_s_for_everybody():
+def test_it_is_an_ordinary_plotly_figure():
     fig = lines()
     assert isinstance(fig, go.Figure)
     assert fig == go.Figure(lines()) != go.Figure(bars())
     assert fig.data[2].error_y.array is not None
     for again in (copy.deepcopy(lines()), copy.copy(lines()), pickle.loads(pickle.dumps(lines()))):
         assert again == fig
-    assert plotly.io.from_json(text(bars())).data[0].type == "bar"
+    assert plotly.io.from_json(to_json(bars())).data[0].type == "bar"
     assert lines().update_layout(title_text="other").layout.title.text == "other"
     changed = lines()
     changed.layout = {"title": {"text": "set"}}
@@ -96,24 +96,24 @@ def test_it_is_a_figure_of_plotly_s_for_everybody():
         _ = lines().no_such_thing
 
 
-def test_what_plotly_refuses_is_refused_when_it_is_asked():
+def test_what_plotly_refuses_is_refused_at_first_use():
     fig = figure("x", "y", alt="Too small.", height=3)
-    assert '"height":3' in text(fig)
+    assert '"height":3' in to_json(fig)
     for _ in range(2):
         with pytest.raises(ValueError, match="height"):
             fig.to_json()
-    assert '"height":3' in text(fig)
+    assert '"height":3' in to_json(fig)
 
 
-def test_what_was_drawn_stays_as_it_was():
+def test_a_figure_does_not_change_with_the_caller_s_arrays():
     x, y, z = np.arange(3.0), np.ones(3), np.ones((3, 3))
     fig, cold = figure(alt="A line."), figure(alt="A map.")
     curve(fig, x, y, "line", band=(y, y))
     heat(cold, x, x, z, label="z")
-    before = text(fig), text(cold)
+    before = to_json(fig), to_json(cold)
     for array in (x, y, z):
         array[:] = 7
-    assert (text(fig), text(cold)) == before
+    assert (to_json(fig), to_json(cold)) == before
     shared = figure(alt="Another.")
     level(shared, 1, "one")
     assert "shapes" not in layout(figure(alt="A third."))

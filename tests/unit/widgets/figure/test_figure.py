@@ -1,4 +1,4 @@
-"""The drawing words: what they put where, what they refuse, and a slider's frames."""
+"""The drawing functions: what they draw, what they refuse, and the frames of a slider."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from widgets.figure.axes import cover
+from widgets.figure.axes import common_range
 from widgets.figure.figure import curve, figure, heat, histogram, level, marks
 from widgets.figure.slider import slide
 from widgets.figure.theme import COLOURS, INK
@@ -41,11 +41,11 @@ def draw(params, result):
     return fig
 
 
-def test_a_figure_tells_its_text_alternative_and_its_axes():
+def test_a_figure_has_its_text_alternative_and_its_axes():
     fig = empty(log_y=True)
     assert fig.layout.meta["alt"] == "The law holds."
     assert (fig.layout.xaxis.title.text, fig.layout.yaxis.type) == ("threshold", "log")
-    # An empty sentence is none, and gives way to one made of the traces.
+    # An empty sentence is replaced by one derived from the traces.
     fig = figure("x", "y", alt=" ")
     curve(fig, X, Y, "law")
     assert fig.layout.meta["alt"].startswith("Y against x: law from ")
@@ -94,13 +94,13 @@ def test_a_zero_on_a_log_axis_is_shown_as_at_most():
         marks(fig, [1], [0.0], "measured", error=([0.0], [0.0]))
 
 
-def test_zeros_of_several_series_are_told_once():
+def test_zeros_of_several_series_have_one_legend_entry():
     fig = empty(log_y=True)
     zeros, none = np.array([0.5, 0.0]), np.array([0.5, 0.4])
     for name, y in (("first", none), ("second", zeros), ("third", zeros)):
         marks(fig, [1, 2], y, name, error=(y / 2, y + 0.01))
-    told = [(t.marker.color, t.showlegend) for t in fig.data if t.name == "0, at most"]
-    assert told == [(COLOURS[0], False), (COLOURS[1], True), (COLOURS[2], False)]
+    entries = [(t.marker.color, t.showlegend) for t in fig.data if t.name == "0, at most"]
+    assert entries == [(COLOURS[0], False), (COLOURS[1], True), (COLOURS[2], False)]
 
 
 def test_a_band_on_a_log_axis_closes_where_its_end_is_zero():
@@ -120,7 +120,7 @@ def test_a_band_on_a_log_axis_closes_where_its_end_is_zero():
         (lambda f: curve(f, [[1]], [1.0], "a"), r"`x` must be of one dimension; got \(1, 1\)"),
         (
             lambda f: marks(f, [1], [2.0], "a", error=([0.0], [1.0])),
-            r"`error` must be a range that holds its value=2; got \(0.0, 1.0\)",
+            r"`error` must be a range that contains its value=2; got \(0.0, 1.0\)",
         ),
         (lambda f: heat(f, [1, 2], [1], [[1, 2], [3, 4]], label="a"), r"`z` must be of shape \(y,"),
         (lambda f: heat(f, [1], [1], [[-1]], label="a", log=True), "`z` must be at least 0"),
@@ -139,7 +139,7 @@ def test_words_that_are_no_numbers_are_refused():
         curve(empty(), [1], ["high"], "a")
 
 
-def test_a_heat_map_by_factors_leaves_zeros_blank_and_tells_them():
+def test_a_heat_map_by_factors_leaves_zeros_blank_and_shows_them_on_hover():
     fig = empty()
     heat(fig, [1, 2], [1], [[0.0, 100.0]], label="chance", log=True)
     trace = fig.data[0]
@@ -178,13 +178,13 @@ def test_ticks_of_tens_of_thousands_are_short(low, high, format):
     assert (fig.layout.xaxis.dtick, fig.layout.xaxis.tickformat) == ("D2", format)
 
 
-def test_an_axis_begins_where_it_is_told_and_keeps_what_lies_below():
+def test_an_axis_begins_at_its_bound_and_the_data_below_stay():
     fig = empty(log_x=True, from_x=0.1)
     curve(fig, [1e-12, 0.2, 1.0], [1, 2, 3], "law")
     assert list(fig.data[0].x) == [1e-12, 0.2, 1.0]
     assert fig.layout.xaxis.autorangeoptions.clipmin == 0.1
     assert fig.layout.xaxis.dtick == "D2"
-    low, high = cover([fig], "x")
+    low, high = common_range([fig], "x")
     assert (low, high) == pytest.approx((np.log10(0.2) - 0.05 * np.log10(5), 0.05 * np.log10(5)))
     for options in ({"log_x": True, "from_x": 0.0}, {"from_x": 1.0}):
         with pytest.raises(ValueError, match="`from_x` must be above 0, and of a log axis; got"):
@@ -195,7 +195,7 @@ def test_where_all_lies_below_the_axis_has_its_last_decade():
     fig = empty(log_x=True, from_x=0.1)
     curve(fig, [1e-12, 1e-4], [1, 2], "law")
     assert fig.layout.xaxis.autorangeoptions.clipmin == pytest.approx(1e-5)
-    assert cover([fig], "x") == pytest.approx([-4.5, -3.5])
+    assert common_range([fig], "x") == pytest.approx([-4.5, -3.5])
     curve(fig, [1e-4, 1.0], [1, 2], "another")
     assert fig.layout.xaxis.autorangeoptions.clipmin == 0.1
 
@@ -211,7 +211,7 @@ def test_ticks_under_a_slider_follow_all_of_its_frames():
     assert slide(falling, run, Params(moved=1), moved=[1, 9]).layout.yaxis.tickmode == "auto"
 
 
-def test_a_figure_is_json_without_loss():
+def test_a_figure_is_valid_json():
     fig = slide(draw, run, Params(), moved=[0, 4])
     level(fig, 1e-3, "a bound")
     assert json.loads(fig.to_json())["layout"]["meta"]["alt"].startswith("The law holds.")
@@ -233,8 +233,8 @@ def test_a_slider_runs_each_value_once():
     assert sorted(seen) == [0, 4]
 
 
-@pytest.mark.parametrize(("points", "kept"), [(100, 9), (12_000, 3), (400_000, 1)])
-def test_the_frames_of_a_slider_fit_into_a_page(points, kept):
+@pytest.mark.parametrize(("points", "frames"), [(100, 9), (12_000, 3), (400_000, 1)])
+def test_the_frames_of_a_slider_fit_into_a_page(points, frames):
     x = np.arange(points)
 
     def long(params, result):
@@ -244,12 +244,12 @@ def test_the_frames_of_a_slider_fit_into_a_page(points, kept):
 
     fig = slide(long, lambda p: p.moved, Params(), moved=range(0, 18, 2))
     names = [frame.name for frame in fig.frames]
-    assert len(names) == kept == len(fig.layout.sliders[0].steps)
+    assert len(names) == frames == len(fig.layout.sliders[0].steps)
     assert "4" in names
     assert fig.layout.sliders[0].active == names.index("4")
-    assert kept == 1 or sum(len(json.dumps(f)) for f in json.loads(fig.to_json())["frames"]) < 1e6
-    told = fig.layout.meta["alt"]
-    assert (f"{9 - kept} values are left out" in told) == (kept < 9)
+    assert frames == 1 or sum(len(json.dumps(f)) for f in json.loads(fig.to_json())["frames"]) < 1e6
+    alt = fig.layout.meta["alt"]
+    assert (f"{9 - frames} values are left out" in alt) == (frames < 9)
 
 
 def test_a_value_that_the_run_refuses_is_left_out_with_its_reason():
@@ -260,7 +260,7 @@ def test_a_value_that_the_run_refuses_is_left_out_with_its_reason():
 
     fig = slide(draw, short, Params(), moved=[0, 4, 8])
     assert [f.name for f in fig.frames] == ["0", "4"]
-    reason = "It has no place for moved 8: `rows` must be at least 6; got 5."
+    reason = "moved 8 is left out: `rows` must be at least 6; got 5."
     assert all(f.layout.meta["alt"].endswith(reason) for f in fig.frames)
     # Where the slider stands the run itself is at stake.
     with pytest.raises(ValueError, match="at least 6"):
@@ -268,11 +268,11 @@ def test_a_value_that_the_run_refuses_is_left_out_with_its_reason():
 
 
 def test_many_values_are_not_listed_one_by_one():
-    told = slide(draw, run, Params(), moved=range(21)).layout.meta["alt"]
-    assert told.endswith("A slider sets moved to 21 values, 0 to 20; here it is 4.")
+    alt = slide(draw, run, Params(), moved=range(21)).layout.meta["alt"]
+    assert alt.endswith("A slider sets moved to 21 values, 0 to 20; here it is 4.")
 
 
-def test_values_that_read_alike_are_told_in_full():
+def test_values_with_equal_short_labels_are_shown_in_full():
     class Fine(Knobs):
         rate: float = knob(0.5, "a rate", span=(0.0, 1.0))
 
@@ -282,12 +282,12 @@ def test_values_that_read_alike_are_told_in_full():
 
 def test_every_frame_has_a_text_alternative_of_its_own():
     fig = slide(lambda p, r: figure(alt=f"{p.moved} moved."), run, Params(), moved=[0, 4])
-    told = [f.layout.meta["alt"] for f in fig.frames]
-    assert told == [
+    alts = [f.layout.meta["alt"] for f in fig.frames]
+    assert alts == [
         "0 moved. A slider sets moved to 0, 4; here it is 0.",
         "4 moved. A slider sets moved to 0, 4; here it is 4.",
     ]
-    assert fig.layout.meta["alt"] == told[1]
+    assert fig.layout.meta["alt"] == alts[1]
 
 
 def test_a_series_is_named_once_in_the_legend():
@@ -346,10 +346,10 @@ def test_a_slider_lives_in_a_page_without_a_kernel(tmp_path):
         plot = page.locator(".js-plotly-plot")
         expect(page.locator(".gtitle")).to_have_text("4 moved")
         lengths = []
-        for step, told in ((2, "8 moved"), (0, "0 moved"), (1, "4 moved")):
+        for step, title in ((2, "8 moved"), (0, "0 moved"), (1, "4 moved")):
             rail = page.locator(".slider-rail-touch-rect").bounding_box()
             page.mouse.click(rail["x"] + rail["width"] * (0.02 + 0.48 * step), rail["y"] + 8)
-            expect(page.locator(".gtitle")).to_have_text(told)
+            expect(page.locator(".gtitle")).to_have_text(title)
             lengths.append(plot.evaluate("p => p._fullData[2].x.length"))
         assert lengths == [0, 5, 2]
 

@@ -1,6 +1,6 @@
-"""What a panel says: an error from where the experiment begins."""
+"""Messages of a panel: a traceback from where the experiment begins."""
 
-from widgets.panel.messages import traced
+from widgets.panel.messages import traceback_text
 
 
 def calling(module, work):
@@ -15,7 +15,7 @@ def fault():
 
 
 def caught(work):
-    """The error as the panel meets it: the first step is the panel's own."""
+    """The error as the panel catches it: its first frame is the panel's own."""
     try:
         work()
     except ZeroDivisionError as error:
@@ -28,20 +28,20 @@ def test_a_traceback_begins_where_the_experiment_does():
     error = caught(
         calling("widgets.panel.scheduler", calling("widgets.panel.panel", calling("mine", drawn)))
     )
-    told = traced(error)
-    assert told.splitlines()[0] == "Traceback (most recent call last):"
-    assert 'File "mine.py"' in told.splitlines()[1]
-    assert told.splitlines()[-1] == "ZeroDivisionError: no such luck"
+    text = traceback_text(error)
+    assert text.splitlines()[0] == "Traceback (most recent call last):"
+    assert 'File "mine.py"' in text.splitlines()[1]
+    assert text.splitlines()[-1] == "ZeroDivisionError: no such luck"
     files = [
-        f'File "widgets.{name}.py"' in told
+        f'File "widgets.{name}.py"' in text
         for name in ("panel.scheduler", "panel.panel", "figure.figure")
     ]
     assert files == [False, False, True]
     assert error.__traceback__.tb_frame.f_globals["__name__"] == "widgets.panel.scheduler"
 
 
-def test_an_error_of_the_panel_itself_is_told_whole():
+def test_an_error_of_the_panel_itself_is_shown_whole():
     broken = {"__name__": "widgets.panel.panel"}
     exec(compile("def call():\n    1 / 0", "widgets.panel.panel.py", "exec"), broken)
-    told = traced(caught(calling("widgets.panel.scheduler", broken["call"])))
-    assert [name in told for name in ("panel.scheduler", "panel.panel")] == [True, True]
+    text = traceback_text(caught(calling("widgets.panel.scheduler", broken["call"])))
+    assert [name in text for name in ("panel.scheduler", "panel.panel")] == [True, True]

@@ -1,4 +1,4 @@
-"""The panel without a browser: turn its controls, look at what ran and what it says."""
+"""The panel without a browser: change its controls, check what ran and what it shows."""
 
 import json
 import math
@@ -32,7 +32,7 @@ class Params(Knobs):
 
 
 class Experiment:
-    """A run that notes its calls, and fails when asked to."""
+    """A run that records its calls, and fails where `failure` is set."""
 
     def __init__(self):
         self.calls, self.failure, self.traces = [], None, 1
@@ -60,11 +60,11 @@ def board(lab):
     return panel(Params, lab.run, lab.draw)
 
 
-def said(board):
-    return board._alert.value + "".join(c.refusal.value for c in board.controls.values())
+def messages(board):
+    return board._alert.value + "".join(c.error.value for c in board.controls.values())
 
 
-def test_nothing_is_computed_until_touched(lab, board):
+def test_nothing_is_computed_before_a_change(lab, board):
     assert lab.calls == []
     assert (board.figure, board.result, board.error) == (None, None, None)
     board.controls["cells"].value = 4096
@@ -179,8 +179,8 @@ def test_arrow_keys_walk_a_log_slider_from_end_to_end():
 )
 def test_a_bad_value_is_refused_at_its_knob_and_never_clamped(lab, board, name, typed, sentence):
     board.controls[name].entry.value = typed
-    assert sentence in board.controls[name].refusal.value
-    assert 'role="alert"' in board.controls[name].refusal.value
+    assert sentence in board.controls[name].error.value
+    assert 'role="alert"' in board.controls[name].error.value
     assert board.controls[name].entry.value == typed
     assert isinstance(board.error, KnobError)
     assert lab.calls == []
@@ -191,11 +191,11 @@ def test_a_broken_relation_speaks_at_the_knob_it_names_until_mended(lab, board):
     board.controls["threshold"].value = 90
     board.controls["cells"].value = 100
     assert len(lab.calls) == 1
-    assert board.controls["cells"].refusal.value == ""
-    assert "at most a quarter of cells=100; got 90" in board.controls["threshold"].refusal.value
+    assert board.controls["cells"].error.value == ""
+    assert "at most a quarter of cells=100; got 90" in board.controls["threshold"].error.value
     assert "of earlier knobs" in board._status.value
     board.controls["threshold"].value = 25
-    assert said(board) == ""
+    assert messages(board) == ""
     assert board.error is None
     assert lab.calls[-1] == Params(cells=100, threshold=25)
 
@@ -213,11 +213,11 @@ def test_a_file_that_exists_is_let_through(lab, board, tmp_path):
 def test_a_refusal_by_the_experiment_speaks_at_its_knob(lab, board):
     lab.failure = ValueError("`patterns_file` must be rows of integers; got 'x' in row 3")
     board._button.click()
-    assert "in row 3" in board.controls["patterns_file"].refusal.value
+    assert "in row 3" in board.controls["patterns_file"].error.value
     assert board.error is lab.failure
 
 
-def test_any_other_exception_is_shown_whole_and_kept(lab, board):
+def test_any_other_exception_is_shown_whole_and_stored(lab, board):
     lab.failure = ZeroDivisionError("<script>alert(1)</script>")
     board.controls["cells"].value = 128
     assert board.error is lab.failure
@@ -230,7 +230,7 @@ def test_any_other_exception_is_shown_whole_and_kept(lab, board):
         board.refresh()
     lab.failure = None
     board.refresh()
-    assert (said(board), board.error) == ("", None)
+    assert (messages(board), board.error) == ("", None)
 
 
 def test_a_live_panel_that_fails_fails_its_cell(lab):
@@ -239,7 +239,7 @@ def test_a_live_panel_that_fails_fails_its_cell(lab):
         panel(Params, lab.run, lab.draw, live=True)
 
 
-def test_the_figure_keeps_its_place_and_says_what_it_shows(lab, board):
+def test_the_figure_is_replaced_in_place_with_its_text_alternative(lab, board):
     board.refresh()
     place = board._plot
     board.controls["cells"].value = 4096
@@ -252,7 +252,7 @@ def test_the_figure_keeps_its_place_and_says_what_it_shows(lab, board):
     assert (board.result is lab.calls, board._plot) == (False, place)
 
 
-def test_the_command_tells_what_differs_and_quotes_it(lab, board, tmp_path):
+def test_the_command_has_what_differs_and_quotes_it(lab, board, tmp_path):
     class Elsewhere(Params):
         pass
 
@@ -266,7 +266,7 @@ def test_the_command_tells_what_differs_and_quotes_it(lab, board, tmp_path):
     assert board.command == (
         f"workbench run dendrites/detection --cells 4096 --patterns_file '{path}'"
     )
-    assert board.record.commands[1][1] == (
+    assert board.run_controls.commands[1][1] == (
         "papermill notebooks/dendrites/detection.ipynb out.ipynb "
         f"-p cells 4096 -r patterns_file '{path}'"
     )
@@ -300,7 +300,7 @@ def test_undo_of_a_refused_value_returns_to_the_last_admitted_ones(lab, board):
     board.controls["cells"].entry.value = "many"
     board._undo.click()
     assert board.params == Params(threshold=20)
-    assert (said(board), board.controls["cells"].entry.value) == ("", "2048")
+    assert (messages(board), board.controls["cells"].entry.value) == ("", "2048")
 
 
 def test_reset_turns_back_to_where_the_notebook_began(lab):
@@ -317,7 +317,7 @@ def test_reset_turns_back_to_where_the_notebook_began(lab):
 
 def test_a_pinned_figure_stands_pale_and_named_beside_the_next(lab, board):
     board.refresh()
-    board._pinning.click()
+    board._pin.click()
     assert len(json.loads(board._plot.text)["data"]) == 1
     board.controls["cells"].value = 4096
     own, pale = json.loads(board._plot.text)["data"]
@@ -327,7 +327,7 @@ def test_a_pinned_figure_stands_pale_and_named_beside_the_next(lab, board):
     assert pale["opacity"] < 0.6
     assert "cells 2048" in board._plot.alt
     assert len(board.figure.data) == 1
-    board._pinning.click()
+    board._pin.click()
     assert len(json.loads(board._plot.text)["data"]) == 1
 
 
@@ -336,21 +336,21 @@ class Chosen(Knobs):
     size: int = knob(100, "how large", span=(1, 10**6), log=True)
 
 
-def test_a_result_tells_how_far_sliders_reach():
+def test_a_result_limits_the_sliders():
     def run(params):
         if params.which > 30:
             refuse("which", "in [0, 30]", params.which)
         return {"spans": {"which": (0, 30), "size": (10, 300)}}
 
-    board = panel(Chosen, run, lambda params, found: figure("x", "y", alt="one"))
+    board = panel(Chosen, run, lambda params, result: figure("x", "y", alt="one"))
     which, size = board.controls["which"], board.controls["size"]
     assert (which.slider.min, which.slider.max) == (0, 1000)
     size.value = 5
     assert (which.slider.min, which.slider.max, which.value) == (0, 30, 0)
     assert size.slider.max == pytest.approx(math.log10(300))
     assert size.slider.value == pytest.approx(10)
-    assert "0 to 30" in which._words.value
-    # The slider has no place for it, but it was typed and is the knob's value.
+    assert "0 to 30" in which._help.value
+    # Outside the slider's range, but typed, and so the knob's value.
     assert (size.value, board.params.size) == (5, 5)
     which.slider.value = 30
     assert (board.params.which, board.error) == (30, None)

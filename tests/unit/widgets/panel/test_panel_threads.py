@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 
 from widgets.figure.figure import curve, figure
-from widgets.panel import history, scheduler
+from widgets.panel import control_set, scheduler
 from widgets.panel.panel import panel
-from widgets.panel.run_panel import Record
+from widgets.panel.run_controls import RunControls
 from workbench.experiment.params import Knobs, knob
 from workbench.experiments.scaling import chinchilla
 
@@ -58,9 +58,9 @@ def draw(params, result):
 
 
 @pytest.fixture(autouse=True)
-def knobs_rest_for_a_moment_only(monkeypatch):
-    monkeypatch.setattr(scheduler, "REST", 0.01)
-    monkeypatch.setattr(history, "DRAG", 0.0)
+def short_debounce(monkeypatch):
+    monkeypatch.setattr(scheduler, "DEBOUNCE", 0.01)
+    monkeypatch.setattr(control_set, "DRAG", 0.0)
 
 
 def message(widget, data):
@@ -89,7 +89,7 @@ def status(board):
 
 
 def in_lab(explore, draw=draw, run=run, **more):
-    """Has a panel explored that was made in a loop, with a subshell beside it."""
+    """Explores a panel that was created in a loop, with a subshell beside it."""
 
     async def lab():
         board = panel(Params, run, draw, **more)
@@ -100,14 +100,14 @@ def in_lab(explore, draw=draw, run=run, **more):
     return asyncio.run(lab())
 
 
-def test_every_touch_ends_in_the_full_figure_whatever_thread_it_comes_on():
+def test_every_change_ends_in_the_full_figure_whatever_thread_it_comes_from():
     async def explore(board, subshell):
         cells, method = board.controls["cells"], board.controls["method"]
 
         async def here(work, *args):
             work(*args)
 
-        touches = [
+        changes = [
             (turned, cells.entry, "200", "200 exact 6400"),
             (turned, cells.slider, 300, "300 exact 6400"),
             (chosen, method.entry, 1, "300 limit 6400"),
@@ -118,13 +118,13 @@ def test_every_touch_ends_in_the_full_figure_whatever_thread_it_comes_on():
         ]
         place = cycle([here, subshell.call, subshell.call, here, subshell.call])
         for _ in range(4):
-            for call, widget, value, wanted in touches:
+            for call, widget, value, expected in changes:
                 await next(place)(call, widget, value)
-                # A message on another thread is taken up in the loop's next turn.
+                # A message of another thread is handled in the loop's next iteration.
                 await asyncio.sleep(0)
                 await board.settled()
-                assert shown(board) == wanted
-                assert "first look" not in status(board)
+                assert shown(board) == expected
+                assert "preview" not in status(board)
 
     in_lab(explore)
 
@@ -136,15 +136,15 @@ def test_a_panel_is_changed_in_the_thread_of_its_loop_alone():
         threads.add(threading.current_thread())
 
     async def explore(board, subshell):
-        parts = [board._status, board._plot, board.record, board._undo, board.result]
+        parts = [board._status, board._plot, board.run_controls, board._undo, board.result]
         parts = [w for w in parts if w is not None]
         parts += [c for control in board.controls.values() for c in control.children]
         for part in parts:
             part.observe(note)
         await subshell.call(turned, board.controls["cells"].entry, "200")
         await board.settled()
-        await subshell.call(clicked, board._plot, "shown")
-        await subshell.call(clicked, board._pinning)
+        await subshell.call(clicked, board._plot, "displayed")
+        await subshell.call(clicked, board._pin)
         await subshell.call(turned, board.controls["cells"].slider, 300)
         await board.settled()
         await subshell.call(clicked, board._undo)
@@ -156,7 +156,7 @@ def test_a_panel_is_changed_in_the_thread_of_its_loop_alone():
     assert threads == {threading.current_thread()}
 
 
-def test_a_program_s_thread_touches_as_a_person_does_and_refresh_waits():
+def test_a_change_in_a_program_s_thread_is_a_user_s_and_refresh_waits():
     def fail(params):
         if params.cells == 13:
             raise ZeroDivisionError("no such luck")
@@ -190,11 +190,11 @@ def test_settled_is_awaited_in_any_loop():
     in_lab(explore)
 
 
-def test_a_look_is_rehearsed_whatever_thread_asks_for_it():
+def test_a_warm_up_is_served_whatever_thread_requests_it():
     async def explore(board, subshell):
         sent = []
         board._plot.send = lambda content, buffers=None: sent.append(content)
-        await subshell.call(clicked, board._plot, "shown")
+        await subshell.call(clicked, board._plot, "displayed")
         while not sent:
             await asyncio.sleep(0.001)
         turned(board.controls["cells"].entry, "200")
@@ -204,7 +204,7 @@ def test_a_look_is_rehearsed_whatever_thread_asks_for_it():
     in_lab(explore)
 
 
-def test_a_panel_made_without_a_loop_takes_the_first_and_then_the_next():
+def test_a_panel_created_without_a_loop_uses_the_first_and_then_the_next():
     board = panel(Params, run, draw)
     for cells in (200, 300):
 
@@ -216,12 +216,12 @@ def test_a_panel_made_without_a_loop_takes_the_first_and_then_the_next():
         assert shown(board) == f"{cells} exact 6400"
 
 
-def test_what_a_loop_left_undone_says_so_and_is_done_in_the_next():
-    begun = threading.Event()
+def test_a_request_that_a_loop_left_unfinished_is_served_in_the_next():
+    has_begun = threading.Event()
 
     def slow(params):
-        if params.trials == 6400 and not begun.is_set():
-            begun.set()
+        if params.trials == 6400 and not has_begun.is_set():
+            has_begun.set()
             time.sleep(0.2)
         return params
 
@@ -229,17 +229,17 @@ def test_what_a_loop_left_undone_says_so_and_is_done_in_the_next():
 
     async def leave():
         turned(board.controls["cells"].entry, "200")
-        while not begun.is_set():
+        while not has_begun.is_set():
             await asyncio.sleep(0.001)
 
     asyncio.run(leave())
-    assert "first look: few trials (100); the full figure has not followed" in status(board)
+    assert "preview: few trials (100); the full run did not finish" in status(board)
     asyncio.run(board.settled())
-    assert (shown(board), "first look" in status(board)) == ("200 exact 6400", False)
+    assert (shown(board), "preview" in status(board)) == ("200 exact 6400", False)
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, StopIteration, SystemExit, KeyboardInterrupt])
-def test_a_first_look_whose_full_run_fails_is_marked_and_the_error_shown(kind):
+def test_a_preview_whose_full_run_fails_is_marked_and_the_error_shown(kind):
     def fail(params):
         if params.trials == 6400:
             raise kind("no such luck")
@@ -249,10 +249,10 @@ def test_a_first_look_whose_full_run_fails_is_marked_and_the_error_shown(kind):
         await subshell.call(turned, board.controls["cells"].entry, "200")
         await board.settled()
         assert shown(board) == "200 exact 100"
-        assert "first look: few trials (100); the full figure has not followed" in status(board)
+        assert "preview: few trials (100); the full run did not finish" in status(board)
         assert f"{kind.__name__}: no such luck" in board._alert.value
         turned(board.controls["cells"].entry, "many")
-        assert "of earlier knobs, and a first look: few trials (100)" in status(board)
+        assert "of earlier knobs; preview: few trials (100)" in status(board)
 
     in_lab(explore, run=fail)
 
@@ -266,18 +266,18 @@ def broken(*_, **__):
     [
         ("_preview", "of", lambda board: turned(board.controls["cells"].entry, "200")),
         ("_display", "show", lambda board: turned(board.controls["cells"].entry, "200")),
-        ("_history", "leave", lambda board: turned(board.controls["cells"].slider, 300)),
-        ("_display", "pin", lambda board: clicked(board._pinning)),
-        ("_history", "back", lambda board: clicked(board._undo)),
-        ("_preview", "of", lambda board: clicked(board._plot, "shown")),
-        ("record", "_send_page", lambda board: clicked(board.record, "page")),
+        ("_history", "push", lambda board: turned(board.controls["cells"].slider, 300)),
+        ("_display", "toggle_pin", lambda board: clicked(board._pin)),
+        ("_history", "pop", lambda board: clicked(board._undo)),
+        ("_preview", "of", lambda board: clicked(board._plot, "displayed")),
+        ("run_controls", "_send_page", lambda board: clicked(board.run_controls, "page")),
     ],
 )
 def test_an_error_of_any_task_is_shown(part, name, touch, monkeypatch):
     async def explore(board, subshell):
         monkeypatch.setattr(getattr(board, part), name, broken)
-        board.record.page = "page.html"
-        if name == "back":
+        board.run_controls.page = "page.html"
+        if name == "pop":
             turned(board.controls["cells"].entry, "200")
             await board.settled()
         await subshell.call(touch, board)
@@ -288,10 +288,10 @@ def test_an_error_of_any_task_is_shown(part, name, touch, monkeypatch):
     in_lab(explore)
 
 
-def test_an_error_while_the_panel_tells_of_its_work_is_shown(monkeypatch):
-    monkeypatch.setattr(scheduler, "BEAT", 0.001)
-    monkeypatch.setattr("widgets.panel.panel.busy", broken)
-    monkeypatch.setattr("widgets.panel.panel.SOON", 0.0)
+def test_an_error_while_progress_is_shown_is_shown(monkeypatch):
+    monkeypatch.setattr(scheduler, "PROGRESS_INTERVAL", 0.001)
+    monkeypatch.setattr("widgets.panel.panel.progress", broken)
+    monkeypatch.setattr("widgets.panel.panel.BUSY_AFTER", 0.0)
 
     async def explore(board, subshell):
         await subshell.call(turned, board.controls["cells"].entry, "200")
@@ -301,7 +301,7 @@ def test_an_error_while_the_panel_tells_of_its_work_is_shown(monkeypatch):
     in_lab(explore)
 
 
-def test_a_pinned_first_look_is_named_so_until_its_full_figure_comes():
+def test_a_pinned_preview_is_named_so_until_its_full_figure_comes():
     go_on = threading.Event()
 
     def slow(params):
@@ -311,22 +311,22 @@ def test_a_pinned_first_look_is_named_so_until_its_full_figure_comes():
         return params
 
     async def explore(board, subshell):
-        async def looked(cells):
+        async def previewed(cells):
             turned(board.controls["cells"].entry, str(cells))
             while f"{cells} exact" not in shown(board):
                 await asyncio.sleep(0.001)
-            assert "first look" in status(board)
-            clicked(board._pinning)
+            assert "preview" in status(board)
+            clicked(board._pin)
 
-        await looked(200)
+        await previewed(200)
         turned(board.controls["cells"].entry, "300")
         go_on.set()
         await board.settled()
         beside = "300 exact 6400 Beside it, pale and dashed: pinned"
-        assert shown(board) == f"{beside} first look: cells 200."
-        clicked(board._pinning)
+        assert shown(board) == f"{beside} preview: cells 200."
+        clicked(board._pin)
         go_on.clear()
-        await looked(400)
+        await previewed(400)
         go_on.set()
         await board.settled()
         turned(board.controls["cells"].entry, "300")
@@ -346,20 +346,20 @@ def test_a_run_of_its_own_belongs_to_the_panel_s_loop(monkeypatch):
     monkeypatch.setattr(asyncio, "create_subprocess_exec", stand_in)
 
     async def explore(board, subshell):
-        await subshell.call(clicked, board.record, "run")
-        while board.record.state in ("idle", "running"):
+        await subshell.call(clicked, board.run_controls, "run")
+        while board.run_controls.state in ("idle", "running"):
             await asyncio.sleep(0.001)
         assert loops == [asyncio.get_running_loop()]
-        assert board.record.told == "OSError: no processes here"
+        assert board.run_controls.message == "OSError: no processes here"
 
     in_lab(explore)
 
 
-def test_a_record_alone_stops_a_run_that_has_ended():
+def test_stopping_a_run_that_has_ended_is_no_error():
     class Ended:
         def terminate(self):
             raise ProcessLookupError
 
-    record = Record(chinchilla.Params())
-    record._process = Ended()
-    record._asked(record, "stop", [])
+    controls = RunControls(chinchilla.Params())
+    controls._process = Ended()
+    controls._on_message(controls, "stop", [])

@@ -1,4 +1,4 @@
-"""Work for the newest question only: what is dropped, cancelled, delivered and told."""
+"""Work for the newest request only: what is dropped, cancelled, delivered and reported."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from widgets.figure.figure import curve, figure
 from widgets.panel import scheduler
 from widgets.panel.panel import panel
 from widgets.panel.preview import Preview
-from widgets.panel.scheduler import Latest, Stage
+from widgets.panel.scheduler import LatestRequest, Stage
 from workbench.base.cancellation import steps
 from workbench.experiment.params import Knobs, knob, lowered
 
@@ -24,7 +24,7 @@ class Params(Knobs):
 
 
 class Slow:
-    """A run of many steps that notes what began, what ended and in which thread."""
+    """A run of many steps that records what began, what ended and in which thread."""
 
     def __init__(self, pause=0.01, count=20):
         self.began, self.ended, self.threads = [], [], set()
@@ -50,7 +50,7 @@ def shown(board):
     return board.figure.layout.meta["alt"]
 
 
-def test_a_touch_returns_at_once_and_another_thread_computes():
+def test_a_change_returns_at_once_and_another_thread_computes():
     lab = Slow()
     board = panel(Params, lab.run, lab.draw)
 
@@ -68,7 +68,7 @@ def test_a_touch_returns_at_once_and_another_thread_computes():
     assert (lab.ended[-1], board.error) == (Params(cells=200), None)
 
 
-def test_a_quick_look_with_fewer_trials_comes_first():
+def test_a_preview_with_fewer_trials_comes_first():
     lab, seen = Slow(), []
     board = panel(Params, lab.run, lab.draw)
     board._status.observe(lambda change: seen.append((shown(board), change["new"])), "value")
@@ -82,11 +82,11 @@ def test_a_quick_look_with_fewer_trials_comes_first():
     assert seen[0][0] == "up to 400"
     assert "few trials (100)" in seen[0][1]
     # The full figure has the same text here, so that nothing was sent again.
-    assert "first look" not in board._status.value
+    assert "preview" not in board._status.value
     assert board.result is not None
 
 
-def test_only_the_newest_knobs_are_answered_in_full():
+def test_only_the_newest_request_is_served_in_full():
     lab = Slow()
     board = panel(Params, lab.run, lab.draw)
 
@@ -106,7 +106,7 @@ def test_a_full_run_is_cancelled_between_its_steps():
     lab = Slow(pause=0.02, count=500)
     board = panel(Params, lab.run, lab.draw)
 
-    async def change_one_s_mind():
+    async def change_again():
         board.controls["cells"].value = 200
         while Params(cells=200) not in lab.began:
             await asyncio.sleep(0.01)
@@ -117,31 +117,31 @@ def test_a_full_run_is_cancelled_between_its_steps():
         return time.perf_counter() - start
 
     # Its 500 steps would have taken ten seconds.
-    assert asyncio.run(change_one_s_mind()) < 5
+    assert asyncio.run(change_again()) < 5
     assert Params(cells=200) not in lab.ended
     assert shown(board) == "up to 600"
 
 
-def test_a_loop_that_was_held_up_begins_nothing_that_nobody_waits_for():
-    """The knobs' rest ends, and a newer question comes, before the loop sees either."""
+def test_a_loop_that_was_blocked_begins_no_outdated_work():
+    """The debounce time ends, and a newer request comes, before the loop sees either."""
     lab = Slow()
     board = panel(Params, lab.run, lab.draw)
 
-    async def change_one_s_mind():
+    async def change_again():
         board.controls["cells"].value = 200
         while board.figure is None:
             await asyncio.sleep(0.001)
         turn = partial(setattr, board.controls["cells"], "value", 300)
-        asyncio.get_running_loop().call_later(2 * scheduler.REST, turn)
-        time.sleep(3 * scheduler.REST)
+        asyncio.get_running_loop().call_later(2 * scheduler.DEBOUNCE, turn)
+        time.sleep(3 * scheduler.DEBOUNCE)
         await board.settled()
 
-    asyncio.run(change_one_s_mind())
+    asyncio.run(change_again())
     assert Params(cells=200) not in lab.began
     assert Params(cells=300) in lab.ended
 
 
-def test_what_nobody_waits_for_any_longer_is_not_drawn():
+def test_an_outdated_result_is_not_drawn():
     """Also where the run itself has no step at which it could have ended."""
     drawn, go_on = [], threading.Event()
 
@@ -156,19 +156,19 @@ def test_what_nobody_waits_for_any_longer_is_not_drawn():
 
     board = panel(Params, run, draw)
 
-    async def change_one_s_mind():
+    async def change_again():
         board.controls["cells"].value = 200
-        await asyncio.sleep(2 * scheduler.REST)
+        await asyncio.sleep(2 * scheduler.DEBOUNCE)
         board.controls["cells"].value = 300
         go_on.set()
         await board.settled()
 
-    asyncio.run(change_one_s_mind())
+    asyncio.run(change_again())
     assert (200, 6400) not in drawn
     assert (300, 6400) in drawn
 
 
-def test_a_refused_value_stops_what_runs_and_keeps_the_figure():
+def test_a_refused_value_stops_what_runs_and_leaves_the_figure():
     lab = Slow(pause=0.02, count=500)
     board = panel(Params, lab.run, lab.draw)
 
@@ -180,12 +180,12 @@ def test_a_refused_value_stops_what_runs_and_keeps_the_figure():
         await board.settled()
 
     asyncio.run(mistype())
-    assert "`cells` must be" in board.controls["cells"].refusal.value
+    assert "`cells` must be" in board.controls["cells"].error.value
     assert Params(cells=200) not in lab.ended
     assert board.error is not None
 
 
-def test_an_error_off_the_main_thread_is_shown_whole_and_kept():
+def test_an_error_off_the_main_thread_is_shown_whole_and_stored():
     lab = Slow()
     lab.failure = ZeroDivisionError("no such luck")
     board = panel(Params, lab.run, lab.draw)
@@ -200,7 +200,7 @@ def test_an_error_off_the_main_thread_is_shown_whole_and_kept():
     assert "raise self.failure" in board._alert.value
 
 
-def test_the_error_of_an_older_question_is_no_news():
+def test_the_error_of_an_older_request_is_dropped():
     lab = Slow()
     board = panel(Params, lab.run, lab.draw)
 
@@ -234,7 +234,7 @@ def test_knobs_turned_back_are_not_computed_again_but_the_button_does():
     assert [p.cells for p in lab.ended if p.trials == 6400] == [200, 300, 200]
 
 
-def test_a_program_s_refresh_takes_the_place_of_what_a_person_asked_for():
+def test_a_program_s_refresh_replaces_a_user_s_request():
     lab = Slow(pause=0.02, count=100)
     board = panel(Params, lab.run, lab.draw)
 
@@ -252,35 +252,35 @@ def test_a_program_s_refresh_takes_the_place_of_what_a_person_asked_for():
     assert [p for p in lab.ended if p.trials == 6400] == [Params(cells=200)]
 
 
-def test_what_is_under_way_is_told_with_its_time_and_share(monkeypatch):
-    monkeypatch.setattr(scheduler, "BEAT", 0.02)
-    lab, told = Slow(pause=0.1, count=20), []
+def test_progress_is_shown_with_its_time_and_share(monkeypatch):
+    monkeypatch.setattr(scheduler, "PROGRESS_INTERVAL", 0.02)
+    lab, messages = Slow(pause=0.1, count=20), []
     board = panel(Params, lab.run, lab.draw)
-    board._status.observe(lambda change: told.append(change["new"]), "value")
+    board._status.observe(lambda change: messages.append(change["new"]), "value")
 
     async def explore():
         board.controls["cells"].value = 200
         await board.settled()
 
     asyncio.run(explore())
-    assert any("computing for" in text for text in told)
-    assert any("<progress" in text and "% done" in text for text in told)
+    assert any("computing for" in text for text in messages)
+    assert any("<progress" in text and "% done" in text for text in messages)
     assert "computing" not in board._status.value
 
 
-def test_stale_full_answers_are_not_delivered():
+def test_outdated_full_results_are_not_delivered():
     delivered, gate = [], threading.Event()
-    latest = Latest(
-        lambda q: [Stage(lambda: gate.wait(5) and q)],
-        lambda q, stage, answer, seconds: delivered.append(answer),
+    latest = LatestRequest(
+        lambda request: [Stage(lambda: gate.wait(5) and request)],
+        lambda request, stage, result, seconds: delivered.append(result),
         delivered.append,
         lambda: None,
     )
 
     async def race():
-        latest.ask("old")
+        latest.submit("old")
         await asyncio.sleep(0.05)
-        latest.ask("new")
+        latest.submit("new")
         gate.set()
         await latest.settled()
 
@@ -291,26 +291,26 @@ def test_stale_full_answers_are_not_delivered():
 def test_a_preview_takes_its_share_of_every_budget_and_no_more_than_a_moment():
     assert lowered(Params(), 1 / 64) == Params(trials=100)
     assert lowered(Params(trials=10), 1 / 64) is None
-    look = Preview(lambda params: params)
-    assert look.of(Params())()[0] == Params(trials=100)
-    look.took(1.0, True)
-    assert look.of(Params())()[0] == Params(trials=25)
-    look.took(0.01, False)
-    assert look.of(Params()) is None
-    look.took(2.0, False)
-    look.took(1.9, True)
-    assert look.of(Params()) is None
-    look.took(2.0, False)
-    assert look.of(Params()) is not None
+    preview = Preview(lambda params: params)
+    assert preview.of(Params())()[0] == Params(trials=100)
+    preview.took(1.0, True)
+    assert preview.of(Params())()[0] == Params(trials=25)
+    preview.took(0.01, False)
+    assert preview.of(Params()) is None
+    preview.took(2.0, False)
+    preview.took(1.9, True)
+    assert preview.of(Params()) is None
+    preview.took(2.0, False)
+    assert preview.of(Params()) is not None
 
 
-def test_a_share_that_fell_on_a_busy_machine_is_soon_back():
-    look = Preview(lambda params: params)
+def test_a_share_that_fell_on_a_busy_machine_soon_recovers():
+    preview = Preview(lambda params: params)
     for _ in range(1000):
-        look.took(1.0, True)
+        preview.took(1.0, True)
     for _ in range(6):
-        look.took(0.001, True)
-    assert look.share == 1.0
+        preview.took(0.001, True)
+    assert preview.share == 1.0
 
 
 def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
@@ -322,37 +322,37 @@ def test_a_relation_that_refuses_the_lower_budget_leaves_no_preview():
     assert lowered(Bound(), 1 / 64) is None
 
 
-def test_a_sketch_comes_before_budgets_and_may_pass():
-    look = Preview(lambda params: ("run", params), lambda p: p.cells if p.cells > 50 else None)
-    assert look.of(Params())() == (100, "a quick sketch")
-    found, what = look.of(Params(cells=3))()
-    assert found == ("run", Params(cells=3, trials=100))
-    assert what == "few trials (100)"
+def test_quick_comes_before_lower_budgets_and_may_return_none():
+    preview = Preview(lambda params: ("run", params), lambda p: p.cells if p.cells > 50 else None)
+    assert preview.of(Params())() == (100, "an approximation")
+    result, label = preview.of(Params(cells=3))()
+    assert result == ("run", Params(cells=3, trials=100))
+    assert label == "few trials (100)"
 
 
-def test_a_sketch_is_called_what_its_docstring_says():
-    def sketched(params):
+def test_a_preview_by_quick_is_named_by_its_docstring():
+    def quick_law(params):
         """The law alone, without measurement.
 
         More words.
         """
         return params.cells
 
-    for quick, said in (
-        (sketched, "the law alone, without measurement"),
-        (partial(sketched), "a quick sketch"),
+    for quick, label in (
+        (quick_law, "the law alone, without measurement"),
+        (partial(quick_law), "an approximation"),
     ):
-        assert Preview(lambda params: None, quick).of(Params())() == (100, said)
+        assert Preview(lambda params: None, quick).of(Params())() == (100, label)
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, ValueError])
-def test_a_preview_that_fails_leaves_the_word_to_the_full_run(kind):
+def test_a_preview_that_fails_is_followed_by_the_full_run(kind):
     lab = Slow(count=1)
 
-    def sketch(params):
+    def quick(params):
         raise kind("too few")
 
-    board = panel(Params, lab.run, lab.draw, quick=sketch)
+    board = panel(Params, lab.run, lab.draw, quick=quick)
 
     async def explore():
         board.controls["cells"].value = 200
@@ -362,27 +362,27 @@ def test_a_preview_that_fails_leaves_the_word_to_the_full_run(kind):
     assert (board.error, shown(board)) == (None, "up to 400")
 
 
-def rehearsed(board, meanwhile=None):
-    """What a browser that has made room for the figure is sent, once all has come to rest."""
+def warmed_up(board, meanwhile=None):
+    """The figures sent to a browser that displays the plot, once all work has ended."""
     sent = []
     board._plot.send = lambda content, buffers=None: sent.append(content)
 
     async def explore():
-        board._plot._asked(None, "shown", [])
+        board._plot._on_message(None, "displayed", [])
         if meanwhile is not None:
             await meanwhile()
-        while board._latest._rehearsal is not None and not board._latest._rehearsal.done():
+        while board._latest._idle_task is not None and not board._latest._idle_task.done():
             await asyncio.sleep(0.01)
         await board.settled()
 
     asyncio.run(explore())
-    return [json.loads(content["rehearsal"]) for content in sent]
+    return [json.loads(content["warm_up"]) for content in sent]
 
 
-def test_a_look_is_rehearsed_unseen_before_the_first_touch():
+def test_a_preview_is_drawn_off_screen_before_the_first_change():
     lab = Slow()
     board = panel(Params, lab.run, lab.draw)
-    [sent] = rehearsed(board)
+    [sent] = warmed_up(board)
     assert sent["layout"]["meta"]["alt"] == "up to 200"
     assert [p.trials for p in lab.ended] == [100]
     assert threading.main_thread() not in lab.threads
@@ -390,29 +390,29 @@ def test_a_look_is_rehearsed_unseen_before_the_first_touch():
     assert board._status.value == ""
 
 
-def test_without_a_look_nothing_runs_that_nobody_asked_for():
+def test_without_a_preview_the_warm_up_runs_nothing():
     class Exact(Knobs):
         cells: int = knob(100, "cells", span=(1, 1000))
 
     lab = Slow()
     board = panel(Exact, lab.run, lab.draw)
-    [sent] = rehearsed(board)
+    [sent] = warmed_up(board)
     assert {trace["name"] for trace in sent["data"]} == {"truth", "measured", "0, at most"}
     assert (lab.began, board.figure) == ([], None)
 
 
-def test_a_touch_ends_the_rehearsal_which_is_not_sent():
+def test_a_change_cancels_the_warm_up_which_is_not_sent():
     lab = Slow(pause=0.01, count=1000)
 
-    def look(params):
-        """A look that takes ten seconds the first time."""
+    def quick(params):
+        """Takes ten seconds the first time."""
         count = lab.count if not lab.began else 1
         lab.began.append(params)
         for _ in steps(range(count)):
             time.sleep(lab.pause)
         return np.arange(3.0)
 
-    board = panel(Params, lambda params: np.arange(3.0) * params.cells, lab.draw, quick=look)
+    board = panel(Params, lambda params: np.arange(3.0) * params.cells, lab.draw, quick=quick)
     start = time.perf_counter()
 
     async def touch():
@@ -420,22 +420,22 @@ def test_a_touch_ends_the_rehearsal_which_is_not_sent():
             await asyncio.sleep(0.001)
         board.controls["cells"].value = 200
 
-    assert rehearsed(board, touch) == []
+    assert warmed_up(board, touch) == []
     assert time.perf_counter() - start < 5
     assert shown(board) == "up to 400"
 
 
-def test_a_rehearsal_that_fails_is_nobody_s_error():
+def test_a_warm_up_that_fails_is_ignored():
     lab = Slow()
     lab.failure = ZeroDivisionError("no such luck")
     board = panel(Params, lab.run, lab.draw)
-    assert rehearsed(board) == []
+    assert warmed_up(board) == []
     assert (len(lab.began), board.error, board._alert.value) == (1, None, "")
 
 
-def test_a_panel_in_use_is_not_rehearsed_again():
+def test_a_panel_in_use_is_not_warmed_up():
     lab = Slow()
     board = panel(Params, lab.run, lab.draw)
     board.refresh()
-    assert rehearsed(board) == []
+    assert warmed_up(board) == []
     assert lab.began == [Params()]

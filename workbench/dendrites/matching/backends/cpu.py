@@ -1,7 +1,7 @@
 """The methods that Numba compiles, over all blocks of segments and in several threads.
 
 "gather" counts batches of patterns bit-sliced, "index" visits the active cells' segments, "pairs"
-looks up pairs of active cells. What a method makes of a block of segments is kept with the block.
+looks up pairs of active cells. Each method's index of a block of segments is cached with the block.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ PATTERNS_AT_ONCE = 4096
 # longer is cut into tasks, a few of them a thread, so that all end at about the same time.
 SHORT, LONG = 1.5e-3, 20e-3
 SPANS_A_THREAD = 4
-# Nanoseconds that making an index takes, a synapse or pair; the plan needs only its order of size.
+# Nanoseconds that building an index takes, a synapse or pair; the plan needs only its order of
+# size.
 BUILDING = {"index": 20, "pairs": 45}
 Piece = tuple[np.ndarray, np.ndarray]
 
 
 class NumbaSearch:
-    """Answers by the method asked for, or by the one that the plan expects to be fastest.
+    """Matches by the requested method, or by the one that the plan expects to be fastest.
 
-    The gather needs next to no preparation. An index is made once so much time was lost for want of
-    it as making it takes, so that all calls together take at most about twice what they would have,
-    had they been foreseen. Where lanes are counted again much more often than with random segments,
-    no first counts are made any more.
+    The gather needs next to no preparation. An index is built once the time lost without it equals
+    the time to build it, so that all calls together take at most about twice the time of the best
+    choice in hindsight. Where lanes are recounted much more often than for random segments, the
+    prefilter (the first count) is given up.
     """
 
     def __init__(self, store: Store, method: str, threads: int) -> None:
-        """Looks at the segments only when asked something."""
+        """Reads the segments only when a method is called."""
         self._store, self._method, self._threads = store, method, threads
         self._lost: Counter[str] = Counter()
-        self._wary, self._split = False, 0
+        self._prefilter_unreliable, self._split = False, 0
 
     def plan(self, patterns: np.ndarray, threshold: int) -> Plan:
         """What `matches` would do now."""
@@ -73,7 +74,7 @@ class NumbaSearch:
         return pairs
 
     def _chosen(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, dict[str, float]]:
-        """The plan, and the seconds by which methods that are not at hand would be faster."""
+        """The plan, and the seconds by which methods without an index yet would be faster."""
         options = self._plans(patterns, threshold)
         usable = self._at_hand if self._method == "numba" else lambda p: p.method == self._method
         place = next(i for i, plan in enumerate(options) if usable(plan))
@@ -83,97 +84,97 @@ class NumbaSearch:
         return plan, {p.method: plan.seconds - p.seconds for p in options[:place]}
 
     def _at_hand(self, plan: Plan) -> bool:
-        """Whether what the method needs is made, or the time lost without it would have paid it."""
+        """Whether the method's index exists, or the time lost without it exceeds its cost."""
         if plan.method == "gather":
             return True
-        if self._store.mapped or (self._wary and plan.method == "pairs"):
+        if self._store.mapped or (self._prefilter_unreliable and plan.method == "pairs"):
             return False
         if all(block.has(plan.method) for block in self._store.blocks()):
             return True
-        price = BUILDING[plan.method] * self._store.rows * plan.stored
-        return self._lost[plan.method] > 1e-9 * price
+        cost = BUILDING[plan.method] * self._store.rows * plan.stored
+        return self._lost[plan.method] > 1e-9 * cost
 
     def _gather(
         self, patterns: np.ndarray, threshold: int, plan: Plan
     ) -> Iterator[Iterator[Piece]]:
-        wary, tables = self._wary, {}
+        unreliable, tables = self._prefilter_unreliable, {}
         for block in self._store.blocks():
-            tiles = block.made("gather", bitslice.tiled, self._store.cells)
+            tiles = block.cached("gather", bitslice.tiled, self._store.cells)
             tables_needed = -(-len(patterns) // (64 * plan.words * plan.group))
             seconds = plan.seconds * tiles.segments / self._store.rows / tables_needed
             for span in self._spans(tiles.cells.shape[0], seconds):
-                if self._wary and not wary:
-                    wary, tables = True, {}
-                    plan = self._again("gather", patterns, threshold)
+                if self._prefilter_unreliable and not unreliable:
+                    unreliable, tables = True, {}
+                    plan = self._replanned("gather", patterns, threshold)
                 for first in range(0, len(patterns), 64 * plan.words * plan.group):
                     if first not in tables:
                         tables[first] = bitslice.table(
                             patterns, first, plan.words, plan.group, self._store.cells
                         )
-                    found = bitslice.matches(tiles, span, tables[first], plan.tested, threshold)
-                    yield self._watched(found, block, (span[1] - span[0]) * bitslice.TILE)
+                    pieces = bitslice.matches(tiles, span, tables[first], plan.tested, threshold)
+                    yield self._watched(pieces, block, (span[1] - span[0]) * bitslice.TILE)
 
     def _index(self, patterns: np.ndarray, threshold: int, plan: Plan) -> Iterator[Iterator[Piece]]:
         cells, self._split = self._store.cells, self._split or plan.tested
         for block in self._store.blocks():
-            if self._wary:
-                plan = self._again("index", patterns, threshold)
-            indexes = (block.made("index", inverted_index.indexed, 0, self._split, cells),)
+            if self._prefilter_unreliable:
+                plan = self._replanned("index", patterns, threshold)
+            indexes = (block.cached("index", inverted_index.indexed, 0, self._split, cells),)
             if plan.tested > self._split:
                 rest = self._split, self._store.width, cells
-                indexes += (block.made("rest", inverted_index.indexed, *rest),)
+                indexes += (block.cached("rest", inverted_index.indexed, *rest),)
             seconds = plan.seconds * block.lists.shape[0] / self._store.rows
             parts = -(-block.lists.shape[0] // inverted_index.PART)
             for span in self._spans(parts, seconds):
-                found = inverted_index.matches(
+                pieces = inverted_index.matches(
                     block.lists, indexes, plan.tested, span, patterns, cells, threshold
                 )
                 rows = (span[1] - span[0]) * inverted_index.PART * len(patterns)
-                yield self._watched(found, block, rows)
+                yield self._watched(pieces, block, rows)
 
     def _pairs(self, patterns: np.ndarray, threshold: int, plan: Plan) -> Iterator[Iterator[Piece]]:
         cells = self._store.cells
         for block in self._store.blocks():
-            index = block.made("pairs", pair_index.paired, cells, threshold)
-            found = pair_index.matches(block.lists, index, patterns, cells, threshold)
-            yield self._watched(found, block, block.lists.shape[0] * len(patterns))
+            index = block.cached("pairs", pair_index.paired, cells, threshold)
+            pieces = pair_index.matches(block.lists, index, patterns, cells, threshold)
+            yield self._watched(pieces, block, block.lists.shape[0] * len(patterns))
 
     def _tallies(self, patterns: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
         words = next((w for w in (1, 2, 4) if patterns.shape[0] <= 64 * w), 8)
         for first in range(0, patterns.shape[0], 64 * words):
             table = bitslice.table(patterns, first, words, 1, self._store.cells)
             for block in self._store.blocks():
-                tiles = block.made("gather", bitslice.tiled, self._store.cells)
+                tiles = block.cached("gather", bitslice.tiled, self._store.cells)
                 for span in self._spans(tiles.cells.shape[0]):
                     yield map(bitslice.tally, (tiles,), (span,), (table,))
 
     def _plans(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, ...]:
         store = self._store
         if self._split <= store.width - threshold:
-            self._split = 0  # wider rows came in, for which all blocks were made anew
+            self._split = 0  # wider rows were added, and all blocks rebuilt
         rows, batch = max(1, store.rows), max(1, len(patterns))
         problem = Problem(store.cells, patterns.shape[1], store.width, threshold, rows, batch)
-        return plans(problem, rates(), self._wary, self._split)
+        return plans(problem, rates(), self._prefilter_unreliable, self._split)
 
-    def _again(self, method: str, patterns: np.ndarray, threshold: int) -> Plan:
-        """The method's plan by what is known by now."""
+    def _replanned(self, method: str, patterns: np.ndarray, threshold: int) -> Plan:
+        """The method's plan, now that the prefilter is known to be unreliable or not."""
         return next(p for p in self._plans(patterns, threshold) if p.method == method)
 
     def _watched(
-        self, found: Iterator[tuple[np.ndarray, np.ndarray, int]], block: Block, rows: int
+        self, pieces: Iterator[tuple[np.ndarray, np.ndarray, int]], block: Block, rows: int
     ) -> Iterator[Piece]:
-        """The pieces with the store's row numbers; too many second counts make wary."""
-        again = 0
-        for pattern, row, lanes in found:
-            again += lanes
-            if again > 1000 + rows // 4:
-                self._wary = True
+        """The pieces with the store's row numbers; many recounts mark the prefilter unreliable."""
+        recounted = 0
+        for pattern, row, lanes in pieces:
+            recounted += lanes
+            if recounted > 1000 + rows // 4:
+                self._prefilter_unreliable = True
             yield pattern, (row + block.first if block.first else row)
 
     def _spans(self, size: int, seconds: float = 0.0) -> Iterator[tuple[int, int]]:
         """Equal parts of the range, as many for each thread as its share of the time is worth."""
         share = seconds / self._threads
-        few = min(SPANS_A_THREAD, int(share / SHORT)) if self._threads > 1 else 1
-        parts = min(max(few, ceil(share / LONG), 1) * self._threads, max(size, 1))
+        fewest = min(SPANS_A_THREAD, int(share / SHORT)) if self._threads > 1 else 1
+        parts = min(max(fewest, ceil(share / LONG), 1) * self._threads, max(size, 1))
         bounds = [size * part // parts for part in range(parts + 1)]
         yield from zip(bounds, bounds[1:], strict=False)

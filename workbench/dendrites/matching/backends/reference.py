@@ -1,7 +1,7 @@
-"""Overlaps by a bit-sliced gather in array-standard functions, wherever the segments live.
+"""Overlaps by a bit-sliced gather in array-standard functions, on the segments' device.
 
 A table has a row of words for each cell, a bit for each pattern. The rows that a segment's synapses
-name are added carry-save, so that plane k holds bit k of the overlaps with 64 patterns a word.
+name are added carry-save, so that plane k has bit k of the overlaps with 64 patterns a word.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class PlainSearch:
     """
 
     def __init__(self, store: Store) -> None:
-        """Looks at the segments only when asked something."""
+        """Reads the segments only when a method is called."""
         self._store = store
 
     def plan(self, patterns: np.ndarray, threshold: int) -> Plan:
         """What `matches` does."""
         words = min(WORDS, -(-len(patterns) // 64))
         width = self._store.width
-        return Plan("plain", width, words, 1, width, nan, "plain: asked for, or no NumPy arrays")
+        return Plan("plain", width, words, 1, width, nan, "plain: requested, or no NumPy arrays")
 
     def matches(self, patterns: np.ndarray, threshold: int) -> Iterator[Piece]:
         """Pieces of the list of matches, segments ascending within each pattern.
@@ -108,7 +108,7 @@ def _planes(table: Array, lists: Array) -> list[Array]:
     for synapse in range(lists.shape[1]):
         cells = xp.astype(lists[:, synapse], xp.int64)
         add(xp.take(table, cells, axis=0), 0)
-    for plane, left in enumerate(waiting):  # grows while it is walked
+    for plane, left in enumerate(waiting):  # grows during the loop
         if len(left) == 2:
             waiting[plane] = [left[0] ^ left[1]]
             add(left[0] & left[1], plane + 1)

@@ -4,7 +4,7 @@ A segment's synapses name rows of a table whose bits are the patterns, and adder
 the lanes that reach the threshold (`simd`). Two exact shortcuts cut the rows to be read:
 
 A pair with at least θ of s synapses active has at least θ - (s - m) active among the first m. Only
-lanes that reach this are counted again, one by one.
+lanes that reach this are recounted, one by one.
 
 A lane may stand for a group of patterns, with a one wherever any of them is active. No pattern of
 the group has a larger overlap than the group.
@@ -24,14 +24,20 @@ import numba
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from workbench.dendrites.matching.kernels.buffer_pool import Spare
-from workbench.dendrites.matching.kernels.simd import CHUNK, MADE_OF, TILE, WORDS, reached, tallied
+from workbench.dendrites.matching.kernels.buffer_pool import BufferPool
+from workbench.dendrites.matching.kernels.simd import (
+    CHUNK,
+    SOURCE_HASH,
+    TILE,
+    WORDS,
+    reached,
+    tallied,
+)
 
 LANES = 64 * WORDS
-# Patterns of a lane.
-MOST = 32
+MOST = 32  # patterns of a lane
 HIGH = np.uint64(0x8080808080808080)
-SPREAD = np.array([sum((b >> p & 1) << 8 * p for p in range(8)) for b in range(256)], np.uint64)
+BIT_BYTES = np.array([sum((b >> p & 1) << 8 * p for p in range(8)) for b in range(256)], np.uint64)
 
 
 class Table(NamedTuple):
@@ -48,7 +54,7 @@ def aligned(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     """Zeros that start at a cache line, so that a vector never lies across two."""
     size = prod(shape) * np.dtype(kind).itemsize
     raw = np.zeros(size + 64, np.uint8)
-    # The quick way to an address; `ctypes` makes objects first.
+    # The fastest way to the address; `ctypes` would create objects.
     start = -raw.__array_interface__["data"][0] % 64
     return raw[start : start + size].view(kind).reshape(shape)
 
@@ -85,29 +91,30 @@ def table(patterns: np.ndarray, first: int, words: int, group: int, cells: int) 
 
 
 def matches(
-    tiles: Tiles, span: tuple[int, int], made: Table, tested: int, threshold: int
+    tiles: Tiles, span: tuple[int, int], patterns: Table, tested: int, threshold: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Matches in the tiles of the span by pieces, each with the lanes that were counted again.
+    """Matches in the tiles of the span by pieces, each with the number of recounted lanes.
 
     Args:
         tiles: the segments.
         span: first tile and the one after the last.
-        made: the patterns.
+        patterns: the batch.
         tested: even; synapses in the first count, of which a match has at least one active.
         threshold: least overlap, [1, synapses].
     """
-    words = made.rows.shape[1]
-    kernel = _reaching(words, tested % CHUNK, tested.bit_length(), MADE_OF)
+    words = patterns.rows.shape[1]
+    kernel = _reaching(words, tested % CHUNK, tested.bit_length(), SOURCE_HASH)
     bound = threshold - max(0, tiles.synapses - tested)
-    group = 0 if made.group == 1 and bound == threshold else made.group
+    group = 0 if patterns.group == 1 and bound == threshold else patterns.group
     start = span[0]
     while start < span[1]:
-        with _SPARE.one() as (out, lane, segment, counts, pattern, matched):
-            start, size, again = kernel(
-                made.rows, tiles.cells, start, span[1], tiles.segments, tested // CHUNK, bound, out,
-                lane, segment, made.fine, group, threshold, made.first, counts, pattern, matched,
+        with _POOL.one() as (out, lane, segment, counts, pattern, matched):
+            start, size, recounted = kernel(
+                patterns.rows, tiles.cells, start, span[1], tiles.segments, tested // CHUNK, bound,
+                out, lane, segment, patterns.fine, group, threshold, patterns.first, counts,
+                pattern, matched,
             )  # fmt: skip
-            piece = pattern[:size].copy(), matched[:size].copy(), again
+            piece = pattern[:size].copy(), matched[:size].copy(), recounted
         yield piece
 
 
@@ -117,22 +124,22 @@ def _work() -> tuple[np.ndarray, ...]:
     return aligned((TILE, WORDS), np.uint64), *(np.empty(size, np.int64) for size in sizes)
 
 
-_SPARE = Spare(_work)
+_POOL = BufferPool(_work)
 
 
-def tally(tiles: Tiles, span: tuple[int, int], made: Table) -> np.ndarray:
+def tally(tiles: Tiles, span: tuple[int, int], patterns: Table) -> np.ndarray:
     """How many pairs of the span's segments and the patterns have each overlap, 1 … synapses.
 
     The table must have a lane for each pattern; those without overlap are left to the caller, as
     idle lanes are among them.
     """
-    words, synapses = made.rows.shape[1], tiles.cells.shape[1]
+    words, synapses = patterns.rows.shape[1], tiles.cells.shape[1]
     out = aligned((synapses + 1, WORDS), np.int64)
-    kernel = _tallying(words, synapses % CHUNK, synapses.bit_length(), MADE_OF)
-    kernel(made.rows, tiles.cells, *span, synapses // CHUNK, synapses, out)
+    kernel = _tallying(words, synapses % CHUNK, synapses.bit_length(), SOURCE_HASH)
+    kernel(patterns.rows, tiles.cells, *span, synapses // CHUNK, synapses, out)
     pairs = out.sum(axis=1)
     repeats = max(0, span[1] * TILE - tiles.segments)
-    last = np.unpackbits(made.fine[:, tiles.cells[-1, :, -1].astype(np.int64)], axis=0)
+    last = np.unpackbits(patterns.fine[:, tiles.cells[-1, :, -1].astype(np.int64)], axis=0)
     pairs -= repeats * np.bincount(last.sum(axis=1, dtype=np.int64), minlength=synapses + 1)
     return pairs[: tiles.synapses + 1]
 
@@ -171,7 +178,7 @@ def _eight(fine, byte, tiles, row, first):
     """
     total, tile, place = np.uint64(0), np.uint64(row) >> np.uint64(3), np.uint64(row & 7)
     for synapse in range(np.uint64(first), np.uint64(min(first + 255, tiles.shape[1]))):
-        total += SPREAD[fine[np.uint64(byte), tiles[tile, synapse, place]]]
+        total += BIT_BYTES[fine[np.uint64(byte), tiles[tile, synapse, place]]]
     return total
 
 
@@ -189,7 +196,7 @@ def _overlaps(fine, byte, tiles, row, counts):
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def _confirmed(
-    fine, tiles, lane, segment, lanes, group, threshold, first, counts, pattern, matched, found
+    fine, tiles, lane, segment, lanes, group, threshold, first, counts, pattern, matched, count
 ):  # fmt: skip
     """Appends the matches among the patterns of the lanes; returns how many there are now."""
     small = tiles.shape[1] < 128 and threshold <= 128
@@ -203,40 +210,39 @@ def _confirmed(
                 while left:
                     p = eight + (trailing_zeros(left) >> 3)
                     if low <= p < low + group:
-                        pattern[found], matched[found] = p + first, row
-                        found += 1
+                        pattern[count], matched[count] = p + first, row
+                        count += 1
                     left &= left - np.uint64(1)
                 continue
             _overlaps(fine, eight >> 3, tiles, row, counts)
             for p in range(max(eight, low), min(eight + 8, low + group)):
                 if counts[p & 7] >= threshold:
-                    pattern[found], matched[found] = p + first, row
-                    found += 1
-    return found
+                    pattern[count], matched[count] = p + first, row
+                    count += 1
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _listed(out, place, words, tile, lane, segment, found, first):
+def _listed(out, place, words, tile, lane, segment, count, first):
     """Appends the lanes of one segment, numbered from `first`; returns how many there are now."""
     for word in range(words):
         left = out[place * words // WORDS, place * words % WORDS + word]
         while left:
-            lane[found] = first + word * 64 + trailing_zeros(left)
-            segment[found] = tile * TILE + place
-            found += 1
+            lane[count] = first + word * 64 + trailing_zeros(left)
+            segment[count] = tile * TILE + place
+            count += 1
             left &= left - np.uint64(1)
-    return found
+    return count
 
 
 @cache
-def _reaching(words: int, rest: int, planes: int, made_of: int) -> Any:
+def _reaching(words: int, rest: int, planes: int, source_hash: int) -> Any:
     """The kernel that lists what matches among lanes whose first sum reaches the bound.
 
-    The first sum is over 32 · chunks + rest synapses. Where `group` is 0, such lanes are the
-    matches; else each stands for so many patterns and is counted again, while its segment is in the
-    cache. It stops at a tile whose matches might not find room, and returns this tile, how many
-    matches there are, and how many lanes were counted again.
+    The first sum is over 32 · chunks + rest synapses. If `group` is 0, such lanes are the matches;
+    else each stands for so many patterns and is recounted while its segment is in the cache. It
+    stops at a tile whose matches might not fit; returns the tile, matches and recounted lanes.
     """
 
     @numba.njit(cache=True, nogil=True)
@@ -245,10 +251,10 @@ def _reaching(words: int, rest: int, planes: int, made_of: int) -> Any:
         rows, tiles, start, stop, segments, chunks, bound, out, lane, segment, fine, group,
         threshold, first_pattern, counts, pattern, matched,
     ):  # fmt: skip
-        found, again, _ = 0, 0, made_of
+        count, recounted, _ = 0, 0, source_hash
         for tile in range(start, stop):
-            if found + TILE * 64 * words > pattern.shape[0]:
-                return tile, found, again
+            if count + TILE * 64 * words > pattern.shape[0]:
+                return tile, count, recounted
             # One branch a tile: a branch a vector costs more than the vector's sums.
             some = 0
             for first in range(0, TILE, WORDS // words):
@@ -264,29 +270,29 @@ def _reaching(words: int, rest: int, planes: int, made_of: int) -> Any:
                     if group:
                         lanes = _listed(out, place, words, tile, lane, segment, lanes, 0)
                     else:
-                        found = _listed(
-                            out, place, words, tile, pattern, matched, found, first_pattern
+                        count = _listed(
+                            out, place, words, tile, pattern, matched, count, first_pattern
                         )
-            if found + lanes * group > pattern.shape[0]:
-                return tile, found, again
-            again += lanes
-            found = _confirmed(
+            if count + lanes * group > pattern.shape[0]:
+                return tile, count, recounted
+            recounted += lanes
+            count = _confirmed(
                 fine, tiles, lane, segment, lanes, group, threshold, first_pattern, counts,
-                pattern, matched, found,
+                pattern, matched, count,
             )  # fmt: skip
-        return stop, found, again
+        return stop, count, recounted
 
     return reaching
 
 
 @cache
-def _tallying(words: int, rest: int, planes: int, made_of: int) -> Any:
+def _tallying(words: int, rest: int, planes: int, source_hash: int) -> Any:
     """The kernel that counts lanes by their sum over 32 · chunks + rest synapses."""
 
     @numba.njit(cache=True, nogil=True)
     @no_type_check
     def tallying(rows, tiles, start, stop, chunks, top, out):
-        _ = made_of
+        _ = source_hash
         for tile in range(start, stop):
             for first in range(0, TILE, WORDS // words):
                 tallied(rows, tiles, tile, first, chunks, top, out, words, rest, planes)

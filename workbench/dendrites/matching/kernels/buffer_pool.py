@@ -1,4 +1,4 @@
-"""Work arrays that outlive a call: handed on from call to call, one user at a time."""
+"""Work arrays that are reused from call to call, each set by one thread at a time."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Spare:
+class BufferPool:
     """Arrays for one thread at a time, as many sets of them as have been in use at once.
 
-    To make them anew in each call takes longer than a pattern's matches are looked for.
+    Allocating them in each call costs more than matching one pattern.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
-        """Makes nothing before it is asked for."""
+        """Allocates nothing yet; `make` returns one set of arrays."""
         self._make, self._free = make, []
 
     @contextmanager
     def one(self) -> Iterator[Any]:
-        """A set of arrays for the caller alone; given up, not handed on, if the caller fails."""
+        """A set of arrays for the caller alone; not returned to the pool if the caller fails."""
         try:
             arrays = self._free.pop()  # no other thread gets the same
         except IndexError:

@@ -2,11 +2,11 @@
 
 A pattern visits the lists of its active cells and counts the visits to each segment, on average
 active · synapses / cells a pair. Segments are numbered within parts of 32,768, so that a number
-takes two bytes and the part's counters stay in the first cache. Counters start below the bound by
-so much that reaching it sets their highest bit, which is looked for 512 bytes at a time.
+takes two bytes and the part's counters stay in the first cache. Counters start so
+that reaching the bound sets their highest bit, which is tested 512 bytes at a time.
 
 The index is of the first m of s synapses, of which a match has at least θ - (s - m) active, and
-apart from it of the others; where few segments pass the first, these alone are counted again.
+a second index is of the others; where few segments pass the first, only these are recounted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numba
 import numpy as np
 
 from workbench.dendrites.matching.kernels.bitslice import aligned
-from workbench.dendrites.matching.kernels.buffer_pool import Spare
+from workbench.dendrites.matching.kernels.buffer_pool import BufferPool
 from workbench.dendrites.matching.kernels.simd import fetch
 from workbench.dendrites.matching.kernels.verify import confirmed
-from workbench.dendrites.matching.kernels.visits import MADE_OF, any_flag, fill, visit
+from workbench.dendrites.matching.kernels.visits import SOURCE_HASH, any_flag, fill, visit
 
 PART = 1 << 15
 CANDIDATES_AT_ONCE = 1 << 16
-LOOK = 512
+SCAN_BYTES = 512
 LINE = 32  # members of two bytes
 
 
@@ -41,7 +41,7 @@ def indexed(lists: np.ndarray, first: int, last: int, cells: int) -> Index:
     """The index of synapses `first` … `last` - 1 of the lists; a cell past all others is left out.
 
     Memory in bytes: 2 a synapse and 4 a cell for every 32,768 segments, twice this while it is
-    made.
+    built.
     """
     parts = -(-lists.shape[0] // PART)
     starts = np.zeros(cells * parts + 1, np.uint32)
@@ -59,7 +59,7 @@ def matches(
     cells: int,
     threshold: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Matches by pieces, each with the segments that were counted again.
+    """Matches by pieces, each with the number of recounted segments.
 
     Args:
         lists: the segments.
@@ -75,21 +75,21 @@ def matches(
     kind = np.uint8 if bound <= 128 and tested - bound < 128 else np.uint16
     each = np.uint64(0x0101010101010101 if kind is np.uint8 else 0x0001000100010001)
     high = 128 if kind is np.uint8 else 32_768
-    kernel = _counting(MADE_OF)
+    kernel = _counting(SOURCE_HASH)
     part, row, parts = span[0], 0, -(-lists.shape[0] // PART)
     while part < span[1] and patterns.shape[0]:
-        with _SPARE.one() as (words, pattern, segment):
+        with _POOL.one() as (words, pattern, segment):
             counts = words.view(kind)[:PART]
-            part, row, found = kernel(
+            part, row, count = kernel(
                 *one, *two, patterns, cells, part, span[1], parts, row,
                 np.uint64(high - bound) * each, np.uint64(high) * each, high,
                 counts, counts.view(np.uint64), pattern, segment,
             )  # fmt: skip
-            piece = pattern[:found].copy(), segment[:found].copy()
+            piece = pattern[:count].copy(), segment[:count].copy()
         if tested == lists.shape[1]:
             yield *piece, 0
         else:
-            yield *confirmed(lists, patterns, cells, threshold, *piece), found
+            yield *confirmed(lists, patterns, cells, threshold, *piece), count
 
 
 def _work() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -98,7 +98,7 @@ def _work() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return aligned((PART // 4,), np.uint64), pattern, segment
 
 
-_SPARE = Spare(_work)
+_POOL = BufferPool(_work)
 _NOTHING = np.zeros(0, np.uint32), np.zeros(0, np.uint16)
 
 
@@ -125,8 +125,8 @@ def _index(lists, first, last, cells, parts, starts, free, members):
 
 
 @cache
-def _counting(made_of: int) -> Any:
-    """The kernel that lists candidates, and stops before a part and row that might find no room.
+def _counting(source_hash: int) -> Any:
+    """The kernel that lists candidates, and stops before a part and row that might not fit.
 
     It returns the part and row to go on with, and how many candidates there are.
     """
@@ -137,14 +137,14 @@ def _counting(made_of: int) -> Any:
         starts, members, more_starts, more_members, patterns, cells, part, last, parts, row,
         fresh, flags, high, counts, words, pattern, segment,
     ):  # fmt: skip
-        found, look, _ = 0, LOOK // counts.itemsize, made_of
+        count, block, _ = 0, SCAN_BYTES // counts.itemsize, source_hash
         while part < last:
             while row < patterns.shape[0]:
-                if found + PART > pattern.shape[0]:
-                    return part, row, found
+                if count + PART > pattern.shape[0]:
+                    return part, row, count
                 fill(words, fresh)
                 for place in range(patterns.shape[1]):
-                    # The list of the cell after the next is on its way while this one is counted.
+                    # Prefetch the list of the cell after the next while this one is counted.
                     cell = np.int64(patterns[row, min(place + 2, patterns.shape[1] - 1)])
                     if cell < cells:
                         at = cell * parts + part
@@ -157,14 +157,14 @@ def _counting(made_of: int) -> Any:
                         if more_starts.shape[0]:
                             start, stop = np.int64(more_starts[at]), np.int64(more_starts[at + 1])
                             visit(more_members, start, stop, counts)
-                for first in range(0, PART, look):
+                for first in range(0, PART, block):
                     if any_flag(words, first * counts.itemsize // 8, flags):
-                        for place in range(first, first + look):
+                        for place in range(first, first + block):
                             if counts[place] >= high:
-                                pattern[found], segment[found] = row, part * PART + place
-                                found += 1
+                                pattern[count], segment[count] = row, part * PART + place
+                                count += 1
                 row += 1
             part, row = part + 1, 0
-        return part, row, found
+        return part, row, count
 
     return counting

@@ -1,11 +1,11 @@
-"""Matches by an index of pairs of cells: few candidates, found without looking at the others.
+"""Matches by an index of pairs of cells: few candidates, without a scan of the others.
 
 The synapses of a segment are dealt out to θ - 2 groups. Of θ active ones at least two pairs then
 fall into a group: two groups with two active synapses each, or one with three, which make three
-pairs. So whoever knows, for each pair of cells, the segments with this pair in a group, and counts
-those that two of the pattern's pairs lead to, misses no match. (θ = 2 takes one group, and one pair
-suffices.) The active cells make active · (active - 1) / 2 pairs, each the key of a short list;
-random patterns lead to
+pairs. So the index lists, for each pair of cells, the segments with this pair in a group; a search
+of the segments that two of the pattern's pairs lead to misses no match. (θ = 2 takes one group, and
+one pair suffices.) The active cells make active · (active - 1) / 2 pairs, each the key of a short
+list; random patterns lead to
 
     hits = segments · Σ_groups size · (size - 1) / 2 · (active / cells)²
 
@@ -25,32 +25,32 @@ import numba
 import numpy as np
 
 from workbench.dendrites.matching.cost_model import buckets, groups, pairs
-from workbench.dendrites.matching.kernels.buffer_pool import Spare
-from workbench.dendrites.matching.kernels.simd import MADE_OF, fetch
+from workbench.dendrites.matching.kernels.buffer_pool import BufferPool
+from workbench.dendrites.matching.kernels.simd import SOURCE_HASH, fetch
 from workbench.dendrites.matching.kernels.verify import mark
 
 ODD_FRACTION = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Fibonacci hashing
-AHEAD = 24
+PREFETCH_DISTANCE = 24
 PARTS = 1 << 8
 
 
 class PairIndex(NamedTuple):
     """The members of each bucket of pairs, bounded by `starts`; 2^bits buckets, or if 0 all pairs.
 
-    `spare` holds two bitmaps of the segments and a byte for each cell, all cleared, and room for
+    `pool` holds two bitmaps of the segments and a byte for each cell, all cleared, and room for
     the segments' numbers.
     """
 
     starts: np.ndarray
     members: np.ndarray
     bits: int
-    spare: Spare
+    pool: BufferPool
 
 
 def paired(lists: np.ndarray, cells: int, threshold: int) -> PairIndex:
     """The index of the lists' pairs, for thresholds of at least 2.
 
-    Memory in bytes: 4 a pair and at most 8 more for its buckets; while it is made, 8 more.
+    Memory in bytes: 4 a pair and at most 8 more for its buckets; while it is built, 8 more.
     """
     segments, synapses = lists.shape
     size = segments * pairs(synapses, threshold)
@@ -62,10 +62,10 @@ def paired(lists: np.ndarray, cells: int, threshold: int) -> PairIndex:
     members = np.empty(size, np.uint32)
     _pair(lists, cells, groups(threshold), bits, shift, starts, entries, members)
     maps = (2, segments // 64 + 1), np.uint64
-    spare = Spare(
+    pool = BufferPool(
         lambda: (np.zeros(*maps), np.zeros(cells, np.uint8), np.empty(segments, np.int64))
     )
-    return PairIndex(starts[:-1], members, bits, spare)
+    return PairIndex(starts[:-1], members, bits, pool)
 
 
 def matches(
@@ -75,19 +75,19 @@ def matches(
 
     Args:
         lists: the segments.
-        index: what `paired` made of them for this threshold.
+        index: from `paired`, for this threshold.
         patterns: checked cell indices.
         cells: cells in the population.
         threshold: least overlap, [2, synapses].
     """
     keys = np.empty((2, patterns.shape[1] * (patterns.shape[1] - 1) // 2), index.starts.dtype)
     for row in range(patterns.shape[0]):
-        with index.spare.one() as (maps, active, candidates):
-            found, hits = _matching(
+        with index.pool.one() as (maps, active, candidates):
+            count, hits = _matching(
                 *index[:3], lists, lists.reshape(-1), patterns, row, cells, threshold, keys, maps,
                 active, candidates,
             )  # fmt: skip
-            segment = np.sort(candidates[:found])
+            segment = np.sort(candidates[:count])
         yield np.full(segment.size, row), segment, hits
 
 
@@ -151,7 +151,7 @@ def _matching(
     The segments come first in `candidates`, in any order. `keys` is room for the bounds of each
     pair's members; `maps`, of a bit a segment, and `active`, of a byte a cell, are cleared again.
     """
-    hits, size, _ = 0, 0, MADE_OF
+    hits, size, _ = 0, 0, SOURCE_HASH
     for i in range(patterns.shape[1]):
         for j in range(i):
             x, y = patterns[row, i], patterns[row, j]
@@ -160,32 +160,32 @@ def _matching(
                 keys[0, size], keys[1, size] = starts[bucket], starts[bucket + 1]
                 hits += keys[1, size] - keys[0, size]
                 size += 1
-    found = _candidates(members, keys[:, :size], threshold > 2, maps, candidates)
+    count = _candidates(members, keys[:, :size], threshold > 2, maps, candidates)
     mark(patterns, row, cells, active, 1)
-    kept = 0
-    for candidate in range(found):
-        ahead = candidates[min(candidate + AHEAD, found - 1)] * lists.shape[1]
-        fetch(flat, ahead)
-        fetch(flat, ahead + lists.shape[1] - 1)
+    matched = 0
+    for candidate in range(count):
+        upcoming = candidates[min(candidate + PREFETCH_DISTANCE, count - 1)] * lists.shape[1]
+        fetch(flat, upcoming)
+        fetch(flat, upcoming + lists.shape[1] - 1)
         overlap = 0
         for synapse in range(lists.shape[1]):
             cell = lists[candidates[candidate], synapse]
             if cell < cells:
                 overlap += active[cell]
         if overlap >= threshold:
-            candidates[kept] = candidates[candidate]
-            kept += 1
+            candidates[matched] = candidates[candidate]
+            matched += 1
     mark(patterns, row, cells, active, 0)
-    return kept, hits
+    return matched, hits
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def _candidates(members, keys, both, maps, candidates):
     """Lists members that two keys lead to if `both`, else one, each once; returns how many."""
-    size, found = keys.shape[1], 0
+    size, count = keys.shape[1], 0
     for key in range(size):
-        fetch(members, np.int64(keys[0, min(key + AHEAD, size - 1)]))
+        fetch(members, np.int64(keys[0, min(key + PREFETCH_DISTANCE, size - 1)]))
         for place in range(keys[0, key], keys[1, key]):
             member = members[place]
             word, bit = member >> np.uint32(6), np.uint64(1) << np.uint64(member & np.uint32(63))
@@ -193,10 +193,10 @@ def _candidates(members, keys, both, maps, candidates):
                 maps[0, word] |= bit
             elif not maps[1, word] & bit:
                 maps[1, word] |= bit
-                candidates[found] = member
-                found += 1
+                candidates[count] = member
+                count += 1
     for key in range(size):
         for place in range(keys[0, key], keys[1, key]):
             word = members[place] >> np.uint32(6)
             maps[0, word] = maps[1, word] = 0
-    return found
+    return count

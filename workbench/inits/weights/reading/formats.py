@@ -67,15 +67,15 @@ def _numpy_kind(kind: str) -> str:
 def _raw(file: Path, kind: str, shape: tuple[int, ...], start: int, size: int) -> np.ndarray:
     plain = {"bfloat16": "<u2", **dict.fromkeys(EIGHT, "u1")}.get(kind)
     stored = np.dtype(plain or kind).newbyteorder("<")
-    found = np.fromfile(file, stored, size // stored.itemsize, offset=start).reshape(shape)
-    return decoded(kind, found) if plain else found
+    numbers = np.fromfile(file, stored, size // stored.itemsize, offset=start).reshape(shape)
+    return decoded(kind, numbers) if plain else numbers
 
 
 def npz(file: Path) -> Named:
     """Of NumPy's archive; a damaged member, or one of objects, has its fault."""
     with refused("weights_file", "an archive of plain arrays", file.name, DAMAGED):
-        found = arrays(file)
-    for array in found:
+        stored = arrays(file)
+    for array in stored:
         kind = "unknown" if array.fault and not array.shape else _kind(array.dtype)
         read = partial(_unzipped, file, array.member)
         yield array.name, Stored(kind, array.shape, read, array.fault)
@@ -128,11 +128,11 @@ def torch(file: Path) -> Named:
         held = re.search(r"GLOBAL (\S+)", str(error))
         why = f"tensors alone, no {held[1]}: save a state_dict()" if held else reason(error)
         refuse("weights_file", f"{words} ({why})", file.name)
-    found = list(_tensors(package, file, loaded))
+    tensors = list(_tensors(package, file, loaded))
     # A wrapper around all (`state_dict`, `model`) is no part of a name.
-    heads = {n.split(".")[0] for n, _, state in found if not (state or is_named_so(n))}
+    heads = {n.split(".")[0] for n, _, state in tensors if not (state or is_named_so(n))}
     wrapper = f"{next(iter(heads))}." if len(heads) == 1 and _is_wrapped(loaded, heads) else ""
-    for name, value, state in found:
+    for name, value, state in tensors:
         stored = _tensor(package, value)
         fault = "part of an optimiser's state" if state else stored.fault
         yield name.removeprefix(wrapper), stored._replace(fault=fault)
@@ -197,17 +197,17 @@ def hdf5(file: Path) -> Named:
     with refused("weights_file", "readable as HDF5", file.name, DAMAGED):
         regular_file.check(file)
         with _opened_hdf5(package, file) as opened:
-            found: list = []
-            opened.visititems(lambda name, item: found.append((name, item)))
-            sets = [(n, d) for n, d in found if isinstance(d, package.Dataset)]
+            items: list = []
+            opened.visititems(lambda name, item: items.append((name, item)))
+            sets = [(n, d) for n, d in items if isinstance(d, package.Dataset)]
             stored = [(n, _dataset(package, file, n, d)) for n, d in sets if d.shape is not None]
     for name, array in stored:  # a name that is no UTF-8 comes as bytes
         yield name if isinstance(name, str) else name.decode("utf-8", "replace"), array
 
 
-def _dataset(package: Any, file: Path, name: str, found: Any) -> Stored:
-    words = "its numbers lie in another file" if found.external or found.is_virtual else ""
-    return Stored(_kind(found.dtype), found.shape, partial(_numbers, package, file, name), words)
+def _dataset(package: Any, file: Path, name: str, data: Any) -> Stored:
+    words = "its numbers lie in another file" if data.external or data.is_virtual else ""
+    return Stored(_kind(data.dtype), data.shape, partial(_numbers, package, file, name), words)
 
 
 def _opened_hdf5(package: Any, file: Path) -> Any:

@@ -80,7 +80,7 @@ def _table(kind: str) -> np.ndarray:
     return both.astype(np.float32)
 
 
-def with_scales(found: Mapping[str, Stored]) -> dict[str, Stored]:
+def with_scales(arrays: Mapping[str, Stored]) -> dict[str, Stored]:
     """The arrays, those of small integers or eight-bit floats times the scale beside them.
 
     `x.weight` goes with `x.weight_scale`, `x.weight_scale_inv`, `x.weight.scale`, `x.scale`,
@@ -88,22 +88,22 @@ def with_scales(found: Mapping[str, Stored]) -> dict[str, Stored]:
     (number - zero point) · scale. What served as a scale is no array of its own any more.
     """
     scaled, used = {}, set()
-    for name, array in found.items():
+    for name, array in arrays.items():
         if array.kind not in ("int8", "uint8") and array.kind not in EIGHT or not array.shape:
             continue
-        scale = _beside(name, SCALES, BESIDE, found)
-        offset = _beside(name, ("_zero_point", ".zero_point"), OFFSETS, found)
+        scale = _beside(name, SCALES, BESIDE, arrays)
+        offset = _beside(name, ("_zero_point", ".zero_point"), OFFSETS, arrays)
         if scale:
             used |= {scale, offset}
-            scaled[name] = _product(array, scale, found[scale], found.get(offset or ""))
-    return {n: scaled.get(n, array) for n, array in found.items() if n not in used}
+            scaled[name] = _product(array, scale, arrays[scale], arrays.get(offset or ""))
+    return {n: scaled.get(n, array) for n, array in arrays.items() if n not in used}
 
 
-def _beside(name: str, ends: tuple, names: tuple, found: Mapping[str, Stored]) -> str | None:
+def _beside(name: str, ends: tuple, names: tuple, arrays: Mapping[str, Stored]) -> str | None:
     """The first array by one of these names beside an array, of numbers that can scale it."""
     folder = name[: max(name.rfind("."), name.rfind("/")) + 1]
     candidates = [name + end for end in ends] + [folder + last for last in names if folder]
-    return next((c for c in candidates if c in found and c != name), None)
+    return next((c for c in candidates if c in arrays and c != name), None)
 
 
 def _product(array: Stored, name: str, scale: Stored, offset: Stored | None) -> Stored:

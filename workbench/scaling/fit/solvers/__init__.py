@@ -1,1 +1,1 @@
-"""The minimisation behind a fit: reference, processor and GPU."""
+"""Solvers of a fit: reference, processor and GPU."""

@@ -27,7 +27,7 @@ def damped(matrix, gauss, gradient, free, damping, factor, step):
             for k in range(q):
                 total -= factor[p, k] * factor[q, k]
             if p == q:
-                # A pivot lost to rounding is no direction to trust.
+                # A pivot of rounding errors gives no reliable direction.
                 if not total > 1e-15 * abs(factor[p, p]):
                     return False
                 factor[p, p] = math.sqrt(total)
@@ -48,10 +48,10 @@ def damped(matrix, gauss, gradient, free, damping, factor, step):
 
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
-def descend(fast, program, data, y, w, theta, low, high, loss, schedule, shape, walk, work):
+def descend(fast, program, data, y, w, theta, low, high, loss, schedule, shape, settings, work):
     """Takes θ to the minimum of the last delta; returns objective, iterations, decrement."""
     code, left, right, constant, needs = program
-    first, easier, harder, stiff, flat, rough, sure, most = walk
+    first, easier, harder, stiff, flat, rough, sure, most = settings
     slots, d, bars, dots, outs, pull, gradient, gauss, newton, factor, step, trial = work
     width = theta.shape[0]
     free = np.ones(width, np.bool_)
@@ -82,10 +82,10 @@ def descend(fast, program, data, y, w, theta, low, high, loss, schedule, shape, 
                     if exact:
                         tape.curvature(code, left, right, needs, d, bars, dots, outs, pull, newton)
                 for p in range(width):
-                    held = (theta[p] <= low[p] and gradient[p] > 0) or (
+                    blocked = (theta[p] <= low[p] and gradient[p] > 0) or (
                         theta[p] >= high[p] and gradient[p] < 0
                     )
-                    free[p] = not held and low[p] < high[p] and gauss[p, p] > 0
+                    free[p] = not blocked and low[p] < high[p] and gauss[p, p] > 0
             spent += 1
             good = exact and damped(newton, gauss, gradient, free, damping, factor, step)
             if not good and not damped(gauss, gauss, gradient, free, damping, factor, step):
@@ -122,15 +122,15 @@ def descend(fast, program, data, y, w, theta, low, high, loss, schedule, shape, 
 
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
-def fit_one(fast, program, data, y, w, theta, low, high, loss, schedule, shape, walk):
+def fit_one(fast, program, data, y, w, theta, low, high, loss, schedule, shape, settings):
     """Gathers the points of weight and descends."""
-    kept = np.flatnonzero(w)
-    n, width, steps = kept.shape[0], theta.shape[0], program[0].shape[0]
+    used = np.flatnonzero(w)
+    n, width, steps = used.shape[0], theta.shape[0], program[0].shape[0]
     rows, here, weight = np.empty((data.shape[0], n)), np.empty(n), np.empty(n)
     for i in range(n):
-        here[i], weight[i] = y[kept[i]], w[kept[i]]
+        here[i], weight[i] = y[used[i]], w[used[i]]
         for row in range(data.shape[0]):
-            rows[row, i] = data[row, kept[i]]
+            rows[row, i] = data[row, used[i]]
     size = 0 if fast else width + data.shape[0] + steps
     slots = np.empty((4 if fast else size, n))
     for row in range(0 if fast else data.shape[0]):
@@ -141,19 +141,19 @@ def fit_one(fast, program, data, y, w, theta, low, high, loss, schedule, shape, 
         np.empty((width, width)), np.empty((width, width)), np.empty(width), np.empty(width),
     )  # fmt: skip
     return descend(
-        fast, program, rows, here, weight, theta, low, high, loss, schedule, shape, walk, work
+        fast, program, rows, here, weight, theta, low, high, loss, schedule, shape, settings, work
     )
 
 
 @numba.njit(error_model="numpy", cache=True, parallel=True, nogil=True)
 @no_type_check
 def fit_all(
-    fast, program, data, y, weights, places, theta, low, high, loss, schedule, shape, walk, out
+    fast, program, data, y, weights, places, theta, low, high, loss, schedule, shape, settings, out
 ):
     """Every fit: its points [start, stop) and its row of weights in `places`; θ moves in place."""
     for f in numba.prange(theta.shape[0]):
         start, stop, row = places[f, 0], places[f, 1], places[f, 2]
         out[f, 0], out[f, 1], out[f, 2] = fit_one(
             fast, program, data[:, start:stop], y[start:stop], weights[row, start:stop],
-            theta[f], low, high, loss, schedule, shape, walk,
+            theta[f], low, high, loss, schedule, shape, settings,
         )  # fmt: skip

@@ -1,8 +1,8 @@
-"""L = E + A/N^α + B/D^β at a stroke: objective, gradient and both matrices in one pass.
+"""L = E + A/N^α + B/D^β: objective, gradient and both matrices in one pass.
 
 log L is the logarithm of a sum of three exponentials of affine functions φₖ·θ, so its gradient is
 Σ pₖ φₖ and its Hessian Σ pₖ φₖ φₖᵀ - J Jᵀ, with p the terms' shares: exact Newton costs nothing
-extra. What the tape does for every law, faster for the one that is fitted most.
+extra. Equivalent to the tape of any law, and faster for this frequent one.
 """
 
 from __future__ import annotations
@@ -38,36 +38,36 @@ def shares(a, b, e):
 
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
-def objective(theta, n, d, y, w, loss, delta, shape, held):
+def objective(theta, n, d, y, w, loss, delta, shape, shared):
     """Σ w ρ(log L̂ - log L) at θ = (log A, log B, log E, α, β); n, d are log N, log D.
 
-    `held` keeps the three shares and the residual of every point for `moments`.
+    `shared` stores the three shares and the residual of every point for `moments`.
     """
     total = 0.0
     a, b, e, alpha, beta = theta[0], theta[1], theta[2], theta[3], theta[4]
     for i in range(y.shape[0]):
         value, p, q, r = shares(a - alpha * n[i], b - beta * d[i], e)
-        held[0, i], held[1, i], held[2, i], held[3, i] = p, q, r, value - y[i]
+        shared[0, i], shared[1, i], shared[2, i], shared[3, i] = p, q, r, value - y[i]
         total += w[i] * cost(loss, value - y[i], delta, shape)[0]
     return total if np.isfinite(total) else np.inf
 
 
 @numba.njit(error_model="numpy", cache=True)
 @no_type_check
-def moments(n, d, w, loss, delta, shape, held, gradient, gauss, newton):
-    """Gradient, reweighted Gauss-Newton matrix and exact Hessian where `objective` was last."""
+def moments(n, d, w, loss, delta, shape, shared, gradient, gauss, newton):
+    """Gradient, reweighted Gauss-Newton matrix and exact Hessian at the last `objective`."""
     j = np.empty(5)
     gradient[:], gauss[:], newton[:] = 0.0, 0.0, 0.0
     for i in range(w.shape[0]):
-        p, q, r = held[0, i], held[1, i], held[2, i]
-        _, psi, bend, again = cost(loss, held[3, i], delta, shape)
-        pull, bend, again = w[i] * psi, w[i] * (bend - psi), w[i] * again
+        p, q, r = shared[0, i], shared[1, i], shared[2, i]
+        _, psi, bend, reweighting = cost(loss, shared[3, i], delta, shape)
+        pull, bend, reweighting = w[i] * psi, w[i] * (bend - psi), w[i] * reweighting
         j[0], j[1], j[2], j[3], j[4] = p, q, r, -p * n[i], -q * d[i]
         for row in range(5):
             gradient[row] += pull * j[row]
             for column in range(row + 1):
                 product = j[row] * j[column]
-                gauss[row, column] += again * product
+                gauss[row, column] += reweighting * product
                 newton[row, column] += bend * product
         newton[0, 0] += pull * p
         newton[1, 1] += pull * q

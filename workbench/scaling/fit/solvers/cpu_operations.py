@@ -1,7 +1,7 @@
 """The operations of a tape and the costs of a residual, compiled: one number at a time.
 
-Written beside `laws.operations` and `fit.losses`, which work on arrays, and not from them, so that
-each tests the other.
+Written independently of `laws.operations` and `fit.losses`, which work on arrays, so that each
+tests the other.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def adjoints(code, left, right, d, bars):
     for step in range(code.shape[0] - 1, -1, -1):
         bar, x, y = bars[first + step], bars[left[step]], bars[right[step]]
         for i in range(n):
-            # A path of no weight adds nothing, however steep it is.
+            # A path of zero weight adds nothing, even with an infinite slope.
             if bar[i] != 0.0:
                 x[i] += bar[i] * d[step, 0, i]
                 y[i] += bar[i] * d[step, 1, i]
@@ -135,14 +135,14 @@ def moments(last, bars, y, w, loss, delta, shape, pull, gradient, gauss, newton)
     width = gradient.shape[0]
     gradient[:], gauss[:], newton[:] = 0.0, 0.0, 0.0
     for i in range(y.shape[0]):
-        _, psi, bend, again = cost(loss, last[i] - y[i], delta, shape)
+        _, psi, bend, reweighting = cost(loss, last[i] - y[i], delta, shape)
         pull[i] = w[i] * psi
         for p in range(width):
             slope = bars[p, i]
             gradient[p] += pull[i] * slope
             for q in range(p + 1):
                 product = w[i] * slope * bars[q, i]
-                gauss[p, q] += again * product
+                gauss[p, q] += reweighting * product
                 newton[p, q] += bend * product
     for p in range(width):
         for q in range(p):

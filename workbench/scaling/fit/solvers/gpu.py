@@ -31,12 +31,12 @@ MOST_PARAMETERS = 32
 
 
 class Packed(NamedTuple):
-    """The points of all fits behind each other, those without weight left out.
+    """The points of all fits concatenated, those without weight left out.
 
     Attributes:
-        columns: the program's data, (data, kept).
-        target: the observed values, (kept,).
-        weight: none of them zero, (kept,).
+        columns: the program's data, (data, used).
+        target: the observed values, (used,).
+        weight: none of them zero, (used,).
         places: the first point of each fit and their count, (fits, 2); fits that share their points
             and weights, as the starts of one resample do, share their place.
     """
@@ -48,7 +48,7 @@ class Packed(NamedTuple):
 
 
 def fit_all(
-    fast: bool, problem: Problem, theta: Array, schedule: Array, walk: tuple, out: Array
+    fast: bool, problem: Problem, theta: Array, schedule: Array, settings: tuple, out: Array
 ) -> None:
     """Every fit of the problem; θ moves in place, `out` takes objective, iterations, decrement.
 
@@ -60,13 +60,13 @@ def fit_all(
         problem: with `home` on a GPU.
         theta: slots on the host, (fits, parameters).
         schedule: the deltas.
-        walk: the numbers of `steps.walk`.
+        settings: as `solver_settings` returns them.
         out: on the host, (fits, 3).
     """
     text = source(problem.program, fast)
     for some in pieces(problem.places):
         part = problem._replace(places=problem.places[some])
-        theta[some], out[some] = _launched(text, part, theta[some], schedule, walk)
+        theta[some], out[some] = _launched(text, part, theta[some], schedule, settings)
 
 
 def source(program: Program, fast: bool) -> str:
@@ -75,7 +75,7 @@ def source(program: Program, fast: bool) -> str:
     Raises:
         ValueError: if the law has more than 32 parameters.
     """
-    # CuPy keeps what it compiled under this text, which must change when a header does.
+    # CuPy's cache is keyed by this text, which must change when a header does.
     lines = [f"// headers {zlib.crc32(b''.join(h.read_bytes() for h in HEADERS)):08x}"]
     if fast:
         lines += ["#define LAW Chinchilla"]
@@ -95,7 +95,7 @@ def source(program: Program, fast: bool) -> str:
 
 
 def pieces(places: Array) -> Iterator[slice]:
-    """Stretches of fits small enough for one launch."""
+    """Slices of fits small enough for one launch."""
     points = np.cumsum(np.where(_changes(places), places[:, 1] - places[:, 0], 0))
     piece = points // POINTS_AT_ONCE + np.arange(len(places)) // FITS_AT_ONCE
     cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(places)]
@@ -110,11 +110,11 @@ def packed(problem: Problem) -> Packed:
     owner = np.repeat(np.arange(len(size)), size)
     point = np.arange(len(owner)) + np.repeat(start - np.cumsum(size) + size, size)
     weight = problem.weights[row[owner], point]
-    kept = np.flatnonzero(weight)
-    count = np.bincount(owner[kept], minlength=len(size))
+    used = np.flatnonzero(weight)
+    count = np.bincount(owner[used], minlength=len(size))
     places = np.stack([np.cumsum(count) - count, count], axis=1)[np.cumsum(new) - 1]
-    columns = np.ascontiguousarray(problem.data[:, point[kept]])
-    return Packed(columns, problem.target[point[kept]], weight[kept], places)
+    columns = np.ascontiguousarray(problem.data[:, point[used]])
+    return Packed(columns, problem.target[point[used]], weight[used], places)
 
 
 def _changes(places: Array) -> Array:
@@ -123,24 +123,24 @@ def _changes(places: Array) -> Array:
 
 
 def _launched(
-    text: str, problem: Problem, theta: Array, schedule: Array, walk: tuple
+    text: str, problem: Problem, theta: Array, schedule: Array, settings: tuple
 ) -> tuple[Array, Array]:
-    """Where the fits of one piece ended, and how; host arrays."""
+    """Final slots and outcomes of the fits of one piece; host arrays."""
 
     def put(values: Any, kind: type = np.float64) -> Array:
         return like(np.array(values, kind, order="C"), problem.home)
 
     points, fits = packed(problem), len(theta)
-    at, ended = put(theta), put(np.zeros((fits, 3)))
+    at, outcome = put(theta), put(np.zeros((fits, 3)))
     kernel = _compiled(namespace(problem.home), text)
     arguments = (
         put(points.columns), put(points.target), put(points.weight), np.int64(len(points.target)),
         put(points.places, np.int64), np.int64(fits), at, put(problem.low), put(problem.high),
         np.int32(problem.cost.code), np.float64(problem.cost.shape), put(schedule),
-        np.int32(len(schedule)), put(walk), put([0], np.uint64), ended,
+        np.int32(len(schedule)), put(settings), put([0], np.uint64), outcome,
     )  # fmt: skip
     kernel((min(BLOCKS, -(-fits // WARPS)),), (32 * WARPS,), arguments)
-    return host(at), host(ended)
+    return host(at), host(outcome)
 
 
 @cache

@@ -1,8 +1,8 @@
-"""Many fits of one law, each from its start to its minimum: the door to the three solvers.
+"""Many fits of one law, each from its start to its minimum, by one of the three solvers.
 
 Gauss-Newton with reweighting takes the first steps, the exact Hessian the last ones; Marquardt
-damping refuses what does not lower the objective; a cost with a corner is first solved with a wide
-one. All fits share the law and, mostly, the points: a resample is a row of weights.
+damping rejects steps that do not lower the objective; a cost with a corner is first solved with a
+wide one. All fits share the law and, mostly, the points: a resample is a row of weights.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import array_api_compat
 import numpy as np
 
 from workbench.base.array import Array
-from workbench.base.cancellation import is_watched, steps
+from workbench.base.cancellation import is_cancellable, steps
 from workbench.base.checks import refuse
 from workbench.scaling.fit.centring import Centring, centring
 from workbench.scaling.fit.losses import ABSOLUTE
 from workbench.scaling.fit.solvers.problem import COEFFICIENT, Minima, Problem
-from workbench.scaling.fit.solvers.settings import SETTLED, walk
+from workbench.scaling.fit.solvers.settings import SETTLED, solver_settings
 from workbench.scaling.laws.tape import Program
 
-# An objective this small is rounding: the law holds exactly.
+# An objective this small is rounding: the fit is exact.
 NOTHING = 1e-20
-# Where somebody watches: the fits before the first place to stop, and the seconds between two later
-# ones, since a fit may take a tenth of a millisecond or ten of them.
+# If a caller may cancel: the fits before the first cancellation point, and the seconds between
+# later ones, since a fit takes 0.1 to 10 ms.
 PART, MOMENT = 8, 0.01
 
 
@@ -43,7 +43,7 @@ def minima(
         problem: what is fitted.
         starts: slots to start from, (fits, parameters).
         method: "auto" takes "cuda" for two fits or more where the problem's home is a CuPy array,
-            else "numba", since a fit alone keeps no GPU busy; "plain" is the array version that
+            else "numba", since a single fit cannot fill a GPU; "plain" is the array version that
             both are tested against.
         near: whether the starts are close enough to trust the exact Hessian from the first step.
         levels: through how many of the cost's deltas to go, counted from the last.
@@ -55,7 +55,7 @@ def minima(
     if method != "plain" and not problem.program.same(_chinchilla()):
         units = centring(problem.program, problem.data, low, high)
     if units:
-        # A coefficient in units far from the column's may be beyond all numbers, and is sought.
+        # A coefficient in units far from the column's may overflow, and is therefore unbounded.
         low, high = np.where(units.taken, -np.inf, low), np.where(units.taken, np.inf, high)
         problem = problem._replace(low=low, high=high)
     theta = np.clip(np.array(starts, np.float64, ndmin=2), low, high)
@@ -67,15 +67,17 @@ def minima(
     if method == "plain":
         from workbench.scaling.fit.solvers.reference import descended
 
-        found = descended(problem, theta, schedule, near)
+        outcome = descended(problem, theta, schedule, near)
     else:
-        found = _compiled(problem, theta, schedule, walk(near), method, units)
-    settled = (found[:, 2] < SETTLED) | (found[:, 0] <= NOTHING)
-    return Minima(theta, found[:, 0], found[:, 1].astype(int), settled & np.isfinite(found[:, 0]))
+        outcome = _compiled(problem, theta, schedule, solver_settings(near), method, units)
+    settled = (outcome[:, 2] < SETTLED) | (outcome[:, 0] <= NOTHING)
+    return Minima(
+        theta, outcome[:, 0], outcome[:, 1].astype(int), settled & np.isfinite(outcome[:, 0])
+    )
 
 
 def _compiled(
-    problem: Problem, theta: np.ndarray, schedule: np.ndarray, pace: tuple, method: str,
+    problem: Problem, theta: np.ndarray, schedule: np.ndarray, settings: tuple, method: str,
     units: Centring | None,
 ) -> np.ndarray:  # fmt: skip
     """Moves θ in place, on the processor or on a GPU."""
@@ -87,7 +89,7 @@ def _compiled(
         data = data - units.moves[:, None]
         theta += theta @ units.matrix.T
     if fast:
-        # Centred logarithms: A and α stop moving together, and damping means the same for both.
+        # Centred logarithms decorrelate A and α, and give damping the same scale for both.
         centre = data.mean(axis=1)
         data = data - centre[:, None]
         theta[:, :2] -= theta[:, 3:5] * centre
@@ -96,9 +98,9 @@ def _compiled(
     if method == "cuda":
         from workbench.scaling.fit.solvers import gpu
 
-        gpu.fit_all(fast, problem, theta, schedule, pace, out)
+        gpu.fit_all(fast, problem, theta, schedule, settings, out)
     else:
-        _on_processor(fast, problem, theta, schedule, pace, out)
+        _on_processor(fast, problem, theta, schedule, settings, out)
     if centre is not None:
         theta[:, :2] += theta[:, 3:5] * centre
     if units:
@@ -113,7 +115,7 @@ def _chinchilla() -> Program:
 
 
 def _on_processor(
-    fast: bool, problem: Problem, theta: Array, schedule: Array, pace: tuple, out: Array
+    fast: bool, problem: Problem, theta: Array, schedule: Array, settings: tuple, out: Array
 ) -> None:
     from workbench.scaling.fit.solvers.cpu import fit_all
 
@@ -123,13 +125,13 @@ def _on_processor(
         fit_all(
             fast, program, np.ascontiguousarray(problem.data), problem.target, problem.weights,
             problem.places[some], theta[some], problem.low, problem.high, cost.code, schedule,
-            cost.shape, pace, out[some],
+            cost.shape, settings, out[some],
         )  # fmt: skip
 
 
 def _parts(count: int) -> Iterator[slice]:
-    """The fits of a batch, which are independent: all, or parts where somebody may stop them."""
-    if not is_watched():
+    """The fits of a batch, which are independent: all, or parts if a caller may cancel."""
+    if not is_cancellable():
         yield slice(count)
         return
     size, end = PART, 0
@@ -138,5 +140,5 @@ def _parts(count: int) -> Iterator[slice]:
             continue
         start, end = time.perf_counter(), min(place + size, count)
         yield slice(place, end)
-        pace = MOMENT / max(time.perf_counter() - start, 1e-6)
-        size = max(PART, int(size * min(pace, 4.0)))
+        growth = MOMENT / max(time.perf_counter() - start, 1e-6)
+        size = max(PART, int(size * min(growth, 4.0)))

@@ -1,4 +1,4 @@
-"""What a solver is given and what it gives back: many fits of one law, and their minima."""
+"""Input and output of a solver: many fits of one law, and their minima."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workbench.base.array import Array
 from workbench.scaling.fit.losses import Cost
 from workbench.scaling.laws.tape import Program
 
-# Slots are kept where their exponentials are numbers: 10^±300 for a coefficient.
+# Slots are limited so that their exponentials are finite: 10^±300 for a coefficient.
 COEFFICIENT = 690.0
 
 
@@ -18,7 +18,7 @@ EXPONENT = 1e9
 
 
 class Problem(NamedTuple):
-    """What is fitted.
+    """Fits of one law.
 
     Attributes:
         program: the law, compiled for what the residuals compare.
@@ -43,12 +43,12 @@ class Problem(NamedTuple):
     home: Array = None
 
     def every(self, fits: int) -> Problem:
-        """The same with that many fits of all points under the first row of weights."""
+        """The problem with that many fits of all points under the first row of weights."""
         place = np.array([[0, self.target.shape[0], 0]])
         return self._replace(places=np.repeat(place, fits, axis=0))
 
     def resampled(self, weights: np.ndarray, starts: int = 1) -> Problem:
-        """The same with so many fits for each row of weights, one row after another."""
+        """The problem with so many fits for each row of weights, one row after another."""
         rows = np.repeat(np.arange(len(weights)), starts)
         places = np.stack([0 * rows, 0 * rows + self.target.shape[0], rows], axis=1)
         return self._replace(weights=np.asarray(weights, np.float64), places=places)

@@ -1,4 +1,4 @@
-"""The solver in plain arrays over all fits at once; what the compiled one is tested against."""
+"""The solver in plain arrays over all fits at once; the reference for tests of the compiled one."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def descended(problem: Problem, theta: Array, schedule: Array, near: bool) -> Ar
         moved = theta[rows]
         for level, delta in enumerate(schedule):
             last = level == len(schedule) - 1
-            found = _descend(part, moved, delta, last, near or level > 0)
-            out[rows, 0], out[rows, 2] = found[:, 0], found[:, 2]
-            out[rows, 1] += found[:, 1]
+            outcome = _descend(part, moved, delta, last, near or level > 0)
+            out[rows, 0], out[rows, 2] = outcome[:, 0], outcome[:, 2]
+            out[rows, 1] += outcome[:, 1]
         theta[rows] = moved
     return out
 
 
 def _descend(problem: Problem, theta: Array, delta: float, last: bool, near: bool) -> Array:
-    """One delta: all fits step together, those that are done stand still."""
+    """One delta: all fits step together, except those that are done."""
     fits = len(theta)
     damping, calm = np.full(fits, DAMPING), np.zeros(fits)
     exact, active = np.full(fits, near), np.ones(fits, bool)
@@ -76,15 +76,15 @@ def _objective(problem: Problem, theta: Array, delta: float) -> Array:
 def _steps(
     problem: Problem, theta: Array, delta: float, damping: Array, exact: Array
 ) -> tuple[Array, Array]:
-    """The damped steps of all fits, and by how much each promises to lower the objective."""
+    """The damped steps of all fits, and the predicted fall of each objective."""
     trace = autodiff.forward(problem.program, theta, problem.data)
     jacobian = autodiff.gradient(trace)
-    _, psi, bend, again = losses.parts(
+    _, psi, bend, reweighting = losses.parts(
         problem.cost.code, trace.log_loss - problem.target, delta, problem.cost.shape
     )
     w = problem.weights
     gradient = np.einsum("fn,fnp->fp", w * psi, jacobian)
-    gauss = np.einsum("fn,fnp,fnq->fpq", w * again, jacobian, jacobian)
+    gauss = np.einsum("fn,fnp,fnq->fpq", w * reweighting, jacobian, jacobian)
     newton = np.einsum("fn,fnp,fnq->fpq", w * bend, jacobian, jacobian)
     if exact.any():
         newton = newton + np.einsum("fn,fnpq->fpq", w * psi, autodiff.hessian(trace))
@@ -98,9 +98,9 @@ def _steps(
     soft = np.where(both, gauss, 0.0) + add
     # Definite after scaling to a unit diagonal, so that units do not decide.
     unit = 1 / np.sqrt(np.maximum(np.einsum("fpp->fp", soft), 1e-300))
-    spread = unit[:, :, None] * unit[:, None, :]
-    lowest = np.linalg.eigvalsh(hard * spread)[:, 0]
+    scales = unit[:, :, None] * unit[:, None, :]
+    lowest = np.linalg.eigvalsh(hard * scales)[:, 0]
     chosen = np.where((exact & (lowest > 1e-14))[:, None, None], hard, soft)
     right = -np.where(free, gradient, 0.0) * unit
-    step = np.linalg.solve(chosen * spread + 1e-300 * eye, right[:, :, None])[:, :, 0] * unit
+    step = np.linalg.solve(chosen * scales + 1e-300 * eye, right[:, :, None])[:, :, 0] * unit
     return step, -(step * gradient).sum(axis=1)

@@ -5,7 +5,7 @@ import pytest
 
 from workbench.dendrites.matching import cost_model
 from workbench.dendrites.matching.kernels import pair_index
-from workbench.dendrites.matching.kernels.buffer_pool import Spare
+from workbench.dendrites.matching.kernels.buffer_pool import BufferPool
 
 
 def drawn(cells, segments, synapses, patterns, active):
@@ -86,14 +86,14 @@ def fewest_pairs(synapses, threshold, groups):
 
 def test_arrays_are_handed_on_unless_their_user_failed():
     made = []
-    spare = Spare(lambda: made.append(0) or [len(made)])
-    with spare.one() as first, spare.one() as second:
+    pool = BufferPool(lambda: made.append(0) or [len(made)])
+    with pool.one() as first, pool.one() as second:
         assert first != second
-    with spare.one() as again:
+    with pool.one() as again:
         assert again in (first, second)
     assert len(made) == 2
-    with pytest.raises(KeyError), spare.one(), spare.one():
+    with pytest.raises(KeyError), pool.one(), pool.one():
         raise KeyError
-    with spare.one():
+    with pool.one():
         pass
     assert len(made) == 3

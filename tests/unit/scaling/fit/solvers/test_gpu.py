@@ -118,7 +118,7 @@ def test_learning_curves_are_fitted_at_once(gpu):
     there = learning_curves({k: on_device(v) for k, v in table.items()}, **told)
     for name, scores in here.scores.items():
         np.testing.assert_allclose(there.scores[name].parameters, scores.parameters, rtol=1e-6)
-        np.testing.assert_allclose(there.scores[name].held, scores.held, rtol=1e-6)
+        np.testing.assert_allclose(there.scores[name].held_out, scores.held_out, rtol=1e-6)
     assert len(gpu) == 2
 
 

@@ -65,7 +65,7 @@ def test_lanes_that_part_are_found_out(folder, fault):
         with pytest.raises(AssertionError, match="different shuffles"):
             gpu.fit_all(
                 True, problem, np.tile([6.0, 7.0, 0.5, 0.3, 0.3], (2, 1)),
-                problem.cost.schedule(), minimise.walk(False), np.zeros((2, 3)),
+                problem.cost.schedule(), minimise.solver_settings(False), np.zeros((2, 3)),
             )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 // Many fits on a GPU, each by one warp, whose lanes take every 32nd point. A warp takes the next
-// fit that nobody has from a counter, since some fits need many more steps than others.
+// unclaimed fit from a counter, since some fits need many more steps than others.
 //
-// `gpu.source` puts before this text #define LAW Chinchilla, or LAW Tape and what
-// `tape.h` asks for.
+// `gpu.source` puts before this text #define LAW Chinchilla, or LAW Tape and the
+// constants that `tape.h` needs.
 
 #ifdef PARAMETERS
 #include "tape.h"
@@ -29,15 +29,16 @@ struct Warp {
   }
 };
 
-// `places` holds the first point and the count of each fit's points; `ended` takes objective,
+// `places` has the first point and the count of each fit's points; `ended` takes objective,
 // iterations and decrement; `next` starts at zero. A block is made of whole warps.
 extern "C" __global__ void __launch_bounds__(128)
     fit_all(const double *columns, const double *target, const double *weight, long long stride,
             const long long *places, long long fits, double *theta, const double *low,
             const double *high, int loss, double shape, const double *schedule, int levels,
-            const double *walk, unsigned long long *next, double *ended) {
+            const double *settings, unsigned long long *next, double *ended) {
   const Warp warp = {(int)(threadIdx.x & 31u)};
-  const Walk pace = {walk[0], walk[1], walk[2], walk[3], walk[4], walk[5], walk[6], walk[7]};
+  const double *s = settings;
+  const Settings all = {s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]};
   for (;;) {
     unsigned long long taken = 0;
     if (warp.lane == 0) taken = atomicAdd(next, 1ull);
@@ -48,7 +49,7 @@ extern "C" __global__ void __launch_bounds__(128)
                            (int)places[2 * fit + 1]};
     double at[LAW::WIDTH];
     for (int p = 0; p < LAW::WIDTH; ++p) at[p] = theta[fit * LAW::WIDTH + p];
-    const Ended end = descend<LAW>(warp, points, loss, shape, schedule, levels, pace, low, high, at);
+    const Ended end = descend<LAW>(warp, points, loss, shape, schedule, levels, all, low, high, at);
     // θ is read by all lanes before the first sum, which all of them reach, and written after it.
     if (warp.lane == 0) {
       for (int p = 0; p < LAW::WIDTH; ++p) theta[fit * LAW::WIDTH + p] = at[p];

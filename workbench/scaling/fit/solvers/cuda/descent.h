@@ -1,22 +1,22 @@
 // One fit from its start to its minimum: Gauss-Newton with reweighting, Marquardt's damping, a
 // delta after another, the exact Hessian at the end, step by step as in `cpu.py`. The lanes
-// of a warp share the points alone; whatever is not a sum over points each of them works out for
-// itself, from the same numbers to the same numbers, so that they all take the same turns.
+// of a warp share the points alone; every lane computes what is not a sum over points for
+// itself, with identical results, so that their branches agree.
 
 #ifndef SOLVER_DESCENT_H
 #define SOLVER_DESCENT_H
 
 #include "sums.h"
 
-// The points of a fit: `columns` holds the law's data, `stride` apart. Weights are not zero.
+// The points of a fit: `columns` has the law's data, `stride` apart. Weights are not zero.
 struct Points {
   const double *columns, *target, *weight;
   long long stride;
   int count;
 };
 
-// The numbers of `steps.walk`, in its order.
-struct Walk {
+// The numbers of `solver_settings`, in its order.
+struct Settings {
   double damping, easier, harder, stiff, flat, rough, sure, most;
 };
 
@@ -96,7 +96,7 @@ EVERYWHERE void moments(const Warp &warp, const Points &points, const Cost &cost
   });
 }
 
-// The parameters that may move, a bit each: neither held by a bound that the step presses against,
+// The parameters that may move, a bit each: neither blocked by a bound that the step presses against,
 // nor fixed, nor without any influence.
 template <int Width>
 EVERYWHERE unsigned movable(const double *theta, const double *low, const double *high,
@@ -104,9 +104,9 @@ EVERYWHERE unsigned movable(const double *theta, const double *low, const double
   unsigned free = 0;
 #pragma unroll
   for (int p = 0; p < Width; ++p) {
-    const bool held = (theta[p] <= low[p] && gradient[p] > 0.0) ||
+    const bool blocked = (theta[p] <= low[p] && gradient[p] > 0.0) ||
                       (theta[p] >= high[p] && gradient[p] < 0.0);
-    if (!held && low[p] < high[p] && gauss[Sums<Width>::at(p, p)] > 0.0) free |= 1u << p;
+    if (!blocked && low[p] < high[p] && gauss[Sums<Width>::at(p, p)] > 0.0) free |= 1u << p;
   }
   return free;
 }
@@ -114,7 +114,7 @@ EVERYWHERE unsigned movable(const double *theta, const double *low, const double
 // Takes θ to the minimum of the last delta. All lanes of a warp call this together.
 template <class Law, class Warp>
 EVERYWHERE Ended descend(const Warp &warp, const Points &points, int loss, double shape,
-                         const double *schedule, int levels, const Walk &walk, const double *low,
+                         const double *schedule, int levels, const Settings &settings, const double *low,
                          const double *high, double *theta) {
   constexpr int Width = Law::WIDTH;
   using Totals = Sums<Width>;
@@ -125,14 +125,14 @@ EVERYWHERE Ended descend(const Warp &warp, const Points &points, int loss, doubl
   unsigned free = 0;
   for (int level = 0; level < levels; ++level) {
     const Cost cost = {loss, schedule[level], shape};
-    const bool last = level == levels - 1, sure = walk.sure > 0.0 || level > 0;
-    const double tolerance = last ? walk.flat : walk.rough;
-    double damping = walk.damping;
+    const bool last = level == levels - 1, sure = settings.sure > 0.0 || level > 0;
+    const double tolerance = last ? settings.flat : settings.rough;
+    double damping = settings.damping;
     int calm = 0;
     bool exact = sure, fresh = true;
     value = objective<Law>(warp, points, cost, theta);
     if (!finite_number(value)) return {value, spent, INFINITE};
-    for (int round = 0; round < (int)walk.most; ++round) {
+    for (int round = 0; round < (int)settings.most; ++round) {
       if (fresh) {
         moments<Law>(warp, points, cost, exact, theta, totals);
         free = movable<Width>(theta, low, high, gradient, gauss);
@@ -140,9 +140,9 @@ EVERYWHERE Ended descend(const Warp &warp, const Points &points, int loss, doubl
       spent += 1.0;
       if (!(exact && damped<Width>(newton, gauss, gradient, free, damping, step)) &&
           !damped<Width>(gauss, gauss, gradient, free, damping, step)) {
-        damping = (damping > 1e-12 ? damping : 1e-12) * walk.harder;
+        damping = (damping > 1e-12 ? damping : 1e-12) * settings.harder;
         fresh = false;
-        if (damping > walk.stiff) break;
+        if (damping > settings.stiff) break;
         continue;
       }
       decrement = 0.0;
@@ -155,15 +155,15 @@ EVERYWHERE Ended descend(const Warp &warp, const Points &points, int loss, doubl
       const double moved = objective<Law>(warp, points, cost, trial);
       fresh = moved <= value;
       if (!fresh) {
-        damping = (damping > 1e-9 ? damping : 1e-9) * walk.harder;
-        if (damping > walk.stiff || decrement <= 1e-16 * value) break;
+        damping = (damping > 1e-9 ? damping : 1e-9) * settings.harder;
+        if (damping > settings.stiff || decrement <= 1e-16 * value) break;
         continue;
       }
       const double fall = value - moved;
       value = moved;
 #pragma unroll
       for (int p = 0; p < Width; ++p) theta[p] = trial[p];
-      damping = damping > 1e-12 ? damping / walk.easier : 0.0;
+      damping = damping > 1e-12 ? damping / settings.easier : 0.0;
       calm = fall <= tolerance * value ? calm + 1 : 0;
       exact = sure || fall <= 0.3 * value;
       if (calm >= (last ? 2 : 1) || value == 0.0) break;

@@ -9,7 +9,7 @@
 
 #include "sums.h"
 
-// The codes are the places in `rules.NAMES`.
+// The codes are the places in `operations.NAMES`.
 constexpr int ADD = 0, SUB = 1, MUL = 2, DIV = 3, NEG = 4, EXP = 5, LOG = 6, LOGADDEXP = 7,
               MINIMUM = 8;
 
@@ -21,7 +21,7 @@ FIXED Step TAPE[] = {STEPS};
 
 EVERYWHERE double softplus(double u) { return (u > 0.0 ? u : 0.0) + log1p(exp(-fabs(u))); }
 
-// The u with α log (1 + eᵘ) - log (1 + e⁻ᵘ) = v, Newton's steps kept within a bracket; see `rules`.
+// The u with α log (1 + eᵘ) - log (1 + e⁻ᵘ) = v, Newton's steps within a bracket; see `operations`.
 EVERYWHERE double share_root(double v, double alpha) {
   const double two = 0.6931471805599453, least = alpha > 1e-300 ? alpha : 1e-300;
   double low = (v - alpha * two < 0.0 ? v - alpha * two : 0.0) - 1.0;
@@ -85,7 +85,7 @@ struct Partials {
     }
   }
 
-  // log s where log s - α log (1 - s) = v; see `rules`.
+  // log s where log s - α log (1 - s) = v; see `operations`.
   EVERYWHERE void share(double v, double alpha) {
     value = INFINITE - INFINITE;
     if (!finite_number(v) || !finite_number(alpha)) return;

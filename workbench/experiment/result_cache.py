@@ -1,4 +1,4 @@
-"""Results in memory by key, the least recently used forgotten first."""
+"""A cache of results, bounded in bytes and in number."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-# What is remembered of all measurements of this process.
+# Bounds of a cache: bytes of the arrays, and number of results.
 MOST_BYTES, MOST_RESULTS = 2**28, 256
 
 
-class Memory:
-    """Results by key, the least recently used forgotten first; copies go in and come out."""
+class ResultCache:
+    """Results by key, the least recently used removed first; copies are stored and returned."""
 
     def __init__(self) -> None:
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock, self._bytes = threading.Lock(), 0
 
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """A copy of the result under the key, computed if it is not remembered."""
+        """A copy of the result under the key, which is computed if it is not stored."""
         with self._lock:
-            found = self._results.get(key)
-            if found is not None:
+            entry = self._results.get(key)
+            if entry is not None:
                 self._results.move_to_end(key)
-        if found is None:
+        if entry is None:
             # Outside the lock: another panel's measurement may take minutes.
-            found = self._put(key, compute())
-        return copy.deepcopy(found[0])
+            entry = self._put(key, compute())
+        return copy.deepcopy(entry[0])
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all results."""
         with self._lock:
             self._results.clear()
             self._bytes = 0
@@ -50,7 +50,7 @@ class Memory:
 
 
 def _bytes(value: Any) -> int:
-    """The bytes of the arrays in a result, whatever holds them."""
+    """The bytes of the arrays in a result, in containers and objects as well."""
     if hasattr(value, "nbytes"):
         return int(value.nbytes)
     if isinstance(value, dict):
