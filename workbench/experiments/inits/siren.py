@@ -118,12 +118,18 @@ CLAIMS = [
         note=lambda r: f"fixed point of the map {r['fixed point']:.6g}",
     ),
     Claim("section 3.2", "The variance at half the depth is that at the end", _is_one(_ratio)),
-    Claim("length map", "Every layer's variance follows the map", _is_near(_over_law), paper=MAP),
+    Claim(
+        "length map",
+        "Every layer's variance follows the map",
+        _is_near(_over_law),
+        paper=MAP,
+        note="variance over the map's, where it strays most",
+    ),
     Claim(
         "back propagation",
         "Gradients grow by χ⊥ a layer",
         _is_near("growth"),
         paper=GRADIENTS,
-        note=lambda r: f"χ⊥ = {r['gradient factor there']:.4g} at the fixed point",
+        note=lambda r: f"growth over χ⊥, {r['gradient factor there']:.4g} at the fixed point",
     ),
 ]
