@@ -48,14 +48,9 @@ class Params(Knobs):
 def drawn(rng, bound, frequency, width, depth, networks) -> Propagation:
     """Signals and gradients through random networks; a uniform weight's variance is bound/3."""
     scheme = functools.partial(variance_scaling, scale=bound / 3, distribution="uniform")
+    widths, variance = [width] * (depth + 1), frequency**2 / 3
     return propagate(
-        rng,
-        [width] * (depth + 1),
-        "sin",
-        scheme,
-        networks=networks,
-        inputs=16,
-        input_variance=frequency**2 / 3,
+        rng, widths, "sin", scheme, networks=networks, inputs=16, input_variance=variance
     )
 
 
