@@ -22,7 +22,8 @@ each_experiment = pytest.mark.parametrize("experiment", DECLARED, ids=lambda e: 
 @pytest.mark.parametrize("law", LAWS)
 @each_experiment
 def test_every_experiment_keeps_the(law, experiment):
-    assert list(getattr(contract, law)(experiment.module())) == []
+    found = list(getattr(contract, law)(experiment.module()))
+    assert not found, "\n".join(found)
 
 
 @each_experiment
@@ -39,7 +40,8 @@ def test_every_admitted_setting_ends_in_verdicts(experiment):
         ended.append(contract.ends_in_verdicts(module, params, SECONDS))
 
     check()
-    assert sum(ended) >= len(ended) / 4
+    few = f"{sum(ended)} of {len(ended)} settings end within {SECONDS} s; narrow the knobs' spans"
+    assert sum(ended) >= len(ended) / 4, few
 
 
 def runs_on_devices(module):

@@ -50,7 +50,8 @@ def test_no_notebook_stands_alone():
 
 @each_experiment
 def test_the_parameters_cell_is_the_model_s(experiment):
-    assert list(contract.parameters_cell(experiment.module(), experiment.notebook)) == []
+    found = list(contract.parameters_cell(experiment.module(), experiment.notebook))
+    assert not found, "\n".join(found)
 
 
 @each_experiment

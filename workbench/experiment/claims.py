@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.base.checks import refuse
+from workbench.base.checks import nearest, refuse
 from workbench.base.intervals import Interval
 from workbench.base.rows import number
 from workbench.experiment.decisions import Claim as Decision
@@ -246,6 +246,9 @@ def _measure(source: Any) -> Callable[[Parameters, Any], Measured]:
     """The `measure` of a rule, from the name of an entry of the result or from a function."""
 
     def measure(params: Parameters, result: Any) -> Measured:
+        if isinstance(source, str) and source not in result:
+            told = nearest(source, [*result])
+            raise LookupError(f"`{source}` must be an entry of the result; {told}")
         value = result[source] if isinstance(source, str) else _call(source, params, result)
         if isinstance(value, Measured):
             return value

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from workbench.base.array import Array, generator, host
 from workbench.base.cancellation import step
-from workbench.base.checks import real, refuse, whole
+from workbench.base.checks import nearest, real, refuse, whole
 from workbench.base.intervals import chernoff_interval, chernoff_trials, student_interval
 from workbench.experiment.params import Parameters
 from workbench.experiment.result_cache import ResultCache
@@ -70,6 +70,7 @@ class Stage:
         above = inspect.unwrap(measure).__globals__
         given = inspect.signature(measure).parameters
         self.measure, self._names = measure, tuple(given)
+        self._above = tuple(n for n, value in above.items() if isinstance(value, Stage))
         self.stages = {n: above[n] for n in given if isinstance(above.get(n), Stage)}
         kinds = {n: above.get(str(a.annotation), a.annotation) for n, a in given.items()}
         self._groups = {n: kind for n, kind in kinds.items() if hasattr(kind, "_fields")}
@@ -82,6 +83,11 @@ class Stage:
         unknown = sorted(set(replaced) - set(self.knobs))
         if unknown:
             refuse("replaced", f"knobs that enter {self.__name__}: {self.knobs}", unknown)
+        for name in set(self.knobs) - set(replaced):
+            if not hasattr(params, name):
+                told = nearest(name, [*vars(params), *self._above])
+                where = f"`{name}`, an argument of the stage `{self.__name__}`,"
+                raise AttributeError(f"{where} must be a knob or a stage above it; {told}")
         values = {k: replaced[k] if k in replaced else getattr(params, k) for k in self.knobs}
         origin = (params.seed, params.backend) if self.is_random else ()
         key = (self.measure, *origin, *values.values(), *_files(params, values))

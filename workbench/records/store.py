@@ -64,7 +64,8 @@ class Recorded:
         if record:
             return settled(record)
         if name not in self._has_files:
-            self._has_files[name] = (self._study / name).is_dir()
+            # False of a path that no file can have, where Path.is_dir raises.
+            self._has_files[name] = os.path.isdir(self._study / name)
         return read_record(self._study / name / run / RECORD) if self._has_files[name] else None
 
 

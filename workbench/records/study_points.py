@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.base.regular_file import is_regular
 from workbench.records.record_file import Unreadable, parsed, read_bytes
 from workbench.runs.atomic import PARTIAL
 
@@ -45,7 +46,7 @@ def declared(study: Path) -> Iterator[tuple[str, str, dict[str, Any]]] | None:
     """The name, the run and the changed knobs of every point; None if no study was declared."""
     path = study / STUDY
     try:
-        with path.open("rb") if path.is_file() else _nothing() as file:
+        with path.open("rb") if is_regular(path) else _nothing() as file:
             is_by_line = file.read(len(_HEAD)) == _HEAD
     except OSError:
         return None

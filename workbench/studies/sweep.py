@@ -77,7 +77,7 @@ def study_jobs(
     Raises:
         ValueError: if the target is unknown, has no function, or a point cannot be run here.
     """
-    _, found = model_of(target)
+    model, found = model_of(target)
     if function and found is None:
         refuse("function", "left out for a notebook of your own, which has none", target)
     if function:
@@ -88,6 +88,8 @@ def study_jobs(
         def called(params: Parameters) -> FunctionJob:
             return FunctionJob(found.name, title, params, provenance(params, known, files))
 
+        for params in points if any(knob.suffixes for knob in model.knobs()) else ():
+            called(params)  # refuses a file that cannot be used
         return Mapped(called, points)
     if len(points) > _MOST_NOTEBOOKS:
         refuse("study", f"at most {_MOST_NOTEBOOKS} points of a notebook", len(points))
@@ -100,7 +102,7 @@ def study_jobs(
     return jobs
 
 
-def uses_gpus(jobs: Sequence[Job | FunctionJob]) -> bool:
+def uses_gpus(jobs: Sequence[Any]) -> bool:
     """Whether some run works on a GPU."""
     if isinstance(jobs, Mapped):  # without making a job of each point
         return any(getattr(params, "backend", "") == "cupy" for params in jobs.items)

@@ -9,7 +9,7 @@ import toy_notebooks
 from notebook_sweeps import sweep
 
 from workbench.cli import sweep as sweep_command
-from workbench.records.store import read_points
+from workbench.records.store import Recorded, read_points
 from workbench.runs.processes import bytes_of, held_bytes, spelled_bytes
 from workbench.studies import devices as found_devices
 from workbench.studies import executor
@@ -72,7 +72,8 @@ def test_each_slot_has_its_device(tmp_path, trial, monkeypatch):
     values = {"way": "shown", "x": list(range(6)), "milliseconds": 300}
     counts = trial.run(tmp_path, values, jobs=8, devices=("4", "7"))
     assert counts == {"kept": 0, "done": 6}
-    found = read_points(tmp_path / "study")
+    with Recorded(tmp_path / "study") as recorded:
+        found = [recorded.get(p["name"], p["run"]) for p in read_points(tmp_path / "study")]
     shown = [r["summary"]["double"] for r in found]
     assert set(shown) == {4, 7}
     for record, device in zip(found, shown, strict=True):
@@ -130,7 +131,9 @@ def test_only_runs_on_a_gpu_share_devices(tmp_path, monkeypatch):
 
 @pytest.mark.notebook
 def test_a_notebook_that_eats_memory(tmp_path):
-    eat = "held = []\nwhile x == 4:\n    held.append(b'x' * 10_000_000)\n    time.sleep(0.001)"
+    # What a kill leaves may be some seconds old.
+    eat = "time.sleep(5 * (x == 4))\nheld = []\n"
+    eat += "while x == 4:\n    held.append(b'x' * 10_000_000)\n    time.sleep(0.001)"
     toy_notebooks.notebook(tmp_path / "own.ipynb", "import time\nprint('begun')", eat)
     process = sweep(tmp_path, "--x", "4,5", "--memory", "900MB")
     told, errors = process.communicate(timeout=300)
@@ -138,14 +141,14 @@ def test_a_notebook_that_eats_memory(tmp_path):
     eater, other = read_points(tmp_path / "study")
     assert (eater["state"], other["state"]) == ("killed", "done")
     assert eater["error"].endswith("of memory, more than the limit of 900 MB")
-    folder = tmp_path / "study" / eater["folder"]
+    folder, whole = (tmp_path / "study" / r["name"] / r["run"] for r in (eater, other))
     assert sorted(p.name for p in folder.iterdir()) == ["partial.ipynb", "record.json"]
     left = json.loads((folder / "partial.ipynb").read_text())
     printed = [c for c in left["cells"] if "begun" in str(c.get("outputs"))]
     assert len(printed) == 1
     marks = [c["metadata"].get("papermill", {}).get("status") for c in left["cells"]]
     assert marks[-1] in ("running", "failed", "pending")
-    assert sorted(p.name for p in (tmp_path / "study" / other["folder"]).iterdir()) == [
+    assert sorted(p.name for p in whole.iterdir()) == [
         "notebook.ipynb",
         "page.html",
         "record.json",

@@ -187,3 +187,8 @@ def test_a_claim_expects_the_same_words_with_and_without_a_measured_value(rule, 
     without = decision(rule(lambda _: missing("no file"), value))
     assert without.expected == expected
     assert decision(rule(lambda _: 1.0, value)).expected == expected
+
+
+def test_an_entry_that_the_result_lacks_is_named():
+    with pytest.raises(LookupError, match="`rats` must be an entry .* did you mean `rate`"):
+        verdict(equals("rats", 1.0), {"rate": 1.0})

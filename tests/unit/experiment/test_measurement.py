@@ -322,3 +322,15 @@ def refused(path):
 def test_a_missing_file_is_refused_by_what_reads_it():
     with pytest.raises(ValueError, match="`path` must be a file; got none.txt"):
         refused(Params(path="none.txt"))
+
+
+@stage
+def misspelt(drwn, cells):
+    return drwn, cells
+
+
+def test_an_argument_that_is_neither_knob_nor_stage_is_named():
+    with pytest.raises(
+        AttributeError, match="`drwn`, an argument of the stage `misspelt`, .* `drawn`"
+    ):
+        misspelt(Params())
