@@ -10,9 +10,9 @@ import functools
 import importlib.util
 import re
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 GROUP = "workbench.experiments"
 NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
@@ -55,13 +55,14 @@ def name_of(module: str) -> str | None:
 @functools.lru_cache(8)
 def _declared(path: tuple[str, ...]) -> tuple[tuple[str, Declared | str], ...]:
     """`declared` for a value of `sys.path`, sorted by name."""
-    by_name: dict[str, list[EntryPoint]] = {}
+    # The entry points are importlib_metadata's where somebody has imported that package.
+    by_name: dict[str, list[Any]] = {}
     for point in entry_points(group=GROUP):
         by_name.setdefault(point.name, []).append(point)
     return tuple((name, _one(name, by_name[name])) for name in sorted(by_name))
 
 
-def _one(name: str, points: list[EntryPoint]) -> Declared | str:
+def _one(name: str, points: list[Any]) -> Declared | str:
     packages = sorted({_package(point) for point in points})
     if len(points) > 1:
         return f"`{name}` must be declared once; got it from {' and '.join(packages)}"
@@ -77,7 +78,7 @@ def _one(name: str, points: list[EntryPoint]) -> Declared | str:
     return Declared(name, package, module, file, top)
 
 
-def _package(point: EntryPoint) -> str:
+def _package(point: Any) -> str:
     return str(point.dist.name) if point.dist else "(unknown)"
 
 

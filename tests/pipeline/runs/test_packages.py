@@ -82,10 +82,10 @@ def test_every_command_knows_an_installed_experiment(site, tmp_path):
 
 
 def test_a_panel_offers_its_commands(here):
-    from widgets.panel.run_panel import Record
+    from widgets.panel.run_controls import RunControls
 
     params = here.module().Params(draws=500)
-    commands = dict(Record(params).commands)
+    commands = dict(RunControls(params).commands)
     assert commands["as a run of its own"] == "workbench run toys/coin --draws 500"
     assert commands["by papermill"] == f"papermill {here.notebook} out.ipynb -p draws 500"
 
