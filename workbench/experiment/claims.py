@@ -247,8 +247,8 @@ def _measure(source: Any) -> Callable[[Parameters, Any], Measured]:
 
     def measure(params: Parameters, result: Any) -> Measured:
         if isinstance(source, str) and source not in result:
-            told = nearest(source, [*result])
-            raise LookupError(f"`{source}` must be an entry of the result; {told}")
+            hint = nearest(source, [*result])
+            raise LookupError(f"`{source}` must be an entry of the result; {hint}")
         value = result[source] if isinstance(source, str) else _call(source, params, result)
         if isinstance(value, Measured):
             return value

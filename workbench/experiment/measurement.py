@@ -85,9 +85,9 @@ class Stage:
             refuse("replaced", f"knobs that enter {self.__name__}: {self.knobs}", unknown)
         for name in set(self.knobs) - set(replaced):
             if not hasattr(params, name):
-                told = nearest(name, [*vars(params), *self._above])
+                hint = nearest(name, [*vars(params), *self._above])
                 where = f"`{name}`, an argument of the stage `{self.__name__}`,"
-                raise AttributeError(f"{where} must be a knob or a stage above it; {told}")
+                raise AttributeError(f"{where} must be a knob or a stage above it; {hint}")
         values = {k: replaced[k] if k in replaced else getattr(params, k) for k in self.knobs}
         origin = (params.seed, params.backend) if self.is_random else ()
         key = (self.measure, *origin, *values.values(), *_files(params, values))
