@@ -38,6 +38,7 @@ sys.path += [str(ROOT), str(ROOT / "tests" / "support")]
 
 import toy_experiment  # noqa: E402
 
+from workbench.experiment.claims import decide, summary  # noqa: E402
 from workbench.records.store import read_points  # noqa: E402
 from workbench.runs.function_run import call  # noqa: E402
 from workbench.studies import executor, sweep  # noqa: E402
@@ -200,8 +201,8 @@ def bare(task):
     module = toy_experiment.find.Experiment(task[0]).module()
     params = module.Params(**task[1])
     result = module.run(params)
-    module.claims(params, result)
-    return dict(module.summary(params, result))["double"]
+    decide(module, params, result)
+    return dict(summary(result))["double"]
 
 
 def doubles_by_joblib(tasks):
