@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[2]
 
 EXPERIMENT = '''"""Is a toy a toy?"""
 
-from workbench.experiment.decisions import Claims, Statement, Summary
+from workbench.experiment.claims import Claim, Paper, exactly
 from workbench.experiment.params import Knobs, knob
 
-SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
+PAPER = Paper("Somebody", 2020, "arXiv:2001.00001")
+CLAIMS = [Claim("eq. 1", "It is so", exactly(lambda: 1, 1))]
 
 
 class Params(Knobs):
