@@ -104,7 +104,7 @@ def content(path: str | os.PathLike, most: int) -> bytes:
         # A read takes memory for as many bytes as it may give.
         data = file.read(os.fstat(file.fileno()).st_size)
         if more := file.read(1):
-            data += more + file.read(most - len(data))
+            data += more + file.read(max(0, most - len(data)))
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, which are not read", path)
     return data

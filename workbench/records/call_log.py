@@ -58,10 +58,11 @@ class CallLog:
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK
-        self._handle = os.open(self._folder / CALL_LOG, flags, 0o666)
-        if not stat.S_ISREG(os.fstat(self._handle).st_mode):
-            os.close(self._handle)
+        handle = os.open(self._folder / CALL_LOG, flags, 0o666)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
             raise OSError(f"{CALL_LOG} is no regular file")
+        self._handle = handle
         self._end = _drop_part(self._handle)
         # By state, since runs that failed resemble each other, and a record that was written whole.
         self._bases: dict[str, tuple[str, dict[str, Any]]] = {}

@@ -40,7 +40,9 @@ def read_bytes(path: Path | str, *, follow: bool = True) -> tuple[bytes, os.stat
     """
     try:
         with opened(path, LARGEST, follow=follow) as file:
-            return file.read(), os.fstat(file.fileno())
+            about = os.fstat(file.fileno())
+            # Not beyond the size that was checked, also of a file that grows meanwhile.
+            return file.read(about.st_size), about
     except FileNotFoundError:
         raise
     except OSError as error:
