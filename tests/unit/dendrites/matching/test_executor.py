@@ -1,6 +1,7 @@
 """Tasks in several threads: every piece once and in order, whatever thread makes it."""
 
-import multiprocessing
+import subprocess
+import sys
 import threading
 import time
 
@@ -117,16 +118,31 @@ def test_a_task_may_search_itself():
     assert found == [[x for i in range(5) for x in (number, i)] for number in range(6)]
 
 
-def _in_child(queue):
-    queue.put(list(in_order((pieces(i, 2, rest=0.01) for i in range(6)), 3)))
+FORKED = """
+import multiprocessing, threading, time
+from workbench.dendrites.matching.executor import in_order
+
+def pieces(task):
+    time.sleep(0.02)
+    yield task, threading.current_thread().name
+
+def work():
+    found = list(in_order(map(pieces, range(40)), 3))
+    return [task for task, _ in found], len({name for _, name in found}) > 1
+
+def in_child(queue):
+    queue.put(work())
+
+context = multiprocessing.get_context("fork")
+assert work() == (list(range(40)), True)
+queue = context.Queue()
+child = context.Process(target=in_child, args=(queue,))
+child.start()
+assert queue.get(timeout=60) == (list(range(40)), True)
+child.join(60)
+"""
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
 def test_a_forked_process_has_threads_of_its_own():
-    assert list(in_order((iter([i]) for i in range(6)), 3)) == list(range(6))
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=_in_child, args=(queue,))
-    child.start()
-    assert queue.get(timeout=60) == [[i, k] for i in range(6) for k in range(2)]
-    child.join(60)
+    # A fresh interpreter forks, since this one may hold JAX, which forbids it.
+    subprocess.run([sys.executable, "-c", FORKED], timeout=120, check=True)
