@@ -124,11 +124,11 @@ from workbench.dendrites.matching.executor import in_order
 
 def pieces(task):
     time.sleep(0.02)
-    yield task, threading.current_thread().name
+    yield [[task], threading.current_thread().name]
 
 def work():
     found = list(in_order(map(pieces, range(40)), 3))
-    return [task for task, _ in found], len({name for _, name in found}) > 1
+    return [task for (task,), _ in found], len({name for _, name in found}) > 1
 
 def in_child(queue):
     queue.put(work())
