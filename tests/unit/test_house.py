@@ -296,7 +296,7 @@ NO_FILES = {("workbench.runs.processes", "write_text"), ("workbench.records.memo
 
 
 def written(source):
-    """The calls in a file that write to a path by other means than `workbench.base.atomic`.
+    """The calls in a file that write to a path by other means than `workbench.base.files.atomic`.
 
     A file that is opened by "x" is new or an error, so that this is no such means.
     """
@@ -323,7 +323,7 @@ def written(source):
 def test_files_are_written_by_one_means(path):
     """Beside their names and renamed: a link at a file's place is replaced and never followed."""
     module = dotted(path)
-    if module != "workbench.base.atomic":
+    if module != "workbench.base.files.atomic":
         assert {(module, name) for name in written(path.read_text())} <= NO_FILES
 
 

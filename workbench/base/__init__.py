@@ -1,1 +1,1 @@
-"""Shared by all packages: arrays, checks, intervals, threads, cancellation, tables."""
+"""Shared by all packages: arrays, checks, files, intervals, threads, cancellation, tables."""

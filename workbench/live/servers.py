@@ -23,8 +23,8 @@ from typing import Any
 
 import nbformat
 
-from workbench.base.atomic import make_folder, write_text
 from workbench.base.checks import refuse
+from workbench.base.files.atomic import make_folder, write_text
 from workbench.records.store import given_run
 from workbench.runs.find import ROOT, experiment
 from workbench.runs.job import model_of

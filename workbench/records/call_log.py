@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.base.regular_file import opened
+from workbench.base.files.regular_file import opened
 from workbench.records.difference import SAME, difference, merged
 from workbench.records.lines import lines
 from workbench.records.record_file import Unreadable, checked, parsed

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.base.atomic import written
 from workbench.base.checks import refuse
 from workbench.base.condition import distinct_names
+from workbench.base.files.atomic import written
 from workbench.experiment.kinds import NONFINITE
 from workbench.records.table import Columns
 

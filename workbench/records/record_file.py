@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from workbench.base.regular_file import opened
+from workbench.base.files.regular_file import opened
 from workbench.records.normal import claims_of, held, normal_timings
 from workbench.runs.record import is_alive
 

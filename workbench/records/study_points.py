@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.base.regular_file import is_regular
+from workbench.base.files.regular_file import is_regular
 from workbench.records.record_file import Unreadable, parsed, read_bytes
 from workbench.runs.atomic import PARTIAL
 

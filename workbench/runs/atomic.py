@@ -13,7 +13,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from workbench.base.atomic import PARTIAL, write_text
+from workbench.base.files.atomic import PARTIAL, write_text
 
 _SPACE, _DISK = {errno.ENOSPC, errno.EDQUOT}, {errno.EROFS, errno.EIO}
 # How a sentence begins that tells of such an error, which every further run would meet as well.

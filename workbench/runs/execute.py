@@ -19,8 +19,8 @@ from typing import Any
 import nbformat
 from papermill.execute import remove_error_markers
 
-from workbench.base.atomic import PARTIAL, make_folder, write_text
 from workbench.base.checks import refuse
+from workbench.base.files.atomic import PARTIAL, make_folder, write_text
 from workbench.runs import notebook_outcome
 from workbench.runs.atomic import Reserve, as_json, owned, why, write_json
 from workbench.runs.job import Job

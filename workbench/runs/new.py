@@ -13,8 +13,8 @@ from types import ModuleType
 
 import nbformat
 
-from workbench.base.atomic import write_text
 from workbench.base.checks import refuse
+from workbench.base.files.atomic import write_text
 from workbench.runs.find import new_name
 
 TEMPLATE = Path(__file__).parent / "new_template"

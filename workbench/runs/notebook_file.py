@@ -15,7 +15,7 @@ from typing import Any
 
 import nbformat
 
-from workbench.base.regular_file import content
+from workbench.base.files.regular_file import content
 
 # Bytes of a notebook with all its outputs, whose JSON takes some times as much memory.
 LARGEST = 2**27

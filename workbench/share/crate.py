@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
-from workbench.base.atomic import write_text, written
 from workbench.base.checks import refuse, spell
+from workbench.base.files.atomic import write_text, written
 from workbench.records.record_file import MOST_VALUES
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.atomic import write_json

@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 from workbench.base.checks import refuse
-from workbench.base.regular_file import content
+from workbench.base.files.regular_file import content
 from workbench.runs.atomic import write_text
 
 # Bytes of the largest page, of which several copies are in memory.

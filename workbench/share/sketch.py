@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.base.regular_file import content
+from workbench.base.files.regular_file import content
 
 PLOTLY = "application/vnd.plotly.v1+json"
 # The cell in which every notebook of the house draws what it is about.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from workbench.base.checks import refuse
-from workbench.base.regular_file import content, is_regular
+from workbench.base.files.regular_file import content, is_regular
 from workbench.pages.versions import SHOWN
 from workbench.records.store import normal
 from workbench.runs.find import names

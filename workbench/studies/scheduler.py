@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.base.atomic import make_folder, write_text
+from workbench.base.files.atomic import make_folder, write_text
 from workbench.records.call_log import CallLog
 from workbench.records.store import read_record
 from workbench.runs.atomic import Reserve, is_of_disk, why

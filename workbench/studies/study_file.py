@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.base.checks import clipped, nearest, refusal, refuse
-from workbench.base.regular_file import content
+from workbench.base.files.regular_file import content
 from workbench.experiment.kinds import is_plain
 
 SUFFIXES = (".toml", ".yaml", ".yml")

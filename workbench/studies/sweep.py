@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.base.atomic import write_text
 from workbench.base.checks import refuse
+from workbench.base.files.atomic import write_text
 from workbench.experiment.kinds import as_json
 from workbench.experiment.params import Parameters
 from workbench.records.call_log import CallLog

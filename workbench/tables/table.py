@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from workbench.base.checks import clipped, refusal, refuse, spell
+from workbench.base.files.regular_file import content, opened, refused, require
 from workbench.base.optional import optional
-from workbench.base.regular_file import content, opened, refused, require
 from workbench.tables import cells, text
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")

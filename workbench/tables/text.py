@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from workbench.base.checks import clipped, refusal, refuse, spell
-from workbench.base.regular_file import refused
+from workbench.base.files.regular_file import refused
 from workbench.tables.cells import is_missing, is_number
 
 DELIMITERS = (",", ";", "\t", "|", " ")

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Int
 
 from workbench.base.checks import refuse
-from workbench.base.numpy_file import DAMAGED, arrays
-from workbench.base.regular_file import content, refused, require
+from workbench.base.files.numpy_file import DAMAGED, arrays
+from workbench.base.files.regular_file import content, refused, require
 
 # Bytes of an array or an archive, unpacked, and of a text, whose words take up to 30 times as much
 # memory; patterns, and active cells of all of them, at most.

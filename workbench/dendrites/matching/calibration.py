@@ -17,8 +17,8 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from workbench.base.atomic import write_text
-from workbench.base.regular_file import content
+from workbench.base.files.atomic import write_text
+from workbench.base.files.regular_file import content
 from workbench.dendrites.matching.cost_model import CELLS, WORDS, Rates, pairs
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
 from workbench.dendrites.matching.kernels.verify import confirmed

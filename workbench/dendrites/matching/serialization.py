@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.base.atomic import written
 from workbench.base.checks import refuse
-from workbench.base.regular_file import opened
+from workbench.base.files.atomic import written
+from workbench.base.files.regular_file import opened
 from workbench.dendrites.matching.segment_store import Store
 
 # The first byte is no text and the line ends change in transfers that take the file for text.

@@ -17,8 +17,8 @@ from typing import Any
 
 import nbformat
 
-from workbench.base import regular_file
 from workbench.base.checks import refuse
+from workbench.base.files import regular_file
 
 TAG = "inputs"
 PREFIX = "input "

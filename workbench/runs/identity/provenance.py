@@ -16,9 +16,9 @@ from typing import Any
 
 import psutil
 
-from workbench.base import regular_file
 from workbench.base.array import device_name
 from workbench.base.checks import refuse
+from workbench.base.files import regular_file
 from workbench.experiment.params import Knobs, Parameters
 from workbench.runs.find import PACKAGE, ROOT
 from workbench.runs.identity.closure import COMPANIONS, Starts, closure, named, ours

@@ -11,7 +11,7 @@ from typing import Any
 
 from papermill.engines import NotebookExecutionManager
 
-from workbench.base.atomic import write_text
+from workbench.base.files.atomic import write_text
 
 # A kill loses what came in so many seconds at most, or in twenty times what one saving takes.
 SECONDS = 2.0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from workbench.base import numpy_file
+from workbench.base.files import numpy_file
 from workbench.dendrites.codes import files
 from workbench.dendrites.codes.files import read_patterns
 

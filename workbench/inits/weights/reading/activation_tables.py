@@ -7,7 +7,7 @@ import fnmatch
 from pathlib import Path
 
 from workbench.base.checks import refuse
-from workbench.base.regular_file import content, refused
+from workbench.base.files.regular_file import content, refused
 from workbench.inits.functions.activations import activation
 
 # Longest table that is read: more than any model has layers.

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.base.checks import refuse
+from workbench.base.files.numpy_file import DAMAGED
+from workbench.base.files.regular_file import USUAL, content, is_regular, reason, refused, require
 from workbench.base.free_memory import free_memory
-from workbench.base.numpy_file import DAMAGED
-from workbench.base.regular_file import USUAL, content, is_regular, reason, refused, require
 from workbench.inits.weights.reading import formats
 from workbench.inits.weights.reading.optimisers import is_named_so
 from workbench.inits.weights.reading.stored_numbers import Stored, with_scales

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.base import regular_file
 from workbench.base.checks import refuse
-from workbench.base.numpy_file import DAMAGED, arrays, fault, header, oversized
-from workbench.base.regular_file import reason, refused
+from workbench.base.files import regular_file
+from workbench.base.files.numpy_file import DAMAGED, arrays, fault, header, oversized
+from workbench.base.files.regular_file import reason, refused
 from workbench.inits.weights.reading.optimisers import is_named_so, is_state
 from workbench.inits.weights.reading.stored_numbers import EIGHT, Stored, decoded
 

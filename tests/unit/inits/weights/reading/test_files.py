@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from workbench.base import numpy_file
+from workbench.base.files import numpy_file
 from workbench.inits.weights.file_report import file_report
 from workbench.inits.weights.reading import files
 from workbench.inits.weights.reading.files import arrays, changed, contents, packaged, read

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.base import regular_file
 from workbench.base.checks import LONGEST, Refusal, clipped, refuse
+from workbench.base.files import regular_file
+from workbench.base.files.regular_file import check, content, digest, opened, refused, require
 from workbench.base.free_memory import free_memory
-from workbench.base.regular_file import check, content, digest, opened, refused, require
 
 
 @pytest.fixture

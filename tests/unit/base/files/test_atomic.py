@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from workbench.base.atomic import PARTIAL, make_folder, write_bytes, write_text, written
+from workbench.base.files.atomic import PARTIAL, make_folder, write_bytes, write_text, written
 
 
 def by_name(path):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.base.regular_file import USUAL, opened, reason
+from workbench.base.files.regular_file import USUAL, opened, reason
 
 # What NumPy and zipfile raise for damaged files, beside `regular_file.USUAL`.
 DAMAGED = (
