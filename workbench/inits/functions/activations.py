@@ -36,11 +36,19 @@ STEP = float(np.finfo(np.float64).eps) ** 0.2
 
 
 class Activation(NamedTuple):
-    """A function of one real number with its derivative; calling it applies the function."""
+    """A function of one real number with its derivative; calling it applies the function.
+
+    Attributes:
+        name: as in `NAMES`, or a callable's.
+        function: on arrays.
+        derivative: on arrays.
+        kinks: where the derivative jumps, apart from zero.
+    """
 
     name: str
     function: Map
     derivative: Map
+    kinks: tuple[float, ...] = ()
 
     def __call__(self, x: Array) -> Array:
         """The function of every value."""
