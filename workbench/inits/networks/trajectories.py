@@ -12,7 +12,7 @@ from jaxtyping import Float
 from workbench.base.intervals import student_interval
 from workbench.inits.networks.propagation import propagate
 from workbench.inits.schemes import variance_scaling
-from workbench.inits.theory.moments import variance_map
+from workbench.inits.theory.moments import Which, variance_map
 
 # Where a diverging variance is clipped.
 LARGEST = 1e12
@@ -81,7 +81,7 @@ def trajectory(
 
 @functools.lru_cache(maxsize=64)
 def iterated(
-    which: str, weight_variance: float, bias_variance: float, start: float, depth: int
+    which: Which, weight_variance: float, bias_variance: float, start: float, depth: int
 ) -> Float[np.ndarray, " layers"]:
     """The map of infinite width, K' = C_b + C_W E f(z)², iterated from layer 0; read only."""
     law = [start]
