@@ -14,6 +14,8 @@ from __future__ import annotations
 import functools
 from typing import Literal
 
+import numpy as np
+
 from workbench.experiment.claims import Claim, Paper, between, equals, follows
 from workbench.experiment.measurement import Samples, stage
 from workbench.experiment.params import KnobError, Knobs, knob
@@ -30,6 +32,7 @@ PUBLISHED, DRAWS = 2.3567850379928976, 5 * 0.0059
 # The model file refills all weights but those of attention with this deviation; at 768 channels
 # the second layer of a block has four times as many inputs.
 REFILLED, FAN_IN = 0.02, 4 * 768
+X = np.linspace(-4.0, 4.0, 81)
 
 
 class Params(Knobs):
@@ -98,6 +101,8 @@ def run(p: Params) -> dict:
         "first layer": Samples(before[1], law=float(law[1])),
         "signal": Samples(before.T),
         "law": law,
+        "law of gelu as fitted": iterated(intended, gain(intended) ** 2, 0.0, p.start, p.depth),
+        "curves": {"x": X, "run": f(X), "as fitted": intended(X), "as computed": computed(X)},
     }
 
 
