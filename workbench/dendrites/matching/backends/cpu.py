@@ -12,6 +12,7 @@ from math import ceil
 
 import numpy as np
 
+from workbench.base.cancellation import steps
 from workbench.dendrites.matching.calibration import rates
 from workbench.dendrites.matching.cost_model import Plan, Problem, plans
 from workbench.dendrites.matching.executor import in_order
@@ -141,7 +142,7 @@ class NumbaSearch:
 
     def _tallies(self, patterns: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
         words = next((w for w in (1, 2, 4) if patterns.shape[0] <= 64 * w), 8)
-        for first in range(0, patterns.shape[0], 64 * words):
+        for first in steps(range(0, patterns.shape[0], 64 * words)):
             table = bitslice.table(patterns, first, words, 1, self._store.cells)
             for block in self._store.blocks():
                 tiles = block.cached("gather", bitslice.tiled, self._store.cells)
