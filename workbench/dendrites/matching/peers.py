@@ -24,7 +24,7 @@ FAST, OTHERS = tuple(PLANNED), ("packed bits", "sparse product")
 MEMORY, CACHE = 1 << 27, 1 << 18
 MOST_PAIRS = 80_000_000
 # A method leaves the race at the batch that would take it longer than this, in seconds.
-PATIENCE = 0.1
+PATIENCE = 0.05
 COMPARED = 16
 Method = Callable[[np.ndarray], Any]
 

@@ -46,7 +46,7 @@ class Params(Knobs):
     active: int = knob(40, "active cells of a pattern", span=(4, 1000), log=True)
     synapses: int = knob(20, "synapses of a segment", span=(2, 60))
     threshold: int = knob(12, "active synapses that make a segment fire", span=(1, 60))
-    segments: int = knob(100000, "segments", span=(100, 1000000), log=True)
+    segments: int = knob(50000, "segments", span=(100, 1000000), log=True)
     patterns: int = knob(512, "patterns in the largest batch", span=(1, 2048), log=True)
     rounds: int = knob(5, "rounds that every method is timed in", span=(3, 50), is_budget=True)
 
