@@ -56,11 +56,7 @@ class Params(Knobs):
         20000, "segments, each storing one pattern", span=(1, 200000), log=True, is_budget=True
     )
     pairs: int = knob(
-        40_000_000,
-        "pairs of a random pattern and a segment",
-        span=(1, 10**13),
-        log=True,
-        is_budget=True,
+        40_000_000, "pairs of a pattern and a segment", span=(1, 10**13), log=True, is_budget=True
     )
 
 

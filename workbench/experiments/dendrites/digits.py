@@ -46,14 +46,12 @@ class Params(Knobs):
     }
     cells: int = knob(2048, "cells in the population", span=(4, 65536), log=True)
     active: int = knob(
-        40, "cells that win, the active ones; a file has its own", span=(2, 1000), log=True
+        40, "active cells of a pattern; a file has its own", span=(2, 1000), log=True
     )
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
     moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 500))
-    training: int = knob(
-        1200, "digits that are stored, the rest are shown; a file has its own", span=(100, 1700)
-    )
+    training: int = knob(1200, "digits stored of 1,797; a file has its own", span=(100, 1700))
     limit: int = knob(
         10_000, "patterns stored, and shown, at most", span=(32, 100_000), log=True, is_budget=True
     )
@@ -149,6 +147,7 @@ def run(p: Params) -> dict[str, Any]:
     laws = overlap_laws.false_match(p.cells, active, p.synapses, thresholds)
     other, own = (fired["rates"][name].value for name in ("other classes", "own class"))
     seen = other > 0
+    guarded = misses(p, moved=min(p.synapses - p.threshold, active))
     result = {
         "thresholds": thresholds,
         "laws": laws,
@@ -161,9 +160,7 @@ def run(p: Params) -> dict[str, Any]:
         "stored": len(data.stored_labels),
         "shown": len(data.shown_labels),
         "missed": misses(p),
-        "missed within the guard": int(
-            misses(p, moved=min(p.synapses - p.threshold, active)).hits[at]
-        ),
+        "missed within the guard": int(guarded.hits[at]),
         "decades": (thresholds[seen], np.log10(other[seen] / laws[seen])),
     }
     if seen[at]:

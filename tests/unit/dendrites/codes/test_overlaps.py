@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites.codes.overlaps import overlap_table
+from workbench.dendrites.codes.overlaps import overlap_table, reached
 
 
 def rows(rng, count, cells, size):
@@ -41,3 +41,11 @@ def test_nothing_shares_nothing():
 def test_bad_rows_are_refused(segments, patterns, says):
     with pytest.raises(ValueError, match=says):
         overlap_table(np.array(segments), np.array(patterns), 5)
+
+
+def test_reached_counts_those_at_or_above_each_threshold():
+    overlaps = np.array([[0, 2, 2, 3, 1], [0, 0, 0, 0, 4]])
+    histogram = np.array([np.bincount(row, minlength=5) for row in overlaps])
+    counts = [[(row >= threshold).sum() for threshold in range(1, 5)] for row in overlaps]
+    assert reached(histogram).tolist() == counts
+    assert reached(histogram[0]).tolist() == counts[0]

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from workbench.base.cancellation import Cancelled, CancelToken, cancel_scope
 from workbench.dendrites.matching import executor, segment_store
 from workbench.dendrites.matching.backends import cpu
 from workbench.dendrites.matching.detector import Detector
@@ -41,6 +42,32 @@ def expected(segments, patterns, threshold):
 def assert_same(found, wanted):
     for got, column in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(got, column)
+
+
+@pytest.mark.parametrize("method", ["plain", "numba"])
+def test_a_histogram_counts_the_same_in_a_cancel_scope_and_can_be_cancelled(crowd, method):
+    segments, patterns = crowd
+    patterns = np.tile(patterns, (4, 1))  # of which 512 make a table
+    detector = Detector(segments, CELLS, 5, method, threads=2)
+    expected, token = detector.overlap_histogram(patterns), CountedToken(stop_at=10**9)
+    with cancel_scope(token):
+        np.testing.assert_array_equal(detector.overlap_histogram(patterns), expected)
+    assert token.checks > 2  # one of them by the scope itself
+    with pytest.raises(Cancelled), cancel_scope(CountedToken(stop_at=token.checks)):
+        detector.overlap_histogram(patterns)
+
+
+class CountedToken(CancelToken):
+    """Cancels the work at a check."""
+
+    def __init__(self, stop_at):
+        super().__init__()
+        self.checks, self.stop_at = 0, stop_at
+
+    def check(self):
+        self.checks += 1
+        if self.checks >= self.stop_at:
+            raise Cancelled
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
