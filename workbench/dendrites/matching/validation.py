@@ -151,15 +151,6 @@ def kind(cells: int, short: bool) -> type:
     return np.uint16 if cells + short <= 1 << 16 else np.uint32
 
 
-def widened(rows: np.ndarray, width: int, cells: int) -> np.ndarray:
-    """The rows with places without a cell added on the right."""
-    if rows.shape[1] == width:
-        return rows
-    wide = np.full((rows.shape[0], width), cells, np.promote_types(rows.dtype, kind(cells, True)))
-    wide[:, : rows.shape[1]] = rows
-    return wide
-
-
 def _listed(name: str, rows: Any, cells: int, copied: Copied | None) -> np.ndarray:
     for row in rows:
         if row.ndim != 1:

@@ -92,7 +92,7 @@ def test_memory_stays_bounded_while_every_pair_streams_past(planted, method):
     detector.matches(patterns[:2])
     tracemalloc.start()
     found = 0
-    for piece in detector.stream(patterns, progress=False):
+    for piece in detector.stream(patterns):
         found += len(piece.pattern)
     detector.overlap_histogram(patterns)
     peak = tracemalloc.get_traced_memory()[1]

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -96,8 +95,6 @@ def test_segments_stay_in_the_file_they_are_mapped_from(crowd, method, tmp_path)
     detector = Detector(mapped, CELLS, 6, method)
     assert_same(detector.matches(patterns), expected(segments, patterns, 6))
     assert detector._store._blocks == []
-    with pytest.raises(ValueError, match="^`segments` must be in memory to be changed"):
-        detector.remove(np.array([0]))
     with open(tmp_path / "segments", "r+b") as file:
         file.seek(2 * 20 * 9000)
         file.write(np.array([CELLS], np.uint16).tobytes())
@@ -110,7 +107,7 @@ def test_a_stream_delivers_each_pair_once_in_sorted_pieces(crowd):
     detector = Detector(segments, CELLS, 5)
     batches = (patterns[:30], patterns[30:31], patterns[31:])
     for given in (patterns, iter(batches)):
-        pieces = list(detector.stream(given, progress=False))
+        pieces = list(detector.stream(given))
         assert len(pieces) > 3
         for piece in pieces:
             order = np.lexsort((piece.segment, piece.pattern))
@@ -126,29 +123,12 @@ def test_bad_patterns_in_a_stream_come_after_what_was_good(crowd, unchecked):
 
     def consume():
         batches = [patterns[:50], np.array([[CELLS]])]
-        for piece in Detector(segments, CELLS, 5).stream(batches, progress=False):
+        for piece in Detector(segments, CELLS, 5).stream(batches):
             delivered.append(piece.pattern.size)
 
     with pytest.raises(ValueError, match="^`patterns` must be .*; got 300"):
         consume()
     assert sum(delivered) == expected(segments, patterns[:50], 5)[0].size
-
-
-def test_a_bar_shows_after_a_second_only(crowd, capsys):
-    segments, patterns = crowd
-    detector = Detector(segments, CELLS, 5)
-
-    def slow():
-        for batch in (patterns[:10], patterns[10:20], patterns[20:30]):
-            yield batch
-            time.sleep(0.6)
-
-    list(detector.stream(patterns))
-    assert "patterns" not in capsys.readouterr().err
-    list(detector.stream(slow(), progress=False))
-    assert "patterns" not in capsys.readouterr().err
-    list(detector.stream(slow()))
-    assert "30 patterns" in capsys.readouterr().err
 
 
 INTERRUPTED = """
@@ -170,7 +150,7 @@ def patterns():
         shown.append(rng.random((64, 300)).argsort(axis=1)[:, :40])
         yield shown[-1]
 try:
-    for piece in detector.stream(patterns(), progress=False):
+    for piece in detector.stream(patterns()):
         delivered.append(piece)
         if len(shown) == 3:
             print("ready", flush=True)

@@ -151,8 +151,6 @@ class NumbaSearch:
 
     def _plans(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, ...]:
         store = self._store
-        if self._split <= store.width - threshold:
-            self._split = 0  # wider rows were added, and all blocks rebuilt
         rows, batch = max(1, store.rows), max(1, len(patterns))
         problem = Problem(store.cells, patterns.shape[1], store.width, threshold, rows, batch)
         return plans(problem, rates(), self._prefilter_unreliable, self._split)
