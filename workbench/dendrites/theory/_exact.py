@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb, log10
+from math import comb
 
 
 def weights(cells: int, active: int, synapses: int, low: int) -> list[int]:
@@ -20,18 +20,6 @@ def weights(cells: int, active: int, synapses: int, low: int) -> list[int]:
         ways = counts[-1] * (synapses - b) * (active - b)
         counts.append(ways // ((b + 1) * (cells - synapses - active + b + 1)))
     return counts
-
-
-def overlap_count(cells: int, active: int, synapses: int, overlap: int) -> int:
-    """The number of patterns with exactly so much overlap."""
-    if overlap > min(synapses, active):
-        return 0
-    return comb(synapses, overlap) * comb(cells - synapses, active - overlap)
-
-
-def log10_count(count: int) -> float:
-    """The decimal logarithm of a whole number of any size; minus infinity for 0."""
-    return log10(count) if count else float("-inf")
 
 
 def tail(cells: int, active: int, synapses: int, threshold: int) -> Fraction:

@@ -20,7 +20,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from workbench.base.array import Array, namespace
+from workbench.base.array import Array
 from workbench.base.checks import real, refuse, whole
 from workbench.dendrites.theory import _exact
 from workbench.dendrites.theory._arguments import answer, at_most, counts, fraction, numbers
@@ -32,43 +32,6 @@ from workbench.dendrites.theory._tails import (
     over_chunks,
     tail,
 )
-
-
-def overlap_count(
-    cells: Array, active: Array, synapses: Array, overlap: Array, *, log10: bool = False
-) -> Array:
-    """Number of patterns that have exactly `overlap` active cells in common with a segment.
-
-    C(s,b)·C(n−s,a−b), with b the overlap
-
-    Args:
-        cells: cells in the population, at least 1.
-        active: active cells in a pattern, at most `cells`.
-        synapses: synapses on the segment, at most `cells`.
-        overlap: common cells, at least 0; the count is 0 where no pattern has so many or so few.
-        log10: the decimal logarithm instead, as a double.
-
-    Returns:
-        A Python integer for numbers. Arrays give a host array of Python integers, which no device
-        can hold; their logarithms return to the library of the arguments.
-
-    Raises:
-        ValueError: if a count is fractional, negative, or larger than `cells`.
-
-    Source: Ahmad & Hawkins (2016), equation 3.
-
-    Example:
-        >>> overlap_count(100, 7, 7, 5)
-        89838
-    """
-    given = (cells, active, synapses, overlap)
-    n, a, s = counts(cells, True, active=active, synapses=synapses)
-    b = whole("overlap", overlap, 0)
-    ways = np.frompyfunc(_exact.overlap_count, 4, 1)(*[x.astype(object) for x in (n, a, s, b)])
-    if log10:
-        return answer(np.vectorize(_exact.log10_count, otypes=[float])(ways), *given)
-    namespace(*given)
-    return ways
 
 
 def false_match(

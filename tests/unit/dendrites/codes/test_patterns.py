@@ -110,10 +110,6 @@ def test_every_code_has_exactly_its_weight(cells, count, data):
     for row, some, other in zip(rows.tolist(), kept.tolist(), damaged.tolist(), strict=True):
         assert set(some) <= set(row)
         assert len(set(row) - set(other)) == moved
-    bits = np.unpackbits(patterns.pack(rows, cells), axis=1, bitorder="little")
-    assert bits.shape == (count, -(-cells // 8) * 8)
-    assert [np.flatnonzero(x).tolist() for x in bits] == rows.tolist()
-    np.testing.assert_array_equal(patterns.union(rows, cells), np.unique(rows))
 
 
 def test_populations_beyond_sixteen_bits():
@@ -122,7 +118,6 @@ def test_populations_beyond_sixteen_bits():
     assert are_codes(rows, 10**6)
     assert rows.max() > 65536
     assert are_codes(patterns.perturbed(rng, rows, 10**6, 300), 10**6)
-    assert patterns.pack(rows, 10**6).sum(dtype=np.int64) > 0
 
 
 @given(st.data())
@@ -143,9 +138,9 @@ def test_winners_take_infinities():
 def test_chunks_leave_no_seam(monkeypatch):
     rows = patterns.patterns(generator(1), 40, 100, 7)
     scores = generator(2).integers(0, 5, (40, 100))
-    whole = patterns.pack(rows, 100), patterns.winners(scores, 9)
+    whole = patterns.overlaps(rows, rows[::-1]), patterns.winners(scores, 9)
     monkeypatch.setattr(patterns, "CHUNK", 300)
-    np.testing.assert_array_equal(patterns.pack(rows, 100), whole[0])
+    np.testing.assert_array_equal(patterns.overlaps(rows, rows[::-1]), whole[0])
     np.testing.assert_array_equal(patterns.winners(scores, 9), whole[1])
 
 
@@ -188,11 +183,8 @@ def test_backends(backend, shape, monkeypatch):
     assert [len(set(x) - set(y)) for x, y in zip(here.tolist(), damaged.tolist(), strict=True)] == [
         moved
     ] * count
-    shuffled = backend.put(here[:, ::-1])
-    np.testing.assert_array_equal(backend.back(patterns.union(shuffled, cells)), np.unique(here))
-    packed = backend.back(patterns.pack(shuffled, cells))
-    assert packed.dtype == np.uint8
-    np.testing.assert_array_equal(packed, patterns.pack(here, cells))
+    shuffled = backend.back(patterns.overlaps(backend.put(here[:, ::-1]), rows))
+    np.testing.assert_array_equal(shuffled, np.full(count, active))
     scores = np.random.default_rng(1).integers(0, 4, (count, cells)).astype(float)
     found = backend.back(patterns.winners(backend.put(scores), active))
     np.testing.assert_array_equal(found, patterns.winners(scores, active))
@@ -216,14 +208,13 @@ BAD = [
         (np.zeros((0, 5), int), 4, 0),
         "`patterns` .* at most cells=4 indices; got 5",
     ),
-    (patterns.union, (ROWS, 4), r"`patterns` must be indices in \[0, cells=4\); got 5"),
-    (patterns.union, (ROWS[0], 9), r"`patterns` must be a table of shape .*; got \(3,\)"),
+    (patterns.overlaps, (ROWS, ROWS[0]), r"`patterns` must be a table of shape .*; got \(3,\)"),
     (
-        patterns.pack,
-        (np.array([[4, 1, 4]]), 9),
+        patterns.perturbed,
+        (np.array([[4, 1, 4]]), 9, 1),
         "`patterns` must be rows in which no cell repeats; got 4",
     ),
-    (patterns.pack, (ROWS, 0), "`cells` must be a whole number of at least 1; got 0"),
+    (patterns.perturbed, (ROWS, 0, 1), "`cells` must be a whole number of at least 1; got 0"),
     (patterns.winners, (np.array([[1.0, np.nan]]), 1), "`scores` must be free of NaN; got nan"),
     (patterns.winners, (np.ones(4), 1), "`scores` must be a table"),
     (patterns.winners, (np.ones((2, 4)), 5), r"`active` must be .* \[0, cells=4\]; got 5"),
@@ -243,9 +234,9 @@ def test_bad_kinds_are_refused(unchecked):
     with pytest.raises(TypeError, match="^`active` must be a whole number; got True"):
         patterns.patterns(generator(0), 2, 9, True)
     with pytest.raises(TypeError, match="^`patterns` must be integer indices; got .*float64"):
-        patterns.union(ROWS.astype(float), 9)
+        patterns.overlaps(ROWS.astype(float), ROWS)
     with pytest.raises(TypeError, match="^`patterns` must be integer indices; got .*bool"):
-        patterns.pack(ROWS > 1, 9)
+        patterns.overlaps(ROWS, ROWS > 1)
     with pytest.raises(TypeError, match="^`scores` must be real numbers; got .*complex"):
         patterns.winners(np.ones((1, 2), complex), 1)
     with pytest.raises(TypeError, match="one library"):

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 from fractions import Fraction
-from math import comb, log10
+from math import log10
 
 import array_api_strict
 import numpy as np
 import pytest
 
-from workbench.dendrites.theory import capacity, overlap_laws, union_laws
+from workbench.dendrites.theory import overlap_laws, thresholds, union_laws
 
 # Each law with arguments inside its domain, in the order of the signature.
 LAWS = [
@@ -19,11 +19,10 @@ LAWS = [
     (union_laws.union_size, (2048, 20, 10)),
     (union_laws.union_false_match, (2048, 40, 20, 10, 3)),
     (overlap_laws.binomial_limit, (0.02, 20, 10)),
-    (capacity.smallest_threshold, (2048, 40, 20, 1e-9)),
-    (capacity.capacity, (2048, 40, 20, 10, 1e-9)),
+    (thresholds.smallest_threshold, (2048, 40, 20, 1e-9)),
 ]
 NAMES = [law.__name__ for law, _ in LAWS]
-LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, capacity.smallest_threshold)]
+LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, thresholds.smallest_threshold)]
 
 
 @pytest.mark.parametrize(("law", "arguments"), LAWS, ids=NAMES)
@@ -84,10 +83,6 @@ def test_logarithms_far_below_the_smallest_double():
         assert want < -290
         assert got == pytest.approx(want, rel=1e-13)
     assert union_laws.any_match(-5000.0, 1000, log10=True) == pytest.approx(-4997)
-    assert capacity.capacity(10**6, 1000, 900, 700, 1e-9, log10=True) > 1000
-    assert overlap_laws.overlap_count(10**6, 1000, 900, 0, log10=True) == pytest.approx(
-        log10(comb(10**6 - 900, 1000) >> 10000) + 10000 * log10(2)
-    )
 
 
 def test_logarithm_tells_one_from_almost_one():
@@ -120,8 +115,6 @@ def test_edges_of_every_law():
         0,
         0,
     ]
-    assert overlap_laws.overlap_count(20, 5, 4, 5) == 0
-    assert overlap_laws.overlap_count(20, 5, 4, np.arange(6)).sum() == comb(20, 5)
 
 
 COUNT = "must be a whole number"
@@ -138,8 +131,6 @@ BAD = [
     (overlap_laws.false_match, (20, float("nan"), 4, 2), f"`active` {COUNT}"),
     (overlap_laws.false_match, (20, 5, 4, -1), f"`threshold` {COUNT} of at least 0; got -1"),
     (overlap_laws.false_match, (20, 5, 4, 1.5), f"`threshold` {COUNT}"),
-    (overlap_laws.overlap_count, (20, 5, 4, -1), f"`overlap` {COUNT}"),
-    (overlap_laws.overlap_count, (20, 5, 21, 1), f"`synapses` {COUNT}"),
     (overlap_laws.false_negative, (8, 9, 3, 3), r"`synapses` .* \[0, active=8\]; got 9"),
     (overlap_laws.false_negative, (8, 4, 3, 9), r"`moved` .* \[0, active=8\]; got 9"),
     (overlap_laws.false_negative, (8, 4, 3, 0.5), f"`moved` {COUNT}"),
@@ -161,11 +152,9 @@ BAD = [
         r"`sparsity` must be 0 or in \[1e-100, 1\]; got 1e-200",
     ),
     (overlap_laws.binomial_limit, (0.1, -4, 2), f"`synapses` {COUNT}"),
-    (capacity.smallest_threshold, (20, 5, 4, 0), r"`target` must be in \(0, 1\]; got 0"),
-    (capacity.smallest_threshold, (20, 5, 4, float("nan")), "`target` must be in"),
-    (capacity.smallest_threshold, (20, 5, 4, 1.1), "`target` must be in"),
-    (capacity.capacity, (20, 5, 4, 2, 0), r"`error` must be in \(0, 1\]; got 0"),
-    (capacity.capacity, (20, 5, 4, 2, 2), "`error` must be in"),
+    (thresholds.smallest_threshold, (20, 5, 4, 0), r"`target` must be in \(0, 1\]; got 0"),
+    (thresholds.smallest_threshold, (20, 5, 4, float("nan")), "`target` must be in"),
+    (thresholds.smallest_threshold, (20, 5, 4, 1.1), "`target` must be in"),
 ]
 
 
@@ -196,7 +185,6 @@ def test_bad_kinds_are_refused_in_every_place(unchecked, law, arguments, bad):
         (overlap_laws.false_match, (20, 5, 4, 2), {"log10": True}, "`log10` must be False"),
         (union_laws.any_match, (Fraction(3, 2), 2), {}, r"`probability` must be in \[0, 1\]"),
         (union_laws.any_match, ([0.5], 2), {}, "`probability` must be one number"),
-        (capacity.capacity, (20, 5, 4, 5, 0.1), {}, r"`threshold` must be at most .*=4 .*; got 5"),
     ],
 )
 def test_exact_is_for_numbers(unchecked, law, arguments, options, sentence):

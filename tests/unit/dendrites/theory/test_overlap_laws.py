@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.dendrites.theory import capacity, overlap_laws, union_laws
+from workbench.dendrites.theory import overlap_laws, thresholds, union_laws
 
 CSV = Path(__file__).parents[4].parent / "shared" / "reference" / "dendrites.csv"
 ULPS = 4e-15
@@ -103,7 +103,9 @@ def reference():
     if not CSV.exists():
         pytest.skip(f"needs {CSV}")
     with CSV.open() as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    # F1 and F2 are binomial coefficients and their products.
+    return [row for row in rows if row["formula"].split()[0] not in ("F1", "F2")]
 
 
 def row_law(row):
@@ -115,8 +117,6 @@ def row_law(row):
     n, a, s, t, m, w = (p.get(k) for k in ("n", "a", "s", "theta", "M", "w"))
     formula = row["formula"].split()[0]
     both = {
-        "F1": lambda **o: overlap_laws.overlap_count(n, a, n, a),
-        "F2": lambda **o: overlap_laws.overlap_count(n, a, s, p["b"]),
         "F3": lambda **o: overlap_laws.false_match(n, a, s, t, **o),
         "F4": lambda **o: overlap_laws.false_negative(a, s, t, p["v"], **o),
         "F5": lambda **o: union_laws.any_match(overlap_laws.false_match(n, a, s, t, **o), m, **o),
@@ -200,7 +200,7 @@ def test_fixed_sparsity_rises_to_the_binomial_limit():
     [((2048, 40, 20), 10), ((2048, 40, 40), 13), ((16384, 82, 20), 8), ((65536, 1311, 40), 13)],
 )
 def test_smallest_threshold_and_its_neighbours(arguments, threshold):
-    assert capacity.smallest_threshold(*arguments, 1e-12) == threshold
+    assert thresholds.smallest_threshold(*arguments, 1e-12) == threshold
     assert (
         overlap_laws.false_match(*arguments, threshold)
         < 1e-12
@@ -211,20 +211,9 @@ def test_smallest_threshold_and_its_neighbours(arguments, threshold):
 def test_smallest_threshold_at_ties_and_ends():
     exactly = overlap_laws.false_match(2, 1, 1, 1)
     assert exactly == 0.5
-    assert capacity.smallest_threshold(2, 1, 1, [0.5, 0.5000001, 1]).tolist() == [2, 1, 1]
-    assert capacity.smallest_threshold(10, 10, 4, 1) == 5
-    assert capacity.smallest_threshold(10, 4, 0, 1e-300) == 1
-
-
-def test_capacity_of_the_facts():
-    cases = [(10000, 300, 30, 12), (10000, 300, 30, 15), (2048, 40, 20, 10), (2048, 40, 20, 12)]
-    found = capacity.capacity(*np.array(cases).T, 1e-9)
-    assert found == pytest.approx([44, 953110, 2557, 1.73e7], rel=5e-3, abs=0)
-    assert capacity.capacity(20, 5, 4, 2, 1, exact=True) == Fraction(969, 241)
-    assert capacity.capacity(20, 5, 4, 9, 0.1) == np.inf
-    assert capacity.capacity(10000, 300, 30, 30, 0.5, log10=True) == pytest.approx(
-        log10(0.5) - log10(overlap_laws.false_match(10000, 300, 30, 30))
-    )
+    assert thresholds.smallest_threshold(2, 1, 1, [0.5, 0.5000001, 1]).tolist() == [2, 1, 1]
+    assert thresholds.smallest_threshold(10, 10, 4, 1) == 5
+    assert thresholds.smallest_threshold(10, 4, 0, 1e-300) == 1
 
 
 @given(segments())
