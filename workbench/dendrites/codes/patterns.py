@@ -139,8 +139,10 @@ def overlaps(
     if segments.shape[0] != patterns.shape[0]:
         refuse("patterns", f"as many as the segments={segments.shape[0]}", patterns.shape[0])
     xp = namespace(segments, patterns)
-    parts = []
-    for start, stop in steps(_chunks(segments.shape[0], segments.shape[1] + patterns.shape[1])):
+    parts, width = [], segments.shape[1] + patterns.shape[1]
+    if width == 0:
+        return xp.zeros(segments.shape[0], dtype=xp.int64, device=segments.device)
+    for start, stop in steps(_chunks(segments.shape[0], width)):
         # A cell of both occurs twice, side by side after sorting.
         both = xp.concat([segments[start:stop, :], patterns[start:stop, :]], axis=1)
         both = xp.sort(both, axis=1)
