@@ -65,13 +65,12 @@ class Detector:
             threshold: least overlap that matches, [0, ∞); 0 matches every pair.
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
                 host's processor by whichever of "gather", "index" and "pairs" is expected to be
-                the fastest; each can be requested by name. "cuda" is the gather for CuPy arrays,
-                which has been compiled and emulated but not yet run on a GPU. "auto" is "numba"
-                for NumPy arrays and "plain" for others. All give the same answers.
+                the fastest; each can be requested by name. "cuda" is the gather for CuPy arrays.
+                "auto" is "numba" for NumPy arrays and "plain" for others. All return the same.
             padding: a value outside [0, cells) that fills up the rows of shorter segments and
                 patterns, or None where all are of full length.
-            numbers: for each row the segment it belongs to, ascending. Rows of one segment are
-                patterns tagged on it: it matches where one of them does. None for 0, 1, ….
+            numbers: for each row the segment it belongs to, ascending. A segment of several rows
+                matches where one of them does. None for 0, 1, ….
             threads: threads at work at the same time, or None for all processors.
 
         Raises:

@@ -11,9 +11,9 @@ import numpy as np
 
 from workbench.base.array import Array, host, is_array
 from workbench.base.checks import refuse, whole
+from workbench.dendrites.matching.cost_model import MOST_INDEXED
 
 METHODS = ("auto", "plain", "numba", "gather", "index", "pairs", "cuda")
-MOST_INDEXED = 1 << 18
 
 
 def number(name: str, value: Any, low: int, high: int | None = None) -> int:

@@ -174,18 +174,18 @@ CLAIMS = [
         ),
     ),
     Claim(
-        "section 4.2",
+        "section 4.2, error at 16,000 cells over error at 500, sparsity 3.2 %",
         "At fixed sparsity the error falls as the population grows",
         between(lambda: false_match(16000, 512, 24, 12) / false_match(500, 16, 24, 12), below=1.0),
         finding="not reproduced",
         note=lambda: (
-            "error at 16,000 cells over error at 500, sparsity 3.2 %: it rises to the binomial "
-            f"limit {binomial_limit(0.032, 24, 12):.4g}; only at a fixed number of active cells "
-            "does it fall"
+            f"it rises to the binomial limit {binomial_limit(0.032, 24, 12):.4g}; only at a fixed "
+            "number of active cells does it fall"
         ),
     ),
     Claim(
-        "section 3.3 and its code",
+        "section 3.3 and its code, error by the rounded size over the exact error, two patterns of "
+        "25 synapses among 1,000 cells",
         "The rounded expected number of synapses may stand for the union's random size",
         equals(
             lambda: (
@@ -195,8 +195,6 @@ CLAIMS = [
             (0.99, 1.01),
         ),
         finding="not reproduced",
-        note="error by the rounded expected size over the exact mixture, two patterns of 25 "
-        "synapses among 1,000 cells",
     ),
     Claim(
         "published notebook, at cells 10000, active 64, synapses 24, threshold 12",

@@ -51,7 +51,7 @@ class Params(Knobs):
     synapses: int = knob(30, "synapses of a segment", span=(1, 100))
     threshold: int = knob(10, "active synapses that make a segment fire", span=(1, 100))
     moved: int = knob(4, "active cells moved elsewhere before a pattern is shown", span=(0, 500))
-    training: int = knob(1200, "digits stored of 1,797; a file has its own", span=(100, 1700))
+    training: int = knob(1200, "digits stored, of 1,797; a file has its own", span=(100, 1700))
     limit: int = knob(
         10_000, "patterns stored, and shown, at most", span=(32, 100_000), log=True, is_budget=True
     )

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.dendrites.codes.unions import mixed, tagged
 from workbench.dendrites.matching import segment_store
 from workbench.dendrites.matching.detector import Detector
 
@@ -115,18 +114,20 @@ def test_patterns_kept_apart_on_a_segment(method, stored, patterns, threshold, s
     assert sorted(pieces) == expected
 
 
-def test_unions_mixed_and_tagged_through_the_same_call(backend):
+def test_several_patterns_on_a_segment_as_one_set_or_as_rows(backend):
     rng = np.random.default_rng(2)
     stored = rng.random((30, 4, CELLS)).argsort(axis=2)[:, :, :6]
     patterns = rng.random((50, CELLS)).argsort(axis=1)[:, :15]
     sets = [[set(row.tolist()) for row in segment] for segment in stored]
+    given = backend.put(patterns)
     shown = [set(row.tolist()) for row in patterns]
-    apart = Detector(cells=CELLS, threshold=4, **tagged(backend.put(stored))._asdict())
-    assert pairs(apart.matches(patterns)) == brute(shown, dict(enumerate(sets)), 4)
-    together = Detector(mixed(backend.put(stored)), CELLS, 4)
+    rows, numbers = backend.put(stored.reshape(120, 6)), np.repeat(np.arange(30), 4)
+    apart = Detector(rows, CELLS, 4, numbers=numbers)
+    assert pairs(apart.matches(given)) == brute(shown, dict(enumerate(sets)), 4)
+    together = Detector([backend.put(np.unique(rows)) for rows in stored], CELLS, 4)
     joined = {i: [set().union(*segment)] for i, segment in enumerate(sets)}
-    assert pairs(together.matches(patterns)) == brute(shown, joined, 4)
-    assert set(pairs(apart.matches(patterns))) < set(pairs(together.matches(patterns)))
+    assert pairs(together.matches(given)) == brute(shown, joined, 4)
+    assert set(pairs(apart.matches(given))) < set(pairs(together.matches(given)))
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,6 @@ def test_unions_mixed_and_tagged_through_the_same_call(backend):
 def test_bad_numbers_are_refused(numbers, sentence, unchecked):
     with pytest.raises(ValueError, match=f"^`numbers` must be .*{sentence}"):
         Detector(np.array([[1], [2]]), CELLS, 1, numbers=np.array(numbers))
-    with pytest.raises(ValueError, match="three-dimensional"):
-        mixed(np.zeros((2, 3), int))
 
 
 def test_a_saved_detector_retains_lengths_and_numbers(tmp_path):

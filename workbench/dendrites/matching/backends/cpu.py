@@ -17,6 +17,7 @@ from workbench.dendrites.matching.calibration import rates
 from workbench.dendrites.matching.cost_model import Plan, Problem, plans
 from workbench.dendrites.matching.executor import in_order
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
+from workbench.dendrites.matching.results import Piece
 from workbench.dendrites.matching.segment_store import Block, Store
 
 PATTERNS_AT_ONCE = 4096
@@ -27,7 +28,6 @@ SPANS_A_THREAD = 4
 # Nanoseconds that building an index takes, a synapse or pair; the plan needs only its order of
 # size.
 BUILDING = {"index": 20, "pairs": 45}
-Piece = tuple[np.ndarray, np.ndarray]
 
 
 class NumbaSearch:

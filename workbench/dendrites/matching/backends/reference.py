@@ -14,9 +14,8 @@ import numpy as np
 from workbench.base.array import Array, host, like, namespace
 from workbench.base.cancellation import step
 from workbench.dendrites.matching.cost_model import Plan
+from workbench.dendrites.matching.results import Piece
 from workbench.dendrites.matching.segment_store import Store
-
-Piece = tuple[np.ndarray, np.ndarray]
 
 WORDS = 8
 PATTERNS_AT_ONCE = 64 * WORDS
