@@ -143,10 +143,6 @@ class Detector:
 
         Args:
             patterns: as for `matches`, or an iterable of such arrays; their rows are numbered on.
-
-        Raises:
-            TypeError: as `matches`.
-            ValueError: as `matches`.
         """
         done = 0
         for batch in results.batches(patterns):
@@ -157,12 +153,7 @@ class Detector:
             done += rows.shape[0]
 
     def plan(self, patterns: Rows) -> Any:
-        """What `matches` would do with these patterns now, and why: a `Plan`, readable as text.
-
-        Raises:
-            TypeError: as `matches`.
-            ValueError: as `matches`.
-        """
+        """What `matches` would do with these patterns now, and why: a `Plan`, readable as text."""
         rows = self._checked(patterns)
         threshold = min(max(self._threshold, 1), max(self.synapses, 1))
         return self._engine.plan(rows, threshold)
@@ -174,10 +165,6 @@ class Detector:
 
         Args:
             patterns: as for `matches`.
-
-        Raises:
-            TypeError: as `matches`.
-            ValueError: as `matches`.
         """
         return self._engine.overlap_histogram(self._checked(patterns))
 

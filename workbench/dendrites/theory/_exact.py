@@ -1,4 +1,4 @@
-"""The laws in whole numbers: counts of patterns, and chances as fractions without rounding."""
+"""The law in whole numbers: its chance as a fraction without rounding."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from fractions import Fraction
 from math import comb
 
 
-def weights(cells: int, active: int, synapses: int, low: int) -> list[int]:
-    """The numbers of patterns whose overlap is low, low + 1, …, min(synapses, active).
-
-    C(s,b)·C(n−s,a−b), each from the one before by an exact division.
-    """
-    low = max(low, synapses + active - cells, 0)
-    top = min(synapses, active)
-    if low > top:
-        return []
-    counts = [comb(synapses, low) * comb(cells - synapses, active - low)]
-    for b in range(low, top):
-        ways = counts[-1] * (synapses - b) * (active - b)
-        counts.append(ways // ((b + 1) * (cells - synapses - active + b + 1)))
-    return counts
-
-
 def tail(cells: int, active: int, synapses: int, threshold: int) -> Fraction:
-    """The chance that the overlap reaches the threshold."""
+    """The chance that the overlap reaches the threshold.
+
+    Σ_{b≥θ} C(s,b)·C(n−s,a−b) / C(n,a), each term from the one before by an exact division.
+    """
     # The law is symmetric, and the smaller set makes the smaller binomial coefficients.
     active, synapses = sorted((active, synapses))
-    return Fraction(sum(weights(cells, active, synapses, threshold)), comb(cells, active))
+    low = max(threshold, synapses + active - cells, 0)
+    if low > active:
+        return Fraction(0)
+    ways = total = comb(synapses, low) * comb(cells - synapses, active - low)
+    for b in range(low, active):
+        ways = ways * (synapses - b) * (active - b)
+        ways //= (b + 1) * (cells - synapses - active + b + 1)
+        total += ways
+    return Fraction(total, comb(cells, active))
