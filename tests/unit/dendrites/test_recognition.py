@@ -59,8 +59,8 @@ def test_vote_counts_as_sets_do(population):
         answered += votes.sum() > 0
         winners = np.flatnonzero(votes == votes.max())
         right += votes.sum() > 0 and winners.tolist() == [label]
-    found = vote(Detector(stored, 40, 4), stored_labels, shown, shown_labels)
-    assert found == (right / 600, answered / 600)
+    result = vote(Detector(stored, 40, 4), stored_labels, shown, shown_labels)
+    assert result == (right / 600, answered / 600)
 
 
 def clustered(rng, spread):
@@ -107,14 +107,14 @@ def test_edges_of_the_interval():
 def test_rates_are_those_of_the_tallies():
     rng = np.random.default_rng(6)
     tallies = [clustered(rng, 0.1) for _ in range(3)]
-    found = rates(tallies, DEVIATIONS)
+    result = rates(tallies, DEVIATIONS)
     for threshold, tally in enumerate(tallies, 1):
-        assert found.at(threshold) == (tally.rate, tally.interval(DEVIATIONS))
+        assert result.at(threshold) == (tally.rate, tally.interval(DEVIATIONS))
 
 
 def test_shares_are_those_of_independent_trials():
-    found = shares(np.array([0, 3, 10]), 10, DEVIATIONS)
-    assert found.at(2) == (0.3, chernoff_interval(3, 10, DEVIATIONS))
+    result = shares(np.array([0, 3, 10]), 10, DEVIATIONS)
+    assert result.at(2) == (0.3, chernoff_interval(3, 10, DEVIATIONS))
     # Two events where a twentieth of one is due happen in one of a thousand runs.
     assert shares(np.array([2]), 100, DEVIATIONS).low[0] < 1 / 2000
-    assert found.at(3)[0] == 1.0
+    assert result.at(3)[0] == 1.0

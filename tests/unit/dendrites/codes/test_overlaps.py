@@ -12,8 +12,8 @@ def rows(rng, count, cells, size):
 def test_overlaps_are_those_of_sets(backend, synapses):
     rng = np.random.default_rng(3)
     segments, patterns = rows(rng, 5, 400, synapses), rows(rng, 9, 400, 320)
-    found = backend.back(overlap_table(backend.put(segments), backend.put(patterns), 400))
-    assert found.tolist() == [
+    result = backend.back(overlap_table(backend.put(segments), backend.put(patterns), 400))
+    assert result.tolist() == [
         [len(set(s) & set(p)) for p in patterns.tolist()] for s in segments.tolist()
     ]
 

@@ -101,13 +101,13 @@ def test_every_code_has_exactly_its_weight(cells, count, data):
     synapses = data.draw(st.integers(0, active))
     rng = generator(data.draw(st.integers(0, 99)))
     rows = patterns.patterns(rng, count, cells, active)
-    kept = patterns.subsamples(rng, rows, synapses)
+    thinned = patterns.subsamples(rng, rows, synapses)
     damaged = patterns.perturbed(rng, rows, cells, moved)
     assert rows.shape == damaged.shape == (count, active)
-    assert kept.shape == (count, synapses)
-    for found in (rows, kept, damaged):
-        assert are_codes(found, cells)
-    for row, some, other in zip(rows.tolist(), kept.tolist(), damaged.tolist(), strict=True):
+    assert thinned.shape == (count, synapses)
+    for result in (rows, thinned, damaged):
+        assert are_codes(result, cells)
+    for row, some, other in zip(rows.tolist(), thinned.tolist(), damaged.tolist(), strict=True):
         assert set(some) <= set(row)
         assert len(set(row) - set(other)) == moved
 
@@ -127,8 +127,8 @@ def test_winners_are_the_largest_and_of_equals_the_first(data):
     active = data.draw(st.integers(0, scores.size))
     ranked = sorted(range(scores.size), key=lambda i: (-scores[i], i))
     for kind in (np.int64, np.float32):
-        found = patterns.winners(scores[None].astype(kind), active)
-        assert found.tolist() == [sorted(ranked[:active])]
+        result = patterns.winners(scores[None].astype(kind), active)
+        assert result.tolist() == [sorted(ranked[:active])]
 
 
 def test_winners_take_infinities():
@@ -156,8 +156,8 @@ def test_overlaps_are_those_of_sets(count, synapses, active, seed):
 
 def test_overlaps_on_every_backend(backend):
     segments, rows = np.array([[5, 1], [0, 2]]), np.array([[1, 3, 5], [4, 3, 2]])
-    found = patterns.overlaps(backend.put(segments), backend.put(rows))
-    assert backend.back(found).tolist() == [2, 1]
+    result = patterns.overlaps(backend.put(segments), backend.put(rows))
+    assert backend.back(result).tolist() == [2, 1]
 
 
 def test_overlaps_refuse_rows_that_do_not_pair(unchecked):
@@ -175,10 +175,10 @@ def test_backends(backend, shape, monkeypatch):
     moved, rng = min(active, cells - active) // 2, backend.rng(3)
     rows = patterns.patterns(rng, count, cells, active)
     here = backend.back(rows)
-    kept = backend.back(patterns.subsamples(rng, rows, active // 2))
+    thinned = backend.back(patterns.subsamples(rng, rows, active // 2))
     damaged = backend.back(patterns.perturbed(rng, rows, cells, moved))
-    for found in (here, kept, damaged):
-        assert are_codes(found, cells)
+    for result in (here, thinned, damaged):
+        assert are_codes(result, cells)
     assert here.shape == damaged.shape == (count, active)
     assert [len(set(x) - set(y)) for x, y in zip(here.tolist(), damaged.tolist(), strict=True)] == [
         moved
@@ -186,8 +186,8 @@ def test_backends(backend, shape, monkeypatch):
     shuffled = backend.back(patterns.overlaps(backend.put(here[:, ::-1]), rows))
     np.testing.assert_array_equal(shuffled, np.full(count, active))
     scores = np.random.default_rng(1).integers(0, 4, (count, cells)).astype(float)
-    found = backend.back(patterns.winners(backend.put(scores), active))
-    np.testing.assert_array_equal(found, patterns.winners(scores, active))
+    result = backend.back(patterns.winners(backend.put(scores), active))
+    np.testing.assert_array_equal(result, patterns.winners(scores, active))
 
 
 ROWS = np.array([[0, 3, 5], [1, 2, 3]])

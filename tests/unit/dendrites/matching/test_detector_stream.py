@@ -38,8 +38,8 @@ def expected(segments, patterns, threshold):
     return np.nonzero(active @ rows.T >= threshold)
 
 
-def assert_same(found, wanted):
-    for got, column in zip(found, wanted, strict=True):
+def assert_same(result, wanted):
+    for got, column in zip(result, wanted, strict=True):
         np.testing.assert_array_equal(got, column)
 
 
@@ -186,9 +186,9 @@ def test_spans_share_out_all_that_may_be_counted_again(method, monkeypatch):
     """What is said of the spans adds up: segments for the gather's lanes, pairs for the others."""
     spans = []
 
-    def watched(self, found, block, rows):
+    def watched(self, result, block, rows):
         spans.append(rows)
-        return iter([(pattern, row) for pattern, row, _ in found])
+        return iter([(pattern, row) for pattern, row, _ in result])
 
     monkeypatch.setattr(cpu.NumbaSearch, "_watched", watched)
     monkeypatch.setattr(cpu, "SHORT", 1e-9)

@@ -30,11 +30,11 @@ LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, thresholds.smalle
 def test_arrays_return_to_where_they_came_from(backend, law, arguments, place):
     wide = list(arguments)
     wide[place] = backend.put(np.full((2, 3), wide[place]))
-    found = backend.back(law(*wide))
-    assert found.shape == (2, 3)
+    result = backend.back(law(*wide))
+    assert result.shape == (2, 3)
     number = law(*arguments)
     assert isinstance(number, float | int)
-    np.testing.assert_array_equal(found, number)
+    np.testing.assert_array_equal(result, number)
 
 
 def test_two_libraries_are_refused():
@@ -45,10 +45,10 @@ def test_two_libraries_are_refused():
 def test_arguments_broadcast_and_chunks_leave_no_seam():
     cells = np.arange(100, 400)[:, None]
     synapses = np.arange(1, 101)
-    found = overlap_laws.false_match(cells, 50, synapses, 5)
-    assert found.shape == (300, 100)
+    result = overlap_laws.false_match(cells, 50, synapses, 5)
+    assert result.shape == (300, 100)
     for i, j in ((0, 0), (163, 84), (164, 0), (299, 99)):
-        assert found[i, j] == overlap_laws.false_match(100 + i, 50, 1 + j, 5)
+        assert result[i, j] == overlap_laws.false_match(100 + i, 50, 1 + j, 5)
     mixed = union_laws.union_false_match(cells, 50, np.arange(1, 5), [[2], [7], [30]] * 100, 3)
     for i in (0, 1, 2, 199, 299):
         assert mixed[i, 3] == union_laws.union_false_match(100 + i, 50, 4, (2, 7, 30)[i % 3], 3)
@@ -135,9 +135,9 @@ def test_edges_of_every_law():
     assert union_laws.any_match(1e-300, 10**6) == pytest.approx(1e-294, rel=1e-15, abs=0)
     assert union_laws.union_size(9, [0, 9, 9, 2], [5, 1, 0, 1]).tolist() == [0, 9, 0, 2]
     for method in ("mixture", "plugin", "tagged"):
-        found = union_laws.union_false_match(20, 5, 4, [0, 1], [[0], [2]], method)
-        assert found[:, 0].tolist() == ([0, 1] if method == "tagged" else [1, 1])
-        assert found[0, 1] == 0
+        result = union_laws.union_false_match(20, 5, 4, [0, 1], [[0], [2]], method)
+        assert result[:, 0].tolist() == ([0, 1] if method == "tagged" else [1, 1])
+        assert result[0, 1] == 0
     assert union_laws.union_false_match(2, 1, 1, 1, 2, "plugin") == 1  # 1.5 rounds to 2
     assert overlap_laws.binomial_limit([0, 0, 1, 1, 0.5], 3, [0, 1, 3, 4, 4]).tolist() == [
         1,

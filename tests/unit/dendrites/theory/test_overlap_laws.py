@@ -177,9 +177,9 @@ def figure_6(threshold):
     ],
 )
 def test_figure_6_digit_by_digit(threshold, median, mean):
-    found = figure_6(threshold)
-    assert found.size == 420
-    for got, text in ((np.median(found), median), (found.mean(), mean)):
+    result = figure_6(threshold)
+    assert result.size == 420
+    for got, text in ((np.median(result), median), (result.mean(), mean)):
         digits = len(text.split("e")[0]) - 2
         assert float(f"{got:.{digits}e}") == float(text)
 
