@@ -199,4 +199,5 @@ def _passing(problem: Problem, tested: int, group: int) -> float:
 
 def _between(costs: tuple[float, ...], cells: int) -> float:
     """The cost for a table of so many cells, linear in the logarithm between measured ones."""
-    return np.interp(log(cells), np.log(CELLS), costs) * max(1.0, cells / CELLS[-1])
+    between = float(np.interp(log(cells), np.log(CELLS), costs))
+    return between * max(1.0, cells / CELLS[-1])

@@ -31,5 +31,6 @@ def test_plans_are_ordered_by_their_expected_time():
     ordered = plans(Problem(2048, 40, 20, 12, 100_000, 512), RATES)
     assert sorted(p.method for p in ordered) == ["gather", "index", "pairs"]
     seconds = [p.seconds for p in ordered]
+    assert {type(s) for s in seconds} == {float}
     assert 0 < seconds[0] <= seconds[1] <= seconds[2]
     assert str(ordered[0]).count(" ms") == 3
