@@ -126,7 +126,7 @@ def misses(rng, chosen, segments, cells, moved) -> Counts:
     """Segments that stay below each threshold from 1 on after cells of their pattern moved."""
     active, thresholds = chosen.stored.shape[1], np.arange(1, segments.shape[1] + 1)
     law = overlap_laws.false_negative(active, segments.shape[1], thresholds, moved)
-    return Counts(missed(rng, segments, chosen.stored, cells, moved), len(segments), law)
+    return Counts(missed(rng, segments, chosen.stored, cells, moved), segments.shape[0], law)
 
 
 @stage
