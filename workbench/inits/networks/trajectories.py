@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.base.intervals import student_interval
-from workbench.inits.networks.propagation import propagate
-from workbench.inits.schemes import variance_scaling
+from workbench.inits.networks.propagation import Propagation, propagate
+from workbench.inits.schemes.variance_scaling import variance_scaling
+from workbench.inits.theory.criticality import fixed_point
 from workbench.inits.theory.moments import variance_map
 
 # Where a diverging variance is clipped.
@@ -57,16 +58,9 @@ def trajectory(
         networks: independent networks, at least 2; each sees 16 inputs.
         deviations: half-width of the typical network's interval, in standard deviations.
     """
-    moments = propagate(
-        rng,
-        [width] * (depth + 1),
-        which,
-        functools.partial(variance_scaling.variance_scaling, scale=weight_variance),
-        networks=networks,
-        inputs=16,
-        bias_variance=bias_variance,
-        input_variance=input_variance,
-    ).before
+    size = {"width": width, "depth": depth, "networks": networks}
+    variances = {"bias_variance": bias_variance, "input_variance": input_variance}
+    moments = _propagated(rng, which, weight_variance, **size, **variances).before
     # A moment that underflows in float32 counts as its smallest number.
     logs = np.log(np.where(moments[-1] > 0, moments[-1], np.finfo(np.float32).smallest_subnormal))
     middle, error = float(logs.mean()), float(logs.std(ddof=1)) / math.sqrt(networks)
@@ -77,6 +71,36 @@ def trajectory(
     return Trajectory(
         law, moments.mean(axis=1), moments.std(axis=1, ddof=1) / math.sqrt(networks), typical
     )
+
+
+def gradient_decay(
+    rng: Any,
+    which: str,
+    weight_variance: float,
+    bias_variance: float = 0.0,
+    *,
+    width: int,
+    depth: int,
+    networks: int,
+) -> tuple[Float[np.ndarray, " networks"], float]:
+    """By network, the logarithmic decay of a gradient's second moment a layer, and its law -ln χ⊥.
+
+    Signals begin at the fixed point of the layer map, which must exist. For the arguments see
+    `trajectory`.
+    """
+    settled = fixed_point(which, weight_variance, bias_variance)
+    size = {"width": width, "depth": depth, "networks": networks}
+    variances = {"bias_variance": bias_variance, "input_variance": settled.variance}
+    drawn = _propagated(rng, which, weight_variance, **size, **variances)
+    return -np.log(drawn.gradient_ratio) / depth, -math.log(settled.slopes.perpendicular)
+
+
+def _propagated(
+    rng: Any, which: str, weight_variance: float, *, width: int, depth: int, **options: Any
+) -> Propagation:
+    """Networks of one width and normal weights, 16 inputs each."""
+    scheme = functools.partial(variance_scaling, scale=weight_variance)
+    return propagate(rng, [width] * (depth + 1), which, scheme, inputs=16, **options)
 
 
 @functools.lru_cache(maxsize=64)

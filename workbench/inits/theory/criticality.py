@@ -138,6 +138,20 @@ def fixed_point(
     return FixedPoint(nearest, chi(f, nearest, weight_variance))
 
 
+def attracting_sides(which: Which) -> int:
+    """From how many sides of the critical variance K* the next layer's variance is nearer to it.
+
+    Counted at 0.4 % on either side; one for a half-stable point.
+
+    Args:
+        which: an activation with a critical point at K* > 0.
+    """
+    pair = critical(which)
+    near = pair.variance * np.array([0.996, 1.004])
+    moved = variance_map(which, near, pair.weight_variance, pair.bias_variance)
+    return int((np.abs(moved - pair.variance) < np.abs(near - pair.variance)).sum())
+
+
 def _scale_invariant(f: Activation) -> Critical | None:
     """Homogeneous of degree one: (leaky) relu and the identity."""
     x = np.linspace(-4.0, 4.0, 17)

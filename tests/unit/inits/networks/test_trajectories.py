@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from workbench.base.array import generator
-from workbench.inits.networks.trajectories import iterated, trajectory
-from workbench.inits.theory.moments import gain, variance_map
+from workbench.inits.networks.trajectories import gradient_decay, iterated, trajectory
+from workbench.inits.theory.criticality import fixed_point
+from workbench.inits.theory.moments import depth_scale, gain, variance_map
 
 SIZE = {"width": 64, "depth": 6, "networks": 200}
 
@@ -50,3 +51,17 @@ def test_a_signal_too_small_for_float32_is_a_small_one():
     path = trajectory(generator(3), "linear", 1e-8, width=8, depth=12, networks=4)
     assert path.typical[0] < 1e-40
     assert all(math.isfinite(end) for end in path.typical[1])
+
+
+@pytest.mark.parametrize(("weight", "bias"), [(1.3, 0.05), (2.5, 0.05)])
+def test_gradients_decay_or_grow_by_the_slope_at_the_fixed_point(weight, bias):
+    rates, law = gradient_decay(
+        generator(4), "tanh", weight, bias, width=256, depth=10, networks=60
+    )
+    slope = fixed_point("tanh", weight, bias).slopes.perpendicular
+    assert abs(law) == pytest.approx(1 / depth_scale(slope))
+    assert (law > 0) == (slope < 1)
+    error = 5 * rates.std(ddof=1) / np.sqrt(60)
+    assert abs(rates.mean() - law) < error + 0.05 * abs(law)
+    wrong = math.log(fixed_point("tanh", 1.2 * weight, bias).slopes.perpendicular)
+    assert abs(rates.mean() + wrong) > error + 0.05 * abs(law)

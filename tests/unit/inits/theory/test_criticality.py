@@ -5,7 +5,12 @@ import pytest
 from reference_values import rows, value
 
 from workbench.inits.functions.activations import NAMES
-from workbench.inits.theory.criticality import critical, edge_of_chaos, fixed_point
+from workbench.inits.theory.criticality import (
+    attracting_sides,
+    critical,
+    edge_of_chaos,
+    fixed_point,
+)
 from workbench.inits.theory.moments import chi, moments, variance_map
 
 FIELDS = {
@@ -47,6 +52,19 @@ def test_both_slopes_are_one_and_the_point_is_fixed(which):
     assert chi(which, c.variance, c.weight_variance) == pytest.approx((1, 1), abs=1e-12)
     kept = variance_map(which, c.variance, c.weight_variance, c.bias_variance)
     assert kept == pytest.approx(c.variance, rel=1e-14)
+
+
+@pytest.mark.parametrize("which", ["gelu", "silu", "mish"])
+def test_half_stable_points_attract_from_one_side(which, monkeypatch):
+    assert attracting_sides(which) == 1
+    pair = critical(which)
+    for factor, sides in ((0.98, 2), (1.02, 0)):
+        # The slope is below one with smaller weights, whose bias preserves the same variance.
+        weight = factor * pair.weight_variance
+        bias = pair.variance - variance_map(which, pair.variance, weight)
+        moved = pair._replace(weight_variance=weight, bias_variance=bias)
+        monkeypatch.setattr("workbench.inits.theory.criticality.critical", lambda _, m=moved: m)
+        assert attracting_sides(which) == sides
 
 
 @pytest.mark.parametrize("which", ["gelu", "silu", "mish"])
