@@ -171,7 +171,7 @@ def _last_moment(which: str):
 
 
 def _batches(p: Params, _) -> str:
-    return f"width {p.narrow}, {p.shallow} layers, {p.many:,} networks in {BATCHES} batches"
+    return f"width {p.narrow}, {p.shallow} layers, {p.many:,} networks in batches"
 
 
 def _depth_over_width(p: Params, result: dict) -> Measured:

@@ -91,19 +91,27 @@ def residual_stream(
     kind = np.dtype(dtype)
     x = rng.standard_normal((networks, inputs, width), dtype=kind.type)
     moments = [_square(x)]
-    layer = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": kind.name}
     for _ in steps(range(blocks)):
         xp = namespace(x)
-        first, last = (
-            variance_scaling(rng, (networks, width, width), scale, **layer) for scale in (1.0, 2.0)
-        )
-        hidden = xp.maximum(product(x, xp.matrix_transpose(first)), xp.zeros_like(x))
-        x = skip * x + factor * product(hidden, xp.matrix_transpose(last))
+        # Of a branch times zero nothing is seen, so that its weights need not be drawn.
+        x = skip * x + factor * _branch(rng, x, kind.name) if factor else skip * x
         if normalised:
             x = x - xp.mean(x, axis=2, keepdims=True)
             x = x / xp.sqrt(xp.mean(x * x, axis=2, keepdims=True))
         moments.append(_square(x))
     return np.stack(moments)
+
+
+def _branch(rng: Any, x: Array, dtype: str) -> Array:
+    """W₂ relu(W₁ x) with new weights for each network."""
+    networks, _, width = x.shape
+    layer = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": dtype}
+    first, last = (
+        variance_scaling(rng, (networks, width, width), scale, **layer) for scale in (1.0, 2.0)
+    )
+    xp = namespace(x)
+    hidden = xp.maximum(product(x, xp.matrix_transpose(first)), xp.zeros_like(x))
+    return product(hidden, xp.matrix_transpose(last))
 
 
 def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
