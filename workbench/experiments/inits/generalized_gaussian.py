@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable
 
 import numpy as np
 
 from workbench.base.cancellation import steps
-from workbench.experiment import measurement
 from workbench.experiment.claims import Claim, Measured, Paper, between, follows, missing
 from workbench.experiment.measurement import DEVIATIONS, Samples, stage
 from workbench.experiment.params import Knobs, knob
@@ -32,13 +30,12 @@ from workbench.inits.weights.sources import UNTRAINED, check_file, is_stored, lo
 
 PAPER = Paper("Wu et al.", 2025, "arXiv:2506.00486")
 SHAPES = [2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3]
-# Weights of a matrix that a preview fits.
-FEW = 1000
 
 
 class Params(Knobs):
     """The knobs of the experiment."""
 
+    file_state = staticmethod(changed)
     weights_file: str = knob("", "your own weights instead of the default's", suffixes=SUFFIXES)
     sample: int = knob(
         20000, "weights of a matrix that are fitted", span=(1000, 1000000), log=True, is_budget=True
@@ -51,11 +48,6 @@ class Params(Knobs):
     def check_files(self) -> None:
         """Refuses weights without a matrix."""
         check_file(self.weights_file)
-
-    @staticmethod
-    def file_state(path: str) -> Hashable:
-        """An index names further files, which may change while it stays."""
-        return changed(path), measurement.file_state(path)
 
 
 @stage
@@ -88,11 +80,6 @@ def run(p: Params) -> dict:
         "scatter": [float(ratios(p, shape=s).values.std(ddof=1)) for s in steps(SHAPES)],
         "scatter law": [scatter(s, p.width, p.depth) for s in SHAPES],
     }
-
-
-def preview(p: Params) -> dict:
-    """Fits of few weights, and no networks."""
-    return _trained(fits(p, sample=min(p.sample, FEW)))
 
 
 def _trained(fitted: Fits) -> dict:

@@ -79,7 +79,7 @@ def check_file(path: str) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _check_file(path: str, changed: int) -> None:
+def _check_file(path: str, changed: tuple) -> None:
     """A panel checks at every turn of a knob; remembered until the file changes."""
     require_matrices(trained(None, path))
 

@@ -123,10 +123,11 @@ def read(name: str, array: Stored) -> np.ndarray:
         return refuse("weights_file", "whole", f"{name}: {reason(error)}")
 
 
-def changed(path: str) -> int:
-    """When the file, or the newest of those that an index names, was last changed [ns]."""
+def changed(path: str) -> tuple[tuple[int, ...], ...]:
+    """A value that changes with the file, and with every file that an index names."""
     _, files = _files(path)
-    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if is_regular(f)), default=0)
+    states = (f.stat() for f in [Path(path), *files] if is_regular(f))
+    return tuple((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states)
 
 
 # What is no fault of the file.

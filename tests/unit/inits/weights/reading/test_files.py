@@ -256,8 +256,8 @@ def test_a_model_in_several_files_is_read_by_its_index(tmp_path, ending):
     index, names = sharded(tmp_path, save, ending)
     assert [v[0, 0] for _, v in arrays(index)] == [0, 1, 2, 3]
     before = changed(index)
-    os.utime(tmp_path / names[1], ns=(before + 10**9, before + 10**9))
-    assert changed(index) > before
+    os.utime(tmp_path / names[1], ns=(1, 1))
+    assert changed(index) != before
     (tmp_path / names[0]).unlink()
     found = contents(index)
     assert list(found.arrays) == ["layer2.weight", "layer3.weight"]
@@ -471,7 +471,7 @@ def test_an_index_of_names_that_no_file_can_have_reads_the_others(tmp_path):
     found = contents(str(path))
     assert list(found.arrays) == ["a"]
     assert set(found.unread) == {"b", "c"}
-    assert changed(str(path)) > 0
+    assert len(changed(str(path))) == 2
 
 
 def test_weights_of_any_size_have_ranks_and_no_overflow(tmp_path):
