@@ -61,8 +61,8 @@ class Params(Knobs):
     ] = knob("relu", "activation between the layers")
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
     mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
-    depth: int = knob(20, "layers", span=(2, 100), log=True)
-    networks: int = knob(16, "independent networks", span=(4, 256), log=True, is_budget=True)
+    depth: int = knob(12, "layers", span=(2, 100), log=True)
+    networks: int = knob(32, "independent networks", span=(4, 256), log=True, is_budget=True)
 
 
 class Size(NamedTuple):
@@ -84,20 +84,20 @@ def compared(rng, activation, mistuned, size: Size) -> dict[str, SchemeReport]:
 @stage
 def relu_he(rng, size: Size) -> tuple[Samples, Samples]:
     """Ratios of last to first layer of relu networks under He's rule: signal and gradient."""
-    measured = _passed(rng, size, "relu", he, 16)
+    measured = _passed(rng, size, "relu", he, 8)
     return Samples(measured.signal_ratio, law=1.0), Samples(measured.gradient_ratio, law=1.0)
 
 
 @stage
 def linear_glorot(rng, size: Size) -> Samples:
     """The signal's ratio in linear networks under Glorot's rule."""
-    return Samples(_passed(rng, size, "linear", glorot, 4).signal_ratio, law=1.0)
+    return Samples(_passed(rng, size, "linear", glorot, 2).signal_ratio, law=1.0)
 
 
 @stage
 def tanh_torch(rng, size: Size) -> Samples:
     """The gradient's factor a layer in tanh networks under torch's gain."""
-    measured = _passed(rng, size, "tanh", named("tanh")["torch's tanh gain"], 4)
+    measured = _passed(rng, size, "tanh", named("tanh")["torch's tanh gain"], 2)
     return Samples(measured.gradient_ratio ** (1 / size.depth))
 
 
@@ -118,7 +118,7 @@ def drawn_by_libraries(seed) -> dict[str, Product]:
 @stage
 def streams(rng, size: Size) -> dict[str, Array]:
     """E x² of every residual scheme by block and network, a block for each layer."""
-    networks = 4 * size.networks
+    networks = 2 * size.networks
     return {
         name: residual_stream(rng, size.width, size.depth, **scheme, networks=networks)
         for name, scheme in steps(factors(size.depth).items())
