@@ -140,7 +140,7 @@ def run(p: Params) -> dict:
         "class": pair.kind,
         "attracts from": pair.attracts,
         **{name: value for name, value in numbers.items() if not math.isnan(value)},
-        **{f"last layer, {name}": path.typical[0] for name, path in paths.items()},
+        **{f"last layer, {name}": float(path.typical[-1]) for name, path in paths.items()},
         "depth scale off tanh's edge": float(1 / rates.mean),
         "pair": pair,
         "trajectories": paths,
@@ -157,7 +157,13 @@ def moments(seen: Fluctuations) -> Samples:
 
 def _typical(name: str):
     """The last layer's variance in a typical network."""
-    return lambda result: Measured(*result["trajectories"][name].typical)
+
+    def measure(result: dict) -> Measured:
+        path = result["trajectories"][name]
+        low, high = (float(end[-1]) for end in path.interval)
+        return Measured(float(path.typical[-1]), (low, high))
+
+    return measure
 
 
 def _last_moment(which: str):
@@ -200,7 +206,7 @@ CLAIMS = [
     ),
     Claim(
         "SWISH",
-        "SWISH (SiLU) is critical at the kernel 14.32017362",
+        "SiLU (SWISH) is critical at a variance (kernel) of 14.32017362",
         equals(lambda: critical("silu").variance, "14.32017362"),
     ),
     Claim(
@@ -210,9 +216,9 @@ CLAIMS = [
     ),
     Claim(
         "class of zero kernel",
-        "At criticality tanh's kernel falls as one over 2 layers",
+        "At criticality tanh's variance falls as 1/(2 layers)",
         equals(lambda: 2000 * iterated("tanh", 1.0, 0.0, 1.0, 1000)[-1], (0.99, 1.01)),
-        note="2 l K(l) at layer 1000",
+        note="2 ℓ K(ℓ) at layer ℓ = 1000",
     ),
     Claim(
         "variance-preserving initialisation",

@@ -103,7 +103,7 @@ def tanh_torch(rng, size: Size) -> Samples:
 
 @stage
 def isometry(rng, width, depth) -> float:
-    """The largest deviation from 1 among singular values of orthogonal linear networks."""
+    """The largest deviation from 1 of singular values of orthogonal linear networks."""
     how = {"networks": DECOMPOSED, "inputs": 16, "jacobian": DECOMPOSED, "dtype": "float64"}
     measured = propagate(rng, [width] * (depth + 1), "linear", orthogonal, **how)
     return float(np.abs(measured.singular - 1).max())
@@ -134,23 +134,25 @@ def _passed(rng: Any, size: Size, which: str, scheme: Scheme, times: int) -> Pro
 def run(p: Params) -> dict:
     """Every scheme at the knobs' activation, and what the claims need at the papers' own."""
     rows, products, (signal, gradient) = compared(p), drawn_by_libraries(p), relu_he(p)
-    numbers: dict[str, Any] = {}
-    for name, row in rows.items():
-        numbers[f"{name}, signal"] = f"{row.forward.decision} ({row.forward.ratio:.3g})"
-        numbers[f"{name}, gradient"] = f"{row.backward.decision} ({row.backward.ratio:.3g})"
-        numbers[f"{name}, Jacobian"] = f"{row.smallest:.2g} to {row.largest:.2g}"
     return {
-        **numbers,
-        **{name: product.value for name, product in products.items()},
+        **{name: _in_words(row) for name, row in rows.items()},
+        **{f"fan-in variance, {name}": product.value for name, product in products.items()},
         "rows": rows,
         "libraries": products,
         "He forward": signal,
         "He backward": gradient,
         "Glorot linear": linear_glorot(p),
         "tanh gain": tanh_torch(p),
-        "isometry": isometry(p),
+        "deviation from isometry": isometry(p),
         "streams": streams(p),
     }
+
+
+def _in_words(row: SchemeReport) -> str:
+    """Both verdicts with the ratios over the depth, and the Jacobian's singular values."""
+    verdicts = {"signal": row.forward, "gradient": row.backward}
+    both = [f"{what} {v.decision} ({v.ratio:.3g})" for what, v in verdicts.items()]
+    return f"{', '.join(both)}, Jacobian {row.smallest:.2g} to {row.largest:.2g}"
 
 
 def drawn(result: dict) -> dict[str, SchemeReport]:
@@ -212,7 +214,7 @@ CLAIMS = [
     Claim(
         "orthogonal weights",
         "An orthogonal linear network has singular values of one",
-        between("isometry", below=1e-10),
+        between("deviation from isometry", below=1e-10),
         paper=SAXE,
     ),
     Claim(

@@ -21,16 +21,14 @@ MOST = math.log(np.finfo(float).max)
 
 
 class Trajectory(NamedTuple):
-    """A setting's variance by layer: its law, and the networks' mean with its standard error.
+    """A setting's variance by layer: its law, and that of a typical network with its interval.
 
-    A typical network (the geometric mean, which a few large ones do not move) ends at `typical`,
-    a value and its interval.
+    Typical is the geometric mean, which a few large networks do not move.
     """
 
     law: Float[np.ndarray, " layers"]
-    measured: Float[np.ndarray, " layers"]
-    error: Float[np.ndarray, " layers"]
-    typical: tuple[float, tuple[float, float]]
+    typical: Float[np.ndarray, " layers"]
+    interval: tuple[Float[np.ndarray, " layers"], Float[np.ndarray, " layers"]]
 
 
 def trajectory(
@@ -56,21 +54,19 @@ def trajectory(
         width: units of every layer.
         depth: layers.
         networks: independent networks, at least 2; each sees 16 inputs.
-        deviations: half-width of the typical network's interval, in standard deviations.
+        deviations: half-width of the intervals, in standard deviations.
     """
     size = {"width": width, "depth": depth, "networks": networks}
     variances = {"bias_variance": bias_variance, "input_variance": input_variance}
     moments = _propagated(rng, which, weight_variance, **size, **variances).before
     # A moment that underflows in float32 counts as its smallest number.
-    logs = np.log(np.where(moments[-1] > 0, moments[-1], np.finfo(np.float32).smallest_subnormal))
-    middle, error = float(logs.mean()), float(logs.std(ddof=1)) / math.sqrt(networks)
+    logs = np.log(np.where(moments > 0, moments, np.finfo(np.float32).smallest_subnormal))
+    middle, error = logs.mean(axis=1), logs.std(axis=1, ddof=1) / math.sqrt(networks)
     low, high = student_interval(middle, error, networks, deviations)
     # An end beyond the largest double is clipped there, as for few networks that differ much.
-    typical = math.exp(middle), (math.exp(low), math.exp(min(high, MOST)))
+    interval = np.exp(low), np.exp(np.minimum(high, MOST))
     law = iterated(which, weight_variance, bias_variance, input_variance, depth)
-    return Trajectory(
-        law, moments.mean(axis=1), moments.std(axis=1, ddof=1) / math.sqrt(networks), typical
-    )
+    return Trajectory(law, np.exp(middle), interval)
 
 
 def gradient_decay(
