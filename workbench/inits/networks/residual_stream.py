@@ -25,14 +25,7 @@ from workbench.base.cancellation import steps
 from workbench.base.checks import real, refuse, whole
 from workbench.inits.functions.batched_linalg import product
 from workbench.inits.schemes.variance_scaling import variance_scaling
-from workbench.inits.theory.residual_scaling import (
-    DeepNorm,
-    deepnorm,
-    depth_scaled,
-    fixup,
-    rezero,
-    t_fixup,
-)
+from workbench.inits.theory.residual_scaling import DeepNorm, deepnorm, depth_scaled, t_fixup
 
 
 def growth(blocks: int, factor: float, skip: float = 1.0) -> float:
@@ -117,8 +110,9 @@ def _branch(rng: Any, x: Array, dtype: str) -> Array:
 def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
     """The `factor`, `skip` and `normalised` of each residual scheme, one branch a block.
 
-    Branches of two layers take the product of their weights' factors: Fixup's L^(-1/2) times its
-    last layer's zero, β² of DeepNorm, and the square of T-Fixup's.
+    Branches of two layers take the product of their weights' factors: β² of DeepNorm, the square of
+    T-Fixup's, and zero of Fixup, whose last layer starts at zero. ReZero (Bachlechner et al., 2020,
+    arXiv:2003.04887) multiplies each branch by a learned factor that starts at zero.
     """
     # The first result is the encoder's, never None here.
     deep = cast(DeepNorm, deepnorm(encoder=blocks)[0])
@@ -127,8 +121,8 @@ def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
         "depth_scaled": {"factor": depth_scaled(blocks, 1)},
         "t_fixup": {"factor": cast(float, t_fixup(encoder=blocks)[0]) ** 2},
         "deepnorm": {"factor": deep.beta**2, "skip": deep.alpha, "normalised": True},
-        "fixup": {"factor": fixup(blocks) * 0.0},
-        "rezero": {"factor": rezero()},
+        "fixup": {"factor": 0.0},
+        "rezero": {"factor": 0.0},
     }
 
 

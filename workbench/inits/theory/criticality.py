@@ -60,7 +60,7 @@ class Edge(NamedTuple):
     variance: float
 
 
-def critical(which: Which, safe: bool = False) -> Critical:
+def critical(which: Which) -> Critical:
     """The critical pair of an activation, its class, and from which side it attracts.
 
     scale-invariant: f(ax) = a f(x), a > 0; C_b = 0, C_W = 1/E f(z)² at K = 1, any K stays
@@ -70,18 +70,10 @@ def critical(which: Which, safe: bool = False) -> Critical:
 
     Args:
         which: an activation by name, or a callable.
-        safe: refuse a pair from which a variance above K* runs away; mish has one.
-
-    Raises:
-        ValueError: if `safe` and there is no such pair.
     """
     f = activation(which)
-    pair = _scale_invariant(f) or _zero(f) or _half_stable(f)
     nothing = Critical(math.nan, math.nan, math.nan, "none", "none", False)
-    if safe and (pair is None or pair.runs_away):
-        why = "has none" if pair is None else f"runs away above K* = {pair.variance:.6g}"
-        refuse("activation", f"one with a stable critical point; {f.name} {why}", f.name)
-    return pair or nothing
+    return _scale_invariant(f) or _zero(f) or _half_stable(f) or nothing
 
 
 def edge_of_chaos(which: Which, bias_variance: float) -> Edge:

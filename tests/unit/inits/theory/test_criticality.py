@@ -78,17 +78,12 @@ def test_iterating_the_map_goes_where_the_side_says(which):
         assert (abs(k / c.variance - 1) < abs(start - 1)) == nearer
 
 
-def test_mish_runs_away_and_is_refused_as_safe():
+def test_mish_runs_away():
     c = critical("mish")
     k = 1.5 * c.variance
     for _ in range(2000):
         k = variance_map("mish", k, c.weight_variance, c.bias_variance)
     assert k > 1e5
-    with pytest.raises(ValueError, match="stable critical point; mish runs away above K"):
-        critical("mish", safe=True)
-    with pytest.raises(ValueError, match="stable critical point; sigmoid has none"):
-        critical("sigmoid", safe=True)
-    assert critical("gelu", safe=True).kind == "half-stable"
 
 
 def test_a_callable_is_classed_like_its_name():
