@@ -4,9 +4,6 @@ Matrices are read one at a time, and nothing in the file is executed. The mean s
 is compared with the value that preserves a signal through the following activation, the tail is
 fitted, the singular values are compared with those of a random matrix, and the rank is given by
 four definitions that are often confused. Matrices without numbers and untrained ones are flagged.
-
-Source:
-    The papers below; the code of Devlin et al. (2019) starts at a deviation of 0.02.
 """
 
 from __future__ import annotations
@@ -21,10 +18,8 @@ from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
 from workbench.inits.theory.moments import gain
 from workbench.inits.weights.file_report import (
-    Drawn,
     FileReport,
     beside_theory,
-    drawn_matrix,
     file_report,
     fitted_tails,
     layers,
@@ -108,11 +103,6 @@ def run(p: Params) -> dict:
         "spectra": whole.spectra,
         "spans": {"matrix": (0, len(rows))},
     }
-
-
-def drawn(p: Params, result: dict) -> Drawn:
-    """The matrix of the knob's number, or the one furthest from random."""
-    return drawn_matrix(result["rows"], result["spectra"], p.matrix)
 
 
 def _median(values: list[float]) -> float | None:

@@ -5,10 +5,6 @@ measures it in networks of finite width: under the gain from an activation's own
 He's, and at the critical pair of weight and bias variances or off it. It maps where gradients grow
 and shrink over all pairs and in how many layers, and compares the scatter between networks, which
 goes with depth over width, with its law.
-
-Source:
-    Roberts, Yaida & Hanin (2022), The Principles of Deep Learning Theory, arXiv:2106.10165; the
-    papers below.
 """
 
 from __future__ import annotations
@@ -23,14 +19,9 @@ from workbench.base.cancellation import steps
 from workbench.experiment.claims import Claim, Measured, Paper, equals, exactly, follows
 from workbench.experiment.measurement import DEVIATIONS, Samples, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.inits.networks.finite_width import (
-    BATCHES,
-    Fluctuations,
-    fluctuations,
-    scatter_ratio,
-)
+from workbench.inits.networks.finite_width import Fluctuations, fluctuations, scatter_ratio
 from workbench.inits.networks.trajectories import Trajectory, gradient_decay, iterated, trajectory
-from workbench.inits.theory.criticality import Critical, attracting_sides, critical
+from workbench.inits.theory.criticality import attracting_sides, critical
 from workbench.inits.theory.moments import chi, depth_scale, gain
 from workbench.inits.theory.phase_diagram import Phases, phases
 
@@ -39,8 +30,6 @@ HE = Paper("He et al.", 2015, "arXiv:1502.01852")
 TRANSFORMER = Paper("Yang & Wang", 2024, "arXiv:2409.10594")
 DEEP = Paper("Schoenholz et al.", 2017, "arXiv:1611.01232")
 PRODUCTS = Paper("Hanin & Nica", 2018, "arXiv:1812.05994")
-# Weight and bias variances off tanh's edge of chaos, where the decay of its gradients is measured.
-OFF_EDGE = 1.3, 0.05
 # How papers spell the activations; the others as the knob does.
 SPELLED = {"gelu": "GELU", "silu": "SiLU", "mish": "Mish", "selu": "SELU", "elu": "ELU"}
 
@@ -87,19 +76,12 @@ def gelu_path(rng, size: Size) -> Trajectory:
 
 
 @stage
-def critical_pair(activation) -> Critical:
-    """The pair of variances at which neither signals nor gradients grow or shrink."""
-    return critical(activation)
-
-
-@stage
-def critical_path(rng, activation, critical_pair, mistuned, size: Size) -> Trajectory | None:
-    """Networks at the critical pair, or off it by the error; None where there is no pair."""
-    if critical_pair.kind == "none":
-        return None
-    weight, bias = critical_pair.weight_variance * (1 + mistuned), critical_pair.bias_variance
+def critical_path(rng, activation, mistuned, size: Size) -> Trajectory:
+    """Networks at the critical pair, or off it by the error."""
+    pair = critical(activation)
+    weight, bias = pair.weight_variance * (1 + mistuned), pair.bias_variance
     # A fixed point at zero, or everywhere, is approached from one.
-    start = critical_pair.variance if critical_pair.variance > 0 else 1.0
+    start = pair.variance if pair.variance > 0 else 1.0
     return trajectory(rng, activation, weight, bias, input_variance=start, **size._asdict())
 
 
@@ -111,8 +93,8 @@ def gradient_map(activation) -> Phases:
 
 @stage
 def gradient_rates(rng, size: Size) -> Samples:
-    """Logarithmic decay of tanh's gradients a layer, off the edge, by network; law 1/ξ."""
-    rates, law = gradient_decay(rng, "tanh", *OFF_EDGE, **size._asdict())
+    """Logarithmic decay of tanh's gradients a layer, off the edge of chaos; law 1/ξ."""
+    rates, law = gradient_decay(rng, "tanh", 1.3, 0.05, **size._asdict())
     return Samples(rates, law=law)
 
 
@@ -120,26 +102,26 @@ def gradient_rates(rng, size: Size) -> Samples:
 def scatter(rng, narrow, shallow, many) -> dict[tuple[str, int], Fluctuations]:
     """How much networks differ from each other, by activation and width."""
     cases = [("relu", narrow * k // 2) for k in (1, 2, 4)] + [("linear", narrow)]
-    # Wide networks scatter less and cost more, so that fewer are drawn.
-    counts = {width: max(2 * BATCHES, many * narrow // width) for _, width in cases}
+    # Wide networks scatter less and cost more, so that fewer are drawn, at least 200.
+    counts = {width: many * narrow // width for _, width in cases}
     return {case: fluctuations(rng, *case, shallow, counts[case[1]]) for case in steps(cases)}
 
 
 def run(p: Params) -> dict:
     """The laws, and measurements in networks of finite width."""
-    pair, rates = critical_pair(p), gradient_rates(p)
-    paths = {"SiLU, gain of its own": silu_path(p), "GELU, relu's gain": gelu_path(p)}
-    if (path := critical_path(p)) is not None:
-        paths[f"{SPELLED.get(p.activation, p.activation)}, critical pair"] = path
-    numbers = {
-        "weight variance": pair.weight_variance,
-        "bias variance": pair.bias_variance,
-        "fixed point": pair.variance,
+    pair, rates = critical(p.activation), gradient_rates(p)
+    paths = {
+        "SiLU, gain of its own": silu_path(p),
+        "GELU, relu's gain": gelu_path(p),
+        f"{SPELLED.get(p.activation, p.activation)}, critical pair": critical_path(p),
     }
     return {
         "class": pair.kind,
         "attracts from": pair.attracts,
-        **{name: value for name, value in numbers.items() if not math.isnan(value)},
+        "weight variance": pair.weight_variance,
+        "bias variance": pair.bias_variance,
+        # Every variance is a fixed point of relu.
+        "fixed point": None if math.isnan(pair.variance) else pair.variance,
         **{f"last layer, {name}": float(path.typical[-1]) for name, path in paths.items()},
         "depth scale off tanh's edge": float(1 / rates.mean),
         "pair": pair,
@@ -184,9 +166,9 @@ def _depth_over_width(p: Params, result: dict) -> Measured:
     """The variance of ln g at twice width and depth over that at one."""
     wide, narrow = (result["scatter"]["relu", n] for n in (2 * p.narrow, p.narrow))
     ratio, error = scatter_ratio(wide, narrow, p.shallow // 2)
-    half, layers = DEVIATIONS * error, p.shallow // 2
-    note = f"variance of ln g, width {2 * p.narrow} over {p.narrow}, {2 * layers} layers over "
-    return Measured(ratio, (ratio - half, ratio + half), note=note + str(layers))
+    half = DEVIATIONS * error
+    note = f"variance of ln g, width {2 * p.narrow} over {p.narrow}, at twice the layers"
+    return Measured(ratio, (ratio - half, ratio + half), note=note)
 
 
 def _doubling(result: dict) -> str:

@@ -8,6 +8,7 @@ Source:
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -60,6 +61,7 @@ class Edge(NamedTuple):
     variance: float
 
 
+@functools.lru_cache(maxsize=64)
 def critical(which: Which) -> Critical:
     """The critical pair of an activation, its class, and from which side it attracts.
 
