@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from workbench.base.array import generator
 from workbench.experiment.claims import Claim, Measured, Paper, between, equals, missing
 from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
@@ -67,13 +68,13 @@ class Params(Knobs):
 @stage
 def report(weights_file, layout, lookup, seed) -> FileReport:
     """The matrices of the file, without activations and tails."""
-    return file_report(loaded(seed, weights_file, layout, lookup)[1])
+    return file_report(loaded(weights_file, layout, lookup, seed))
 
 
 @stage
 def tails(weights_file, layout, lookup, sample, seed) -> list:
     """The tail of each matrix, fitted on a sample of its weights."""
-    return fitted_tails(*loaded(seed, weights_file, layout, lookup), sample)
+    return fitted_tails(generator(seed), loaded(weights_file, layout, lookup, seed), sample)
 
 
 def run(p: Params) -> dict:

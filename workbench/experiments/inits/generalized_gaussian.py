@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from workbench.base.array import generator
 from workbench.base.cancellation import steps
 from workbench.experiment.claims import Claim, Measured, Paper, between, follows, missing
 from workbench.experiment.measurement import DEVIATIONS, Samples, stage
@@ -50,7 +51,7 @@ class Params(Knobs):
 @stage
 def fits(weights_file, sample, seed) -> Fits:
     """The trained matrices, read and fitted on the host."""
-    return all_fits(*loaded(seed, weights_file), sample)
+    return all_fits(generator(seed), loaded(weights_file, seed=seed), sample)
 
 
 @stage

@@ -29,7 +29,7 @@ from workbench.inits.weights.matrix_report import (
 )
 from workbench.inits.weights.reading.activation_tables import activation_of
 from workbench.inits.weights.reading.files import read
-from workbench.inits.weights.sources import Trained, require_matrices
+from workbench.inits.weights.sources import require_matrices
 from workbench.inits.weights.survey import Survey, Weight, left_out
 
 # Seconds after which a run shows its progress.
@@ -58,14 +58,14 @@ class FileReport(NamedTuple):
     unread: list[str]
 
 
-def file_report(network: Trained) -> FileReport:
+def file_report(survey: Survey) -> FileReport:
     """Every matrix of a file, one at a time, whatever activation follows.
 
     Raises:
         ValueError: if there is no matrix.
     """
-    survey, rows, spectra = network.survey, [], []
-    require_matrices(network)
+    require_matrices(survey)
+    rows, spectra = [], []
     for weight, matrix, unreadable in _read(survey):
         parts = _parts(weight, matrix)
         laws, bias, marks = weight.laws, _bias(weight), []
@@ -85,20 +85,20 @@ def file_report(network: Trained) -> FileReport:
     guess = survey.layout
     layout = f"{guess.layout}, guessed {guess.why}" if guess.why else guess.layout
     count = sum(w.stored.size for w in survey.weights)
-    return FileReport(network.source, count, rows, spectra, layout, survey.vectors, unread)
+    return FileReport(survey.source, count, rows, spectra, layout, survey.vectors, unread)
 
 
-def fitted_tails(rng: Any, network: Trained, sample: int) -> list[Fit | None]:
+def fitted_tails(rng: Any, survey: Survey, sample: int) -> list[Fit | None]:
     """The fitted tail of every row of `file_report`; None for one without numbers.
 
     Args:
         rng: a generator on the host, which chooses the weights.
-        network: whose matrices are read one after the other.
+        survey: whose matrices are read one after the other.
         sample: most weights of a matrix that are chosen.
     """
     return [
         None if unreadable or fault(part) else fitted_tail(rng, part, sample)
-        for weight, matrix, unreadable in _read(network.survey)
+        for weight, matrix, unreadable in _read(survey)
         for _, part in _parts(weight, matrix)
     ]
 

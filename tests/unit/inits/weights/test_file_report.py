@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workbench.base.array import generator
 from workbench.inits.schemes.variance_scaling import he, lecun
 from workbench.inits.weights import file_report as reports
 from workbench.inits.weights.file_report import (
@@ -45,7 +46,7 @@ def file(save):
 
 
 def report(path, *how):
-    return file_report(loaded(0, path, *how)[1])
+    return file_report(loaded(path, *how))
 
 
 def test_every_matrix_is_measured(file):
@@ -94,7 +95,7 @@ def test_rows_have_the_targets_of_their_activations(save):
     rng = np.random.default_rng(3)
     path = save(fc1=he(rng, (60, 80)), fc2=0.1 * lecun(rng, (60, 60)), fc3=3 * he(rng, (90, 60)))
     whole = report(path)
-    tails = [None, *fitted_tails(*loaded(0, path), 1000)[1:]]
+    tails = [None, *fitted_tails(generator(0), loaded(path), 1000)[1:]]
     rows = beside_theory(whole.rows, tails, [("*1", "relu"), ("fc2", "linear")], "gelu")
     assert [r.activation for r in rows] == ["relu", "linear", "gelu"]
     assert [r.target for r in rows] == pytest.approx([2, 1, 2.351715614073])
@@ -119,13 +120,12 @@ def test_the_matrix_furthest_from_random_is_drawn_unless_a_place_is_given(save):
 
 
 def test_tails_stand_beside_the_rows(file):
-    rng, network = loaded(0, file)
-    tails = fitted_tails(rng, network, 5000)
+    tails = fitted_tails(generator(0), loaded(file), 5000)
     assert len(tails) == 4
     assert abs(tails[0].shape - 2) < 5 * tails[0].error
     # A product of two normal numbers has a heavier tail.
     assert tails[3].shape + 5 * tails[3].error < 1.5
-    fewer = fitted_tails(*loaded(0, file), 1000)
+    fewer = fitted_tails(generator(0), loaded(file), 1000)
     assert fewer[0].error > 1.8 * tails[0].error
 
 
@@ -139,7 +139,7 @@ def test_one_bad_element_ends_no_survey(save):
     path = save(**parts)
     flags = ["", "2 of 600 not finite", "zero", "empty", "too small to fit", "constant"]
     assert [row.flag for row in report(path).rows] == flags
-    tails = fitted_tails(*loaded(0, path), 1000)
+    tails = fitted_tails(generator(0), loaded(path), 1000)
     assert [tail is None for tail in tails] == [False] + [True] * 5
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_array_is_a_row_and_names_itself(save):
     assert bad.flag.startswith("unreadable: ")
     assert "bad: Bad CRC-32" in bad.flag
     assert good.is_measured
-    tails = fitted_tails(*loaded(0, path), 1000)
+    tails = fitted_tails(generator(0), loaded(path), 1000)
     assert [tail is None for tail in tails] == [True, False]
 
 
@@ -186,7 +186,7 @@ def test_recurrent_layers_are_shown_gate_by_gate(tmp_path):
     weights = layer.weight_ih_l0.detach().numpy()
     assert rows[1].deviation == pytest.approx(weights[40:80].std(), rel=1e-6)
     assert all(r.flags[0] == "initial distribution: torch's recurrent layers" for r in rows)
-    tails = fitted_tails(*loaded(0, str(tmp_path / "w.pt")), 1000)
+    tails = fitted_tails(generator(0), loaded(str(tmp_path / "w.pt")), 1000)
     # Uniform gates are at the far end of the shapes or have none of their own.
     assert len(tails) == 8
     assert min(tail.shape for tail in tails) > 3

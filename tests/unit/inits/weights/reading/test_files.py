@@ -13,7 +13,7 @@ from workbench.base.files import numpy_file
 from workbench.inits.weights.file_report import file_report
 from workbench.inits.weights.reading import files
 from workbench.inits.weights.reading.files import changed, contents, packaged, read
-from workbench.inits.weights.sources import check_file, matrices, trained
+from workbench.inits.weights.sources import check_file, loaded, matrices
 from workbench.inits.weights.survey import left_out
 
 
@@ -84,9 +84,9 @@ def test_nothing_in_an_archive_is_executed(tmp_path):
 
 def test_the_stand_in_learns(monkeypatch):
     monkeypatch.setattr("workbench.inits.weights.sources.packaged", lambda: "")
-    found = trained(np.random.default_rng(0))
+    found = loaded()
     assert int(found.source.split(" % ")[0].split()[-1]) >= 88
-    assert [m.shape for _, m in matrices(found.survey)] == [(256, 64), (256, 256), (10, 256)]
+    assert [m.shape for _, m in matrices(found)] == [(256, 64), (256, 256), (10, 256)]
 
 
 def test_the_packaged_model_has_22_million_weights():
@@ -477,5 +477,5 @@ def test_an_index_of_names_that_no_file_can_have_reads_the_others(tmp_path):
 def test_weights_of_any_size_have_ranks_and_no_overflow(tmp_path):
     for factor in (1e-140, 1e-80, 1.0, 1e80, 1e140):
         np.save(tmp_path / "w.npy", factor * np.random.default_rng(0).standard_normal((80, 50)))
-        row = file_report(trained(None, str(tmp_path / "w.npy"))).rows[0]
+        row = file_report(loaded(str(tmp_path / "w.npy"))).rows[0]
         assert 20 < row.participation < row.entropy < 50
