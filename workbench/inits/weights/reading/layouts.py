@@ -67,7 +67,7 @@ def guess(shapes: Shapes, ending: str = "") -> Guess:
         mine = [why for kind, why in votes if kind == layout]
         if len(mine) > len(votes) / 2:
             return Guess(layout, mine[0])
-    return Guess("torch", "for lack of evidence for another")
+    return Guess("torch", "as there is no evidence for another")
 
 
 def _votes(shapes: Shapes) -> Iterator[tuple[Layout, str]]:
