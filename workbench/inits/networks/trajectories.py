@@ -57,7 +57,7 @@ def trajectory(
         deviations: half-width of the intervals, in standard deviations.
     """
     size = {"width": width, "depth": depth, "networks": networks}
-    variances = {"bias_variance": bias_variance, "input_variance": input_variance}
+    variances: dict[str, Any] = {"bias_variance": bias_variance, "input_variance": input_variance}
     moments = _propagated(rng, which, weight_variance, **size, **variances).before
     # A moment that underflows in float32 counts as its smallest number.
     logs = np.log(np.where(moments > 0, moments, np.finfo(np.float32).smallest_subnormal))
@@ -86,7 +86,7 @@ def gradient_decay(
     """
     settled = fixed_point(which, weight_variance, bias_variance)
     size = {"width": width, "depth": depth, "networks": networks}
-    variances = {"bias_variance": bias_variance, "input_variance": settled.variance}
+    variances: dict[str, Any] = {"bias_variance": bias_variance, "input_variance": settled.variance}
     drawn = _propagated(rng, which, weight_variance, **size, **variances)
     return -np.log(drawn.gradient_ratio) / depth, -math.log(settled.slopes.perpendicular)
 
