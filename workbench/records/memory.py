@@ -11,7 +11,6 @@ deleted at any time. Several processes may use it at once.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import stat
@@ -20,13 +19,11 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 # Counts up whenever `record_file.brief` gives another form.
-_FORM = 1
-_TABLE = (
-    "CREATE TABLE records (path BLOB PRIMARY KEY, state TEXT, sum INT, brief BLOB) WITHOUT ROWID"
-)
+_FORM = 2
+_TABLE = "CREATE TABLE records (path BLOB PRIMARY KEY, state TEXT, sum INT, brief BLOB)"
 # File systems tell time in steps of up to 2 s.
 _UNSURE_NS = 3 * 10**9
 _LARGEST = 10**9
@@ -65,7 +62,7 @@ class Memory:
         newest = max(about.st_mtime_ns, about.st_ctime_ns)
         if self._base is None or not newest < time.time_ns() - _UNSURE_NS:
             return
-        text = json.dumps(brief, separators=(",", ":")).encode()
+        text = to_json(brief)
         self._new.append((path, _state(about), zlib.crc32(text), text))
         if len(self._new) >= _AT_ONCE:
             self._write()
@@ -143,8 +140,9 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 def _is_sound(base: sqlite3.Connection) -> bool:
     """Whether it has our table in our form, and nothing beside it."""
-    held = base.execute("SELECT sql FROM sqlite_master").fetchall()
-    return held == [(_TABLE,)] and base.execute("PRAGMA user_version").fetchone() == (_FORM,)
+    schema = base.execute("SELECT sql FROM sqlite_master").fetchall()
+    # SQLite adds the index of the primary key, which has no text.
+    return schema == [(_TABLE,), (None,)] and base.execute("PRAGMA user_version").fetchone() == (_FORM,)
 
 
 def _state(about: os.stat_result) -> str:

@@ -122,9 +122,9 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
         "title": _short(texts["title"]) if isinstance(texts["title"], str) else record["name"],
         "error": _short(error) if isinstance(error, str) else None,
         "attempt": attempt if isinstance(attempt, int) else None,
-        "knobs": _short(parts["knobs"]),
-        "changed": _short(changed) if isinstance(changed, dict) and "knobs" not in left else {},
-        "summary": _short(parts["summary"]),
+        "knobs": _short_values(parts["knobs"]),
+        "changed": _short_values(changed) if isinstance(changed, dict) and "knobs" not in left else {},
+        "summary": _short_values(parts["summary"]),
         "claims": claims_of(parts["claims"]),
         "timings": normal_timings(record["timings"]),
         **({"left": left} if left else {}),
@@ -137,19 +137,15 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    """The value in a form that a table can hold."""
-    if type(value) in (int, float, str, bool, type(None)):
+    """The value as a table can hold it."""
+    if isinstance(value, dict | list):
         value = held(value)
-        is_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
-        return value[:_LONGEST_TEXT] + "…" if is_long else value
-    if isinstance(value, dict):
-        return {_short(name): _inner(one) for name, one in value.items()}
-    return _inner(value)
+        text = json.dumps(value)
+        return value if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+    value = held(value)
+    is_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
+    return value[:_LONGEST_TEXT] + "…" if is_long else value
 
 
-def _inner(value: Any) -> Any:
-    if not isinstance(value, dict | list):
-        return _short(value)
-    whole = held(value)
-    text = json.dumps(whole)
-    return whole if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+def _short_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {_short(name): _short(value) for name, value in values.items()}

@@ -56,7 +56,7 @@ class Columns:
         self._places: dict[str, int] = {}
         self._unseen = 0
 
-    def see(self, name: str) -> int | None:
+    def add(self, name: str) -> int | None:
         """The place of the name among all names; None where there are too many to remember."""
         place = self._places.get(name)
         if place is None:
@@ -96,7 +96,7 @@ def columns(
     found = Columns()
     for one in table:
         for name in one:
-            found.see(name)
+            found.add(name)
     return found.chosen(left_out)
 
 

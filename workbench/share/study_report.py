@@ -114,7 +114,7 @@ def _names(values: Sequence[Mapping[str, Any]]) -> list[str]:
     found = Columns()
     for one in values:
         for name in one:
-            found.see(name)
+            found.add(name)
     return found.chosen(most=_MOST_RESULTS)
 
 
