@@ -19,7 +19,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+from workbench.records.brief import cached_brief
 
 # Counts up whenever `record_file.brief` gives another form.
 _FORM = 2
@@ -55,7 +57,7 @@ class Memory:
             return None
         if found is None or not isinstance(found[1], bytes) or zlib.crc32(found[1]) != found[0]:
             return None
-        return from_json(found[1], cache_strings="all")
+        return cached_brief(found[1])
 
     def put(self, path: bytes, about: os.stat_result, brief: dict[str, Any]) -> None:
         """Remembers the brief, unless the file may still change without a sign."""
@@ -142,9 +144,11 @@ def _is_sound(base: sqlite3.Connection) -> bool:
     """Whether it has our table in our form, and nothing beside it."""
     schema = base.execute("SELECT sql FROM sqlite_master").fetchall()
     # SQLite adds the index of the primary key, which has no text.
-    return schema == [(_TABLE,), (None,)] and base.execute("PRAGMA user_version").fetchone() == (_FORM,)
+    return schema == [(_TABLE,), (None,)] and base.execute("PRAGMA user_version").fetchone() == (
+        _FORM,
+    )
 
 
 def _state(about: os.stat_result) -> str:
-    parts = about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino, about.st_dev
-    return " ".join(map(str, parts))
+    times = f"{about.st_mtime_ns} {about.st_ctime_ns}"
+    return f"{about.st_size} {times} {about.st_ino} {about.st_dev}"

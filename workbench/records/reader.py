@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from workbench.records.brief import brief, plain_brief
 from workbench.records.call_log import CALL_LOG, LoggedRuns
 from workbench.records.memory import Memory
-from workbench.records.record_file import Unreadable, brief, checked, parsed, read_bytes, settled
+from workbench.records.record_file import Unreadable, checked, parsed, read_bytes, settled
 from workbench.runs.record import RECORD
 
 _MOST_SENTENCES = 5
@@ -69,7 +70,7 @@ class Reader:
             found = self._memory.get(key, about)
             if found is None:
                 content, about = read_bytes(path, follow=False)
-                found = brief(checked(parsed(content)))
+                found = plain_brief(content) or brief(checked(parsed(content)))
                 self._memory.put(key, about, found)
             left = found.get("left")
         except (FileNotFoundError, NotADirectoryError):

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
 
 from workbench.base.files.regular_file import opened
-from workbench.records.normal import claims_of, held, normal_timings
 from workbench.runs.record import is_alive
 
 LARGEST = 50_000_000
 SCHEMA = 1
-# More values of one part than this are no columns of a table; the record's file has them.
-MOST_VALUES = 500
-_LONGEST_TEXT = 10_000
 TEXTS = ("name", "run", "identity", "state")
 _MAPPINGS = ("knobs", "summary", "timings")
 
@@ -95,57 +90,3 @@ def settled(record: dict[str, Any]) -> dict[str, Any]:
     if record["state"] != "done" and isinstance(changed, dict):
         record = record | {"knobs": changed | record["knobs"]}
     return record
-
-
-def brief(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What tables, reports and the gallery tell of a run; each part has its form.
-
-    Texts of more than 10,000 letters are cut, and of a part with more than 500 values none is
-    taken: `left` says how many there were.
-
-    Args:
-        record: as `checked` lets it pass.
-    """
-    claims = record.get("claims")
-    parts = {name: record[name] for name in ("knobs", "summary")}
-    parts["claims"] = claims if isinstance(claims, list) else []
-    left = {name: len(part) for name, part in parts.items() if len(part) > MOST_VALUES}
-    empty: dict[str, Any] = {name: type(parts[name])() for name in left}
-    parts |= empty
-    changed = record.get("changed")
-    texts = {name: record.get(name) for name in ("title", "depth")}
-    error = record.get("error")
-    attempt = record.get("attempt")
-    return {
-        **{name: _short(record[name]) for name in TEXTS},
-        **{name: _short(text) if isinstance(text, str) else "" for name, text in texts.items()},
-        "title": _short(texts["title"]) if isinstance(texts["title"], str) else record["name"],
-        "error": _short(error) if isinstance(error, str) else None,
-        "attempt": attempt if isinstance(attempt, int) else None,
-        "knobs": _short_values(parts["knobs"]),
-        "changed": _short_values(changed) if isinstance(changed, dict) and "knobs" not in left else {},
-        "summary": _short_values(parts["summary"]),
-        "claims": claims_of(parts["claims"]),
-        "timings": normal_timings(record["timings"]),
-        **({"left": left} if left else {}),
-        **{
-            n: record[n]
-            for n in ("process", "process_start")
-            if record["state"] == "running" and n in record
-        },
-    }
-
-
-def _short(value: Any) -> Any:
-    """The value as a table can hold it."""
-    if isinstance(value, dict | list):
-        value = held(value)
-        text = json.dumps(value)
-        return value if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
-    value = held(value)
-    is_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
-    return value[:_LONGEST_TEXT] + "…" if is_long else value
-
-
-def _short_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {_short(name): _short(value) for name, value in values.items()}

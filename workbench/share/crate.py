@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from workbench.base.checks import refuse, spell
 from workbench.base.files.atomic import write_text, written
-from workbench.records.record_file import MOST_VALUES
+from workbench.records.brief import MOST_VALUES
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.atomic import write_json
 from workbench.runs.identity.inputs import PREFIX

@@ -22,12 +22,12 @@ def _sure(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def parsed(monkeypatch):
-    """Counts the records that are read from their own files."""
-    count = []
-    real = reader.parsed
-    monkeypatch.setattr(reader, "parsed", lambda content: count.append(1) or real(content))
-    return count
+def read(monkeypatch):
+    """The records that are read from their own files."""
+    paths = []
+    real = reader.read_bytes
+    monkeypatch.setattr(reader, "read_bytes", lambda p, **k: paths.append(p) or real(p, **k))
+    return paths
 
 
 def folder_of(tmp_path, count=3):
@@ -45,11 +45,11 @@ def database(tmp_path):
     return tmp_path / "cache/paper-workbench/records.sqlite"
 
 
-def test_a_file_that_is_the_same_is_read_once(tmp_path, parsed):
+def test_a_file_that_is_the_same_is_read_once(tmp_path, read):
     folder = folder_of(tmp_path)
     first = list(read_records(folder))
     assert list(read_records(folder)) == first
-    assert len(parsed) == 3
+    assert len(read) == 3
     assert not [p for p in folder.rglob("*") if p.suffix == ".sqlite"]
 
 
@@ -64,11 +64,11 @@ def test_a_change_of_the_same_size_and_time_is_seen(tmp_path):
     assert rates(folder) == [0, 7, 2]
 
 
-def test_a_file_just_written_is_not_remembered(tmp_path, monkeypatch, parsed):
+def test_a_file_just_written_is_not_remembered(tmp_path, monkeypatch, read):
     monkeypatch.setattr(memory, "_UNSURE_NS", 3 * 10**9)
     folder = folder_of(tmp_path)
     assert rates(folder) == rates(folder)
-    assert len(parsed) == 6
+    assert len(read) == 6
 
 
 @pytest.mark.parametrize("way", ["noise", "text", "view", "half", "folder", "link", "values"])
