@@ -14,7 +14,7 @@ import functools
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,6 +91,12 @@ def plotly_library(figures: Iterable[Mapping[str, Any]]) -> str:
         if wanted <= part.kinds and part.version() == get_plotlyjs_version():
             return _text(part)
     return _contained(get_plotlyjs())
+
+
+def installed_libraries() -> Iterator[str]:
+    """Every text that `plotly_library` returns."""
+    yield from map(_text, PARTS)
+    yield _contained(get_plotlyjs())
 
 
 def _kinds(figure: Mapping[str, Any]) -> Iterable[str]:

@@ -19,10 +19,10 @@ from pydantic_core import core_schema as schema
 
 from workbench.experiment.decisions import Claim
 from workbench.records.normal import claims_of, held, normal_timings
-from workbench.records.record_file import SCHEMA, TEXTS
+from workbench.records.record_file import SCHEMA, TEXTS, check_count
 
 # Parts with more values than this have no columns; the record itself has them.
-MOST_VALUES = 500
+MOST_IN_PART = 500
 _LONGEST_TEXT = 10_000
 _PROCESS = ("process", "process_start")
 
@@ -35,7 +35,7 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
     claims, changed = record.get("claims"), record.get("changed")
     parts = {name: record[name] for name in ("knobs", "summary")}
     parts["claims"] = claims if isinstance(claims, list) else []
-    left = {name: len(part) for name, part in parts.items() if len(part) > MOST_VALUES}
+    left = {name: len(part) for name, part in parts.items() if len(part) > MOST_IN_PART}
     parts |= {name: type(parts[name])() for name in left}
     error, attempt = record.get("error"), record.get("attempt")
     found = {
@@ -62,7 +62,11 @@ def plain_brief(record: bytes) -> dict[str, Any] | None:
 
     It equals what `brief` returns, and takes a third of the time, as no value passes through
     Python. Records of running runs are not plain.
+
+    Raises:
+        Unreadable: if it has more values than are read.
     """
+    check_count(record)
     found = _valid(record, _plain_record())
     if found is None or found["state"] == "running":
         return None
@@ -102,7 +106,7 @@ def _plain_record() -> SchemaValidator:
     # As text, 300 numbers have fewer letters than the longest text.
     numbers = schema.list_schema(_NUMBER, max_length=300)
     value = schema.union_schema([_BOOLEAN, _NUMBER, text, schema.none_schema(), numbers])
-    values = schema.dict_schema(text, value, max_length=MOST_VALUES)
+    values = schema.dict_schema(text, value, max_length=MOST_IN_PART)
     version = schema.int_schema(ge=SCHEMA, le=SCHEMA)
     return _validator(text, values, {"schema": version})
 
@@ -128,7 +132,7 @@ def _validator(text: Any, values: Any, optional: dict[str, Any]) -> SchemaValida
         "error": schema.nullable_schema(text),
         "attempt": schema.nullable_schema(_INTEGER),
         **dict.fromkeys(("knobs", "changed", "summary"), values),
-        "claims": schema.list_schema(_typed_dict(claim), max_length=MOST_VALUES),
+        "claims": schema.list_schema(_typed_dict(claim), max_length=MOST_IN_PART),
         "timings": schema.dict_schema(_TEXT),
     }
     return SchemaValidator(_typed_dict(fields, optional))

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.records.brief import brief, plain_brief
-from workbench.records.call_log import CALL_LOG, LoggedRuns
-from workbench.records.memory import Memory
+from workbench.records.cache import BriefCache
+from workbench.records.call_log import CALL_LOG
+from workbench.records.call_log_reader import CallLogReader
 from workbench.records.record_file import Unreadable, checked, parsed, read_bytes, settled
 from workbench.runs.record import RECORD
 
@@ -46,8 +47,8 @@ class Reader:
 
     def __init__(self, left_out: LeftOut | None = None):
         self._left_out = left_out or LeftOut()
-        self._memory = Memory()
-        self._logs: dict[str, LoggedRuns | None] = {}
+        self._cache = BriefCache()
+        self._logs: dict[str, CallLogReader | None] = {}
         self._inside: dict[str, bool] = {}
 
     def __enter__(self) -> Reader:
@@ -56,7 +57,7 @@ class Reader:
 
     def __exit__(self, *_: Any) -> None:
         """Writes what is new, and closes all files."""
-        self._memory.close()
+        self._cache.close()
         for log in self._logs.values():
             if log is not None:
                 log.__exit__()
@@ -67,11 +68,11 @@ class Reader:
         try:
             about = os.lstat(path)
             key = os.fsencode(os.path.abspath(path))
-            found = self._memory.get(key, about)
+            found = self._cache.get(key, about)
             if found is None:
                 content, about = read_bytes(path, follow=False)
                 found = plain_brief(content) or brief(checked(parsed(content)))
-                self._memory.put(key, about, found)
+                self._cache.put(key, about, found)
             left = found.get("left")
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -112,11 +113,11 @@ class Reader:
         self._tell_left(record["folder"], found.get("left"))
         return settled(found)
 
-    def _log(self, study: str) -> LoggedRuns | None:
+    def _log(self, study: str) -> CallLogReader | None:
         if study not in self._logs:
             self._logs[study] = None
             try:
-                self._logs[study] = LoggedRuns(study, self._left_out)
+                self._logs[study] = CallLogReader(study, self._left_out)
             except FileNotFoundError:
                 pass
             except (Unreadable, OSError) as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.base.checks import refuse
-from workbench.records.call_log import CALL_LOG, LoggedRuns
+from workbench.records.call_log import CALL_LOG
+from workbench.records.call_log_reader import CallLogReader
 from workbench.records.normal import normal
 from workbench.records.reader import LeftOut, Reader
 from workbench.records.record_file import Unreadable, checked, parsed, read_bytes, settled
@@ -46,7 +47,7 @@ class Recorded:
         self._study, self._logged = study, None
         self._has_files: dict[str, bool] = {}
         with contextlib.suppress(FileNotFoundError, Unreadable):
-            self._logged = LoggedRuns(study, LeftOut())
+            self._logged = CallLogReader(study, LeftOut())
 
     def __enter__(self) -> Recorded:
         """The file of function runs is open already."""

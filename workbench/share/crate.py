@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from workbench.base.checks import refuse, spell
 from workbench.base.files.atomic import write_text, written
-from workbench.records.brief import MOST_VALUES
+from workbench.records.brief import MOST_IN_PART
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.atomic import write_json
 from workbench.runs.identity.inputs import PREFIX
@@ -119,12 +119,12 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
     # Thousands of entities take minutes to add; the file of numbers has all.
     objects = [
         add(f"#knob-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in itertools.islice(record["knobs"].items(), MOST_VALUES)
+        for name, value in itertools.islice(record["knobs"].items(), MOST_IN_PART)
     ]
     objects += [_datum(add, name, file) for name, file in known["data"].items()]
     results = [
         add(f"#number-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in itertools.islice(record["summary"].items(), MOST_VALUES)
+        for name, value in itertools.islice(record["summary"].items(), MOST_IN_PART)
     ]
     is_done = record["state"] == "done"
     action = add(

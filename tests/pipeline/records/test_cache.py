@@ -10,7 +10,7 @@ import time
 import pytest
 from records import put, record
 
-from workbench.records import memory, reader
+from workbench.records import cache, reader
 from workbench.records.store import read_records
 
 
@@ -18,7 +18,7 @@ from workbench.records.store import read_records
 def _sure(tmp_path, monkeypatch):
     """A cache of the test's own, which trusts files at once."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(memory, "_UNSURE_NS", -(10**9))
+    monkeypatch.setattr(cache, "_SETTLING_NS", -(10**9))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_change_of_the_same_size_and_time_is_seen(tmp_path):
 
 
 def test_a_file_just_written_is_not_remembered(tmp_path, monkeypatch, read):
-    monkeypatch.setattr(memory, "_UNSURE_NS", 3 * 10**9)
+    monkeypatch.setattr(cache, "_SETTLING_NS", 3 * 10**9)
     folder = folder_of(tmp_path)
     assert rates(folder) == rates(folder)
     assert len(read) == 6
@@ -120,8 +120,8 @@ def test_where_no_cache_can_be_the_records_are_read(tmp_path, monkeypatch):
 def test_several_processes_at_once(tmp_path):
     folder = folder_of(tmp_path, 200)
     code = (
-        "from pathlib import Path; from workbench.records import memory\n"
-        "memory._UNSURE_NS = -10**9\n"
+        "from pathlib import Path; from workbench.records import cache\n"
+        "cache._SETTLING_NS = -10**9\n"
         "from workbench.records.store import read_records; import sys\n"
         "for _ in range(5): print(sum(1 for _ in read_records(Path(sys.argv[1]))))"
     )
