@@ -112,9 +112,12 @@ def _opened(path: Path) -> sqlite3.Connection:
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     _check_owner(path.parent, stat.S_ISDIR)
-    with contextlib.suppress(FileNotFoundError):
-        if _check_owner(path, stat.S_ISREG).st_size > _LARGEST:
-            path.unlink()
+    # SQLite opens the files beside it as well, and would wait for a pipe.
+    for suffix in ("-journal", "-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            file = path.with_name(path.name + suffix)
+            if _check_owner(file, stat.S_ISREG).st_size > _LARGEST:
+                file.unlink()
     database = _connected(path)
     try:
         if _is_sound(database):

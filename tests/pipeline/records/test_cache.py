@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import time
+import zlib
 
 import pytest
+from click.testing import CliRunner
 from records import put, record
 
+from workbench.cli.cli import main
 from workbench.records import cache, reader
 from workbench.records.store import read_records
 
@@ -130,3 +134,99 @@ def test_several_processes_at_once(tmp_path):
     for process in begun:
         told, _ = process.communicate(timeout=300)
         assert (process.returncode, told) == (0, "200\n" * 5)
+
+
+def plant(path, way):
+    """Puts something else in the place of the database, or of SQLite's files beside it."""
+    if way == "locked":
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        return holder
+    if way == "version":
+        with sqlite3.connect(path) as base:
+            base.execute("DROP TABLE records")
+            base.execute("CREATE TABLE records (path TEXT, brief TEXT)")
+            base.execute("PRAGMA user_version = 1")
+        base.close()
+    elif way == "later":
+        with sqlite3.connect(path) as base:
+            base.execute("PRAGMA user_version = 99")
+        base.close()
+    elif way == "trigger":
+        with sqlite3.connect(path) as base:
+            base.execute("CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END")
+        base.close()
+    elif way == "writable":
+        path.parent.chmod(0o777)
+    elif way == "fifo":
+        path.unlink()
+        os.mkfifo(path)
+    elif way == "journal":
+        os.mkfifo(f"{path}-journal")
+    elif way == "large":
+        os.truncate(path, 2 * 10**9)
+    return None
+
+
+WAYS = ["locked", "version", "later", "trigger", "writable", "fifo", "journal", "large"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.timeout(60)
+def test_a_database_that_cannot_be_used_is_left_or_replaced(tmp_path, way, read):
+    folder = folder_of(tmp_path)
+    rates(folder)
+    path = database(tmp_path)
+    holder = plant(path, way)
+    assert rates(folder) == [0, 1, 2]
+    assert len(read) == 6
+    if holder:
+        holder.close()
+        # The lock was no damage: what was remembered is still there.
+        assert rates(folder) == [0, 1, 2]
+        assert len(read) == 6
+
+
+def rows_with(tmp_path, text):
+    with sqlite3.connect(database(tmp_path)) as base:
+        for path, brief in base.execute("SELECT path, brief FROM records").fetchall():
+            new = text(json.loads(brief)).encode()
+            row = zlib.crc32(new), new, path
+            base.execute("UPDATE records SET sum = ?, brief = ? WHERE path = ?", row)
+    base.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"knobs": [1]},
+        {"claims": [{"verdict": "reproduced"}]},
+        {"timings": 5},
+        {"state": None},
+        {"title": "A" * 2**20},
+        None,
+    ],
+)
+def test_planted_values_of_another_form_are_not_taken(tmp_path, change):
+    folder = folder_of(tmp_path)
+    rates(folder)
+    rows_with(tmp_path, lambda brief: json.dumps(brief | change if change else [brief]))
+    assert rates(folder) == [0, 1, 2]
+
+
+def test_planted_values_are_text_on_a_page_and_name_no_file(tmp_path):
+    """An entry may say anything that a record may say, and is treated as one."""
+    folder = folder_of(tmp_path)
+    rates(folder)
+    (tmp_path / "private").write_text("precious")
+    bad = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    planted = {"name": "../../private", "run": "/etc/passwd", "title": bad, "error": bad}
+    rows_with(tmp_path, lambda brief: json.dumps(brief | planted | {"state": bad}))
+    for words in (["gallery", folder], ["report", folder], ["index", folder]):
+        assert CliRunner().invoke(main, list(map(str, words))).exit_code == 0
+    for name in ("index.html", "report.html"):
+        text = (folder / name).read_text()
+        assert bad not in text
+        assert "alert(1)" in text
+        assert "precious" not in text
+        assert not re.search(r"href=.?(\.\./|/|file:)", text)
