@@ -24,14 +24,14 @@ from workbench.runs.record import PAGE, RECORD
 __all__ = ["STUDY", "LeftOut", "normal"]
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
+def read_record(path: Path, *, follow: bool = True) -> dict[str, Any] | None:
     """The record in the file; None where there is none, or half of one.
 
     A run whose record says `running` while its process is gone was killed. What was asked of a run
     that failed before it set a knob tells it from the others.
     """
     try:
-        return settled(checked(parsed(read_bytes(path)[0])))
+        return settled(checked(parsed(read_bytes(path, follow=follow)[0])))
     except (FileNotFoundError, Unreadable):
         return None
 
@@ -67,7 +67,9 @@ class Recorded:
         if name not in self._has_files:
             # False of a path that no file can have, where Path.is_dir raises.
             self._has_files[name] = os.path.isdir(self._study / name)
-        return read_record(self._study / name / run / RECORD) if self._has_files[name] else None
+        if not self._has_files[name]:
+            return None
+        return read_record(self._study / name / run / RECORD, follow=False)
 
 
 def read_records(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:
@@ -212,7 +214,8 @@ def given_run(path: Path) -> tuple[Path, dict[str, Any]] | None:
     is_folder = os.path.isdir(path)  # false of a path that no file can have
     folder = path if is_folder else path.parent
     is_file_of_run = is_folder or path.suffix in {".html", ".ipynb"}
-    record = read_record(folder / RECORD if is_file_of_run else path)
+    # Of a run's folder nothing is read that a link in it leads to; a path that is given may be one.
+    record = read_record(folder / RECORD, follow=False) if is_file_of_run else read_record(path)
     if record is not None:
         return folder, record
     *_, family, subject, run = ("", "", *path.absolute().parts)

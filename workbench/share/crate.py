@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from workbench.base.checks import refuse, spell
 from workbench.base.files.atomic import write_text, written
+from workbench.base.files.regular_file import opened
 from workbench.records.brief import MOST_IN_PART
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.atomic import write_json
@@ -28,6 +29,8 @@ from workbench.runs.record import NOTEBOOK, PAGE, RECORD
 from workbench.share.shared_plotly import standalone
 
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.6"
+# Bytes of the largest file in a crate.
+_LARGEST = 2**28
 _FILES = {
     RECORD: ("the record of the run", "application/json"),
     NOTEBOOK: ("the notebook as it was executed", "application/x-ipynb+json"),
@@ -74,8 +77,7 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> d
         if name == RECORD and not path.exists():  # of a function run, which has no file of its own
             path = made / RECORD
             write_json(path, record)
-        # A link could bring in any file of this machine.
-        if path.is_file() and not path.is_symlink():
+        if _is_exported(path):
             about = {"name": told, "encodingFormat": kind}
             if name == PAGE:
                 # The library that it shares with other pages stays behind.
@@ -92,6 +94,15 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> d
         about = {"name": told, "encodingFormat": kind}
         found[name] = crate.add_file(made / name, name, properties=about, record_size=True)
     return found
+
+
+def _is_exported(path: Path) -> bool:
+    """Whether the file is regular and of a usual size; a link could bring in any other file."""
+    try:
+        opened(path, _LARGEST, follow=False).close()
+    except OSError:
+        return False
+    return True
 
 
 def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -> None:

@@ -159,7 +159,6 @@ def _study_card(folder: Path, reports: Path) -> dict[str, Any]:
         start = max(start, record["timings"]["start"])
         states[record["state"][:40]] += 1
         verdicts.update(c["verdict"] for c in record["claims"])
-    report = folder / REPORT
     return {
         "kind": "study",
         "title": title[:_WORDS] or folder.name,
@@ -169,7 +168,7 @@ def _study_card(folder: Path, reports: Path) -> dict[str, Any]:
         "start": start,
         "changed": "",
         "error": "",
-        "link": address(report, reports) if report.is_file() else None,
+        "link": address(folder / REPORT, reports),
         "sketch": "",
         "alt": "",
         "tally": _tally(verdicts),
@@ -183,8 +182,7 @@ def _changed(record: Mapping[str, Any]) -> str:
 
 
 def _link(folder: Path, reports: Path) -> str | None:
-    found = next((folder / n for n in (PAGE, NOTEBOOK) if (folder / n).is_file()), None)
-    return address(found, reports) if found else None
+    return address(folder / PAGE, reports) or address(folder / NOTEBOOK, reports)
 
 
 def _tally(counts: Mapping[str, int]) -> list[tuple[str, int]]:

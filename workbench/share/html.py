@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,12 +60,17 @@ def data(value: Any) -> Markup:
     return Markup(script_json(value))
 
 
-def address(path: Path, start: Path) -> str:
-    """The relative address of a file below the folder in which a page stands.
+def address(path: Path, start: Path) -> str | None:
+    """The relative address of a file for a page in `start`; None unless it is a regular file.
 
-    The file is named by where it was found, never by what a record says; every letter that would
-    make the address mean something else is escaped.
+    A link is none, since it could lead to any file. The path is that of the file on disk, never
+    one from a record, and every letter with a meaning in addresses is escaped.
     """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+    except OSError:
+        return None
     return quote(path.relative_to(start).as_posix().encode("utf-8", "surrogateescape"))
 
 

@@ -58,7 +58,7 @@ def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
     claims = _claims(records)
     results = _names([_numbers(r) for r in records])
     figures = _figures(records, values, varying, _measures(records, results, claims))
-    links = [_link(folder, study) for folder, _ in found]
+    links = [address(folder / PAGE, study) for folder, _ in found]
     table = StudyTable(records, values, links, varying, results, claims, MOST_ROWS)
     scripts = [plotly_library([made for _, made in figures])] if figures else []
     scripts += [page_script(), script("report.js")]
@@ -208,10 +208,6 @@ def _sketches(
             alt = html.unescape(alternative(figure))[:300]
             drawn.append({"svg": Markup(picture), "told": told, "link": link, "alt": alt})
     return drawn
-
-
-def _link(folder: Path, study: Path) -> str | None:
-    return address(folder / PAGE, study) if os.path.isfile(f"{folder}/{PAGE}") else None
 
 
 def _told(counts: Mapping[str, int]) -> str:

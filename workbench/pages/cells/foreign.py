@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from workbench.pages.text.clean import clean
-from workbench.pages.text.pictures import taken_in
+from workbench.pages.text.pictures import embedded
 from workbench.pages.text.style_sheets import colours, scoped
 from workbench.pages.text.unshown import PARTS, WORDS_OF_A_DRAWING, instead, library, note
 
@@ -34,7 +34,7 @@ def output_html(source: str, folder: str = "") -> str:
     scripts = "".join(f"{one['attributes']}{one['script']}" for one in parts if one["attributes"])
     sheets = [one["style"] for one in parts if one["style"] is not None]
     text = PARTS.sub(instead, source)
-    shown = clean(taken_in(text, folder))
+    shown = clean(embedded(text, folder))
     scope = "s" + hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12]
     style = scoped("\n".join(sheets), scope) if sheets else ""
     is_painted = colours(style) or bool(_PAINT.search(shown))

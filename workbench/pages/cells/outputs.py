@@ -21,6 +21,7 @@ from workbench.pages.cells.foreign import figure_of, is_bare, output_html
 from workbench.pages.cells.terminal import screens, terminal_html
 from workbench.pages.cells.widget_state import VIEW, widget_outputs
 from workbench.pages.text.formulas import Formulas
+from workbench.pages.text.pictures import embedded_in_drawing
 from workbench.pages.text.prose import markdown
 from workbench.pages.text.unshown import library, note
 
@@ -108,7 +109,7 @@ def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formula
     if shown is None:
         return "".join(map(_json, data.values()))
     if shown == "image/svg+xml":
-        return _svg(str(data[shown]), _told_of(output, shown), alt)
+        return _svg(str(data[shown]), _told_of(output, shown), alt, folder)
     if shown in PROSE:
         return markdown(str(data[shown]), folder, formulas=formulas)
     if shown == "text/html":
@@ -175,13 +176,14 @@ def _picture(output: nbformat.NotebookNode, kind: str, alt: str) -> str:
     return f'<img alt="{_alt(told, alt)}"{_size(told)}{_paper(told)} {source}>'
 
 
-def _svg(text: str, told: Mapping[str, Any], alt: str) -> str:
-    """A drawing as a picture, in which no script runs."""
+def _svg(text: str, told: Mapping[str, Any], alt: str, folder: str) -> str:
+    """A drawing as a picture, in which no script runs and nothing is loaded."""
+    text, notes = embedded_in_drawing(text, folder)
     if "http://www.w3.org/2000/svg" not in text:
         text = re.sub(r"<svg\b", '<svg xmlns="http://www.w3.org/2000/svg"', text, count=1)
     data = base64.b64encode(text.encode(errors="replace")).decode()
     size = _size(told) + ' class="on-light"'
-    return f'<img alt="{_alt(told, alt)}"{size} src="data:image/svg+xml;base64,{data}">'
+    return f'<img alt="{_alt(told, alt)}"{size} src="data:image/svg+xml;base64,{data}">{notes}'
 
 
 def _told_of(output: nbformat.NotebookNode, kind: str) -> Mapping[str, Any]:

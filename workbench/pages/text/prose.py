@@ -20,7 +20,7 @@ from nbconvert.filters.markdown_mistune import (
 from workbench.pages.text.clean import clean
 from workbench.pages.text.delimiters import replaced
 from workbench.pages.text.formulas import Formulas
-from workbench.pages.text.pictures import taken_in
+from workbench.pages.text.pictures import embedded
 from workbench.pages.text.unshown import told
 
 _PLACE = "\ue000{}\ue001"
@@ -56,7 +56,7 @@ def markdown(
         source = formulas.equations.numbered(source)
     text, found = _without_formulas(source)
     made = MarkdownWithMath(renderer, _Blocks(), InlineParser()).render(text)
-    return clean(taken_in(told(_with_formulas(made, found, formulas)), folder))
+    return clean(embedded(told(_with_formulas(made, found, formulas)), folder))
 
 
 class _Renderer(IPythonRenderer):

@@ -23,6 +23,7 @@ PARTS = re.compile(
     rf"|<form\b(?P<form>{_TAG})"
     rf"|(?P<media><(?P<kind>video|audio)\b{_TAG}.*?(?:</(?P=kind)\s*>|\Z))"
     rf"|<(?P<scripted>canvas|bgsound|(?!{_HYPHENATED})[a-z][a-z0-9]*-[\w.-]*)(?=[\s/>]){_TAG}"
+    rf"|(?P<noscript></?noscript\b{_TAG})"
     rf"|<[a-z/]{_TAG}",
     re.I | re.S,
 )
@@ -79,8 +80,10 @@ def instead(found: re.Match[str]) -> str:
         return _frame(found["frame"] or found["embed"])
     if found["form"]:
         return note("A form stands here in the notebook; nothing is sent from this page.", "span")
-    is_kept = not (found["attributes"] or found["link"] or found["style"] is not None)
-    return found[0] if is_kept and not found[0].startswith("<!--") else ""
+    # What stands within <noscript> is for pages that run no script.
+    is_dropped = found["attributes"] or found["link"] or found["noscript"]
+    is_dropped = is_dropped or found["style"] is not None or found[0].startswith("<!--")
+    return "" if is_dropped else found[0]
 
 
 def told(source: str) -> str:
