@@ -52,12 +52,12 @@ def page(
         knobs: the table of its knobs in HTML.
         folder: where the notebook lies, whose pictures the page takes in.
     """
-    told = _told(notebook)
-    resources = {"metadata": {"path": folder}, "formulas": _numbered(told)}
-    cells = _exporter().from_notebook_node(told, resources)[0]
+    shown = _shown(notebook)
+    resources = {"metadata": {"path": folder}, "formulas": _numbered(shown)}
+    cells = _exporter().from_notebook_node(shown, resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
-    figures = list(_figures(told))
+    figures = list(_figures(shown))
     scripts = {"plotly": plotly_library(figures) if figures else "", "script": _script()}
     tally = Counter(claim["verdict"] for claim in record["claims"])
     return _shell().render(
@@ -71,7 +71,7 @@ def page(
         record_json=Markup(script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
-        found=lambda claim: Claim.model_validate(claim).measured_text,
+        measured=lambda claim: Claim.model_validate(claim).measured_text,
         unbroken=lambda text: Markup(unbroken(text)),
         figures=bool(figures),
         policy=policy(scripts.values()),
@@ -127,15 +127,15 @@ def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
                 yield output.data[PLOTLY]
 
 
-def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def _shown(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
-    told = copy.deepcopy(notebook)
-    honour(told)
-    widgets = models(told)
-    for cell in told.cells:
+    shown = copy.deepcopy(notebook)
+    honour(shown)
+    widgets = models(shown)
+    for cell in shown.cells:
         if "outputs" in cell:
             cell.outputs = list(joined(cell.outputs, widgets))
-    return told
+    return shown
 
 
 def _numbered(notebook: nbformat.NotebookNode) -> Formulas:
@@ -164,7 +164,7 @@ def _lead(soup: BeautifulSoup) -> str:
 def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
     """The sections by id and text: headings of the two upper levels; all ids are made unique."""
     seen: Counter[str] = Counter(IDS)
-    found = []
+    sections = []
     for heading in soup.select("h1, h2, h3"):
         text = heading.get_text().strip()
         base = re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
@@ -174,8 +174,8 @@ def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
         anchor["aria-label"], anchor.string = f"link to {text}", "¶"
         heading.append(anchor)
         if heading.name != "h3":
-            found.append((heading["id"], text))
-    return found
+            sections.append((heading["id"], text))
+    return sections
 
 
 def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -200,8 +200,8 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     for name, file in known["data"].items():
         rows.append((name, f"{file['path']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}"))
     for path, sha256 in (known.get("modules") or {}).items():
-        told = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
-        rows.append((f"module {path}", told))
+        digest = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
+        rows.append((f"module {path}", digest))
     return [(name, value) for name, value in rows if value != "None"]
 
 

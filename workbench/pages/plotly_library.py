@@ -39,8 +39,8 @@ class Part(NamedTuple):
     @property
     def archive(self) -> Path:
         """Where the package lies."""
-        (found,) = FOLDER.glob(f"plotly.js-{self.name}-dist-min-*.tgz")
-        return found
+        (archive,) = FOLDER.glob(f"plotly.js-{self.name}-dist-min-*.tgz")
+        return archive
 
     def version(self) -> str:
         """The version of plotly.js that it is a part of."""

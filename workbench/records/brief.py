@@ -18,7 +18,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
 from workbench.experiment.decisions import Claim
-from workbench.records.normal import claims_of, held, normal_timings
+from workbench.records.normal import claims_of, normal_timings, storable
 from workbench.records.record_file import SCHEMA, TEXTS, check_count
 
 # Parts with more values than this have no columns; the record itself has them.
@@ -38,7 +38,7 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
     left = {name: len(part) for name, part in parts.items() if len(part) > MOST_IN_PART}
     parts |= {name: type(parts[name])() for name in left}
     error, attempt = record.get("error"), record.get("attempt")
-    found = {
+    result = {
         **{name: _short(record[name]) for name in TEXTS},
         "title": _short(_text(record.get("title")) or record["name"]),
         "depth": _short(_text(record.get("depth"))),
@@ -51,10 +51,10 @@ def brief(record: Mapping[str, Any]) -> dict[str, Any]:
         "timings": normal_timings(record["timings"]),
     }
     if isinstance(changed, dict) and "knobs" not in left:
-        found["changed"] = _short_values(changed)
+        result["changed"] = _short_values(changed)
     if record["state"] == "running":
-        found |= {name: record[name] for name in _PROCESS if name in record}
-    return found | ({"left": left} if left else {})
+        result |= {name: record[name] for name in _PROCESS if name in record}
+    return result | ({"left": left} if left else {})
 
 
 def plain_brief(record: bytes) -> dict[str, Any] | None:
@@ -67,11 +67,11 @@ def plain_brief(record: bytes) -> dict[str, Any] | None:
         Unreadable: if it has more values than are read.
     """
     check_count(record)
-    found = _valid(record, _plain_record())
-    if found is None or found["state"] == "running":
+    result = _valid(record, _plain_record())
+    if result is None or result["state"] == "running":
         return None
-    found.pop("schema", None)
-    return found
+    result.pop("schema", None)
+    return result
 
 
 def cached_brief(text: bytes) -> dict[str, Any] | None:
@@ -81,11 +81,11 @@ def cached_brief(text: bytes) -> dict[str, Any] | None:
 
 def _valid(text: bytes, validator: SchemaValidator) -> dict[str, Any] | None:
     try:
-        found = validator.validate_json(text)
+        result = validator.validate_json(text)
     except (ValidationError, OverflowError):
         return None
-    found["timings"] = normal_timings(found["timings"])
-    return found
+    result["timings"] = normal_timings(result["timings"])
+    return result
 
 
 def _overflow(value: int) -> None:
@@ -152,10 +152,10 @@ def _text(value: Any) -> str:
 def _short(value: Any) -> Any:
     """The value as a table can hold it."""
     if isinstance(value, dict | list):
-        value = held(value)
+        value = storable(value)
         text = json.dumps(value)
         return value if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
-    value = held(value)
+    value = storable(value)
     is_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
     return value[:_LONGEST_TEXT] + "…" if is_long else value
 

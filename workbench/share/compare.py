@@ -76,8 +76,8 @@ def terminal(lines: list[Line], *, all_lines: bool = False) -> str:
             " ": "≠" if line.differs else "",
             "part": line.part,
             "name": line.name,
-            "left": _told(line.left, line),
-            "right": _told(line.right, line),
+            "left": _spelled(line.left, line),
+            "right": _spelled(line.right, line),
             "change": "" if line.change is None else f"{line.change:+.3g}",
         }
         for line in shown
@@ -92,9 +92,9 @@ def page(left: Mapping[str, Any], right: Mapping[str, Any]) -> str:
     lines = compare(left, right)
     parts: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        told = {"name": line.name, "differs": line.differs, "change": line.change}
-        told |= {"left": _told(line.left, line), "right": _told(line.right, line)}
-        parts.setdefault(line.part, []).append(told)
+        entry = {"name": line.name, "differs": line.differs, "change": line.change}
+        entry |= {"left": _spelled(line.left, line), "right": _spelled(line.right, line)}
+        parts.setdefault(line.part, []).append(entry)
     title = left["title"] if left["title"] == right["title"] else "Two runs"
     return document(
         "compare.html.j2",
@@ -130,13 +130,13 @@ def _parts(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def numbers(record: Mapping[str, Any]) -> dict[str, Any]:
     """Every number and word that a run found: its summary, and what its claims measured."""
-    found = dict(record["summary"])
+    values = dict(record["summary"])
     for claim in record["claims"]:
         name = claim_name(claim)
-        found[name] = claim["measured"]
+        values[name] = claim["measured"]
         if claim["interval"]:
-            found[f"low end, {name}"], found[f"high end, {name}"] = claim["interval"]
-    return found
+            values[f"low end, {name}"], values[f"high end, {name}"] = claim["interval"]
+    return values
 
 
 def claim_name(claim: Mapping[str, Any]) -> str:
@@ -144,7 +144,7 @@ def claim_name(claim: Mapping[str, Any]) -> str:
     return f"{claim['where']}: {claim['statement']}"
 
 
-def _told(value: Any, line: Line) -> str:
+def _spelled(value: Any, line: Line) -> str:
     """A value for people; with all its digits where it differs."""
     if value is None:
         return "–"

@@ -58,9 +58,9 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
         rocrate = importlib.import_module("rocrate.rocrate")
     except ImportError:
         refuse("rocrate", "installed: pip install 'paper-workbench[crate]'", "no such package")
-    with tempfile.TemporaryDirectory(prefix="workbench-crate-") as made:
+    with tempfile.TemporaryDirectory(prefix="workbench-crate-") as temporary:
         crate = rocrate.ROCrate()
-        files = _files(crate, folder, record, Path(made))
+        files = _files(crate, folder, record, Path(temporary))
         _describe(crate, record, files)
         try:
             with written(out) as place:
@@ -69,31 +69,31 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
             refuse("out", f"a place that can be written ({error.strerror})", str(out))
 
 
-def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> dict[str, Any]:
+def _files(crate: Any, folder: Path, record: Mapping[str, Any], temporary: Path) -> dict[str, Any]:
     """Puts the run's files and what is made of its record into the crate."""
-    found = {}
-    for name, (told, kind) in _FILES.items():
+    entities = {}
+    for name, (description, kind) in _FILES.items():
         path = folder / name
         if name == RECORD and not path.exists():  # of a function run, which has no file of its own
-            path = made / RECORD
+            path = temporary / RECORD
             write_json(path, record)
         if _is_exported(path):
-            about = {"name": told, "encodingFormat": kind}
+            about = {"name": description, "encodingFormat": kind}
             if name == PAGE:
                 # The library that it shares with other pages stays behind.
                 if not (text := standalone(path)):
                     continue
-                path = made / PAGE
+                path = temporary / PAGE
                 write_text(path, text, durable=False)
-            found[name] = crate.add_file(path, name, properties=about, record_size=True)
-    for name, text, told, kind in (
+            entities[name] = crate.add_file(path, name, properties=about, record_size=True)
+    for name, text, description, kind in (
         (NUMBERS, as_csv(run_rows(record)), "knobs, numbers and verdicts", "text/csv"),
         (LOCK, lock(record["provenance"]), "the packages that were installed", "text/plain"),
     ):
-        write_text(made / name, text, durable=False)
-        about = {"name": told, "encodingFormat": kind}
-        found[name] = crate.add_file(made / name, name, properties=about, record_size=True)
-    return found
+        write_text(temporary / name, text, durable=False)
+        about = {"name": description, "encodingFormat": kind}
+        entities[name] = crate.add_file(temporary / name, name, properties=about, record_size=True)
+    return entities
 
 
 def _is_exported(path: Path) -> bool:
@@ -110,8 +110,8 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
     known, timings = record["provenance"], record["timings"]
 
     def add(id: str, kind: str, **about: Any) -> Any:
-        held = {k: v for k, v in about.items() if v not in (None, "")}
-        return crate.add(entity(crate, id, properties={"@type": kind, **held}))
+        stated = {k: v for k, v in about.items() if v not in (None, "")}
+        return crate.add(entity(crate, id, properties={"@type": kind, **stated}))
 
     crate.name = record["title"]
     crate.description = f"A run of {record['name']} by the workbench: {record['command']}"

@@ -32,12 +32,12 @@ _ALIKE = (
 
 def texts(notebook: nbformat.NotebookNode) -> dict[str, str]:
     """Every output as a text, by the place of its cell, its own place and its kind."""
-    found = {}
+    outputs = {}
     code = [c for c in notebook.cells if c.cell_type == "code" and "injected" not in _tags(c)]
     for number, cell in enumerate(code, 1):
         for place, (kind, data) in enumerate(_outputs(cell), 1):
-            found[f"code cell {number}, output {place}, {kind}"] = _alike(data)
-    return found
+            outputs[f"code cell {number}, output {place}, {kind}"] = _alike(data)
+    return outputs
 
 
 def agree(left: str, right: str, relative: float, absolute: float) -> bool:

@@ -69,17 +69,17 @@ def share(page: Path, root: Path) -> bool:
     if linked and whole == text:
         _remove_impostor(page.parent / linked[2] / linked[3], root)
         return False
-    found = _INLINE.search(whole)
-    if found is None:
+    match = _INLINE.search(whole)
+    if match is None:
         return False
-    library = whole[found.start(1) : whole.index("</script>", found.end())]
+    library = whole[match.start(1) : whole.index("</script>", match.end())]
     # A page of an older workbench would not wait for a library that arrives later.
     if _admission(library) not in whole or _WAITS not in whole:
         return False
-    name = f"plotly-{found[2]}-{_digest(library)}.js"
+    name = f"plotly-{match[2]}-{_digest(library)}.js"
     loader = _LOADER.replace("PLACE", json.dumps(up + name))
     dynamic = f"{_admission(loader)} {_escaped(_DYNAMIC)}"
-    new = whole[: found.start(1)] + loader + whole[found.start(1) + len(library) :]
+    new = whole[: match.start(1)] + loader + whole[match.start(1) + len(library) :]
     new = new.replace(_admission(library), dynamic, 1)
     # Durable before the first page that depends on it.
     if not _is_intact(root / name):
@@ -105,17 +105,17 @@ def standalone(page: Path) -> str:
 
 def _inlined(text: str, folder: Path) -> str:
     """The page's text with its library in it; unchanged if the library is not available."""
-    found = _LINKED.search(text)
-    if found is None:
+    match = _LINKED.search(text)
+    if match is None:
         return text
-    loader, up, name = found.groups()
+    loader, up, name = match.groups()
     digest = _digest_in(name)
     candidates = itertools.chain([_read(folder / up / name)], installed_libraries())
     library = next((c for c in candidates if _digest(c) == digest and "</script" not in c), None)
     if library is None:
         return text
     dynamic = f"{_admission(loader)} {_escaped(_DYNAMIC)}"
-    new = text[: found.start(1)] + library + text[found.end(1) :]
+    new = text[: match.start(1)] + library + text[match.end(1) :]
     return new.replace(dynamic, _admission(library), 1)
 
 

@@ -55,11 +55,11 @@ def main_figure(notebook: Path) -> dict[str, Any] | None:
         if notebook.is_symlink():
             return None
         cells = json.loads(content(notebook, _LARGEST))["cells"]
-        found = [(c.get("id"), o["data"][PLOTLY]) for c in cells for o in _outputs(c)]
+        figures = [(c.get("id"), o["data"][PLOTLY]) for c in cells for o in _outputs(c)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    found.sort(key=lambda pair: pair[0] != MAIN)
-    return next((figure for _, figure in found if isinstance(figure, dict)), None)
+    figures.sort(key=lambda pair: pair[0] != MAIN)
+    return next((figure for _, figure in figures if isinstance(figure, dict)), None)
 
 
 def alternative(figure: Mapping[str, Any] | None) -> str:
@@ -101,14 +101,14 @@ def _drawn(figure: Mapping[str, Any]) -> list[str]:
         if points is not None:
             places.setdefault(names, []).append((number, trace, *points))
     drawn: list[str] = []
-    for (x_name, y_name), held in places.items():
-        is_map = [_is_map(trace) for _, trace, _, _ in held]
-        x = _axis(layout, x_name, [h[2] for h in held], 0, WIDTH, any(is_map))
-        zero = [np.zeros(1)] if any(h[1].get("type") == "bar" for h in held) else []
-        y = _axis(layout, y_name, [*(h[3] for h in held), *zero], HEIGHT, 0, any(is_map))
+    for (x_name, y_name), subplot in places.items():
+        is_map = [_is_map(trace) for _, trace, _, _ in subplot]
+        x = _axis(layout, x_name, [h[2] for h in subplot], 0, WIDTH, any(is_map))
+        zero = [np.zeros(1)] if any(h[1].get("type") == "bar" for h in subplot) else []
+        y = _axis(layout, y_name, [*(h[3] for h in subplot), *zero], HEIGHT, 0, any(is_map))
         if x and y:
             drawn.append(_frame(x, y))
-            for number, trace, xs, ys in held:
+            for number, trace, xs, ys in subplot:
                 drawn += _trace(number, trace, x, y, xs, ys)
     return drawn
 
@@ -135,21 +135,21 @@ def _is_map(trace: Mapping[str, Any]) -> bool:
     return trace.get("type") in {"heatmap", "contour"}
 
 
-def _array(held: Any) -> np.ndarray:
+def _array(encoded: Any) -> np.ndarray:
     """Numbers as plotly packs them, or as a list; words become the order of their appearance."""
-    if isinstance(held, dict):
-        kind = held["dtype"]
+    if isinstance(encoded, dict):
+        kind = encoded["dtype"]
         if kind not in _NUMBERS:
             raise ValueError(f"no such numbers: {kind}")
-        found = np.frombuffer(base64.b64decode(held["bdata"]), "<" + kind).astype(float)
-        shape = [int(n) for n in str(held.get("shape", len(found))).split(",")]
-        return found.reshape(shape)
-    if held and isinstance(held[0], list | dict):
-        return np.array([_array(row) for row in held])
-    if any(isinstance(v, str) for v in held):
-        order = {word: place for place, word in enumerate(dict.fromkeys(map(str, held)))}
-        return np.array([float(order[str(v)]) for v in held])
-    return np.array([np.nan if v is None else float(v) for v in held])
+        array = np.frombuffer(base64.b64decode(encoded["bdata"]), "<" + kind).astype(float)
+        shape = [int(n) for n in str(encoded.get("shape", len(array))).split(",")]
+        return array.reshape(shape)
+    if encoded and isinstance(encoded[0], list | dict):
+        return np.array([_array(row) for row in encoded])
+    if any(isinstance(v, str) for v in encoded):
+        order = {word: place for place, word in enumerate(dict.fromkeys(map(str, encoded)))}
+        return np.array([float(order[str(v)]) for v in encoded])
+    return np.array([np.nan if v is None else float(v) for v in encoded])
 
 
 def _axis(
@@ -162,15 +162,15 @@ def _axis(
 ) -> _Axis | None:
     known = layout.get(f"{name[0]}axis{name[1:]}") or {}
     log = known.get("type") == "log"
-    held = np.concatenate([np.ravel(v) for v in values])
+    numbers = np.concatenate([np.ravel(v) for v in values])
     with np.errstate(all="ignore"):
-        held = np.log10(held) if log else held
-    held = held[np.isfinite(held)]
-    if not len(held):
+        numbers = np.log10(numbers) if log else numbers
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
         return None
-    low, high = float(held.min()), float(held.max())
-    spare = 0.0 if is_map else (0.04 * (high - low) or 1.0)
-    low, high = low - spare, high + spare
+    low, high = float(numbers.min()), float(numbers.max())
+    margin = 0.0 if is_map else (0.04 * (high - low) or 1.0)
+    low, high = low - margin, high + margin
     wanted = known.get("range")
     if isinstance(wanted, list) and len(wanted) == 2:
         ends = [float(v) for v in wanted]

@@ -60,9 +60,11 @@ def study_figure(points: Sequence[Point], label: str) -> dict[str, Any] | None:
 def order(values: Sequence[Any]) -> list[Any]:
     """The different values, numbers by size and before everything else, each once."""
     different = {_key(v): v for v in values}
-    found = sorted(different.values(), key=lambda v: (not _is_number(v), v if _is_number(v) else 0))
-    words = sorted((v for v in found if not _is_number(v)), key=spelled)
-    return [v for v in found if _is_number(v)] + words
+    levels = sorted(
+        different.values(), key=lambda v: (not _is_number(v), v if _is_number(v) else 0)
+    )
+    words = sorted((v for v in levels if not _is_number(v)), key=spelled)
+    return [v for v in levels if _is_number(v)] + words
 
 
 def spelled(value: Any) -> str:
@@ -102,10 +104,10 @@ def _line(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figur
     log_x = is_scale and _is_wide(x, _WIDE_X)
     log_y = _is_wide(ends, _WIDE_Y)
     counts = {count for _, _, count in held}
-    told = (
+    alt = (
         f"{_what(label)} against {knob}: {_course(values, y)}. {_certainty(points, counts)}{spans}"
     )
-    fig = figure(_safe(knob), _safe(label), alt=told, log_x=log_x, log_y=log_y)
+    fig = figure(_safe(knob), _safe(label), alt=alt, log_x=log_x, log_y=log_y)
     if is_scale and len(values) > 1:
         curve(fig, x, y, "mean" if counts != {1} else "run", series=0)
     has_interval = any(interval for _, interval, _ in held)
@@ -133,8 +135,8 @@ def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure
         for what, at in (("lowest", low), ("highest", high))
     ]
     several = "; each cell is the mean of its runs" if len(points) > np.isfinite(z).sum() else ""
-    told = f"{_what(label)} as a map over {knobs[0]} and {knobs[1]}: {', '.join(ends)}{several}."
-    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=told + wide + tall)
+    alt = f"{_what(label)} as a map over {knobs[0]} and {knobs[1]}: {', '.join(ends)}{several}."
+    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=alt + wide + tall)
     fig.add_trace(
         go.Heatmap(
             # Words, so that every value has a cell of one size however far it is from the next.
@@ -158,14 +160,14 @@ def _parallel(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.F
     names = [*knobs, label]
     best = points[int(values.argmax())]
     at = ", ".join(f"{name} {spelled(best.knobs[name])}" for name in knobs)
-    told = (
+    alt = (
         f"{_what(label)} over {', '.join(knobs)} as parallel coordinates, a line a run, coloured "
         f"by {label}: from {number(float(values.min()))} to {number(float(values.max()))}, "
         f"highest at {at}."
     )
     if len(points) > MOST_LINES:
-        told += f" {MOST_LINES} of {len(points)} lines are drawn, evenly from the lowest on."
-    fig = figure(alt=told, height=460)
+        alt += f" {MOST_LINES} of {len(points)} lines are drawn, evenly from the lowest on."
+    fig = figure(alt=alt, height=460)
     heights = np.array([_heights(held) for held in axes])
     ranks = np.minimum((heights[-1] * _SHADES).astype(int), _SHADES - 1)
     if len(points) > MOST_LINES:

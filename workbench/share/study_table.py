@@ -41,19 +41,19 @@ class StudyTable:
         most: int,
     ):
         self._varying, self._results, self._claims = varying, results, claims
-        told = [(n, "") for n in [*varying, "state", "seconds", *results]]
-        told += [(f"claim {place}", c["statement"]) for place, c in enumerate(claims.values(), 1)]
-        shown = max(1, min(most, _MOST_CELLS // len(told)))
+        titles = [(n, "") for n in [*varying, "state", "seconds", *results]]
+        titles += [(f"claim {place}", c["statement"]) for place, c in enumerate(claims.values(), 1)]
+        shown = max(1, min(most, _MOST_CELLS // len(titles)))
         parts = list(zip(records, values, links, strict=True))
-        held = [self._values(*two) for two in zip(records[:shown], values[:shown], strict=True)]
-        is_number = [any(_is_number(row[i]) for row in held) for i in range(len(told))]
+        cells = [self._values(*two) for two in zip(records[:shown], values[:shown], strict=True)]
+        is_number = [any(_is_number(row[i]) for row in cells) for i in range(len(titles))]
         self.columns = [
             {"name": name, "title": title, "is_number": number}
-            for (name, title), number in zip(told, is_number, strict=True)
+            for (name, title), number in zip(titles, is_number, strict=True)
         ]
         self.rows = [self._row(*part) for part in parts[:shown]]
-        searched = shown + _MOST_VALUES // len(told)
-        first = len(told) - len(claims)
+        searched = shown + _MOST_VALUES // len(titles)
+        first = len(titles) - len(claims)
         self.rest = {
             "first claim": first + 1,
             "marks": MARKS,

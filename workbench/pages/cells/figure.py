@@ -32,11 +32,11 @@ def figure_html(bundle: Mapping[str, Any]) -> str:
     alt = _alternative(figure)
     caption = f"<figcaption>{html.escape(alt)}</figcaption>" if alt else ""
     label = html.escape(alt or "interactive figure", quote=True)
-    told = f'<p class="refused">{_NO_MAP}</p>' if _is_map(figure) else ""
+    note = f'<p class="refused">{_NO_MAP}</p>' if _is_map(figure) else ""
     # No image, whose buttons none would reach; the script hides just the drawing from readers.
     plot = f'<div class="plot" role="group" aria-label="{label}"></div>'
     return (
-        f'<figure class="figure">{told or plot}{_slider(figure)}'
+        f'<figure class="figure">{note or plot}{_slider(figure)}'
         f'<script type="application/json">{script_json(figure)}</script>{caption}</figure>'
     )
 
@@ -47,25 +47,25 @@ def script_json(value: Any) -> str:
 
 
 def _alternative(figure: Mapping[str, Any]) -> str:
-    meta = _held(figure, "layout").get("meta")
+    meta = _mapping(figure, "layout").get("meta")
     return str(meta.get("alt", "")) if isinstance(meta, Mapping) else ""
 
 
 def _is_map(figure: Mapping[str, Any]) -> bool:
-    traces = [t for t in _listed(figure.get("data")) if isinstance(t, Mapping)]
+    traces = [t for t in _list(figure.get("data")) if isinstance(t, Mapping)]
     return any(str(t.get("type")) in MAPS for t in traces)
 
 
 def _slider(figure: Mapping[str, Any]) -> str:
     """A range input over the frames, where plotly's slider does no more than show one of them."""
-    sliders = _listed(_held(figure, "layout").get("sliders"))
-    frames = [f.get("name") for f in _listed(figure.get("frames")) if isinstance(f, Mapping)]
+    sliders = _list(_mapping(figure, "layout").get("sliders"))
+    frames = [f.get("name") for f in _list(figure.get("frames")) if isinstance(f, Mapping)]
     if len(sliders) != 1 or not isinstance(sliders[0], Mapping):
         return ""
-    steps = [s for s in _listed(sliders[0].get("steps")) if isinstance(s, Mapping)]
+    steps = [s for s in _list(sliders[0].get("steps")) if isinstance(s, Mapping)]
     labels = [str(step.get("label")) for step in steps]
     plain = all(
-        s.get("method") == "animate" and _listed(s.get("args"))[:1] == [[s["label"]]]
+        s.get("method") == "animate" and _list(s.get("args"))[:1] == [[s["label"]]]
         for s in steps
         if "label" in s
     )
@@ -73,7 +73,7 @@ def _slider(figure: Mapping[str, Any]) -> str:
         return ""
     active = sliders[0].get("active", 0)
     active = active if isinstance(active, int) and 0 <= active < len(steps) else 0
-    prefix = _held(sliders[0], "currentvalue").get("prefix", "")
+    prefix = _mapping(sliders[0], "currentvalue").get("prefix", "")
     name = html.escape(str(prefix).strip() or "value", quote=True)
     now = html.escape(labels[active], quote=True)
     # Named by an attribute and not by an id, which an output of the notebook might bear as well.
@@ -103,16 +103,16 @@ def _ticks(labels: list[str]) -> str:
 def _thinned(places: list[int], most: int) -> list[int]:
     """At most so many of the places, evenly, with both ends; none crowds the last."""
     every = max(1, -(-(len(places) - 1) // (most - 1)))
-    kept, last = places[:-1:every], places[-1]
-    if len(kept) > 1 and (len(places) - 1) % every and (len(places) - 1) % every < every / 2:
-        kept.pop()
-    return [*kept, last]
+    chosen, last = places[:-1:every], places[-1]
+    if len(chosen) > 1 and (len(places) - 1) % every and (len(places) - 1) % every < every / 2:
+        chosen.pop()
+    return [*chosen, last]
 
 
-def _held(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
+def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = value.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
-def _listed(value: Any) -> list[Any]:
+def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []

@@ -46,10 +46,10 @@ def output_html(source: str, folder: str = "") -> str:
 def figure_of(source: str) -> dict[str, Any] | None:
     """The figure that plotly's own HTML draws by a script; None where there is not just one."""
     calls = re.findall(r"Plotly\.(?:newPlot|react)\(", source)
-    found = re.search(r"Plotly\.(?:newPlot|react)\(\s*[\"'][^\"']*[\"']\s*,\s*", source)
-    if len(calls) != 1 or not found:
+    call = re.search(r"Plotly\.(?:newPlot|react)\(\s*[\"'][^\"']*[\"']\s*,\s*", source)
+    if len(calls) != 1 or not call:
         return None
-    decoder, place = json.JSONDecoder(), found.end()
+    decoder, place = json.JSONDecoder(), call.end()
     parts = []
     try:
         for _ in range(2):

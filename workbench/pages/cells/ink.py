@@ -112,8 +112,8 @@ def _extended(codes: Iterator[int]) -> Colour | None:
     """One of the 256 colours (5;N) or a colour by its parts (2;R;G;B); None if it is neither."""
     kind = next(codes, -1)
     if kind == 2:
-        found = tuple(next(codes, -1) for _ in range(3))
-        return found if all(0 <= part <= 255 for part in found) else None
+        parts = tuple(next(codes, -1) for _ in range(3))
+        return parts if all(0 <= part <= 255 for part in parts) else None
     number = next(codes, -1) if kind == 5 else -1
     if 0 <= number < 16:
         return _SIXTEEN[number]

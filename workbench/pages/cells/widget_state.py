@@ -25,8 +25,8 @@ Part = str | nbformat.NotebookNode
 
 def models(notebook: nbformat.NotebookNode) -> Mapping[str, Any]:
     """The state of the notebook's widgets by their ids; empty where none was saved."""
-    found = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
-    return found if isinstance(found, Mapping) else {}
+    state = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    return state if isinstance(state, Mapping) else {}
 
 
 def widget_outputs(name: str, known: Mapping[str, Any]) -> list[nbformat.NotebookNode] | None:
@@ -37,18 +37,18 @@ def widget_outputs(name: str, known: Mapping[str, Any]) -> list[nbformat.Noteboo
         return None
     if name not in known:
         return None
-    made: list[nbformat.NotebookNode] = []
+    outputs: list[nbformat.NotebookNode] = []
     lines: list[str] = []
     for part in [*parts, None]:
         if isinstance(part, str):
             lines.append(part)
             continue
         if lines:
-            made.append(_shown("text/plain", "\n".join(lines)))
+            outputs.append(_shown("text/plain", "\n".join(lines)))
             lines = []
         if part is not None:
-            made.append(part)
-    return made
+            outputs.append(part)
+    return outputs
 
 
 def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterator[Part]:

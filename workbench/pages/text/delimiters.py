@@ -28,23 +28,23 @@ _CLOSING = re.compile(r"`+|\\\\[\])]|\\end\{[a-zA-Z]+\*?\}")
 _ENDS = str.maketrans("[(", "])")
 
 
-def replaced(source: str, instead: Callable[[re.Match[str]], str]) -> str:
-    """The text with something in the place of every formula.
+def replaced(source: str, replacement: Callable[[re.Match[str]], str]) -> str:
+    """The text with every formula replaced.
 
     Args:
         source: Markdown.
-        instead: what stands in the place of one; its match has the groups `block`, `bracketed`,
+        replacement: called for each formula; its match has the groups `block`, `bracketed`,
             `environment` (shown on lines of their own), `inline`, `parenthesised` and `reference`.
     """
     parts, end = [], 0
-    for found in _found(source):
-        if not found["code"]:
-            parts += source[end : found.start()], instead(found)
-            end = found.end()
+    for match in _matches(source):
+        if not match["code"]:
+            parts += source[end : match.start()], replacement(match)
+            end = match.end()
     return "".join([*parts, source[end:]])
 
 
-def _found(source: str) -> Iterator[re.Match[str]]:
+def _matches(source: str) -> Iterator[re.Match[str]]:
     """Formulas and code in order. What nothing ends is not searched for its end again and again."""
     last = {closing[0]: closing.start() for closing in _CLOSING.finditer(source)}
     place = 0

@@ -30,9 +30,9 @@ class Equations:
     def numbered(self, text: str) -> str:
         r"""Markdown with a `\tag` in every row that has a number; the texts of a page in order."""
 
-        def tagged(found: re.Match[str]) -> str:
-            block = found["block"] or found["bracketed"] or found["environment"]
-            return found[0].replace(block, self._rows(block), 1) if block else found[0]
+        def tagged(match: re.Match[str]) -> str:
+            block = match["block"] or match["bracketed"] or match["environment"]
+            return match[0].replace(block, self._rows(block), 1) if block else match[0]
 
         return replaced(text, tagged)
 

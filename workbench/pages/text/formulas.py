@@ -51,7 +51,7 @@ class Formulas:
             return link
         parts = side_by_side(formula) if display == "block" else [formula]
         try:
-            set_parts = [self._set(part, display) for part in parts]
+            set_parts = [self._converted(part, display) for part in parts]
         except Exception:  # the converter raises whatever its parser stumbles on
             set_parts = [_source(formula, display)]
         shown = "".join(f'<a id="{_place(label)}"></a>' for label in LABEL.findall(formula))
@@ -60,29 +60,29 @@ class Formulas:
 
     def _link(self, formula: str) -> str | None:
         """The number of an equation as a link to it, where the formula is nothing else."""
-        found = _REFERENCE.fullmatch(formula.strip())
-        if not found or found[2] not in self.equations.numbers:
+        match = _REFERENCE.fullmatch(formula.strip())
+        if not match or match[2] not in self.equations.numbers:
             return None
-        number = html.escape(self.equations.numbers[found[2]])
-        number = f"({number})" if found[1] else number
-        return f'<a href="#{_place(found[2])}">{number}</a>'
+        number = html.escape(self.equations.numbers[match[2]])
+        number = f"({number})" if match[1] else number
+        return f'<a href="#{_place(match[2])}">{number}</a>'
 
-    def _set(self, formula: str, display: str) -> str:
-        known = _prepared(self._referred(self.macros.expanded(formula.strip())))
-        if not known:
+    def _converted(self, formula: str, display: str) -> str:
+        prepared = _prepared(self._referred(self.macros.expanded(formula.strip())))
+        if not prepared:
             return ""
-        made = convert(known, display=display)
-        made = re.sub(r"<mtext>[^<]*</mtext>", _unescaped, made)
-        if flaw := _flaw(made, known):
+        mathml = convert(prepared, display=display)
+        mathml = re.sub(r"<mtext>[^<]*</mtext>", _unescaped, mathml)
+        if flaw := _flaw(mathml, prepared):
             raise ValueError(flaw)
-        return made
+        return mathml
 
     def _referred(self, formula: str) -> str:
         """The formula with the numbers of the equations that it refers to."""
 
-        def number(found: re.Match[str]) -> str:
-            tag = self.equations.numbers[found[2]]
-            return rf"\text{{({tag})}}" if found[1] else rf"\text{{{tag}}}"
+        def number(match: re.Match[str]) -> str:
+            tag = self.equations.numbers[match[2]]
+            return rf"\text{{({tag})}}" if match[1] else rf"\text{{{tag}}}"
 
         return _REFERENCE.sub(number, formula)
 
@@ -123,7 +123,7 @@ def _prepared(formula: str) -> str:
     formula = re.sub(r"(\\\\)\s*\[-?[\d.]+\s*[a-z]{2}\]", r"\1", formula)
     if "{eqnarray" in formula:
         formula = re.sub(r"&([^&\\]*)&", r"&\1", formula)
-    formula = _BIG.sub(lambda found: _BRACES[found[1]], formula)
+    formula = _BIG.sub(lambda match: _BRACES[match[1]], formula)
     formula = formula.replace(r"\operatorname*", r"\operatorname").replace(r"\mathop", "")
     while (words := _WORDS.sub(r"\\\1{\2}{\3}\\\1{\4}", formula)) != formula:
         formula = words
@@ -133,20 +133,20 @@ def _prepared(formula: str) -> str:
     return formula.strip()
 
 
-def _environment(found: re.Match[str]) -> str:
-    name = _INSTEAD.get(found[2], found[2])
+def _environment(match: re.Match[str]) -> str:
+    name = _INSTEAD.get(match[2], match[2])
     if name not in _KNOWN:
         raise ValueError(f"`{name}` must be an environment of {sorted(_KNOWN)}")
-    return rf"\{found[1]}{{{name}}}"
+    return rf"\{match[1]}{{{name}}}"
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    return re.sub(r"\\([%_$#{}])", r"\1", re.sub(r"\\&", "&amp;", found[0]))
+def _unescaped(match: re.Match[str]) -> str:
+    return re.sub(r"\\([%_$#{}])", r"\1", re.sub(r"\\&", "&amp;", match[0]))
 
 
-def _flaw(made: str, formula: str) -> str | None:
+def _flaw(mathml: str, formula: str) -> str | None:
     """What shows that the converter did not understand the formula; None if nothing does."""
-    for element in ElementTree.fromstring(made).iter():
+    for element in ElementTree.fromstring(mathml).iter():
         name = element.tag.rpartition("}")[2]
         if len(element) != _PARTS.get(name, len(element)):
             return f"{name} has {len(element)} parts"

@@ -33,7 +33,7 @@ class Macros:
     """The macros defined so far."""
 
     def __init__(self):
-        """Knows what MathJax knows from the start, as far as the converter needs to be told."""
+        """Starts with those macros of MathJax that the converter lacks."""
         self.known = {name: Macro(body) for name, body in _BUILT_IN.items()}
 
     def expanded(self, formula: str) -> str:
@@ -43,10 +43,10 @@ class Macros:
             ValueError: for a definition that cannot be read, or a macro that does not end.
         """
         done, rest, calls = [""], formula, 0
-        while found := _NAME.search(rest):
-            done.append(_apart(done[-1], rest[: found.start()]))
-            name, after = found[0], rest[found.end() :]
-            if defining := _DEFINING.match(rest, found.start()):
+        while match := _NAME.search(rest):
+            done.append(_apart(done[-1], rest[: match.start()]))
+            name, after = match[0], rest[match.end() :]
+            if defining := _DEFINING.match(rest, match.start()):
                 rest = self._define(defining[0], rest[defining.end() :])
             elif name in self.known:
                 body, rest = self._called(self.known[name], after)
@@ -131,8 +131,8 @@ def _option(text: str) -> tuple[str | None, str]:
 
 def _group(text: str, opening: str, closing: str) -> tuple[str, str]:
     depth = 0
-    for found in re.finditer(rf"\\.|[{{}}{re.escape(opening + closing)}]", text, re.S):
-        depth += (found[0] in (opening, "{")) - (found[0] in (closing, "}"))
+    for match in re.finditer(rf"\\.|[{{}}{re.escape(opening + closing)}]", text, re.S):
+        depth += (match[0] in (opening, "{")) - (match[0] in (closing, "}"))
         if depth == 0:
-            return text[1 : found.start()], text[found.end() :]
+            return text[1 : match.start()], text[match.end() :]
     raise ValueError(f"a macro's {opening} must have its {closing}")

@@ -68,8 +68,8 @@ class _Embedding:
         self._notes.clear()
         return text
 
-    def _replacement(self, found: re.Match[str]) -> str:
-        tag, name = found[0], (found["name"] or "").lower()
+    def _replacement(self, match: re.Match[str]) -> str:
+        tag, name = match[0], (match["name"] or "").lower()
         if name == "svg":
             self._depth += not tag.endswith("/>")
         elif name == "/svg":
@@ -86,8 +86,8 @@ class _Embedding:
 
 def value_of(pattern: re.Pattern[str], tag: str) -> str | None:
     """The value of an attribute of the tag."""
-    found = pattern.search(tag)
-    return found and html.unescape(next(v for v in found.groups() if v is not None))
+    match = pattern.search(tag)
+    return match and html.unescape(next(v for v in match.groups() if v is not None))
 
 
 def source_of(tag: str) -> str | None:

@@ -21,7 +21,7 @@ from workbench.pages.text.clean import clean
 from workbench.pages.text.delimiters import replaced
 from workbench.pages.text.formulas import Formulas
 from workbench.pages.text.pictures import embedded
-from workbench.pages.text.unshown import told
+from workbench.pages.text.unshown import with_notes
 
 _PLACE = "\ue000{}\ue001"
 _PLACED = re.compile(
@@ -54,9 +54,9 @@ def markdown(
     if formulas is None:
         formulas = Formulas()
         source = formulas.equations.numbered(source)
-    text, found = _without_formulas(source)
-    made = MarkdownWithMath(renderer, _Blocks(), InlineParser()).render(text)
-    return clean(embedded(told(_with_formulas(made, found, formulas)), folder))
+    text, matches = _without_formulas(source)
+    text = MarkdownWithMath(renderer, _Blocks(), InlineParser()).render(text)
+    return clean(embedded(with_notes(_with_formulas(text, matches, formulas)), folder))
 
 
 class _Renderer(IPythonRenderer):
@@ -77,29 +77,29 @@ class _Blocks(MathBlockParser):
 
 def _without_formulas(source: str) -> tuple[str, list[re.Match[str]]]:
     """The text with a sign in the place of every formula, and the formulas."""
-    found: list[re.Match[str]] = []
+    matches: list[re.Match[str]] = []
 
     def place(match: re.Match[str]) -> str:
-        found.append(match)
-        return _PLACE.format(len(found) - 1)
+        matches.append(match)
+        return _PLACE.format(len(matches) - 1)
 
-    return replaced(source, place), found
+    return replaced(source, place), matches
 
 
-def _with_formulas(made: str, found: list[re.Match[str]], formulas: Formulas) -> str:
+def _with_formulas(text: str, matches: list[re.Match[str]], formulas: Formulas) -> str:
     """The HTML with the formulas in their places; within code and tags as they were written."""
 
     def written(match: re.Match[str]) -> str:
         number = int(match[1])
-        return html.escape(found[number][0]) if number < len(found) else match[0]
+        return html.escape(matches[number][0]) if number < len(matches) else match[0]
 
-    def set_(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         if match["source"]:
             return re.sub("\ue000(\\d+)\ue001", written, match[0])
         number = int(match["number"])
-        return _formula(found[number], formulas) if number < len(found) else match[0]
+        return _formula(matches[number], formulas) if number < len(matches) else match[0]
 
-    return _PLACED.sub(set_, made)
+    return _PLACED.sub(replacement, text)
 
 
 def _formula(match: re.Match[str], formulas: Formulas) -> str:

@@ -51,12 +51,12 @@ def scoped(sheet: str, scope: str) -> str:
 @functools.lru_cache(4096)
 def inline(style: str) -> str:
     """A `style` attribute's declarations as far as an element may have them in a page's text."""
-    kept = (
+    texts = (
         text
         for name, text, tokens in _declarations(tinycss2.parse_blocks_contents(style))
         if _PROPERTIES.fullmatch(name) and name[:9] != "transform" and not _pulls(name, tokens)
     )
-    return ";".join(kept)
+    return ";".join(texts)
 
 
 def colours(css: str) -> bool:
@@ -68,8 +68,8 @@ def _rules(rules: Iterable[Any], scope: str) -> Iterator[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
             selectors = dict.fromkeys(_selectors(rule.prelude, scope))
-            found = _declarations(tinycss2.parse_blocks_contents(rule.content))
-            texts = [(name, text) for name, text, tokens in found if _in_sheet(name, tokens)]
+            declarations = _declarations(tinycss2.parse_blocks_contents(rule.content))
+            texts = [(name, text) for name, text, tokens in declarations if _in_sheet(name, tokens)]
             # The box itself takes letters and colours only, so that no sheet hides the output.
             own = [text for name, text in texts if re.match("--|color|background|font", name)]
             if scope in selectors and own:
@@ -100,8 +100,8 @@ def _selectors(prelude: list[Any], scope: str) -> Iterator[str]:
             part.append(token)
             continue
         text = " ".join(tinycss2.serialize([t for t in part if t.type != "comment"]).split())
-        while found := _ROOT.match(text):
-            text = text[found.end() :]
+        while match := _ROOT.match(text):
+            text = text[match.end() :]
             if not text:
                 yield scope
         if text and text[0] not in ">+~" and _is_plain(text) and all(map(_is_sound, part)):

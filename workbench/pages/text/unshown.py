@@ -72,38 +72,38 @@ def library(text: str) -> str | None:
     return min(places, key=places.get) if places else None
 
 
-def instead(found: re.Match[str]) -> str:
+def instead(match: re.Match[str]) -> str:
     """What stands on the page in the place of a part: itself, a sentence, or nothing."""
-    if found["media"]:
-        return _media(found["media"], found["kind"].lower())
-    if found["framed"] or found["embed"]:
-        return _frame(found["frame"] or found["embed"])
-    if found["form"]:
+    if match["media"]:
+        return _media(match["media"], match["kind"].lower())
+    if match["framed"] or match["embed"]:
+        return _frame(match["frame"] or match["embed"])
+    if match["form"]:
         return note("A form stands here in the notebook; nothing is sent from this page.", "span")
     # What stands within <noscript> is for pages that run no script.
-    is_dropped = found["attributes"] or found["link"] or found["noscript"]
-    is_dropped = is_dropped or found["style"] is not None or found[0].startswith("<!--")
-    return "" if is_dropped else found[0]
+    is_dropped = match["attributes"] or match["link"] or match["noscript"]
+    is_dropped = is_dropped or match["style"] is not None or match[0].startswith("<!--")
+    return "" if is_dropped else match[0]
 
 
-def told(source: str) -> str:
+def with_notes(source: str) -> str:
     """A text's HTML with a sentence in the place of every part that the page cannot show."""
-    text = PARTS.sub(lambda found: _said(found) or instead(found), source)
+    text = PARTS.sub(lambda match: _note_on(match) or instead(match), source)
     return text + (note(WORDS_OF_A_DRAWING) if "<foreignobject" in text.lower() else "")
 
 
-def _said(found: re.Match[str]) -> str:
+def _note_on(match: re.Match[str]) -> str:
     """The sentence for what outputs tell of as a whole: scripts and styles."""
-    if found["attributes"]:
-        known = library(found["attributes"] + found["script"])
+    if match["attributes"]:
+        known = library(match["attributes"] + match["script"])
         by = f" of {known}" if known else ""
         return note(
             f"A script{by} stands here in the notebook; it does not run on this page.", "span"
         )
-    if found["style"] is not None or "stylesheet" in (found["link"] or "").lower():
+    if match["style"] is not None or "stylesheet" in (match["link"] or "").lower():
         return note("A style for the notebook stands here; this page has its own.", "span")
-    if found["scripted"]:
-        name = found["scripted"].lower()
+    if match["scripted"]:
+        name = match["scripted"].lower()
         return note(f"An element `{name}` stands here in the notebook; this page has none.", "span")
     return ""
 
