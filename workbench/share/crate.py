@@ -1,7 +1,7 @@
-"""A run as a research object: its files with a description that other programs read.
+"""Exports a run as a research object: its files with machine-readable metadata.
 
-The description is RO-Crate's, by its profile for a process that was run once: what ran, on which
-knobs and data, when, and what came out.
+The metadata follow RO-Crate and its Process Run Crate profile: software, knobs, data, times and
+results.
 
 Source:
     Leo et al. (2024), Recording provenance of workflow runs with RO-Crate, PLOS ONE 19, e0309210.
@@ -39,18 +39,18 @@ _FILES = {
 
 
 def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
-    """Writes the crate: the run's own files, its numbers as CSV, its packages, a description.
+    """Writes the crate: the run's files, its numbers as CSV, its packages, and the metadata.
 
-    The data that a knob names are described by size and hash and never copied: their paths come
-    from the record, which may come from anyone.
+    Data files of knobs are described by size and hash and never copied, since their paths are from
+    the record, which may be of unknown origin.
 
     Args:
         folder: the run's folder.
-        record: its record, as `records.normal` makes it.
+        record: its record, from `normal.normal`.
         out: a new folder, or a file that ends in `.zip`.
 
     Raises:
-        ValueError: if rocrate is not installed, or `out` is there already or cannot be written.
+        ValueError: if rocrate is not installed, or `out` exists or cannot be written.
     """
     if out.exists() or out.is_symlink():
         refuse("out", "a new folder or a new file ending in .zip", str(out))
@@ -70,7 +70,7 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
 
 
 def _files(crate: Any, folder: Path, record: Mapping[str, Any], temporary: Path) -> dict[str, Any]:
-    """Puts the run's files and what is made of its record into the crate."""
+    """Adds the run's files, its numbers and its packages to the crate."""
     entities = {}
     for name, (description, kind) in _FILES.items():
         path = folder / name
@@ -80,7 +80,7 @@ def _files(crate: Any, folder: Path, record: Mapping[str, Any], temporary: Path)
         if _is_exported(path):
             about = {"name": description, "encodingFormat": kind}
             if name == PAGE:
-                # The library that it shares with other pages stays behind.
+                # With plotly's library, which may be in a file that pages share.
                 if not (text := standalone(path)):
                     continue
                 path = temporary / PAGE
@@ -127,7 +127,7 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
         identifier=known["code"].get("commit") or known["code"].get("source"),
         softwareRequirements=f"Python {known.get('python')}, packages in {LOCK}",
     )
-    # Thousands of entities take minutes to add; the file of numbers has all.
+    # Adding thousands of entities takes minutes; the file of numbers has all values.
     objects = [
         add(f"#knob-{quote(name)}", "PropertyValue", name=name, value=_value(value))
         for name, value in itertools.islice(record["knobs"].items(), MOST_IN_PART)
@@ -154,7 +154,7 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
 
 
 def _datum(add: Any, name: str, file: Mapping[str, Any]) -> Any:
-    """A file that a knob named, by its own name without its folders, and by its hash."""
+    """A data file of a knob, by its name without folders, its size and its hash."""
     path = str(file.get("path", ""))
     base = PureWindowsPath(PurePosixPath(path).name).name
     size, sha256 = (spell(file.get(k)).strip("'") for k in ("bytes", "sha256"))

@@ -1,7 +1,7 @@
-"""A figure's data as a small SVG: what a card shows without a library and without a script.
+"""Draws a plotly figure as a small SVG, without a library or a script.
 
-Lines, marks, bars and maps are drawn, each subplot in its place; labels, legends and error bars are
-not. Only numbers and colours of known forms reach the SVG, whatever the figure holds.
+Lines, markers, bars and heat maps are drawn in their subplots; labels, legends and error bars are
+not. Only validated numbers and colours enter the SVG, since a figure may be of unknown origin.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy as np
 from workbench.base.files.regular_file import content
 
 PLOTLY = "application/vnd.plotly.v1+json"
-# The cell in which every notebook of the house draws what it is about.
+# The cell with the main figure in every notebook of the workbench.
 MAIN = "figure"
 WIDTH, HEIGHT = 240, 150
 _LARGEST = 200_000_000
 _POINTS, _MARKS, _CELLS, _TRACES = 60, 40, 20, 40
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Viridis by five of its colours, for maps.
+# Five colours of viridis, for heat maps.
 _MAP = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]])
 _INK = ("#1a1a1a", "#000000", "black")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}|rgba?\([0-9., %]{1,40}\)")
@@ -34,7 +34,7 @@ _NUMBERS = {"f8", "f4", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"}
 
 
 class _Axis(NamedTuple):
-    """Where values of one axis lie in the picture."""
+    """The range of an axis, and its place in the drawing."""
 
     low: float
     high: float
@@ -50,7 +50,7 @@ class _Axis(NamedTuple):
 
 
 def main_figure(notebook: Path) -> dict[str, Any] | None:
-    """The plotly figure of the notebook's cell `figure`, or else its first; None without one."""
+    """The plotly figure of the notebook's cell `figure`, else the first one; None without any."""
     try:
         if notebook.is_symlink():
             return None
@@ -63,7 +63,7 @@ def main_figure(notebook: Path) -> dict[str, Any] | None:
 
 
 def alternative(figure: Mapping[str, Any] | None) -> str:
-    """The sentence that states what the figure shows; empty where none was given."""
+    """The figure's text alternative; empty if it has none."""
     layout = (figure or {}).get("layout")
     meta = layout.get("meta") if isinstance(layout, dict) else None
     alt = meta.get("alt") if isinstance(meta, dict) else None
@@ -136,7 +136,7 @@ def _is_map(trace: Mapping[str, Any]) -> bool:
 
 
 def _array(encoded: Any) -> np.ndarray:
-    """Numbers as plotly packs them, or as a list; words become the order of their appearance."""
+    """The array of plotly's encoded numbers or of a list; texts become indices by appearance."""
     if isinstance(encoded, dict):
         kind = encoded["dtype"]
         if kind not in _NUMBERS:
@@ -252,7 +252,7 @@ def _bars(
 
 
 def _cells(z: np.ndarray, x: _Axis, y: _Axis, xs: np.ndarray, ys: np.ndarray) -> list[str]:
-    """A map as at most 20 by 20 rectangles, as a figure's cells or every so many-th of them."""
+    """A heat map as at most 20 by 20 rectangles, from evenly spaced cells."""
     rows, columns = _some(np.arange(len(ys)), _CELLS), _some(np.arange(len(xs)), _CELLS)
     with np.errstate(all="ignore"):
         seen = z[np.isfinite(z)]
@@ -275,7 +275,7 @@ def _cells(z: np.ndarray, x: _Axis, y: _Axis, xs: np.ndarray, ys: np.ndarray) ->
 
 
 def _some(places: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of the places, the first and the last among them."""
+    """At most that many indices, evenly spaced, with the first and the last."""
     if len(places) <= most:
         return places
     return places[np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))]

@@ -1,4 +1,4 @@
-r"""Where formulas stand in Markdown: between dollars, brackets or as environments, not in code."""
+r"""Finds formulas in Markdown: in dollars, in brackets or as environments, and not in code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable, Iterator
 
 _WHOLE = re.compile(
-    # Code, in which nothing is a formula.
+    # Code has no formulas.
     r"(?P<code>^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=fence)[`~]*[ ]*$|\Z)"
     r"|(?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`))"
     r"|(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$"
     r"|(?<!\\)\\\\\[(?P<bracketed>.+?)\\\\\]"
     r"|(?<!\\)\\\\\((?P<parenthesised>.+?)\\\\\)"
     r"|(?P<environment>\\begin\{(?P<name>[a-zA-Z]+\*?)\}.*?\\end\{(?P=name)\})"
-    # Dollars with a blank line between them are no pair.
+    # A blank line ends no pair of dollars.
     r"|(?<![\\$])\$(?P<inline>(?:(?!\n[ \t]*\n)(?:\\.|[^$\\]))+)\$(?!\$)"
     r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})",
     re.M | re.S,
 )
-# What may begin one; what it needs to end it, where a search for that may reach far, is `paired`.
+# Openings; those whose closing may be far away are in the group `paired`.
 _OPENING = re.compile(
     r"^[ ]{0,3}(?:`{3,}|~{3,})[^\n]*\n|(?P<paired>`+|\\\\[\[(]|\\begin\{[a-zA-Z]+\*?\})"
     r"|\$\$?|\\(?:eq)?ref\{",
@@ -45,7 +45,7 @@ def replaced(source: str, replacement: Callable[[re.Match[str]], str]) -> str:
 
 
 def _matches(source: str) -> Iterator[re.Match[str]]:
-    """Formulas and code in order. What nothing ends is not searched for its end again and again."""
+    """Formulas and code in order, in linear time also for openings without a closing."""
     last = {closing[0]: closing.start() for closing in _CLOSING.finditer(source)}
     place = 0
     while opening := _OPENING.search(source, place):

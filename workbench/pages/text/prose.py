@@ -1,4 +1,4 @@
-"""Markdown as clean HTML, with its formulas as MathML and its pictures within the text.
+"""Renders Markdown as sanitised HTML with MathML and embedded pictures.
 
 Formulas are taken out before the Markdown is read and put back after it, as JupyterLab does, so
 that no bar within one ends a table's cell and no underscore begins an emphasis.
@@ -37,7 +37,7 @@ def markdown(
     attachments: dict | None = None,
     formulas: Formulas | None = None,
 ) -> str:
-    """Markdown as clean HTML, with formulas as MathML and pictures within the text.
+    """Markdown as sanitised HTML, with formulas as MathML and embedded pictures.
 
     Args:
         source: a cell's text.
@@ -47,7 +47,7 @@ def markdown(
     """
     renderer = _Renderer(
         escape=False,
-        # Headings get their ids and links later, when all of the page's are known.
+        # Ids and links of headings are added to the whole page.
         exclude_anchor_links=True,
         attachments=attachments,
     )
@@ -60,7 +60,7 @@ def markdown(
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown's renderer; pictures are taken in later, together with those in HTML."""
+    """nbconvert's renderer; pictures are embedded later, together with those in HTML."""
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         try:
@@ -70,13 +70,13 @@ class _Renderer(IPythonRenderer):
 
 
 class _Blocks(MathBlockParser):
-    """nbconvert's blocks, but for those of formulas, which are out of the text already."""
+    """nbconvert's blocks without those of formulas, which have been replaced."""
 
     DEFAULT_RULES = BlockParser.DEFAULT_RULES
 
 
 def _without_formulas(source: str) -> tuple[str, list[re.Match[str]]]:
-    """The text with a sign in the place of every formula, and the formulas."""
+    """The text with a placeholder for every formula, and the formulas."""
     matches: list[re.Match[str]] = []
 
     def place(match: re.Match[str]) -> str:
@@ -87,7 +87,7 @@ def _without_formulas(source: str) -> tuple[str, list[re.Match[str]]]:
 
 
 def _with_formulas(text: str, matches: list[re.Match[str]], formulas: Formulas) -> str:
-    """The HTML with the formulas in their places; within code and tags as they were written."""
+    """The HTML with the formulas; in code and tags as LaTeX."""
 
     def written(match: re.Match[str]) -> str:
         number = int(match[1])
