@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -135,13 +135,14 @@ def _validator(text: Any, values: Any, optional: dict[str, Any]) -> SchemaValida
         "claims": schema.list_schema(_typed_dict(claim), max_length=MOST_IN_PART),
         "timings": schema.dict_schema(_TEXT),
     }
-    return SchemaValidator(_typed_dict(fields, optional))
+    return SchemaValidator(_typed_dict(fields | optional, optional))
 
 
-def _typed_dict(fields: dict[str, Any], optional: Mapping[str, Any] | None = None) -> Any:
-    all_fields = {name: schema.typed_dict_field(one) for name, one in fields.items()}
-    for name, one in (optional or {}).items():
-        all_fields[name] = schema.typed_dict_field(one, required=False)
+def _typed_dict(fields: Mapping[str, Any], optional: Iterable[str] = ()) -> Any:
+    all_fields = {
+        name: schema.typed_dict_field(one, required=name not in optional)
+        for name, one in fields.items()
+    }
     return schema.typed_dict_schema(all_fields, config=_STRICT)
 
 

@@ -19,7 +19,7 @@ _BLOCK = 1 << 20
 _MOST_BASES = 2
 
 
-class CallLogReader:
+class CallLogReader(contextlib.AbstractContextManager):
     """The records in a study's log, read one by one; use it as a context.
 
     Args:
@@ -47,10 +47,6 @@ class CallLogReader:
         self._session: dict[str, Any] = {}
         self._session_place = -1
         self._index()
-
-    def __enter__(self) -> CallLogReader:
-        """The file is already open."""
-        return self
 
     def __exit__(self, *_: Any) -> None:
         """Closes the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from workbench.records.brief import brief, plain_brief
@@ -38,7 +39,7 @@ class LeftOut:
         return [*self._sentences, *([rest] if more else [])]
 
 
-class Reader:
+class Reader(AbstractContextManager):
     """Reads briefs; use it as a context, at whose end new briefs are cached.
 
     Args:
@@ -50,10 +51,6 @@ class Reader:
         self._cache = BriefCache()
         self._logs: dict[str, CallLogReader | None] = {}
         self._inside: dict[str, bool] = {}
-
-    def __enter__(self) -> Reader:
-        """Nothing is read yet."""
-        return self
 
     def __exit__(self, *_: Any) -> None:
         """Writes the cache, and closes all files."""

@@ -32,7 +32,7 @@ def read_record(path: Path, *, follow: bool = True) -> dict[str, Any] | None:
         return None
 
 
-class Recorded:
+class Recorded(contextlib.AbstractContextManager):
     """The records of a study's runs by their names; use it as a context.
 
     Args:
@@ -44,10 +44,6 @@ class Recorded:
         self._has_files: dict[str, bool] = {}
         with contextlib.suppress(FileNotFoundError, Unreadable):
             self._logged = CallLogReader(study, LeftOut())
-
-    def __enter__(self) -> Recorded:
-        """The log is already open."""
-        return self
 
     def __exit__(self, *_: Any) -> None:
         """Closes the log."""
