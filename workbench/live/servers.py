@@ -25,7 +25,7 @@ from workbench.live.panel_notebook import panel_alone
 from workbench.live.run_copy import write_copy
 from workbench.runs.find import ROOT, experiment
 from workbench.runs.parameters.parameters_cell import read_notebook
-from workbench.runs.processes import interruptible, kill_children
+from workbench.runs.processes import exit_reason, interruptible, kill_children
 from workbench.runs.reaper import marks, watch
 
 # Seconds that a server has to end its kernels before it is killed.
@@ -109,10 +109,13 @@ def _until_ended(words: list[str], variables: dict[str, str], folder: Path | Non
     variables |= {"PYTHONPATH": path, "JUPYTER_RUNTIME_DIR": str(runtime)}
     environment = {**os.environ, **variables, **marks(os.environ, runtime.name)}
     command = [sys.executable, "-P", "-m", *words]
-    process = subprocess.Popen(command, env=environment, cwd=folder)
+    # In a process group of its own: Ctrl-C reaches this process only, which ends the server.
+    process = subprocess.Popen(command, env=environment, cwd=folder, process_group=0)
     with interruptible():
         try:
-            return process.wait()
+            if (status := process.wait()) < 0:
+                print(f"the server has ended: {exit_reason(status)}", file=sys.stderr)
+            return status
         except KeyboardInterrupt:
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
