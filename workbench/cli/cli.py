@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from workbench.cli import live, records, share
+from workbench.cli import experiments, live, records, share
 from workbench.cli.errors import refusing
-from workbench.cli.words import KnobCommand, knob_words
+from workbench.cli.words import KnobCommand, knob_lines, knob_words
 
 _KNOBS = {
     "cls": KnobCommand,
@@ -27,9 +26,26 @@ def main() -> None:
     """Test the claims of papers: run experiments, read and share their pages."""
 
 
-for module in (records, share, live):
+for module in (experiments, records, share, live):
     for command in module.COMMANDS:
         main.add_command(command)
+
+
+def _number(name: str, help: str, *, high: int | None = None, low: int = 1, **how: Any) -> Any:
+    """An option that takes a whole number."""
+    return click.option(name, type=click.IntRange(low, high), help=help, **{"metavar": "N"} | how)
+
+
+_CELL_TIMEOUT = _number(
+    "--cell-timeout", "Longest time that a cell may take [no limit].", metavar="SECONDS"
+)
+_SET = click.option(
+    "--set", "pairs", multiple=True, metavar="KNOB=VALUE", help="The same as --KNOB VALUE."
+)
+_HELP = click.option(
+    "--help", "show_help", is_flag=True, help="Show this message, and the knobs of NAME."
+)
+_FOLDER = click.Path(path_type=Path)
 
 
 @main.command(
@@ -41,17 +57,12 @@ for module in (records, share, live):
 @click.argument("target", metavar="NAME", required=False)
 @click.option(
     "--reports",
-    type=click.Path(path_type=Path),
-    default=Path("reports"),
+    type=_FOLDER,
+    default="reports",
     metavar="DIR",
     help="Folder of all runs [reports].",
 )
-@click.option(
-    "--cell-timeout",
-    type=click.IntRange(min=1),
-    metavar="SECONDS",
-    help="Longest time that a cell may take [no limit].",
-)
+@_CELL_TIMEOUT
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--progress", is_flag=True, help="Show a progress bar without a terminal as well.")
 @click.option(
@@ -60,8 +71,8 @@ for module in (records, share, live):
     is_flag=True,
     help="Store plotly's library once in DIR instead of in every page.",
 )
-@click.option("--set", "pairs", multiple=True, metavar="KNOB=VALUE", help="The same as --KNOB.")
-@click.option("--help", "show_help", is_flag=True, help="Show this message, and the knobs of NAME.")
+@_SET
+@_HELP
 @click.pass_context
 @refusing
 def run(
@@ -102,17 +113,13 @@ def run(
 )
 @click.argument("target", metavar="NAME|STUDY_FILE", required=False)
 @click.option("--zip", "zipped", multiple=True, metavar="A,B", help="Vary knobs A and B together.")
-@click.option("--random", type=click.IntRange(min=1), metavar="N", help="Draw N random points.")
-@click.option(
-    "--seeds", type=click.IntRange(min=1), metavar="N", help="Run every point with N seeds."
-)
+@_number("--random", "Draw N random points.")
+@_number("--seeds", "Run every point with N seeds.")
 @click.option("--function", is_flag=True, help="Run without notebook and page: numbers only.")
-@click.option(
-    "--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Parallel runs [1]."
-)
+@_number("--jobs", "Parallel runs [1].", high=1024, default=1)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=_FOLDER,
     metavar="DIR",
     help="Folder of the study [reports/studies/FAMILY-SUBJECT].",
 )
@@ -122,35 +129,18 @@ def run(
     metavar="SECONDS",
     help="Longest time that a run may take [no limit].",
 )
-@click.option(
-    "--cell-timeout",
-    type=click.IntRange(min=1),
-    metavar="SECONDS",
-    help="Longest time that a cell may take [no limit].",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(0, 100),
-    default=0,
-    metavar="N",
-    help="Repeat a failed run up to N times [0].",
-)
+@_CELL_TIMEOUT
+@_number("--retries", "Repeat a failed run up to N times [0].", low=0, high=100, default=0)
 @click.option("--memory", metavar="SIZE", help="Kill a run that takes more memory, such as 2GB.")
 @click.option(
     "--dask",
     metavar="ADDRESS|local",
     help="Run on a dask cluster: a scheduler's address, or a new cluster on this machine.",
 )
-@click.option(
-    "--per-device",
-    type=click.IntRange(1, 1024),
-    default=1,
-    metavar="N",
-    help="Parallel runs on each GPU [1].",
-)
+@_number("--per-device", "Parallel runs on each GPU [1].", high=1024, default=1)
 @click.option("--dry-run", is_flag=True, help="Print what would run and how long it would take.")
-@click.option("--set", "pairs", multiple=True, metavar="KNOB=VALUES", help="The same as --KNOB.")
-@click.option("--help", "show_help", is_flag=True, help="Show this message, and the knobs of NAME.")
+@_SET
+@_HELP
 @click.pass_context
 @refusing
 def sweep(
@@ -186,62 +176,6 @@ def sweep(
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
 
 
-@main.command("list", short_help="List all experiments.")
-@refusing
-def list_() -> None:
-    """List all experiments, those of installed packages as well, and the question of each."""
-    from workbench.runs.find import experiments, from_elsewhere
-    from workbench.runs.importable import refused
-
-    others, errors = from_elsewhere()
-    broken = refused([e.name for e in others]) if others else {}
-    listed = sorted([*experiments(), *(e for e in others if e.name not in broken)])
-    width = max((len(e.name) for e in listed), default=0)
-    for e in listed:
-        click.echo(f"{e.name:<{width}}  {e.title}" + (f" ({e.package})" if e.package else ""))
-    for error in (*errors, *broken.values()):
-        click.echo(f"not listed: {error}", err=True)
-
-
-@main.command(short_help="Show the claims and knobs of an experiment.")
-@click.argument("name", metavar="FAMILY/SUBJECT")
-@refusing
-def show(name: str) -> None:
-    """Show the question, the claims and the knobs of an experiment."""
-    from workbench.experiment.claims import declared
-    from workbench.runs.find import experiment
-
-    shown = experiment(name)
-    module = shown.module()
-    package = f"package: {shown.package}\n" if shown.package else ""
-    click.echo(f"{shown.title}\n\n{package}notebook: {_relative(shown.notebook)}\n\nclaims")
-    for statement in declared(module):
-        click.echo(f"  {statement.text}\n      {statement.paper}, {statement.where}")
-    click.echo("\nknobs\n" + _knob_lines(module.Params))
-
-
-@main.command(short_help="Write the files of a new experiment.")
-@click.argument("name", metavar="FAMILY/SUBJECT")
-@click.option(
-    "--package",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write a new package into DIR instead of files into this checkout.",
-)
-@refusing
-def new(name: str, package: Path | None) -> None:
-    """Write the files of a new experiment, which can be run as they are: a module and a notebook.
-
-    The workbench lists and runs the experiments of every installed package that `--package` wrote.
-    """
-    from workbench.runs.new import write, write_package
-
-    for path in write_package(name, package) if package else write(name):
-        click.echo(f"wrote {_relative(path)}")
-    install = f"{shlex.join(['pip', 'install', '--editable', str(package)])} && " if package else ""
-    click.echo(f"now: {install}workbench run {name}")
-
-
 def _name_or_help(context: click.Context, target: str | None, show_help: bool) -> str:
     """The first word of a command with knobs; prints the help, if that is requested, and ends."""
     show_help = show_help or target == "-h" or context.args == ["-h"]
@@ -255,7 +189,7 @@ def _name_or_help(context: click.Context, target: str | None, show_help: bool) -
 
         # A study file names its experiment and knobs itself.
         is_file = Path(target).suffix in (".toml", ".yaml", ".yml")
-        knobs = "" if is_file else f"\n\nKnobs:\n{_knob_lines(model_of(target)[0])}"
+        knobs = "" if is_file else f"\n\nKnobs:\n{knob_lines(model_of(target)[0])}"
         click.echo(context.get_help() + knobs)
         context.exit(0)
     return target
@@ -291,20 +225,3 @@ def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
     click.echo(f"{record['name']} done in {record['timings']['seconds']:.1f} s: {page}")
     if open_page:
         click.launch(str(page))
-
-
-def _knob_lines(model: Any) -> str:
-    from workbench.base.checks import spell
-    from workbench.runs.parameters.spelling import OPTIONS
-
-    lines = []
-    for k in model.knobs():
-        option = f"--set {k.name}=" if k.name in OPTIONS else f"--{k.name} "
-        lines.append(f"  {option}{spell(k.default)}")
-        lines.append(f"      {'; '.join(filter(None, [k.help, k.domain]))}")
-    return "\n".join(lines)
-
-
-def _relative(path: Path) -> Path:
-    """The path relative to the current directory where it lies below it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

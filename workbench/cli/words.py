@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -76,3 +77,16 @@ def options_of(words: list[str], given: Collection[str] = ()) -> dict[str, str]:
             raise ValueError(f"`{name}` must be given once; got it twice")
         texts[name] = value
     return texts
+
+
+def knob_lines(model: Any) -> str:
+    """By knob: the option with its default, then the help and the domain."""
+    from workbench.base.checks import spell
+    from workbench.runs.parameters.spelling import OPTIONS
+
+    lines = []
+    for k in model.knobs():
+        option = f"--set {k.name}=" if k.name in OPTIONS else f"--{k.name} "
+        lines.append(f"  {option}{spell(k.default)}")
+        lines.append(f"      {'; '.join(filter(None, [k.help, k.domain]))}")
+    return "\n".join(lines)
