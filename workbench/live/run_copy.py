@@ -46,8 +46,7 @@ def write_copy(path: Path) -> Path:
         refuse("record", "in a folder of its own, not behind a link", str(path))
     notebook = _as_it_ran(folder, record) or _with_values(record)
     if notebook is None:
-        what = f"a record with its command, or with {NOTEBOOK} beside it"
-        refuse("record", what, str(path))
+        refuse("record", f"one with a command, or with {NOTEBOOK} beside it", str(path))
     text = nbformat.writes(_without_results(notebook, record.get("directory")))
     try:
         if not folder.is_dir():  # a function run has none

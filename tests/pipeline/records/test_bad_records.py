@@ -134,7 +134,7 @@ def test_one_run_s_own_table_has_all_its_numbers(tmp_path):
 
 
 def test_a_record_without_a_command_is_not_explored_without_its_notebook(folder):
-    with pytest.raises(ValueError, match="`record` must be one that holds its command"):
+    with pytest.raises(ValueError, match="`record` must be one with a command"):
         run_copy.write_copy(folder / "toys/toy/bare")
     told = put(folder, {k: v for k, v in record(run="left").items() if k != "command"})
     assert run_copy.write_copy(told).is_file()
