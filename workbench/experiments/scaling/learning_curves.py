@@ -20,7 +20,7 @@ from workbench.base.intervals import clustered_interval
 from workbench.experiment.claims import Claim, Measured, Paper, between, undetermined
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
-from workbench.scaling.curve_tables import TRAINING, CurveTable, curves_of, marked
+from workbench.scaling.datasets.curve_tables import TRAINING, CurveTable, curves_of, marked
 from workbench.scaling.learning_curves import LAWS, SAME, Curves, learning_curves
 from workbench.tables.table import SUFFIXES
 

@@ -16,7 +16,7 @@ from workbench.base.checks import refuse
 from workbench.base.parallel import one_numba_thread
 from workbench.base.rows import Rows
 from workbench.scaling.fit import losses
-from workbench.scaling.fit.result import ROUNDING, Fit
+from workbench.scaling.fit.result import ROUNDING, UNDETERMINED, Fit, or_undetermined
 from workbench.scaling.fit.solvers.minimise import minima
 from workbench.scaling.inference.holdout import (
     Extrapolation,
@@ -28,7 +28,6 @@ from workbench.scaling.inference.holdout import (
 
 LIKELIHOODS = ("gaussian", "laplace", "student")
 FREEDOM = 4.0
-UNDETERMINED = "not determined"
 
 
 class Criteria(NamedTuple):
@@ -60,7 +59,7 @@ class Comparison:
     def fitted(self) -> Rows:
         """The criteria of each law under each likelihood, a pair a row."""
         rows = [
-            (name, likelihood, *_or_undetermined(c.aic, c.aicc, c.bic))
+            (name, likelihood, *map(or_undetermined, (c.aic, c.aicc, c.bic)))
             for name, by_likelihood in self.criteria.items()
             for likelihood, c in by_likelihood.items()
         ]
@@ -70,7 +69,7 @@ class Comparison:
     def held_out_errors(self) -> Rows:
         """The errors of each law on the rows held out, a law a row."""
         rows = [
-            (n, *_or_undetermined(e.rmsle, e.bias, e.coverage), e.rows)
+            (n, *map(or_undetermined, (e.rmsle, e.bias, e.coverage)), e.rows)
             for n, e in self.extrapolations.items()
         ]
         return Rows(("law", "RMSLE", "bias", "coverage", "rows"), rows)
@@ -143,10 +142,6 @@ def scored_cuts(fits: Sequence[Fit], holdout: str, share: float) -> list[tuple[A
     if fewest < least:
         refuse("holdout", f"a cut that keeps at least {least} rows", fewest)
     return masks
-
-
-def _or_undetermined(*values: float) -> list[float | str]:
-    return [UNDETERMINED if np.isnan(v) else v for v in values]
 
 
 def _least(values: dict[str, float]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.base.rows import Rows, number
-from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.result import Fit, or_undetermined
 from workbench.scaling.fit.solvers.problem import limits
 from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.profile import LEVEL, Profile, profile
@@ -46,6 +46,15 @@ class Estimates:
         low, high = self.intervals[parameter]
         reaches_zero = parameter in self.logged and low == 0
         return bool(np.isfinite([low, high]).all()) and not reaches_zero
+
+    @property
+    def numbers(self) -> dict[str, float | str]:
+        """Each parameter, and the ends of its interval, by name."""
+        numbers = {p: or_undetermined(v) for p, v in self.values.items()}
+        for p, (low, high) in self.intervals.items():
+            numbers[f"{p}, 95 % from"] = or_undetermined(low)
+            numbers[f"{p}, 95 % to"] = or_undetermined(high)
+        return numbers
 
     @property
     def rows(self) -> Rows:

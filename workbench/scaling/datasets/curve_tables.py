@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.scaling.datasets.lcdb import lcdb
-from workbench.scaling.run_tables import by_meaning
+from workbench.scaling.datasets.run_tables import by_meaning
 
 TRAINING = "Training"
 # Columns that name a curve even by numbers.

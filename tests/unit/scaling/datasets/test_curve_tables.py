@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.scaling.curve_tables import TRAINING, curves_of, marked
+from workbench.scaling.datasets.curve_tables import TRAINING, curves_of, marked
 
 
 def table(path, training=None):

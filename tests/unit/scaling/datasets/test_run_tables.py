@@ -8,10 +8,10 @@ import pytest
 from workbench.experiment.claims import decide, summary
 from workbench.experiments.scaling import chinchilla, fit, isoflop, learning_curves
 from workbench.experiments.scaling.fit import Params
+from workbench.scaling.datasets.run_tables import runs_of
 from workbench.scaling.fit.fit import fit as fitted_by
 from workbench.scaling.fit.request import Request
 from workbench.scaling.inference.bootstrap import bootstrap
-from workbench.scaling.run_tables import runs_of
 
 SIZE = {"size": "", "loss": ""}
 SIZES = np.geomspace(1e6, 1e9, 10)
