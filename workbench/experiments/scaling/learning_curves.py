@@ -34,7 +34,7 @@ class Params(Knobs):
 
     curves_file: str = knob("", "your curves in place of those here", suffixes=SUFFIXES)
     curves: int = knob(
-        100, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
+        80, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
     )
     reach: float = knob(
         2.0, "largest size over the largest fitted size", span=(1.5, 64.0), log=True
