@@ -92,35 +92,28 @@ def rows(request: Request) -> Runs:
 
 
 @stage
-def fitted(request: Request) -> tuple[Fit, list[str]]:
-    """The law at the minimum over the rows, and warnings."""
+def fits(request: Request) -> tuple[Fit, list[Fit], list[str], list[str]]:
+    """The fit; its rivals' to the same rows, why a law is not among them; and warnings."""
     with one_numba_thread(), collected_warnings() as remarks:
         own = request.fitted()
-    return own, remarks
+        rivals, reasons = rivals_of(own, request.options(request.runs))
+    return own, rivals, reasons, remarks
 
 
 @stage
-def rivals(fitted, request: Request) -> tuple[list[Fit], list[str], list[str]]:
-    """All laws fitted to the same rows, why one is not among them, and warnings."""
-    with one_numba_thread(), collected_warnings() as remarks:
-        fits, reasons = rivals_of(fitted[0], request.options(request.runs))
-    return fits, reasons, remarks
-
-
-@stage
-def resampled(fitted, request: Request, resamples, seed) -> tuple[Bootstrap, Errors, list[str]]:
+def resampled(fits, request: Request, resamples, seed) -> tuple[Bootstrap, Errors, list[str]]:
     """The fit on resampled rows, drawn on the host; its errors by three methods; and warnings."""
     with one_numba_thread(), collected_warnings() as remarks:
-        drawn = bootstrap(fitted[0], resamples, rng=seed, **request.resampling)
-        errors = standard_errors(fitted[0], drawn)
+        drawn = bootstrap(fits[0], resamples, rng=seed, **request.resampling)
+        errors = standard_errors(fits[0], drawn)
     return drawn, errors, [*remarks, *drawn.remarks]
 
 
 @stage
-def compared(rivals, request: Request, held) -> tuple[Comparison, list[str], list[str]]:
+def compared(fits, request: Request, held) -> tuple[Comparison, list[str], list[str]]:
     """The laws by criteria and on the rows held out, why one has no score; and warnings."""
     with one_numba_thread(), collected_warnings() as remarks:
-        comparison, reasons = judged(rivals[0], request.runs.columns[0], held)
+        comparison, reasons = judged(fits[1], request.runs.columns[0], held)
     return comparison, reasons, remarks
 
 
@@ -139,11 +132,10 @@ def preview(p: Params) -> dict[str, Any]:
 
 def run(p: Params) -> dict[str, Any]:
     """The fit, its errors, its rivals, and what is drawn of them."""
-    unseen, runs, (own, of_fit) = predicted(p), rows(p), fitted(p)
-    _, unfitted, of_rivals = rivals(p)
+    unseen, runs, (own, _, unfitted, of_fits) = predicted(p), rows(p), fits(p)
     drawn, errors, of_errors = resampled(p)
     comparison, unscored, of_scores = compared(p)
-    remarks = dict.fromkeys([*runs.notes, *of_fit, *of_rivals, *of_errors, *of_scores])
+    remarks = dict.fromkeys([*runs.notes, *of_fits, *of_errors, *of_scores])
     return {
         "rows": len(own.weights),
         "rows left out": runs.left_out,

@@ -35,7 +35,7 @@ class Predictions(NamedTuple):
         column: the column of sizes.
         size: the sizes, ascending.
         ratios: predicted over observed by law; NaN where the rows fitted are too few for a law.
-        cut: the largest size that was fitted.
+        cut: the size up to which rows were fitted.
     """
 
     column: str
