@@ -16,7 +16,7 @@ from workbench.scaling.fit import losses, starts
 from workbench.scaling.fit.solvers.minimise import minima
 from workbench.scaling.fit.solvers.problem import Problem, limits
 from workbench.scaling.laws import autodiff
-from workbench.scaling.laws.catalogue import NAMED
+from workbench.scaling.laws.catalogue import resolved
 from workbench.scaling.laws.law import Law
 
 LAWS = ("power", "power_constant", "bnsl1")
@@ -120,7 +120,10 @@ def learning_curves(
     Source:
         The benchmark of Alabdulmohsin et al. (2022), as scored by Caballero et al. (2023).
     """
-    chosen = [_law(m) for m in laws]
+    chosen = [resolved(m) for m in laws]
+    for each in chosen:
+        if len(each.columns) != 1:
+            refuse("laws", "of one column", each.name)
     read = tables.read(table, [size, loss])
     tables.positive(read)
     rows_by_curve = grouped(table, curve, len(read[size]))
@@ -159,15 +162,6 @@ class _Curve(NamedTuple):
     name: str
     fitted: Array
     held_out: Array
-
-
-def _law(law: Law | str) -> Law:
-    if isinstance(law, str):
-        tables.known(law, list(NAMED), "law's name")
-        law = NAMED[law]
-    if len(law.columns) != 1:
-        refuse("laws", "of one column", law.name)
-    return law
 
 
 def grouped(table: Any, curve: str | Sequence[str], rows: int) -> dict[str, Array]:

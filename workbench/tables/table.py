@@ -32,6 +32,9 @@ class Table(dict[str, np.ndarray]):
         marks: the mark of decimals by column; None where a column contradicts itself.
     """
 
+    # A key of caches by its identity: the reader returns the same object until its file changes.
+    __hash__ = object.__hash__
+
     name: str
     lines: np.ndarray
     notes: tuple[str, ...]

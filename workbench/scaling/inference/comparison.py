@@ -74,15 +74,6 @@ class Comparison:
         ]
         return Rows(("law", "RMSLE", "bias", "coverage", "rows"), rows)
 
-    def __str__(self) -> str:
-        """Both tables as text, the criteria of each law under each likelihood, then the errors."""
-        held_out = (
-            [f"\nheld out by {self.holdout}", str(self.held_out_errors)]
-            if self.extrapolations
-            else []
-        )
-        return "\n".join([str(self.fitted), *held_out])
-
     @property
     def best(self) -> dict[str, str]:
         """The law preferred by each criterion: the three AICs and the held-out error.
@@ -176,11 +167,11 @@ def likelihood(fit: Fit, kind: str) -> Criteria:
         squared = kind == "gaussian"
         mean = _refitted(fit, losses.cost("squared" if squared else "absolute", 1.0))
         width = np.sqrt(2 * mean) if squared else mean
-        each = np.log(np.sqrt(2 * np.pi) * width) + 0.5 if squared else np.log(2 * width) + 1
-        value = -n * each if width > rounding else np.nan
+        unit, extra = (np.sqrt(2 * np.pi), 0.5) if squared else (2, 1)
+        value = -n * (np.log(unit * width) + extra) if width > rounding else np.nan
     aic = 2 * k - 2 * value
-    extra = 2 * k * (k + 1) / (n - k - 1)
-    return Criteria(float(value), float(aic), float(aic + extra), float(k * np.log(n) - 2 * value))
+    corrected = aic + 2 * k * (k + 1) / (n - k - 1)
+    return Criteria(float(value), float(aic), float(corrected), float(k * np.log(n) - 2 * value))
 
 
 def _refitted(fit: Fit, cost: losses.Cost) -> float:

@@ -66,10 +66,6 @@ class Estimates:
             rows.append((p, value, *ends, self.remarks[p]))
         return Rows(("parameter", "estimate", "95 % from", "to", "remark"), rows)
 
-    def __str__(self) -> str:
-        """The rows as text, and the method."""
-        return f"{self.rows}\n{self.method}"
-
 
 def estimated(
     fit: Fit, drawn: Bootstrap, profiles: Mapping[str, Profile] | None = None
