@@ -33,7 +33,7 @@ class Table(dict[str, np.ndarray]):
     """
 
     # A key of caches by its identity: the reader returns the same object until its file changes.
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
 
     name: str
     lines: np.ndarray
