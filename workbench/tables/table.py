@@ -32,9 +32,6 @@ class Table(dict[str, np.ndarray]):
         marks: the mark of decimals by column; None where a column contradicts itself.
     """
 
-    # A key of caches by its identity: the reader returns the same object until its file changes.
-    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
-
     name: str
     lines: np.ndarray
     notes: tuple[str, ...]
@@ -48,6 +45,10 @@ class Table(dict[str, np.ndarray]):
         self.lines = np.arange(1, count + 1) if lines is None else np.asarray(lines)
         self.what = "row" if lines is None else "line"
         self.notes, self.marks = more.get("notes", ()), more.get("marks", {})
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The identity: the reader returns the same object until its file changes."""
+        return id(self)
 
     def taken(self, rows: np.ndarray) -> Table:
         """The table of these rows, a mask or places; columns of numbers are typed anew."""
