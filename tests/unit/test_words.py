@@ -28,10 +28,7 @@ ROOMS = sorted(
 NOT_YET = {
     "workbench/cli",
     "workbench/live",
-    "workbench/pages",
-    "workbench/records",
     "workbench/runs",
-    "workbench/share",
     "workbench/studies",
 }
 
