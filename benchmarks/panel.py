@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from browser import Visit, chromium, lab  # noqa: E402
 from machine import machine, write_results  # noqa: E402
 
-from workbench.live.servers import panel_alone  # noqa: E402
+from workbench.live.panel_notebook import panel_alone  # noqa: E402
 from workbench.runs.find import experiment, experiments  # noqa: E402
 from workbench.runs.parameters.parameters_cell import read_notebook  # noqa: E402
 

@@ -84,7 +84,7 @@ def expectation(
     variances = _positive("variance", variance)
     if kinks and variances.ndim:
         each = [expectation(function, float(k), hermite, kinks) for k in variances.flat]
-        return np.reshape(each, variances.shape)
+        return np.array(each).reshape(variances.shape)
     cuts = tuple(k / math.sqrt(float(variances)) for k in kinks)
     nodes, weights = _panels(_halvings(float(variances.max())), cuts)
     # What overflows on the way may still be finite at the end; the check below decides.
