@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
 from papermill.engines import NotebookExecutionManager
 
 from workbench.base.files.atomic import write_text
@@ -43,6 +45,16 @@ class Manager(NotebookExecutionManager):
     def autosave_cell(self, **_: Any) -> None:
         """A message of a cell has come: what it changed is saved in time."""
         self.save()
+
+    def cell_complete(self, cell: NotebookNode, **kwargs: Any) -> None:
+        """Ends a cell; papermill would spend most of this on parsing when it began."""
+        times = cell.metadata.papermill
+        start = times.pop("start_time", None)
+        super().cell_complete(cell, **kwargs)
+        if start is not None:
+            end = datetime.fromisoformat(times["end_time"])
+            seconds = (end - datetime.fromisoformat(start)).total_seconds()
+            times.update(start_time=start, duration=seconds)
 
     def notebook_complete(self, **_: Any) -> None:
         """Ends the notebook, and saves all of it."""

@@ -69,6 +69,7 @@ def _parsed(text: str) -> ast.Module:
         return ast.parse(text)
 
 
+@functools.lru_cache(4096)
 def is_opaque(tree: ast.AST) -> bool:
     """Whether the code may set or read names that it does not spell."""
     for node in ast.walk(tree):
@@ -81,6 +82,18 @@ def is_opaque(tree: ast.AST) -> bool:
         if magic and magic[0] in _RUNNING:
             return True
     return False
+
+
+@functools.lru_cache(1024)
+def _words(tree: ast.AST) -> frozenset[str]:
+    """Every word that the code spells, in names and in texts."""
+    words: set[str] = set()
+    for node in ast.walk(tree):
+        for value in vars(node).values():
+            for text in value if isinstance(value, list) else (value,):
+                if isinstance(text, str):
+                    words.update(re.findall(r"\w+", text))
+    return frozenset(words)
 
 
 def times_set(tree: ast.AST) -> Counter[str]:
@@ -161,6 +174,8 @@ def touch(source: str, name: str, readers: Iterable[str] = ()) -> _Touch:
         names = "|".join(map(re.escape, [name, *readers]))
         return "read" if re.search(rf"\b(?:{names})\b", source) else None
     readers = readers_of(source, name, readers)
+    if not is_opaque(tree) and _words(tree).isdisjoint({name, *readers}):
+        return None
     return _first(_Used(name, readers).visit(copy.deepcopy(tree)).body, name)
 
 
@@ -170,6 +185,8 @@ def readers_of(source: str, name: str, known: Iterable[str] = ()) -> set[str]:
     try:
         tree = python_of(source)[1]
     except SyntaxError:
+        return found
+    if _words(tree).isdisjoint({name, *found}):
         return found
     defined = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
     while new := {d.name for d in defined if reads(d) & {name, *found}} - found:
