@@ -20,12 +20,14 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.base.files.atomic import written
 from workbench.base.files.regular_file import opened
 from workbench.records.difference import SAME, difference, merged
 from workbench.records.lines import lines
@@ -57,12 +59,7 @@ class CallLog:
         self._open()
 
     def _open(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK
-        handle = os.open(self._folder / CALL_LOG, flags, 0o666)
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise OSError(f"{CALL_LOG} is no regular file")
-        self._handle = handle
+        self._handle = _appendable(self._folder / CALL_LOG)
         self._end = _drop_part(self._handle)
         # By state, since runs that failed resemble each other, and a record that was written whole.
         self._bases: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -141,15 +138,37 @@ class CallLog:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         line = text.encode() + b"\n"
         try:
-            written = os.write(self._handle, line)
-            if written < len(line):
+            count = os.write(self._handle, line)
+            if count < len(line):
                 raise OSError(28, "No space left on device")
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._handle, self._end)
             raise
-        self._end += written
+        self._end += count
         return line
+
+
+def _appendable(path: Path) -> int:
+    """Opens the file for further lines.
+
+    A file with several names (hard links) is copied first: it may be another's file, or a backup
+    that shares it, and must stay as it is.
+
+    Raises:
+        OSError: if the file cannot be written, or is no regular file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK
+    handle = os.open(path, flags, 0o666)
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(handle)
+        raise OSError(f"{CALL_LOG} is no regular file")
+    if state.st_nlink > 1:
+        with open(handle, "rb") as shared, written(path) as own, own.open("xb") as file:
+            shutil.copyfileobj(shared, file)
+        handle = os.open(path, flags)
+    return handle
 
 
 class LoggedRuns:
