@@ -27,9 +27,7 @@ NOT_YET = {
     "workbench/live",
     "workbench/pages",
     "workbench/records",
-    "workbench/runs",
     "workbench/share",
-    "workbench/studies",
 }
 
 

@@ -95,21 +95,21 @@ def correct(notebook: nbformat.NotebookNode) -> None:
 
 def shown(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """The claims and the summary that the notebook displayed; what has another form is no claim."""
-    found: dict[str, Any] = {"claims": [], "summary": {}}
+    results: dict[str, Any] = {"claims": [], "summary": {}}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             bundle = output.get("data", {})
-            found["claims"] += _claims(bundle.get(decisions.MIME))
+            results["claims"] += _claims(bundle.get(decisions.MIME))
             summary = bundle.get(SUMMARY_MIME)
             if isinstance(summary, dict) and is_plain(summary):
-                found["summary"] |= summary
-            found["summary"] |= _glued(bundle)
-    return found
+                results["summary"] |= summary
+            results["summary"] |= _glued(bundle)
+    return results
 
 
 def _glued(bundle: Mapping[str, Any]) -> dict[str, Any]:
     """What scrapbook's `glue`, or papermill's former `record`, left in an output."""
-    found = {}
+    scraps = {}
     for kind, payload in bundle.items():
         if not isinstance(payload, dict):
             continue
@@ -121,10 +121,10 @@ def _glued(bundle: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for name, value in values.items():
             try:
-                found |= dict(flat(name, value))
+                scraps |= dict(flat(name, value))
             except (TypeError, ValueError):
-                found[name] = f"more than {MOST} values"
-    return found
+                scraps[name] = f"more than {MOST} values"
+    return scraps
 
 
 def seconds(notebook: nbformat.NotebookNode) -> dict[str, float]:

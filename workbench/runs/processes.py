@@ -44,8 +44,8 @@ def interruptible() -> Iterator[None]:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    asked = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, interrupt) for number in asked}
+    signals = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
     finally:
@@ -100,9 +100,9 @@ def bytes_of(text: str) -> int:
     Raises:
         ValueError: if it spells none, or less than one.
     """
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([KMGT]?I?B?)", text.strip().upper())
-    unit = found and _UNITS.get(found.group(2))
-    if unit is None or (count := int(float(found.group(1)) * unit)) < 1:
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([KMGT]?I?B?)", text.strip().upper())
+    unit = match and _UNITS.get(match.group(2))
+    if unit is None or (count := int(float(match.group(1)) * unit)) < 1:
         refuse("memory", "a size such as 500MB, 2GB or 1.5GiB", text)
     return count
 

@@ -93,8 +93,8 @@ def reap_noted(folder: Path, borne: Collection[str], process: int | str = "*") -
 def reap(borne: Collection[str], led: Collection[int] = ()) -> None:
     """Kills every process that bears one of the marks or belongs to one of the sessions."""
     until = time.monotonic() + _KILL_SECONDS
-    while found := list(_alive(set(borne), set(led))):
-        for process in found:
+    while processes := list(_alive(set(borne), set(led))):
+        for process in processes:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         if time.monotonic() > until:
@@ -103,6 +103,11 @@ def reap(borne: Collection[str], led: Collection[int] = ()) -> None:
 
 
 def _alive(borne: set[str], led: set[int]) -> Iterator[psutil.Process]:
+    for leader in led:
+        # Kernels adopt what leaves its session; after the leader's end they are others' children.
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(leader) == leader:
+                yield from psutil.Process(leader).children(recursive=True)
     for process in psutil.process_iter():
         # Those of other users cannot be read, and many end while one looks.
         with contextlib.suppress(psutil.Error, OSError):

@@ -17,7 +17,7 @@ from workbench.runs.atomic import PARTIAL, owned
 from workbench.runs.notebook_outcome import keep_partial
 from workbench.runs.record import clear
 from workbench.studies import sweep
-from workbench.studies.scheduler import Watcher
+from workbench.studies.scheduler import StudyObserver
 
 
 def calls(folder):
@@ -133,7 +133,7 @@ def test_a_plan_writes_nothing(tmp_path, trial):
     assert 0 < found.seconds < 10
 
 
-class Heard(Watcher):
+class Heard(StudyObserver):
     """Hears what is said of the study."""
 
     def __init__(self):
