@@ -27,8 +27,9 @@ test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-# The tests in a browser as well, and 10,000 mutated files in place of 500.
+# Every page and panel in a browser as well, and 10,000 mutated files in place of 500.
 test-all: TESTS =
+test-all: export WORKBENCH_EVERY_PAGE = 1
 test-all: export WORKBENCH_FUZZ = 10000
 test-all: test
 

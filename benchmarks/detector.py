@@ -3,7 +3,7 @@
     python benchmarks/detector.py [--rounds 5] [--quick]
 
 Contestants take turns within a round; a time is the median over rounds, of wall time and of
-processor time, which a busy machine disturbs less; the least wall time is told as well. All lists
+processor time, which a busy machine disturbs less; the least wall time is reported too. All lists
 of matches are compared before any time is taken. Making an index is timed apart. It prints a table
 and writes results/detector-MACHINE.json.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from detector_peers import Faiss, NumpyScan, Ours, Scipy, SparseDotTopn
 from detector_reads import processors, read_rates
 from detector_threads import threads_bound
-from machine import kept, machine
+from machine import machine, write_results
 
 from workbench.dendrites.matching.calibration import rates
 from workbench.dendrites.matching.detector import Detector
@@ -84,11 +84,11 @@ def race(case, contestants, rounds):
                 entry["wall_s"].append(time.perf_counter() - start)
                 entry["cpu_s"].append(time.process_time() - cpu)
     for contestant, entry in zip(contestants, entries, strict=True):
-        told(entry, len(patterns[: contestant.most]) * case.segments)
+        with_medians(entry, len(patterns[: contestant.most]) * case.segments)
     return {"case": case._asdict(), "matches": len(expected[0]), "contestants": entries}
 
 
-def told(entry, pairs):
+def with_medians(entry, pairs):
     """Adds medians, of wall time and of processor time, and the least wall time to the entry."""
     for clock in ("wall", "cpu"):
         median = float(np.median(entry[f"{clock}_s"]))
@@ -112,16 +112,16 @@ def single(case, rounds, threads):
         detectors[method] = detector, entry
     for _ in range(rounds):
         for row in patterns:
-            found = []
+            segments_matched = []
             for detector, entry in detectors.values():
                 start, cpu = time.perf_counter(), time.process_time()
                 matches = detector.matches(row[None, :])
                 entry["wall_s"].append(time.perf_counter() - start)
                 entry["cpu_s"].append(time.process_time() - cpu)
-                found.append(matches.segment)
-            if not np.array_equal(*found):
+                segments_matched.append(matches.segment)
+            if not np.array_equal(*segments_matched):
                 raise SystemExit("methods disagree about the matches")
-    entries = [told(entry, case.segments) for _, entry in detectors.values()]
+    entries = [with_medians(entry, case.segments) for _, entry in detectors.values()]
     return {"case": case._asdict(), "contestants": entries}
 
 
@@ -167,11 +167,11 @@ def contestants(threads, peers):
 
 
 def main():
-    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--quick", action="store_true", help="a tenth of the segments")
-    asked = asked.parse_args()
-    share = 10 if asked.quick else 1
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--quick", action="store_true", help="a tenth of the segments")
+    options = options.parse_args()
+    share = 10 if options.quick else 1
     sizes = ("synapses 20, threshold 12", 20, 12, 200_000 // share)
     main_case = Case(f"2,048 cells, 40 active, {sizes[0]}", 2048, 40, *sizes[1:], 512)
     cases = [
@@ -192,7 +192,7 @@ def main():
         )
         record["machine"][f"processors_got_by_{threads}_threads"] = available
         for case, peers in cases:
-            result = race(case, contestants(threads, peers), asked.rounds)
+            result = race(case, contestants(threads, peers), options.rounds)
             record["races"].append({"threads": threads, **result, "bound": bound(case)})
             if threads > 1:
                 record["races"][-1]["threads_bound"] = threads_bound(case, threads)
@@ -201,17 +201,17 @@ def main():
             limit = 1e-9 * share["pairs_per_s_if_only_reading"]
             print(f"  reading its rows alone would allow {limit:.1f} G pairs/s; {share['plan']}")
             if threads > 1:
-                told = record["races"][-1]["threads_bound"]
+                bound_by = record["races"][-1]["threads_bound"]
                 print(
-                    f"  {told['alone_s']:.2g} s are one thread's, {told['handed_s']:.2g} s go into"
-                    f" handing over, and threads apart get {told['gain']:.2f} times the work done:"
-                    f" at most {told['bound']:.2f} x"
+                    f"  one thread takes {bound_by['alone_s']:.2g} s alone, handing over"
+                    f" {bound_by['handed_s']:.2g} s, and threads apart do {bound_by['gain']:.2f}"
+                    f" times the work: at most {bound_by['bound']:.2f} x"
                 )
-        result = single(one, asked.rounds, threads)
+        result = single(one, options.rounds, threads)
         record["races"].append({"threads": threads, **result})
         table(result, threads)
-    if not asked.quick:
-        kept("detector", record)
+    if not options.quick:
+        write_results("detector", record)
 
 
 if __name__ == "__main__":

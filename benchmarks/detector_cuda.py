@@ -2,7 +2,7 @@
 
     python benchmarks/detector_cuda.py [--rounds 5] [--most 10000000] [--quick]
 
-Lists of matches are compared first, with the peers' and with Numba's on the host. Time is told
+Lists of matches are compared first, with the peers' and with Numba's on the host. Time is reported
 twice: what the GPU needs to find the matches, by its events, and what a caller waits, transfers and
 order included; medians over rounds in which contestants take turns. Making an index is timed apart.
 Small kernels measure in the same run what bounds it all. It prints a table and writes
@@ -81,14 +81,14 @@ def raced(case, data, contestants, rounds):
         rounds: how often each is asked.
     """
     patterns, segments, there = data
-    told = Detector(segments, case.cells, case.threshold, "numba").matches(patterns)
+    expected = Detector(segments, case.cells, case.threshold, "numba").matches(patterns)
     entries = []
     for contestant in contestants:
         begun = time.perf_counter()
         contestant.build(there, case)
         built = time.perf_counter() - begun
         entries.append({"name": contestant.name, "build_s": built, "wall": [], "gpu": []})
-        if not all(map(np.array_equal, contestant.ask(patterns), told)):
+        if not all(map(np.array_equal, contestant.ask(patterns), expected)):
             raise SystemExit(f"{contestant.name} disagrees with Numba about the matches")
     for _ in range(rounds):
         for contestant, entry in zip(contestants, entries, strict=True):
@@ -104,7 +104,7 @@ def raced(case, data, contestants, rounds):
             entry[f"{name}_s"] = seconds
             entry[f"{name}_pairs_per_s"] = pairs / seconds
             entry[name] = [float(s) for s in entry[name]]
-    return {"case": case._asdict(), "matches": len(told.pattern), "contestants": entries}
+    return {"case": case._asdict(), "matches": len(expected.pattern), "contestants": entries}
 
 
 def with_bounds(result, case, rates, shared_bytes):
@@ -191,13 +191,13 @@ def measured(cupy, rounds, most, quick):
     """Rates, races and the verdict on the goal."""
     from detector_cuda_rates import rates
 
-    found, races = rates(cupy), []
-    told = cupy.cuda.Device().attributes
+    measured_rates, races = rates(cupy), []
+    expected = cupy.cuda.Device().attributes
     report = {
         "gpu": device_name("cupy"),
-        "multiprocessors": int(told["MultiProcessorCount"]),
-        "shared_bytes": int(told["MaxSharedMemoryPerBlockOptin"]),
-        "rates": found._asdict(),
+        "multiprocessors": int(expected["MultiProcessorCount"]),
+        "shared_bytes": int(expected["MaxSharedMemoryPerBlockOptin"]),
+        "rates": measured_rates._asdict(),
         "machine": machine(PACKAGES),
         "races": races,
     }
@@ -212,7 +212,7 @@ def measured(cupy, rounds, most, quick):
         patterns, segments = drawn(case)
         data = patterns, segments, cupy.asarray(segments)
         result = raced(case, data, entered, rounds) | {"left_out": left_out}
-        races.append(with_bounds(result, case, found, report["shared_bytes"]))
+        races.append(with_bounds(result, case, measured_rates, report["shared_bytes"]))
         print(shown(races[-1]), flush=True)
         del data, entered
         cupy.get_default_memory_pool().free_all_blocks()
@@ -221,25 +221,27 @@ def measured(cupy, rounds, most, quick):
 
 
 def main():
-    asked = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    asked.add_argument("--rounds", type=int, default=5, help="5 or more")
-    asked.add_argument("--most", type=int, default=10_000_000, help="segments in the largest case")
-    asked.add_argument("--quick", action="store_true", help="the goal's case alone, no record")
-    asked = asked.parse_args()
-    if asked.rounds < 5:
-        sys.exit(f"`rounds` must be at least 5; got {asked.rounds}")
+    options.add_argument("--rounds", type=int, default=5, help="5 or more")
+    options.add_argument(
+        "--most", type=int, default=10_000_000, help="segments in the largest case"
+    )
+    options.add_argument("--quick", action="store_true", help="the goal's case alone, no record")
+    options = options.parse_args()
+    if options.rounds < 5:
+        sys.exit(f"`rounds` must be at least 5; got {options.rounds}")
     try:
         generator(0, "cupy")
     except ValueError as error:
         sys.exit(f"nothing was measured: this benchmark needs a GPU ({error})")
     import cupy
 
-    report = measured(cupy, asked.rounds, asked.most, asked.quick)
+    report = measured(cupy, options.rounds, options.most, options.quick)
     goal = report["goal"]
     print(f"goal of {goal['pairs_per_s']:.3g} pairs/s: {goal['best_pairs_per_s']:.3g}")
-    if asked.quick:
+    if options.quick:
         return
     name = re.sub(r"[^A-Za-z0-9]+", "-", report["gpu"])
     path = RESULTS / f"detector-cuda-{name}.json"

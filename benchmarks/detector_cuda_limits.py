@@ -66,18 +66,18 @@ def limits(rates, shared_bytes, case, matches):
     kind = f"load{WORD * words}"
     item = 2 if case.cells <= 1 << 16 else 4
     moved = item * case.synapses * case.segments + 8 * matches
-    found = {
+    bounds_by_rate = {
         "table_words": words,
         "shared_neighbours": getattr(rates, kind) * row,
         "shared_anywhere": getattr(rates, f"{kind}_anywhere") * row,
         "logic": rates.logic * word / (2 * case.synapses + COMPARING),
         "memory": rates.copy * case.segments * case.patterns / moved,
     }
-    binding = min(("shared_anywhere", "logic", "memory"), key=found.get)
+    binding = min(("shared_anywhere", "logic", "memory"), key=bounds_by_rate.get)
     # A visit a pair and synapse whose cell is active, and a word's bits of every cell.
     visits = case.synapses * case.active / case.cells
-    return found | {
-        "bound": found[binding],
+    return bounds_by_rate | {
+        "bound": bounds_by_rate[binding],
         "bound_by": binding,
         "index": rates.count8 / visits,
         "scan": rates.popc * WORD / case.cells,

@@ -34,18 +34,18 @@ class Scan:
 
     def ask(self, patterns):
         xp, words = self.xp, self.rows.shape[1]
-        asked = packed(xp, xp.asarray(patterns), self.case.cells)
+        queries = packed(xp, xp.asarray(patterns), self.case.cells)
         many = max(1, min(self.rows.shape[0], ROOM // (8 * words)))
         each = max(1, ROOM // (8 * words * many))
         parts = []
         for first in range(0, self.rows.shape[0], many):
             rows = self.rows[first : first + many]
-            for start in range(0, asked.shape[0], each):
+            for start in range(0, queries.shape[0], each):
                 with self.watch:
-                    both = asked[start : start + each, None, :] & rows[None]
+                    both = queries[start : start + each, None, :] & rows[None]
                     overlap = xp.bitwise_count(both).sum(axis=2, dtype=xp.int32)
-                    found = xp.nonzero(overlap >= self.case.threshold)
-                parts.append([on_host(c) + o for c, o in zip(found, (start, first), strict=True)])
+                    pairs = xp.nonzero(overlap >= self.case.threshold)
+                parts.append([on_host(c) + o for c, o in zip(pairs, (start, first), strict=True)])
         return joined(parts)
 
 
@@ -67,14 +67,14 @@ class Product:
 
     def ask(self, patterns):
         xp = self.xp
-        asked = dense(xp, xp.asarray(patterns), self.case.cells)
-        many = max(TILE, ROOM // (4 * asked.shape[0]) // TILE * TILE)
+        queries = dense(xp, xp.asarray(patterns), self.case.cells)
+        many = max(TILE, ROOM // (4 * queries.shape[0]) // TILE * TILE)
         parts = []
         for first in range(0, self.rows.shape[0], many):
             with self.watch:
-                overlap = self.product(asked, self.rows[first : first + many])
-                found = xp.nonzero(overlap >= self.case.threshold)
-            parts.append([on_host(c) + o for c, o in zip(found, (0, first), strict=True)])
+                overlap = self.product(queries, self.rows[first : first + many])
+                pairs = xp.nonzero(overlap >= self.case.threshold)
+            parts.append([on_host(c) + o for c, o in zip(pairs, (0, first), strict=True)])
         return joined(parts)
 
 
@@ -107,19 +107,19 @@ def tensor_cores(cupy, cublas):
 def packed(xp, rows, cells):
     """Rows of bits in words of 64."""
     words = -(-cells // 64)
-    made = xp.empty((rows.shape[0], words), dtype=xp.uint64)
+    rows_out = xp.empty((rows.shape[0], words), dtype=xp.uint64)
     for some, ones in pieces(xp, rows, 64 * words):
         bits = xp.packbits(ones.reshape(-1), bitorder="little")
-        made[some] = bits.view(xp.uint64).reshape(-1, words)
-    return made
+        rows_out[some] = bits.view(xp.uint64).reshape(-1, words)
+    return rows_out
 
 
 def dense(xp, rows, cells):
     """Rows of int8, and rows and columns of zeros up to whole tiles."""
-    made = xp.zeros((tiled(rows.shape[0]), tiled(cells)), dtype=xp.int8)
+    rows_out = xp.zeros((tiled(rows.shape[0]), tiled(cells)), dtype=xp.int8)
     for some, ones in pieces(xp, rows, tiled(cells)):
-        made[some] = ones.view(xp.int8)
-    return made
+        rows_out[some] = ones.view(xp.int8)
+    return rows_out
 
 
 def pieces(xp, rows, width):

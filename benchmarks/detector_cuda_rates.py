@@ -41,18 +41,18 @@ def rates(cupy):
             lambda: kernel((blocks,), (THREADS,), (*arguments, times, out), shared_mem=shared),
         )
 
-    found = {name: measured(name) for name in ("popc", "logic")}
+    results = {name: measured(name) for name in ("popc", "logic")}
     for anywhere in (False, True):
-        told = [cupy.asarray(values) for values in rows_in_turn(anywhere, rng)]
+        operands = [cupy.asarray(values) for values in rows_in_turn(anywhere, rng)]
         for bits in (32, 64, 128):
             loads = measured(
-                f"load{bits}", told[0], np.uint32(ROWS), told[1], shared=ROWS * bits // 8
+                f"load{bits}", operands[0], np.uint32(ROWS), operands[1], shared=ROWS * bits // 8
             )
-            found[f"load{bits}{'_anywhere' * anywhere}"] = loads
+            results[f"load{bits}{'_anywhere' * anywhere}"] = loads
     for bits in (32, 8):
         counts = measured(f"count{bits}", np.uint32(COUNTERS), shared=COUNTERS * bits // 8)
-        found[f"count{bits}"] = counts
-    return Rates(**found, copy=copied(cupy))
+        results[f"count{bits}"] = counts
+    return Rates(**results, copy=copied(cupy))
 
 
 def copied(cupy):

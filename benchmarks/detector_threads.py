@@ -25,13 +25,13 @@ def threads_bound(case, threads, rounds=30):
     detector.matches(patterns)
     plan, rows = detector.plan(patterns), patterns.astype(np.uint16)
     tiles = bitslice.tiled(segments.astype(np.uint16), case.cells)
-    made = [
+    tables = [
         bitslice.table(rows, first, plan.words, plan.group, case.cells)
         for first in range(0, len(rows), 64 * plan.words * plan.group)
     ]
 
     def search(_):
-        for table in made:
+        for table in tables:
             span = 0, tiles.cells.shape[0]
             list(bitslice.matches(tiles, span, table, plan.tested, case.threshold))
 

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from machine import kept, machine
+from machine import machine, write_results
 
 from workbench.runs import find
 
@@ -30,10 +30,10 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=sorted(e.name for e in find.experiments()))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     record = {"machine": machine(("papermill", "numpy", "scipy", "numba")), "processor seconds": {}}
     empty = seconds([*PYTEST, "-k", "no_such_experiment"], 5)
-    for name in asked.names:
+    for name in options.names:
         with tempfile.TemporaryDirectory() as folder:
             imports = only_imports(name, Path(folder))
             costs = {
@@ -51,8 +51,8 @@ def main():
         f"{MANY} experiments on two cores, minutes": round(MANY * mean / 2 / 60, 1),
     }
     print(record["contract"])
-    if asked.names == parser.get_default("names"):
-        kept("experiments", record)
+    if options.names == parser.get_default("names"):
+        write_results("experiments", record)
 
 
 def only_imports(name: str, folder: Path) -> Path:

@@ -31,10 +31,10 @@ class Timed:
     def __init__(self, kernel, watch):
         self.__dict__.update(kernel=kernel, watch=watch)
 
-    def __call__(self, *arguments, **told):
+    def __call__(self, *arguments, **options):
         with self.watch:
-            self.kernel(*arguments, **told)
+            self.kernel(*arguments, **options)
 
     def __setattr__(self, name, value):
-        # The shared memory that a kernel may have is told by setting an attribute.
+        # The shared memory that a kernel may have is set as an attribute.
         setattr(self.kernel, name, value)

@@ -17,7 +17,7 @@ import statistics
 import time
 
 import torch
-from machine import kept, machine
+from machine import machine, write_results
 
 from workbench.base.array import device_name, generator, host
 from workbench.inits.networks.propagation import propagate
@@ -32,13 +32,13 @@ def fillers(rng):
     import jax
 
     key, there = jax.random.PRNGKey(0), torch.empty(SHAPE)
-    made = {}
+    draws = {}
     for kind in ("normal", "uniform", "truncated_normal"):
         ours = {"distribution": kind}
-        made[kind, "workbench"] = lambda o=ours: host(variance_scaling.he(rng, SHAPE, **o)[:1, :1])
+        draws[kind, "workbench"] = lambda o=ours: host(variance_scaling.he(rng, SHAPE, **o)[:1, :1])
         theirs = jax.nn.initializers.variance_scaling(2.0, "fan_in", kind, in_axis=1, out_axis=0)
         drawn = jax.jit(lambda k, make=theirs: make(k, SHAPE))
-        made[kind, "jax"] = lambda d=drawn: d(key).block_until_ready()
+        draws[kind, "jax"] = lambda d=drawn: d(key).block_until_ready()
     init = torch.nn.init
     relu = {"nonlinearity": "relu"}
     fills = {
@@ -47,11 +47,11 @@ def fillers(rng):
         "truncated_normal": init.trunc_normal_,
     }
     for kind, fill in fills.items():
-        made[kind, "torch"] = lambda f=fill: f(torch.empty(SHAPE))
-        made[kind, "torch, in place"] = lambda f=fill: f(there)
-    made["orthogonal 512", "workbench"] = lambda: host(orthogonal(rng, (512, 512))[:1, :1])
-    made["orthogonal 512", "torch"] = lambda: init.orthogonal_(torch.empty(512, 512))
-    return made
+        draws[kind, "torch"] = lambda f=fill: f(torch.empty(SHAPE))
+        draws[kind, "torch, in place"] = lambda f=fill: f(there)
+    draws["orthogonal 512", "workbench"] = lambda: host(orthogonal(rng, (512, 512))[:1, :1])
+    draws["orthogonal 512", "torch"] = lambda: init.orthogonal_(torch.empty(512, 512))
+    return draws
 
 
 def torch_propagate(width, depth, networks, inputs):
@@ -93,11 +93,11 @@ def report(seconds):
     for (task, who), spent in seconds.items():
         taken = {"median": statistics.median(spent), "least": min(spent)}
         tasks.setdefault(task, {})[who] = taken
-    for found in tasks.values():
-        ours = found["workbench"]
-        for who in [w for w in found if w != "workbench"]:
-            ratios = {kind: found[who][kind] / ours[kind] for kind in ours}
-            found[f"{who} / workbench"] = ratios
+    for times in tasks.values():
+        ours = times["workbench"]
+        for who in [w for w in times if w != "workbench"]:
+            ratios = {kind: times[who][kind] / ours[kind] for kind in ours}
+            times[f"{who} / workbench"] = ratios
     return tasks
 
 
@@ -110,29 +110,31 @@ def main():
     parser.add_argument("--inputs", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--backend", default="numpy")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     about = machine(("numpy", "torch", "jax"))
-    limit(asked.threads)
-    rng = generator(0, asked.backend)
-    size = {"networks": asked.networks, "inputs": asked.inputs}
-    widths = [asked.width] * (asked.depth + 1)
+    limit(options.threads)
+    rng = generator(0, options.backend)
+    size = {"networks": options.networks, "inputs": options.inputs}
+    widths = [options.width] * (options.depth + 1)
     deep = {
         ("propagate", "workbench"): lambda: propagate(
             rng, widths, "relu", variance_scaling.he, **size
         ),
-        ("propagate", "torch"): lambda: torch_propagate(asked.width, asked.depth, **size),
+        ("propagate", "torch"): lambda: torch_propagate(options.width, options.depth, **size),
     }
-    tasks = report({**timed(fillers(rng), asked.rounds), **timed(deep, max(2, asked.rounds // 2))})
-    products = 4 * asked.networks * asked.inputs * asked.depth * asked.width**2
+    tasks = report(
+        {**timed(fillers(rng), options.rounds), **timed(deep, max(2, options.rounds // 2))}
+    )
+    products = 4 * options.networks * options.inputs * options.depth * options.width**2
     deepest = tasks["propagate"]
     deepest["products [Gflop/s]"] = products / deepest["workbench"]["median"] / 1e9
     record = {
-        "machine": {**about, "device": device_name(asked.backend), "threads": asked.threads},
-        "settings": {**vars(asked), "shape": SHAPE},
+        "machine": {**about, "device": device_name(options.backend), "threads": options.threads},
+        "settings": {**vars(options), "shape": SHAPE},
         "seconds": tasks,
     }
     print(json.dumps(record, indent=1))
-    kept("inits", record)
+    write_results("inits", record)
 
 
 def limit(threads):

@@ -37,7 +37,7 @@ def installed(name):
         return "not installed"
 
 
-def kept(subject, record):
+def write_results(subject, record):
     """Writes the record to results/SUBJECT-PROCESSOR.json, and says so."""
     record["machine"]["load_after"] = os.getloadavg()
     RESULTS.mkdir(exist_ok=True)

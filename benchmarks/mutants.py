@@ -94,12 +94,12 @@ def changed(text: str, place: int) -> str:
 
 def sites() -> list[Site]:
     """Every change of every module, in an order that does not depend on the machine."""
-    found = []
+    candidates = []
     for file in sorted((ROOT / "workbench").glob("*/**/*.py")):
         if file.relative_to(ROOT).parts[1] not in LEFT_OUT:
             lines = [line for line, _ in changes(ast.parse(file.read_text()))]
-            found += [Site(file, place, line) for place, line in enumerate(lines)]
-    return found
+            candidates += [Site(file, place, line) for place, line in enumerate(lines)]
+    return candidates
 
 
 def own_tests(file: Path) -> tuple[Path, ...]:
@@ -188,10 +188,10 @@ class Copies:
 
 def main() -> int:
     """Prints a line a mutant, then the survivors; status 1 where tests fail without a change."""
-    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("count", 60), ("seed", 0), ("jobs", 2)):
-        asked.add_argument(f"--{name}", type=int, default=default)
-    given = asked.parse_args()
+        options.add_argument(f"--{name}", type=int, default=default)
+    given = options.parse_args()
     drawn = random.Random(given.seed).sample(sites(), given.count)
     with tempfile.TemporaryDirectory() as room, ThreadPoolExecutor(given.jobs) as pool:
         copies = Copies(Path(room), given.jobs)

@@ -5,8 +5,8 @@
 Opens every page below REPORTS (by default `reports/`) in headless Chromium, in turns, each time in
 a browser context of its own, so that nothing is cached. Times count from the start of navigation,
 by the browser's clock: to the end of the load event, to the first paint of words, to the first
-plot, and to the last. The main thread's own time is told beside them, which a busy machine disturbs
-less. It prints a table and writes results/pages-MACHINE.json.
+plot, and to the last. The main thread's own time is reported beside them, which a busy machine
+disturbs less. It prints a table and writes results/pages-MACHINE.json.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from machine import kept, machine
+from machine import machine, write_results
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -53,8 +53,8 @@ def opened(browser, page_file, width, height):
     page.goto(page_file.resolve().as_uri())
     page.wait_for_function(DONE)
     times = page.evaluate(TIMES)
-    told = {m["name"]: m["value"] for m in metrics.send("Performance.getMetrics")["metrics"]}
-    times["main_thread"] = 1000 * told["TaskDuration"]
+    columns = {m["name"]: m["value"] for m in metrics.send("Performance.getMetrics")["metrics"]}
+    times["main_thread"] = 1000 * columns["TaskDuration"]
     context.close()
     return times
 
@@ -62,42 +62,42 @@ def opened(browser, page_file, width, height):
 def summed(rounds):
     """Median, 95th percentile and least of each kind of time."""
     kinds = rounds[0]
-    found = {}
+    times_by_phase = {}
     for kind in kinds:
         times = [r[kind] for r in rounds if r[kind] is not None]
         if times:
             p50, p95 = np.percentile(times, [50, 95])
-            found[kind] = {"p50_ms": p50, "p95_ms": p95, "least_ms": min(times)}
-    return found
+            times_by_phase[kind] = {"p50_ms": p50, "p95_ms": p95, "least_ms": min(times)}
+    return times_by_phase
 
 
 def main():
-    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("reports", nargs="?", type=Path, default=ROOT / "reports")
-    asked.add_argument("--rounds", type=int, default=15)
-    asked = asked.parse_args()
-    pages = sorted(asked.reports.glob("**/page.html"))
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("reports", nargs="?", type=Path, default=ROOT / "reports")
+    options.add_argument("--rounds", type=int, default=15)
+    options = options.parse_args()
+    pages = sorted(options.reports.glob("**/page.html"))
     if not pages:
-        raise SystemExit(f"there is no page below {asked.reports}; `workbench run` makes one")
+        raise SystemExit(f"there is no page below {options.reports}; `workbench run` makes one")
     program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    record = {"machine": machine(("plotly", "playwright")), "rounds": asked.rounds, "pages": []}
+    record = {"machine": machine(("plotly", "playwright")), "rounds": options.rounds, "pages": []}
     rounds = {page: [] for page in pages}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=FLAGS)
         record["machine"]["browser"] = browser.version
-        for _ in range(asked.rounds):
+        for _ in range(options.rounds):
             for page in pages:
                 rounds[page].append(opened(browser, page, 1280, 900))
         browser.close()
     print(f"{'page':44s} {'MB':>5s}  p50/p95 ms: load, words, first plot, last plot; main thread")
-    for page, found in rounds.items():
+    for page, times_by_phase in rounds.items():
         size = page.stat().st_size
-        times = summed(found)
-        name = str(page.parent.relative_to(asked.reports))
+        times = summed(times_by_phase)
+        name = str(page.parent.relative_to(options.reports))
         record["pages"].append({"page": name, "bytes": size, **times})
-        told = [f"{t['p50_ms']:5.0f}/{t['p95_ms']:5.0f}" for t in times.values()]
-        print(f"{name[:44]:44s} {size / 1e6:5.2f}  {'  '.join(told)}")
-    kept("pages", record)
+        columns = [f"{t['p50_ms']:5.0f}/{t['p95_ms']:5.0f}" for t in times.values()]
+        print(f"{name[:44]:44s} {size / 1e6:5.2f}  {'  '.join(columns)}")
+    write_results("pages", record)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Every notebook's panel, with the cells that it stands on, is opened in JupyterLa
 Chromium. The arrow key then turns the panel's first slider many times; the clock is the browser's,
 from the key to the first frame after plotly has drawn a figure of the new knobs: the preview if
 there is one, or the full run. On a busy machine the load stretches every number; what the
-page's process spent on a turn is told beside them.
+page's process spent on a turn is reported beside them.
 
     python benchmarks/panel.py [NAME ...] [--turns 60]
 """
@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from browser import Visit, chromium, lab  # noqa: E402
-from machine import kept, machine  # noqa: E402
+from machine import machine, write_results  # noqa: E402
 
 from workbench.live.servers import panel_alone  # noqa: E402
 from workbench.runs.find import experiment, experiments  # noqa: E402
@@ -55,9 +55,9 @@ def main():
     parser.add_argument(
         "--slower", type=float, default=1, help="factor that the page is held up by"
     )
-    asked = parser.parse_args()
+    options = parser.parse_args()
     about = machine(("jupyterlab", "ipywidgets", "anywidget", "plotly", "numpy"))
-    names = asked.names or [e.name for e in experiments()]
+    names = options.names or [e.name for e in experiments()]
     with tempfile.TemporaryDirectory() as folder:
         copies, panels = Path(folder) / "notebooks", {}
         for name in names:
@@ -68,14 +68,14 @@ def main():
         try:
             with lab(copies, home) as server, chromium() as browser:
                 for name in names:
-                    panels[name] = measured(browser, server, name, asked)
+                    panels[name] = measured(browser, server, name, options)
         finally:
-            record = {"machine": about, "settings": vars(asked), "goal [s]": GOAL}
-            name = "panel" if asked.slower == 1 else f"panel-{asked.slower:g}-times-slower"
-            kept(name, {**record, "panels": panels})
+            record = {"machine": about, "settings": vars(options), "goal [s]": GOAL}
+            name = "panel" if options.slower == 1 else f"panel-{options.slower:g}-times-slower"
+            write_results(name, {**record, "panels": panels})
 
 
-def measured(browser, server, name, asked):
+def measured(browser, server, name, options):
     visit = Visit(browser, server)
     try:
         visit.open(f"{name}.ipynb")
@@ -83,11 +83,11 @@ def measured(browser, server, name, asked):
         board = page.locator(".workbench-panel")
         handle = board.locator("[role=slider][aria-label]").first
         knob = handle.get_attribute("aria-label").removesuffix(" slider")
-        if asked.slower > 1:
+        if options.slower > 1:
             slow = page.context.new_cdp_session(page)
-            slow.send("Emulation.setCPUThrottlingRate", {"rate": asked.slower})
+            slow.send("Emulation.setCPUThrottlingRate", {"rate": options.slower})
         # A person looks before the first touch; plotly's library comes meanwhile.
-        page.wait_for_timeout(int(1000 * asked.looks_for))
+        page.wait_for_timeout(int(1000 * options.looks_for))
         first = turn(page, handle, "ArrowRight")[0]
         place = board.locator(".workbench-plot").element_handle()
         start = time.perf_counter()
@@ -99,19 +99,19 @@ def measured(browser, server, name, asked):
             page.wait_for_timeout(1000)
         keys = ["ArrowRight"] * 5 + ["ArrowLeft"] * 4
         before = renderer_seconds(page)
-        times, looks = [], 0
-        for place in range(asked.turns):
+        times, previews = [], 0
+        for place in range(options.turns):
             took, is_full = turn(page, handle, keys[place % len(keys)])
             times.append(took)
-            looks += not is_full
-            page.wait_for_timeout(int(1000 * asked.rest))
-        spent = (renderer_seconds(page) - before) / asked.turns
+            previews += not is_full
+            page.wait_for_timeout(int(1000 * options.rest))
+        spent = (renderer_seconds(page) - before) / options.turns
         low, high = (float(np.percentile(times, q)) for q in (50, 95))
         print(f"{name:28s} {knob:9s} p50 {low:.3f} s  p95 {high:.3f} s  first {first:.2f} s  "
-              f"full {full:.2f} s  renderer {spent:.3f} s  looks {looks}/{len(times)}",
+              f"full {full:.2f} s  renderer {spent:.3f} s  looks {previews}/{len(times)}",
               flush=True)  # fmt: skip
         return {"knob": knob, "p50 [s]": low, "p95 [s]": high, "within the goal": high < GOAL,
-                "first figure [s]": first, "full run [s]": full, "first looks": looks,
+                "first figure [s]": first, "full run [s]": full, "first looks": previews,
                 "renderer, processor time a turn [s]": spent, "seconds": times}  # fmt: skip
     finally:
         visit.page.close()
@@ -134,9 +134,9 @@ def renderer_seconds(page):
     """Processor time of the page's process, which other programs do not stretch."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
-    found = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    values = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
     session.detach()
-    return found["ProcessTime"]
+    return values["ProcessTime"]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from machine import kept, machine
+from machine import machine, write_results
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
@@ -43,18 +43,20 @@ def main():
     parser.add_argument("--records", type=int, nargs="*", default=[5040, 20_000])
     parser.add_argument("--points", type=int, nargs="*", default=[2000, 20_000, 200_000])
     parser.add_argument("--name", default="records", help="of the file with the results")
-    asked = parser.parse_args()
-    found = {"records": {}, "points": {}}
-    with tempfile.TemporaryDirectory() as made:
-        os.environ["XDG_CACHE_HOME"] = f"{made}/cache"
-        for count in asked.records:
-            folder = Path(made, f"records-{count}")
+    options = parser.parse_args()
+    results = {"records": {}, "points": {}}
+    with tempfile.TemporaryDirectory() as folder_name:
+        os.environ["XDG_CACHE_HOME"] = f"{folder_name}/cache"
+        for count in options.records:
+            folder = Path(folder_name, f"records-{count}")
             fabricate(folder, count)
-            found["records"][count] = {name: measured(folder, name) for name in COMMANDS}
+            results["records"][count] = {name: measured(folder, name) for name in COMMANDS}
             shutil.rmtree(folder)
-        for count in asked.points:
-            found["points"][count] = swept(Path(made, f"points-{count}"), count)
-    kept(asked.name, {"machine": machine(("duckdb", "plotly")), "goals": GOALS, **found})
+        for count in options.points:
+            results["points"][count] = swept(Path(folder_name, f"points-{count}"), count)
+    write_results(
+        options.name, {"machine": machine(("duckdb", "plotly")), "goals": GOALS, **results}
+    )
 
 
 def fabricate(folder, count):
@@ -83,7 +85,7 @@ def fabricate(folder, count):
         }
         run = f"alpha-{changed['alpha']:.12g}-width-{changed['width']}-{number:08x}"
         at = start + timedelta(seconds=number)
-        told = template | {
+        content = template | {
             "run": run,
             "folder": f"scaling/isoflop/{run}",
             "identity": f"{number:064x}",
@@ -93,36 +95,36 @@ def fabricate(folder, count):
             "summary": {f"bias {place}": (number * 7919 % 1009) / 1009 for place in range(6)},
             "timings": {"start": at.isoformat(), "end": at.isoformat(), "seconds": 0.5},
         }
-        place = folder / told["folder"]
+        place = folder / content["folder"]
         place.mkdir(parents=True)
-        (place / "record.json").write_text(json.dumps(told, indent=1))
-        points.append({n: told[n] for n in ("name", "run", "identity", "changed")})
+        (place / "record.json").write_text(json.dumps(content, indent=1))
+        points.append({n: content[n] for n in ("name", "run", "identity", "changed")})
     (folder / "study.json").write_text(json.dumps({"points": points}))
 
 
 def measured(folder, name):
     """Seconds and peak memory of the command, cold and warm, and the bytes of the page it wrote."""
     shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
-    found = {}
+    results = {}
     for state in ("cold", "warm"):
-        found[state] = spent(["-m", "workbench", *COMMANDS[name]], folder)
-        print(f"{folder.name} {name} {state}: {found[state]}", flush=True)
+        results[state] = spent(["-m", "workbench", *COMMANDS[name]], folder)
+        print(f"{folder.name} {name} {state}: {results[state]}", flush=True)
     pages = {"report": "report.html", "gallery": "index.html"}
     if name in pages:
-        found["page bytes"] = (folder / pages[name]).stat().st_size
-    return found
+        results["page bytes"] = (folder / pages[name]).stat().st_size
+    return results
 
 
 def swept(folder, count):
     """What a function sweep of so many points costs a point."""
     folder.mkdir()
     words = [str(ROOT / "tests" / "support" / "toy_experiment.py"), str(folder)]
-    found = spent([*words, str(count), "1", "0"], folder)
-    held = sum(p.stat().st_size for p in (folder / "study").rglob("*") if p.is_file())
-    found |= {"ms a point": 1e3 * found["seconds"] / count, "bytes a point": held / count}
-    print(f"{folder.name}: {found}", flush=True)
+    results = spent([*words, str(count), "1", "0"], folder)
+    size = sum(p.stat().st_size for p in (folder / "study").rglob("*") if p.is_file())
+    results |= {"ms a point": 1e3 * results["seconds"] / count, "bytes a point": size / count}
+    print(f"{folder.name}: {results}", flush=True)
     shutil.rmtree(folder)
-    return found
+    return results
 
 
 def spent(words, folder):

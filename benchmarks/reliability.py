@@ -28,11 +28,11 @@ def main():
     parser.add_argument("parts", nargs="*", default=[])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--inputs", type=int, default=10_000)
-    asked = parser.parse_args()
-    made = {"kills": killed, "input": fuzzed, "twice": twice}
-    for part in [p for p in asked.parts or made if p != "table"]:
+    options = parser.parse_args()
+    measurements = {"kills": killed, "input": fuzzed, "twice": twice}
+    for part in [p for p in options.parts or measurements if p != "table"]:
         begin = time.time()
-        figures = made[part](asked)
+        figures = measurements[part](options)
         about = machine(("numpy", "papermill", "hypothesis"))
         keep(part, {**figures, "seconds": round(time.time() - begin), "machine": about})
     print("\n".join(table(json.loads(PATH.read_text()))))
@@ -54,33 +54,33 @@ def table(record):
 
 
 def _kills_line(kills):
-    found = kills["all"]
-    points = f"{found['points done']:,} of {found['points']:,} points done once after resuming"
-    files = f"{found['wrong records or half files']} wrong records or half files"
+    counts = kills["all"]
+    points = f"{counts['points done']:,} of {counts['points']:,} points done once after resuming"
+    files = f"{counts['wrong records or half files']} wrong records or half files"
     what = f"kill -9 at random moments: {_list(kills['by victim'], 'kills')}"
-    return what, f"{points}, {files}, {found['orphans']} orphans"
+    return what, f"{points}, {files}, {counts['orphans']} orphans"
 
 
 def _input_line(odd):
-    found = odd["all"]
-    told = f"{found['tracebacks']} tracebacks, {found['wrong runs']} wrong runs"
-    return f"odd input: {_list(odd['by kind'], 'tried')}", told
+    counts = odd["all"]
+    sentence = f"{counts['tracebacks']} tracebacks, {counts['wrong runs']} wrong runs"
+    return f"odd input: {_list(odd['by kind'], 'tried')}", sentence
 
 
 def _twice_line(twice):
-    found = twice["experiments"]
-    same = [n for n, one in found.items() if one["same twice"] and one["same on 2 threads"]]
-    others = [f"`{n}` is not: {one['because']}" for n, one in found.items() if n not in same]
-    told = "; ".join([f"{len(same)} the same bit for bit", *others])
-    return f"{len(found)} experiments run twice, and on 1 and 2 threads", told
+    counts = twice["experiments"]
+    same = [n for n, one in counts.items() if one["same twice"] and one["same on 2 threads"]]
+    others = [f"`{n}` is not: {one['because']}" for n, one in counts.items() if n not in same]
+    sentence = "; ".join([f"{len(same)} the same bit for bit", *others])
+    return f"{len(counts)} experiments run twice, and on 1 and 2 threads", sentence
 
 
-def _list(found, what):
+def _list(counts, what):
     """`3 of this, 4 of that`."""
-    return ", ".join(f"{one[what]:,} {name}" for name, one in found.items())
+    return ", ".join(f"{one[what]:,} {name}" for name, one in counts.items())
 
 
-def killed(asked):
+def killed(options):
     """Kills of the whole sweep, of workers, and of kernels and their workers."""
     import kills
 
@@ -94,23 +94,23 @@ def killed(asked):
         for number, (victims, share) in enumerate(shares.items()):
             part = Path(folder) / str(number)
             part.mkdir()
-            begun[victims] = pool.submit(ways[victims], part, round(share * asked.kills), number)
+            begun[victims] = pool.submit(ways[victims], part, round(share * options.kills), number)
         tallies = {victims: one.result() for victims, one in begun.items()}
     for victims, tally in tallies.items():
-        print(victims, tally.told(), tally.wrong, flush=True)
-    found = {victims: tally.told() for victims, tally in tallies.items()}
-    total = {name: sum(one[name] for one in found.values()) for name in found["sweeps"]}
-    return {"all": total, "by victim": found}
+        print(victims, tally.counts(), tally.wrong, flush=True)
+    counts = {victims: tally.counts() for victims, tally in tallies.items()}
+    total = {name: sum(one[name] for one in counts.values()) for name in counts["sweeps"]}
+    return {"all": total, "by victim": counts}
 
 
-def fuzzed(asked):
+def fuzzed(options):
     """Random command lines, study files and records."""
     import fuzzing
 
-    return fuzzing.fuzzed(asked.inputs)
+    return fuzzing.fuzzed(options.inputs)
 
 
-def twice(asked):
+def twice(options):
     """Every experiment's function run twice, and with one thread and with two."""
     import determinism
 

@@ -21,7 +21,7 @@ import warnings
 
 import numpy as np
 import scaling_peers as peers
-from machine import kept, machine
+from machine import machine, write_results
 
 from workbench.scaling.fit import starts
 from workbench.scaling.fit.fit import fit
@@ -60,26 +60,26 @@ def against(rounds, scale=1.0, **contestants):
     The first contestant is ours, and the ratios are of the second's time to it.
     """
     turns = [{n: spent(work) for n, work in contestants.items()} for _ in range(rounds)]
-    told = {"rounds": rounds}
+    report = {"rounds": rounds}
     for name in contestants:
         factor = 1.0 if name == "ours" else scale
         for i, clock in ((1, "cpu"), (2, "wall")):
             each = [t[name][i] * factor for t in turns]
-            told[f"{name}_{clock}_s"] = statistics.median(each)
-            told[f"{name}_{clock}_s_least"] = min(each)
+            report[f"{name}_{clock}_s"] = statistics.median(each)
+            report[f"{name}_{clock}_s_least"] = min(each)
     for clock in ("cpu", "wall"):
-        told[f"{clock}_ratio"] = told[f"peer_{clock}_s"] / told[f"ours_{clock}_s"]
-    return {n: turns[-1][n][0] for n in contestants}, told
+        report[f"{clock}_ratio"] = report[f"peer_{clock}_s"] / report[f"ours_{clock}_s"]
+    return {n: turns[-1][n][0] for n in contestants}, report
 
 
 def minimum():
     """The objective and parameters on the 240 points, and what each peer reaches once."""
-    found, cpu, wall = spent(lambda: fit("chinchilla", peers.TABLE))
-    off = {p: abs(found.parameters[p] / v - 1) for p, v in MINIMUM.items()}
-    told = {
-        "objective": found.objective, "relative_to_the_least": found.objective / LEAST - 1,
-        "parameters": found.parameters, "relative_to_the_known": off,
-        "agreement": found.agreement, "cpu_s": cpu, "wall_s": wall, "peers": {},
+    fitted, cpu, wall = spent(lambda: fit("chinchilla", peers.TABLE))
+    off = {p: abs(fitted.parameters[p] / v - 1) for p, v in MINIMUM.items()}
+    report = {
+        "objective": fitted.objective, "relative_to_the_least": fitted.objective / LEAST - 1,
+        "parameters": fitted.parameters, "relative_to_the_known": off,
+        "agreement": fitted.agreement, "cpu_s": cpu, "wall_s": wall, "peers": {},
     }  # fmt: skip
     for name, work, what in (
         ("lmfit", peers.lmfit_once, "one start, Hoffmann's values"),
@@ -87,84 +87,86 @@ def minimum():
         ("chinchilla", peers.chinchilla_grid, f"{3**5} starts of the published 4,500"),
     ):
         if importlib.util.find_spec(name) is None:
-            told["peers"][name] = "not installed: not timed"
+            report["peers"][name] = "not installed: not timed"
             continue
         importlib.import_module(name)
         reached, cpu, wall = spent(work)
-        told["peers"][name] = {"what": what, "cpu_s": cpu, "wall_s": wall, "objective": reached,
+        report["peers"][name] = {"what": what, "cpu_s": cpu, "wall_s": wall, "objective": reached,
                                "relative_to_the_least": reached / LEAST - 1}  # fmt: skip
     goals = [
-        ("objective, relative to the least", "at most 1e-9", found.objective / LEAST - 1 <= 1e-9,
-         told["relative_to_the_least"]),
+        ("objective, relative to the least", "at most 1e-9", fitted.objective / LEAST - 1 <= 1e-9,
+         report["relative_to_the_least"]),
         ("worst parameter but B, relative", "at most 1e-5",
          max(v for p, v in off.items() if p != "B") <= 1e-5,
          max(v for p, v in off.items() if p != "B")),
         ("B, relative", "at most 1e-4", off["B"] <= 1e-4, off["B"]),
     ]  # fmt: skip
-    return told, goals
+    return report, goals
 
 
 def published_errors():
     """The published standard errors under the published preset."""
-    found = fit("chinchilla", peers.TABLE, preset="as_published")
-    counts = pair_counts(np.random.RandomState(42), 4000, len(found.weights))
-    drawn, cpu, wall = spent(lambda: published_bootstrap(found, counts))
-    told = {p: f"{drawn.errors[p]:.5f}" for p in PRINTED}
-    same = sum(told[p] == text for p, text in PRINTED.items())
+    fitted = fit("chinchilla", peers.TABLE, preset="as_published")
+    counts = pair_counts(np.random.RandomState(42), 4000, len(fitted.weights))
+    drawn, cpu, wall = spent(lambda: published_bootstrap(fitted, counts))
+    report = {p: f"{drawn.errors[p]:.5f}" for p in PRINTED}
+    same = sum(report[p] == text for p, text in PRINTED.items())
     goal = ("published standard errors to every digit", "5 of 5", same == 5, same)
-    return {"printed": PRINTED, "ours": told, "cpu_s": cpu, "wall_s": wall}, [goal]
+    return {"printed": PRINTED, "ours": report, "cpu_s": cpu, "wall_s": wall}, [goal]
 
 
 def resamples(rounds):
     """4,000 pair resamples: from the fit, and by SciPy's BFGS."""
-    found, draw = fit("chinchilla", peers.TABLE), np.random.RandomState
+    fitted, draw = fit("chinchilla", peers.TABLE), np.random.RandomState
     counts = pair_counts(draw(42), 4000, len(peers.TABLE["loss"]))
-    made, told = against(
+    answers, report = against(
         rounds,
-        ours=lambda: bootstrap(found, 4000, rng=draw(42)),
+        ours=lambda: bootstrap(fitted, 4000, rng=draw(42)),
         peer=lambda: peers.shared_out(peers.scipy_bfgs, counts, CORES),
     )
-    best = {n: np.asarray(getattr(m, "objectives", m)) for n, m in made.items()}
+    best = {n: np.asarray(getattr(m, "objectives", m)) for n, m in answers.items()}
     least = np.minimum.reduce(list(best.values())) * (1 + 1e-6)
-    told["at_their_minimum"] = {n: float((v <= least).mean()) for n, v in best.items()}
-    told["standard_errors"] = made["ours"].errors
+    report["at_their_minimum"] = {n: float((v <= least).mean()) for n, v in best.items()}
+    report["standard_errors"] = answers["ours"].errors
     goals = [
-        ("4,000 resamples, SciPy BFGS over ours, wall", "at least 14", told["wall_ratio"] >= 14,
-         told["wall_ratio"]),
-        ("the same in processor time", "at least 14", told["cpu_ratio"] >= 14, told["cpu_ratio"]),
-        ("share of resamples at their minimum", "1", told["at_their_minimum"]["ours"] == 1,
-         told["at_their_minimum"]["ours"]),
+        ("4,000 resamples, SciPy BFGS over ours, wall", "at least 14", report["wall_ratio"] >= 14,
+         report["wall_ratio"]),
+        ("the same in processor time", "at least 14", report["cpu_ratio"] >= 14,
+         report["cpu_ratio"]),
+        ("share of resamples at their minimum", "1", report["at_their_minimum"]["ours"] == 1,
+         report["at_their_minimum"]["ours"]),
     ]  # fmt: skip
-    return told, goals
+    return report, goals
 
 
 def published_grid(rounds, sample):
     """The 4,500 starts against SciPy's L-BFGS-B with finite differences on a sample of them."""
     every = starts.published(catalogue.chinchilla)
     some = every[np.random.default_rng(0).choice(4500, sample, replace=False)]
-    found = fit("chinchilla", peers.TABLE)
-    problem = found.problem.every(4500)
-    made, told = against(
+    fitted = fit("chinchilla", peers.TABLE)
+    problem = fitted.problem.every(4500)
+    answers, report = against(
         rounds,
         4500 / sample,
         ours=lambda: minimise.minima(problem, every, levels=1).objective,
         peer=lambda: peers.shared_out(peers.scipy_lbfgs_differences, some, CORES),
     )
-    told["peer_timed_on"] = f"{sample} random starts of 4,500, scaled"
-    least = found.objective * (1 + 1e-6)
-    told["at_the_minimum"] = {n: float((v <= least).mean()) for n, v in made.items()}
+    report["peer_timed_on"] = f"{sample} random starts of 4,500, scaled"
+    least = fitted.objective * (1 + 1e-6)
+    report["at_the_minimum"] = {n: float((v <= least).mean()) for n, v in answers.items()}
     goals = [
-        ("4,500 starts, L-BFGS-B over ours, wall", "at least 15", told["wall_ratio"] >= 15,
-         told["wall_ratio"]),
-        ("the same in processor time", "at least 15", told["cpu_ratio"] >= 15, told["cpu_ratio"]),
+        ("4,500 starts, L-BFGS-B over ours, wall", "at least 15", report["wall_ratio"] >= 15,
+         report["wall_ratio"]),
+        ("the same in processor time", "at least 15", report["cpu_ratio"] >= 15,
+         report["cpu_ratio"]),
     ]  # fmt: skip
-    return told, goals
+    return report, goals
 
 
 def curves(rounds):
     """Three laws on 92 curves against a loop of SciPy's least squares from random starts."""
     each = range(len(peers.CURVES))
-    made, told = against(
+    answers, report = against(
         rounds,
         ours=lambda: learning_curves(
             peers.COLUMNS, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss",
@@ -172,26 +174,27 @@ def curves(rounds):
         ),
         peer=lambda: peers.shared_out(peers.scipy_curves, each, CORES),
     )  # fmt: skip
-    told["ours_medians"], told["ours_wins"] = made["ours"].medians, made["ours"].wins
-    theirs = np.median(made["peer"], axis=0)
-    told["peer_medians"] = dict(zip(MEDIANS, map(float, theirs), strict=True))
+    report["ours_medians"], report["ours_wins"] = answers["ours"].medians, answers["ours"].wins
+    theirs = np.median(answers["peer"], axis=0)
+    report["peer_medians"] = dict(zip(MEDIANS, map(float, theirs), strict=True))
     goals = [
-        ("92 curves, SciPy over ours, wall", "at least 10", told["wall_ratio"] >= 10,
-         told["wall_ratio"]),
-        ("the same in processor time", "at least 10", told["cpu_ratio"] >= 10, told["cpu_ratio"]),
+        ("92 curves, SciPy over ours, wall", "at least 10", report["wall_ratio"] >= 10,
+         report["wall_ratio"]),
+        ("the same in processor time", "at least 10", report["cpu_ratio"] >= 10,
+         report["cpu_ratio"]),
     ]  # fmt: skip
     for name, most in MEDIANS.items():
-        got = told["ours_medians"][name]
+        got = report["ours_medians"][name]
         # The goal is printed to three decimals.
         met = round(got, 3) <= most
         goals.append((f"median held-out error, {name}", f"at most {most}", met, got))
-    return told, goals
+    return report, goals
 
 
 def warm():
     """Everything compiled and loaded once, so that no contestant's time holds it."""
-    found = fit("chinchilla", peers.TABLE)
-    bootstrap(found, 10)
+    fitted = fit("chinchilla", peers.TABLE)
+    bootstrap(fitted, 10)
     some = {k: v[:300] for k, v in peers.COLUMNS.items()}
     learning_curves(
         some, ("Domain", "Task", "Model"), size="Seen Examples", loss="Loss", held_out="Training"
@@ -199,11 +202,13 @@ def warm():
 
 
 def main():
-    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--rounds", type=int, default=3)
-    asked.add_argument("--quick", action="store_true", help="one round, a smaller sample, no file")
-    asked = asked.parse_args()
-    rounds, sample = (1, 45) if asked.quick else (asked.rounds, 150)
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument(
+        "--quick", action="store_true", help="one round, a smaller sample, no file"
+    )
+    options = options.parse_args()
+    rounds, sample = (1, 45) if options.quick else (options.rounds, 150)
     warnings.simplefilter("ignore")
     warm()
     record, all_goals = {"machine": machine(PACKAGES)}, []
@@ -218,12 +223,12 @@ def main():
     }
     for name, part in parts.items():
         record[name], goals = part()
-        for what, asked_for, met, got in goals:
-            print(f"{'met' if met else 'MISSED':7} {what}: {got:.6g}, {asked_for}", flush=True)
-            all_goals.append({"goal": what, "asked": asked_for, "got": got, "met": bool(met)})
+        for what, required, met, got in goals:
+            print(f"{'met' if met else 'MISSED':7} {what}: {got:.6g}, {required}", flush=True)
+            all_goals.append({"goal": what, "required": required, "got": got, "met": bool(met)})
     record["goals"] = all_goals
-    if not asked.quick:
-        kept("scaling", record)
+    if not options.quick:
+        write_results("scaling", record)
 
 
 if __name__ == "__main__":

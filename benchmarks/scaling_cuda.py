@@ -3,10 +3,10 @@
     python benchmarks/scaling_cuda.py [--resamples 4000]
 
 The Chinchilla law under the Huber loss from 4,500 starts on each of 4,000 resamples of 240 points:
-the extracted ones where ../shared/data is there, else as many made up. Time is told twice, of the
-kernel by the GPU's events and of everything by the clock. The peak is measured in the same run, by
-a kernel of nothing but independent fused multiply-adds. A sample of the fits is done again by Numba
-on the processor. Results are kept in benchmarks/results/scaling-cuda-GPU.json.
+the extracted ones where ../shared/data is there, else as many synthetic ones. Two times are
+reported: the kernel's by the GPU's events, and everything by the clock. The peak is measured in the
+same run, by a kernel of independent fused multiply-adds. A sample of the fits is repeated by Numba
+on the processor. Results are written to benchmarks/results/scaling-cuda-GPU.json.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def table():
 
 def measured(cupy, resamples):
     points, origin = table()
-    found = fit("chinchilla", {k: cupy.asarray(v) for k, v in points.items()})
+    fitted = fit("chinchilla", {k: cupy.asarray(v) for k, v in points.items()})
     begin = starts.published(catalogue.chinchilla)
     counts = pair_counts(np.random.default_rng(0), resamples, len(points["loss"]))
     text = gpu.source(catalogue.chinchilla.program, True)
@@ -93,7 +93,7 @@ def measured(cupy, resamples):
     gpu._compiled = lambda xp, text: kernel
 
     def ended(rows):
-        problem = found.problem.resampled(rows, len(begin))
+        problem = fitted.problem.resampled(rows, len(begin))
         return minimise.minima(problem, np.tile(begin, (len(rows), 1)), levels=1)
 
     ended(counts[:1])
@@ -111,21 +111,21 @@ def measured(cupy, resamples):
         converged += int(ends.converged.sum())
         steps += int(ends.iterations.sum())
         each = ends.iterations.reshape(len(rows), -1).sum(axis=1)
-        kept = (rows > 0).sum(axis=1)
-        work += float((kept * (OBJECTIVE * (each + len(begin)) + MOMENTS * TAKEN * each)).sum())
+        path = (rows > 0).sum(axis=1)
+        work += float((path * (OBJECTIVE * (each + len(begin)) + MOMENTS * TAKEN * each)).sum())
     wall, fits = time.perf_counter() - clock, resamples * len(begin)
     return {
         "fits": fits, "points": origin, "wall_s": wall, "kernel_s": on_gpu,
         "fits_per_s": fits / on_gpu, "steps_per_fit": steps / fits, "converged": converged / fits,
         "at_the_resample's_least": agreed / fits, "operations": work,
         "operations_per_s": work / on_gpu,
-        "differs_from_numba": checked(found, counts[:5], begin, np.concatenate(best)),
+        "differs_from_numba": checked(fitted, counts[:5], begin, np.concatenate(best)),
     }  # fmt: skip
 
 
-def checked(found, counts, begin, best):
+def checked(fitted, counts, begin, best):
     """The largest relative difference of the least objectives from Numba's."""
-    problem = found.problem.resampled(counts, len(begin))
+    problem = fitted.problem.resampled(counts, len(begin))
     here = minimise.minima(problem, np.tile(begin, (len(counts), 1)), levels=1, method="numba")
     least = here.objective.reshape(len(counts), -1).min(axis=1)
     return float(np.abs(best[: len(counts)] / least - 1).max())
@@ -150,9 +150,9 @@ def main():
     report["share_of_peak"] = report["operations_per_s"] / report["peak_per_s"]
     print(json.dumps(report, indent=1))
     name = re.sub(r"[^A-Za-z0-9]+", "-", report["gpu"])
-    kept = HERE / "results" / f"scaling-cuda-{name}.json"
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_text(json.dumps(report, indent=1))
+    path = HERE / "results" / f"scaling-cuda-{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(report, indent=1))
 
 
 if __name__ == "__main__":

@@ -117,19 +117,19 @@ def chinchilla_grid():
         n, d = TABLE["parameters"], TABLE["tokens"]
         columns = np.stack([6 * n * d, n, d, TABLE["loss"]], axis=1)
         np.savetxt(f"{folder}/df.csv", columns, "%.17g", ",", header="C,N,D,loss", comments="")
-        made = Chinchilla(folder, COARSE, loss_fn=partial(log_huber, delta=DELTA),
+        model = Chinchilla(folder, COARSE, loss_fn=partial(log_huber, delta=DELTA),
                           log_level=logging.CRITICAL)  # fmt: skip
-        made.fit()
-    return objective({k: getattr(made, k) for k in NAMES})
+        model.fit()
+    return objective({k: getattr(model, k) for k in NAMES})
 
 
 def vpnls_grid():
     """Its exponent grid with Huber's loss, which it takes of raw losses only."""
     import vpnls.api
 
-    found = vpnls.api.fit_vpnls(*(TABLE[k] for k in ("parameters", "tokens", "loss")),
+    curves = vpnls.api.fit_vpnls(*(TABLE[k] for k in ("parameters", "tokens", "loss")),
                                 loss=vpnls.api.huber(DELTA))  # fmt: skip
-    return objective({k: getattr(found, k) for k in NAMES})
+    return objective({k: getattr(curves, k) for k in NAMES})
 
 
 def benchmark_curves():
@@ -142,7 +142,7 @@ def benchmark_curves():
 def scipy_curve(x, y, form, tries, rng):
     """The best of random starts by least squares on log loss, as a function of x."""
 
-    def told(t, x):
+    def prediction(t, x):
         u = np.log(x)
         if form == "power":
             return t[0] - t[1] * u
@@ -158,9 +158,9 @@ def scipy_curve(x, y, form, tries, rng):
         start = [np.log(y).mean() + alpha * u.mean(), alpha,
                  np.log(y.min()) + np.log(rng.uniform(0.01, 0.95)), rng.uniform(-0.3, 1.2),
                  rng.uniform(u.min(), u.max() + 1), np.log(rng.uniform(0.05, 1.5))]  # fmt: skip
-        end = least_squares(lambda t: told(t, x) - np.log(y), start[:width], max_nfev=200)
+        end = least_squares(lambda t: prediction(t, x) - np.log(y), start[:width], max_nfev=200)
         best = end if best is None or end.cost < best.cost else best
-    return lambda x: told(best.x, x)
+    return lambda x: prediction(best.x, x)
 
 
 def scipy_curves(work):
@@ -170,8 +170,8 @@ def scipy_curves(work):
         x, y, train = CURVES[at]
         rng = np.random.default_rng(at)
         for form, tries in (("power", 1), ("power_constant", 10), ("bnsl1", 30)):
-            made = scipy_curve(x[train], y[train], form, tries, rng)
-            error = made(x[~train]) - np.log(y[~train])
+            model = scipy_curve(x[train], y[train], form, tries, rng)
+            error = model(x[~train]) - np.log(y[~train])
             scores.append(np.sqrt((error**2).mean()))
     return np.array(scores).reshape(-1, 3)
 
@@ -180,13 +180,13 @@ def curve_list(columns):
     """Sizes, losses and which rows are fitted, of each curve."""
     keys = zip(*(columns[c] for c in ("Domain", "Task", "Model")), strict=True)
     names = np.array([" / ".join(k) for k in keys], object)
-    found = []
+    curves = []
     for name in dict.fromkeys(names.tolist()):
         mine = names == name
         each = (columns[k][mine] for k in ("Seen Examples", "Loss", "Training"))
         x, y, train = each
-        found.append((x, y, train == 1))
-    return found
+        curves.append((x, y, train == 1))
+    return curves
 
 
 COLUMNS = benchmark_curves()

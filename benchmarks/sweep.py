@@ -32,7 +32,7 @@ import joblib
 import nbclient
 import nbformat
 import papermill
-from machine import kept, machine
+from machine import machine, write_results
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def main():
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--cells", type=lambda text: [int(n) for n in text.split(",")], default=[])
-    asked = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     about = machine(("papermill", "nbclient", "joblib", "ipykernel", "jupyter-client"))
@@ -67,16 +67,18 @@ def main():
         own = Path("own.ipynb")
         cell = new_code_cell("x = 0", metadata={"tags": ["parameters"]})
         python = {"name": "python3", "language": "python", "display_name": "Python 3"}
-        made = new_notebook(cells=[cell, new_code_cell("x * x")], metadata={"kernelspec": python})
-        nbformat.write(made, own)
-        found = {
-            "notebook run": notebooks(own, asked),
-            "function run": functions(Path(folder), asked),
+        executed = new_notebook(
+            cells=[cell, new_code_cell("x * x")], metadata={"kernelspec": python}
+        )
+        nbformat.write(executed, own)
+        results = {
+            "notebook run": notebooks(own, options),
+            "function run": functions(Path(folder), options),
         }
-        processor = {count: many_cells(count, asked.rounds) for count in asked.cells}
-    for kind, seconds in found.items():
+        processor = {count: many_cells(count, options.rounds) for count in options.cells}
+    for kind, seconds in results.items():
         print(
-            f"\n{kind}: seconds over its own work, medians of {asked.rounds} (goal {GOALS[kind]})"
+            f"\n{kind}: seconds over its own work, medians of {options.rounds} (goal {GOALS[kind]})"
         )
         for name, spent in seconds.items():
             print(f"  {name:<28} {spent['median']:9.4f}   least {spent['least']:9.4f}")
@@ -84,26 +86,26 @@ def main():
         print(f"\n{count} cells: seconds of this process's processor time, medians")
         for name, spent in seconds.items():
             print(f"  {name:<28} {spent['median']:9.2f}   least {spent['least']:9.2f}")
-    record = {"machine": about, "settings": vars(asked), "goals": GOALS, "seconds": found}
-    kept("sweep", record | {"processor seconds by cells": processor})
+    record = {"machine": about, "settings": vars(options), "goals": GOALS, "seconds": results}
+    write_results("sweep", record | {"processor seconds by cells": processor})
 
 
-def notebooks(own, asked):
+def notebooks(own, options):
     """Seconds of a notebook run over those of its cells, by contender and round."""
     prepare()
-    values = range(1, asked.runs + 1)
+    values = range(1, options.runs + 1)
     contenders = {
         "workbench": lambda: ours(own, values),
         "papermill, API": lambda: [by_papermill(own, x) for x in values],
         "nbclient": lambda: [by_nbclient(own, x) for x in values],
         "papermill, command": lambda: [by_command(own, x) for x in list(values)[:2]],
     }
-    return raced(contenders, asked.rounds, squares)
+    return raced(contenders, options.rounds, squares)
 
 
-def squares(made):
+def squares(executed):
     """The results of the notebooks that a contender made."""
-    return [int(n.cells[-1].outputs[0].data["text/plain"]) for n in made][:2]
+    return [int(n.cells[-1].outputs[0].data["text/plain"]) for n in executed][:2]
 
 
 def ours(own, values):
@@ -184,22 +186,22 @@ def raced(contenders, rounds, outputs):
         answers = {}
         for name, run in contenders.items():
             begin = time.perf_counter()
-            found = run()
+            results = run()
             spent = time.perf_counter() - begin
-            made, spent = found if isinstance(found, tuple) else (found, spent)
-            answers[name] = outputs(made)
+            executed, spent = results if isinstance(results, tuple) else (results, spent)
+            answers[name] = outputs(executed)
             if turn:
-                seconds[name].append((spent - sum(map(cells, made))) / len(made))
+                seconds[name].append((spent - sum(map(cells, executed))) / len(executed))
         assert len({json.dumps(a) for a in answers.values()}) == 1, answers
     return {n: {"median": statistics.median(s), "least": min(s)} for n, s in seconds.items()}
 
 
-def functions(folder, asked):
+def functions(folder, options):
     """Seconds of a function run over those of its call, by contender."""
     os.environ["TRIAL_FOLDER"] = str(folder)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[-2:])
-    jobs = toy_experiment.jobs(folder, {"x": list(range(asked.calls))})
-    tasks = [job.task for one in jobs]
+    jobs = toy_experiment.jobs(folder, {"x": list(range(options.calls))})
+    tasks = [one.task for one in jobs]
     call(tasks[0])
     executor.call = toy_experiment.call_settled
     contenders = {
@@ -209,15 +211,15 @@ def functions(folder, asked):
     }
     seconds = {name: [] for name in contenders}
     own = []
-    for turn in range(asked.rounds + 1):
+    for turn in range(options.rounds + 1):
         begin = time.perf_counter()
         plain = [bare(task) for task in tasks]
         own.append((time.perf_counter() - begin) / len(tasks))
         for name, run in contenders.items():
             begin = time.perf_counter()
-            found = run()
+            results = run()
             spent = (time.perf_counter() - begin) / len(tasks)
-            assert found == plain, name
+            assert results == plain, name
             if turn:
                 seconds[name].append(spent - own[-1])
     return {n: {"median": statistics.median(s), "least": min(s)} for n, s in seconds.items()}
@@ -244,8 +246,10 @@ def bare(task):
 
 
 def doubles_by_joblib(tasks):
-    found = joblib.Parallel(2)(joblib.delayed(toy_experiment.call_settled)(task) for task in tasks)
-    return [one["summary"]["double"] for one in found]
+    results = joblib.Parallel(2)(
+        joblib.delayed(toy_experiment.call_settled)(task) for task in tasks
+    )
+    return [one["summary"]["double"] for one in results]
 
 
 if __name__ == "__main__":

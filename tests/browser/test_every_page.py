@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from accessible import flaws, violations
 from browser import SCREENSHOTS, chromium
+from browser_sample import MOST_RECENT, in_browser, last_change
 
 from workbench.runs.execute import execute
 from workbench.runs.find import NOTEBOOKS, experiments
@@ -23,6 +24,7 @@ DRAWN = """() => [...document.querySelectorAll("figure")]
 VIEWS = {"desktop": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "dark")}
 
 each_experiment = pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
+each_in_browser = pytest.mark.parametrize("experiment", in_browser(), ids=lambda e: e.name)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,17 @@ def runs(reports):
     return run
 
 
+def test_the_sample_has_every_family_and_is_everything_on_demand(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_EVERY_PAGE", "1")
+    assert in_browser() == experiments()
+    monkeypatch.delenv("WORKBENCH_EVERY_PAGE")
+    families = [{e.name.split("/")[0] for e in some} for some in (in_browser(), experiments())]
+    assert families[0] == families[1]
+    newest = max(experiments(), key=last_change)
+    assert newest in in_browser()
+    assert len(in_browser()) <= len(families[1]) + MOST_RECENT
+
+
 @each_experiment
 def test_the_default_run_is_done_and_claims_are_decided(runs, experiment):
     record, folder = runs(experiment)
@@ -60,7 +73,7 @@ def test_the_default_run_is_done_and_claims_are_decided(runs, experiment):
 
 
 @pytest.mark.browser
-@each_experiment
+@each_in_browser
 def test_the_page_opens_offline_in_every_view(runs, experiment):
     _, folder = runs(experiment)
     page_file = folder / "page.html"
@@ -94,7 +107,7 @@ def test_the_page_opens_offline_in_every_view(runs, experiment):
 
 
 @pytest.mark.browser
-@each_experiment
+@each_in_browser
 def test_the_slider_lives_without_a_kernel(runs, experiment):
     """By keys alone: every frame draws something of its own and says what it draws."""
     _, folder = runs(experiment)

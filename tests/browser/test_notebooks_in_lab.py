@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 from browser import chromium, explore, lab
+from browser_sample import in_browser
 
-from workbench.runs.find import NOTEBOOKS, experiments
+from workbench.runs.find import NOTEBOOKS
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def room(tmp_path_factory):
 
 @pytest.mark.browser
 @pytest.mark.notebook
-@pytest.mark.parametrize("experiment", experiments(), ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", in_browser(), ids=lambda e: e.name)
 def test_a_researcher_turns_the_knobs(room, experiment):
     browser, server = room
     shot = experiment.name.replace("/", "-")

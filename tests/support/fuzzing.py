@@ -51,7 +51,7 @@ class Tally:
         self.tried = self.accepted = self.refused = 0
         self.tracebacks, self.wrong = [], []
 
-    def told(self):
+    def counts(self):
         found = {"tried": self.tried, "accepted": self.accepted, "refused": self.refused}
         return {**found, "tracebacks": len(self.tracebacks), "wrong runs": len(self.wrong)}
 
@@ -65,7 +65,7 @@ def fuzzed(count):
     }
     for tally in tallies.values():
         print(tally.tracebacks[:2], tally.wrong[:2])
-    found = {kind: tally.told() for kind, tally in tallies.items()}
+    found = {kind: tally.counts() for kind, tally in tallies.items()}
     total = {k: sum(one[k] for one in found.values()) for k in found["records"]}
     return {"all": total, "by kind": found}
 

@@ -127,7 +127,7 @@ class Tally:
         self.points += count
         self.done += states.count("done")
 
-    def told(self):
+    def counts(self):
         names = {"kills": self.kills, "points": self.points, "points done": self.done}
         found = {"wrong records or half files": len(self.wrong), "orphans": self.orphans}
         return names | found | {"calls made twice beyond those killed": self.again}

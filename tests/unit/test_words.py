@@ -18,7 +18,10 @@ RETIRED = {
 RETIRED_IN_NAMES = RETIRED | {"asked", "found", "kept", "made"}
 ROOMS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in [*(ROOT / "workbench").iterdir(), ROOT / "widgets", ROOT / "notebooks"]
+    for path in [
+        *(ROOT / "workbench").iterdir(),
+        *(ROOT / n for n in ("widgets", "notebooks", "benchmarks")),
+    ]
     if path.is_dir() and path.name != "__pycache__"
 )
 # Rooms and files that are not clean yet. The list only shrinks.

@@ -15,7 +15,7 @@ import pytest
 def test_every_point_is_done_once_in_the_end(tmp_path, kill, count):
     tally = kill(tmp_path, count, seed=count)
     assert tally.wrong == []
-    assert tally.told() == {
+    assert tally.counts() == {
         "kills": count,
         "points": tally.points,
         "points done": tally.points,
