@@ -10,7 +10,7 @@ A folder and a file for every call of a function would cost more than most calls
 where `like` are the first digits of the SHA-256 of a line with a whole record, `changed` are the
 knobs that differ from their defaults, and `but` holds what differs from that record with these
 knobs (`difference.difference`). The last line about a run counts. One process writes
-(`atomic.owned`), and each line is one write, so that a kill leaves whole lines and at most a part
+(`run_folder.owned`), and each line is one write, so that a kill leaves whole lines and at most a part
 of one, which is dropped.
 """
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.base.checks import refuse
-from workbench.runs.atomic import PARTIAL
 from workbench.runs.reaper import marks, watch
+from workbench.runs.run_folder import PARTIAL
 from workbench.studies.pool import SAFE_PATH, WorkerLost, WorkerPool, set_variables
 
 _CONNECT_SECONDS = 20

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.runs.kernels.ipykernel_launcher import adopt_orphans
-from workbench.runs.processes import exit_reason, held_bytes, kill_children, spelled_bytes
+from workbench.runs.processes import exit_reason, kill_children, resident_bytes, spelled_bytes
 from workbench.runs.reaper import leave_to, marks, reap_noted, watch
 
 # Importing an experiment on a busy machine takes seconds; after this time a worker counts as hung.
@@ -163,13 +163,13 @@ class WorkerPool:
     def _over_memory(self) -> list[tuple[Any, Any]]:
         """Measures the workers' memory and kills those above the limit."""
         outcomes = []
-        all_held = held_bytes([worker.process.pid for worker in self._busy])
+        sizes = resident_bytes([worker.process.pid for worker in self._busy])
         for worker in list(self._busy):
-            worker.most = max(worker.most, held := all_held[worker.process.pid])
-            if self._memory is not None and held > self._memory:
+            worker.most = max(worker.most, size := sizes[worker.process.pid])
+            if self._memory is not None and size > self._memory:
                 self._busy.remove(worker)
                 _end(worker)
-                limit, amount = spelled_bytes(self._memory), spelled_bytes(held)
+                limit, amount = spelled_bytes(self._memory), spelled_bytes(size)
                 reason = f"it held {amount} of memory, more than the limit of {limit}"
                 outcomes.append((worker.key, WorkerLost("killed", reason, worker.peak_memory_mib)))
         return outcomes

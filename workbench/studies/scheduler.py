@@ -15,9 +15,9 @@ from typing import Any
 from workbench.base.files.atomic import make_folder, write_text
 from workbench.records.call_log import CallLog
 from workbench.records.store import read_record
-from workbench.runs.atomic import Reserve, is_of_disk, why
-from workbench.runs.notebook_outcome import keep_partial
+from workbench.runs.notebook_outcome import save_partial
 from workbench.runs.record import RECORD, begun, clear, clock
+from workbench.runs.run_folder import Reserve, is_of_disk, why
 from workbench.studies.executor import Limits, executor
 from workbench.studies.notebook_run import NotebookTask
 from workbench.studies.pool import WorkerLost
@@ -96,7 +96,7 @@ class StudyRun:
             self._cancel_waiting()
         finally:
             for reserve in self._reserves:
-                reserve.give_back()
+                reserve.release()
         return self._counts
 
     def _cancel_waiting(self) -> None:
@@ -218,7 +218,7 @@ class StudyRun:
                 return
             make_folder(self._out, job.name, job.run)
             if record["state"] != "done":
-                keep_partial(path.parent)
+                save_partial(path.parent)
                 clear(path.parent)
             text = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
             # Not synchronised to the disk: it survives this process, and a power failure only costs
@@ -236,7 +236,7 @@ class StudyRun:
         reserve = self._reserves.pop() if self._reserves else None
         if self._log is not None:
             if reserve is not None:
-                reserve.give_back()
+                reserve.release()
             self._log.failed(record)
         elif reserve is not None:
             with contextlib.suppress(OSError, ValueError):

@@ -18,7 +18,6 @@ from workbench.experiment.params import Parameters
 from workbench.records.call_log import CallLog
 from workbench.records.store import Recorded
 from workbench.records.study_points import STUDY, declare
-from workbench.runs.atomic import clear_reserves, owned
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.inputs import inputs as inputs_of
@@ -29,6 +28,7 @@ from workbench.runs.job import Job, job, model_of
 from workbench.runs.parameters.injection import injected
 from workbench.runs.processes import interruptible
 from workbench.runs.record import PAGE, RECORD, process
+from workbench.runs.run_folder import clear_reserves, owned
 from workbench.studies.executor import Limits
 from workbench.studies.points import Chosen, Mapped
 from workbench.studies.scheduler import StudyObserver, StudyRun

@@ -21,7 +21,6 @@ from papermill.execute import raise_for_execution_errors, remove_error_markers
 from papermill.version import version
 from traitlets import Type, default
 
-from workbench.runs.atomic import why
 from workbench.runs.job import Job
 from workbench.runs.kernels.client import Engine
 from workbench.runs.kernels.forked_kernel import ForkingProvisioner, Template
@@ -29,6 +28,7 @@ from workbench.runs.kernels.isolation import Isolated, IsolatedProvisioner
 from workbench.runs.parameters.injection import injected
 from workbench.runs.parameters.readback import NotUsed, Readback
 from workbench.runs.processes import peak_memory_mib
+from workbench.runs.run_folder import why
 
 # Longest wait for the output of a cell after its reply: a hundred megabytes take seconds.
 _OUTPUT_SECONDS = 300
