@@ -146,8 +146,8 @@ def many_cells(count, rounds):
     """Seconds of the processor that this process takes for so many cells, by contender."""
     path = Path(f"cells-{count}.ipynb")
     first = new_code_cell("x = 0", metadata={"tags": ["parameters"]})
-    made = new_notebook(cells=[first, *(new_code_cell(f"x + {i}") for i in range(count - 1))])
-    nbformat.write(made, path)
+    notebook = new_notebook(cells=[first, *(new_code_cell(f"x + {i}") for i in range(count - 1))])
+    nbformat.write(notebook, path)
     contenders = {
         "nbclient": lambda: by_nbclient(path, 1),
         "workbench, cells alone": lambda: cells_alone(path),

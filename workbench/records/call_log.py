@@ -10,8 +10,8 @@ A folder and a file for every call of a function would cost more than most calls
 where `like` are the first digits of the SHA-256 of a line with a whole record, `changed` are the
 knobs that differ from their defaults, and `but` holds what differs from that record with these
 knobs (`difference.difference`). The last line about a run counts. One process writes
-(`run_folder.owned`), and each line is one write, so that a kill leaves whole lines and at most a part
-of one, which is dropped.
+(`run_folder.owned`), and each line is one write, so that a kill leaves whole lines and at most a
+part of one, which is dropped.
 """
 
 from __future__ import annotations
@@ -20,21 +20,18 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import stat
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.base.files.atomic import written
+from workbench.base.files.atomic import appendable
 from workbench.base.files.regular_file import opened
 from workbench.records.difference import SAME, difference, merged
 from workbench.records.lines import lines
 from workbench.records.record_file import Unreadable, checked, parsed
 
 CALL_LOG = "runs.jsonl"
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _START = b'{"run":"'
 _LONGEST_LINE = 50_000_000
 _MOST_UNTOLD = 10_000
@@ -59,7 +56,7 @@ class CallLog:
         self._open()
 
     def _open(self) -> None:
-        self._handle = _appendable(self._folder / CALL_LOG)
+        self._handle = appendable(self._folder / CALL_LOG)
         self._end = _drop_part(self._handle)
         # By state, since runs that failed resemble each other, and a record that was written whole.
         self._bases: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -147,28 +144,6 @@ class CallLog:
             raise
         self._end += count
         return line
-
-
-def _appendable(path: Path) -> int:
-    """Opens the file for further lines.
-
-    A file with several names (hard links) is copied first: it may be another's file, or a backup
-    that shares it, and must stay as it is.
-
-    Raises:
-        OSError: if the file cannot be written, or is no regular file.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK
-    handle = os.open(path, flags, 0o666)
-    state = os.fstat(handle)
-    if not stat.S_ISREG(state.st_mode):
-        os.close(handle)
-        raise OSError(f"{CALL_LOG} is no regular file")
-    if state.st_nlink > 1:
-        with open(handle, "rb") as shared, written(path) as own, own.open("xb") as file:
-            shutil.copyfileobj(shared, file)
-        handle = os.open(path, flags)
-    return handle
 
 
 class LoggedRuns:

@@ -56,10 +56,9 @@ def python_of(source: str) -> tuple[str, ast.Module]:
 
 
 def parse_all(sources: Iterable[str]) -> None:
-    """Parses cells while this process has one thread, for the cache of `python_of`.
+    """Parses cells before other threads work: they share the filters of warnings.
 
-    Threads share Python's filters of warnings and, in Python 3.11 and 3.12, a counter of
-    `ast.parse`, which can raise SystemError if two of them parse at the same time.
+    In Python 3.11 and 3.12 `ast.parse` can also raise SystemError if two threads parse at once.
     """
     for source in sources:
         with contextlib.suppress(SyntaxError):
@@ -91,13 +90,9 @@ def is_opaque(tree: ast.AST) -> bool:
 @functools.lru_cache(1024)
 def _words(tree: ast.AST) -> frozenset[str]:
     """Every word that the code spells, in names and in texts."""
-    words: set[str] = set()
-    for node in ast.walk(tree):
-        for value in vars(node).values():
-            for text in value if isinstance(value, list) else (value,):
-                if isinstance(text, str):
-                    words.update(re.findall(r"\w+", text))
-    return frozenset(words)
+    values = [value for node in ast.walk(tree) for value in vars(node).values()]
+    texts = [t for v in values for t in (v if isinstance(v, list) else [v]) if isinstance(t, str)]
+    return frozenset(re.findall(r"\w+", "\n".join(texts)))
 
 
 def times_set(tree: ast.AST) -> Counter[str]:
