@@ -123,7 +123,7 @@ def test_the_slider_lives_without_a_kernel(runs, experiment):
         seen, last = [], int(slider.get_attribute("max"))
         for place in range(last + 1):
             page.wait_for_function(
-                "([plot, range, place]) => plot.shown === plot.told[place].name"
+                "([plot, range, place]) => plot.shown === plot.frames[place].name"
                 " && plot.shown === range.getAttribute('aria-valuetext')",
                 arg=[plot.element_handle(), slider.element_handle(), place],
             )

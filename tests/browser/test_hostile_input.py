@@ -341,7 +341,7 @@ def test_nothing_that_is_loaded_is_unpickled(tmp_path, mark, monkeypatch):
     from workbench.dendrites.codes.files import read_patterns
     from workbench.dendrites.matching.detector import Detector
     from workbench.experiments.scaling import fit
-    from workbench.inits.weights.reading.files import arrays
+    from workbench.inits.weights.sources import check_file
     from workbench.share.sketch import main_figure
     from workbench.studies.study_file import read_study
 
@@ -383,7 +383,7 @@ def test_nothing_that_is_loaded_is_unpickled(tmp_path, mark, monkeypatch):
             refused(lambda path=path: read_patterns(path, 9))
     for suffix in (".npz", ".safetensors"):
         for path in files(f"weights{suffix}"):
-            refused(lambda path=path: list(arrays(str(path))))
+            refused(lambda path=path: check_file(str(path)))
     for path in files("table.csv"):
         params = fit.Params(table_file=str(path))
         refused(lambda params=params: fit.run(params))
@@ -436,15 +436,15 @@ def test_records_of_any_form_make_pages_and_never_a_traceback(parts):
 
 def test_torch_files_are_read_without_their_objects(tmp_path, mark):
     torch = pytest.importorskip("torch")
-    from workbench.inits.weights.reading.files import arrays
+    from workbench.inits.weights.sources import check_file
 
     path = tmp_path / "weights.pt"
     torch.save({"x": Bomb(mark)}, path)
     with pytest.raises(ValueError, match="weights-only"):
-        list(arrays(str(path)))
+        check_file(str(path))
     path.write_bytes(pickle.dumps(Bomb(mark), protocol=2))  # torch's own
     with pytest.raises(ValueError, match="weights-only"):
-        list(arrays(str(path)))
+        check_file(str(path))
     assert not mark.exists()
 
 

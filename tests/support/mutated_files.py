@@ -31,7 +31,7 @@ from workbench.experiments.inits import audit
 from workbench.experiments.scaling import chinchilla, fit, isoflop, learning_curves
 from workbench.inits.weights.file_report import file_report
 from workbench.inits.weights.reading.activation_tables import read_activations
-from workbench.inits.weights.sources import trained
+from workbench.inits.weights.sources import loaded
 from workbench.pages.text.prose import markdown
 from workbench.records import table
 from workbench.records.store import given_record, read_points
@@ -147,9 +147,8 @@ def record():
 def detector():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "detector")
-        made = Detector([row[: 3 + i % 3] for i, row in enumerate(ROWS)], 100, 2)
-        made.remove(np.array([2]))
-        made.save(path)
+        rows = [row[: 3 + i % 3] for i, row in enumerate(ROWS)]
+        Detector(rows, 100, 2, numbers=np.arange(len(rows)) * 2).save(path)
         return path.read_bytes()
 
 
@@ -166,7 +165,7 @@ DOT = bytes.fromhex(
 
 def read_weights(path):
     audit.Params(weights_file=str(path)).check_files()
-    file_report(trained(None, str(path)))
+    file_report(loaded(str(path)))
 
 
 def read_index(path):

@@ -292,7 +292,7 @@ WRITERS |= {
 # Of these modules, since others have methods of the same name.
 WRITERS_OF = {"nbformat": {"write"}, "np": {"save"}, "shutil": {"copy", "move"}}
 # A process's own file in /proc, and a database in the user's own cache folder.
-NO_FILES = {("workbench.runs.processes", "write_text"), ("workbench.records.memory", "connect")}
+NO_FILES = {("workbench.runs.processes", "write_text"), ("workbench.records.cache", "connect")}
 
 
 def written(source):

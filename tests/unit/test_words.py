@@ -28,9 +28,6 @@ ROOMS = sorted(
 NOT_YET = {
     "workbench/cli",
     "workbench/live",
-    "workbench/pages",
-    "workbench/records",
-    "workbench/share",
 }
 
 

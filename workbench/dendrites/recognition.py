@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from workbench.base.array import Array, host
 from workbench.base.cancellation import steps
 from workbench.base.intervals import chernoff_interval
-from workbench.dendrites.codes.overlaps import overlap_table
+from workbench.dendrites.codes.overlaps import overlap_table, reached
+from workbench.dendrites.codes.patterns import overlaps, perturbed
 from workbench.dendrites.matching.detector import Detector
 
 # Shown patterns a pass; bounds the matches in memory to this many times the segments.
@@ -74,32 +75,6 @@ class Fired(NamedTuple):
     other: Tally
 
 
-def fired(
-    detector: Detector,
-    stored_labels: Int[np.ndarray, " stored"],
-    shown: Array,
-    shown_labels: Int[np.ndarray, " shown"],
-) -> Fired:
-    """The pairs of shown patterns and segments that fired, counted in bounded memory.
-
-    Args:
-        detector: one segment a stored pattern.
-        stored_labels: the class of each segment.
-        shown: active indices of the patterns shown, (shown, active).
-        shown_labels: the class of each shown pattern.
-    """
-    by_shown = np.zeros((2, len(shown_labels)), dtype=np.int64)
-    by_stored = np.zeros((2, len(stored_labels)), dtype=np.int64)
-    for start, stop in steps(_blocks(len(shown_labels))):
-        pattern, segment = detector.matches(shown[start:stop, :])
-        other = (shown_labels[start + pattern] != stored_labels[segment]).astype(np.int64)
-        for kind in (0, 1):
-            chosen = other == kind
-            by_shown[kind] += np.bincount(start + pattern[chosen], minlength=len(shown_labels))
-            by_stored[kind] += np.bincount(segment[chosen], minlength=len(stored_labels))
-    return _tallied(by_shown, by_stored, stored_labels, shown_labels)
-
-
 def fired_at_each(
     segments: Array,
     stored_labels: Int[np.ndarray, " stored"],
@@ -107,7 +82,7 @@ def fired_at_each(
     shown_labels: Int[np.ndarray, " shown"],
     cells: int,
 ) -> list[Fired]:
-    """What `fired` counts at every threshold from 1 to all synapses, by one count of each overlap.
+    """The pairs that fire at each threshold from 1 to all synapses, by one count of each overlap.
 
     Args:
         segments: cells of each segment, (stored, synapses).
@@ -129,13 +104,10 @@ def fired_at_each(
         by_shown[start:stop] += places.reshape(-1, 2, synapses + 1)
         places = np.bincount((bins + room * stored).ravel(), minlength=room * len(stored))
         by_stored += places.reshape(-1, 2, synapses + 1)
-    # Pairs of at least each overlap: those of an overlap and of all above it.
-    shown_at, stored_at = (
-        np.cumsum(x[:, :, ::-1], axis=2)[:, :, ::-1] for x in (by_shown, by_stored)
-    )
+    shown_at, stored_at = reached(by_shown), reached(by_stored)
     return [
         _tallied(shown_at[:, :, t].T, stored_at[:, :, t].T, stored_labels, shown_labels)
-        for t in range(1, synapses + 1)
+        for t in range(synapses)
     ]
 
 
@@ -158,6 +130,22 @@ def _tallied(
             len(shown_labels) - own_stored,
         ),
     )
+
+
+def missed(
+    rng: Any, segments: Array, stored: Array, cells: int, moved: int
+) -> Int[np.ndarray, " thresholds"]:
+    """Segments that stay below each threshold from 1 on after cells of their pattern moved.
+
+    Args:
+        rng: draws the cells that move; a random generator of the library of the patterns.
+        segments: cells of each segment, (stored, synapses).
+        stored: active indices of the pattern that each segment stores, (stored, active).
+        cells: cells in the population.
+        moved: active cells of each pattern that move.
+    """
+    overlap = host(overlaps(segments, perturbed(rng, stored, cells, moved)))
+    return len(overlap) - reached(np.bincount(overlap, minlength=segments.shape[1] + 1))
 
 
 class Vote(NamedTuple):

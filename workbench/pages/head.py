@@ -1,4 +1,4 @@
-"""What the head of every page holds: a policy that admits its own scripts alone, and its style."""
+"""The head of every page: its Content-Security-Policy and its style."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STYLE = Path(__file__).parent / "page_template" / "page.css"
 
 
 def policy(scripts: Iterable[str]) -> str:
-    """Admits the page's own scripts by their hashes and nothing from anywhere else."""
+    """A Content-Security-Policy that allows the page's own scripts by hash, and nothing else."""
     hashes = " ".join(map(_hashed, scripts))
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
@@ -24,7 +24,7 @@ def policy(scripts: Iterable[str]) -> str:
 
 @functools.cache
 def _hashed(script: str) -> str:
-    """What admits a script; a library of megabytes takes some hundredths of a second."""
+    """The source expression of a script; cached, as hashing megabytes takes 10 ms and more."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
 
 

@@ -1,9 +1,9 @@
-"""An executed notebook and its record as one HTML file that opens anywhere and asks for nothing.
+"""Renders an executed notebook and its record as one HTML file without external resources.
 
-nbconvert turns the cells into HTML by the template beside this module; plotly's figures travel as
-data and are drawn by the page's own script; formulas become MathML. A Content-Security-Policy
-admits just the page's own scripts, by their hashes, so nothing a knob, a file name or an output
-holds can run; outputs in HTML are cleaned besides.
+nbconvert renders the cells by the template beside this module; plotly's figures are embedded as
+data and drawn by the page's script; formulas become MathML. A Content-Security-Policy allows only
+the page's own scripts, by hash, so no text of a knob, a file name or an output can run; outputs in
+HTML are sanitised as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nbconvert.filters import Highlight2HTML
 
 from workbench.base.rows import number, unbroken
 from workbench.experiment.decisions import MARKS, Claim
-from workbench.pages.cells.cell_tags import honour
+from workbench.pages.cells.cell_tags import apply_tags
 from workbench.pages.cells.figure import script_json
 from workbench.pages.cells.foreign import output_html
 from workbench.pages.cells.outputs import PLOTLY, PROSE, joined, output_html_of, shown_kind
@@ -38,7 +38,7 @@ from workbench.pages.text.formulas import Formulas
 from workbench.pages.text.prose import markdown
 from workbench.pages.versions import SHOWN
 
-# nbconvert looks in the user's own folders as well for a template of this name: one that few give.
+# nbconvert also searches the user's folders for a template of this name, so it is an unusual one.
 TEMPLATE = Path(__file__).parent / "page_template"
 
 
@@ -48,17 +48,17 @@ def page(
     """The page of a run.
 
     Args:
-        notebook: as executed; cells are shown as their tags say; parameters are left out.
-        record: the run's record, as `record.json` will hold it.
+        notebook: the executed notebook; tags of its cells apply, and parameters are left out.
+        record: the run's record.
         knobs: the table of its knobs in HTML.
-        folder: where the notebook lies, whose pictures the page takes in.
+        folder: the notebook's folder, whose pictures are embedded.
     """
-    told = _told(notebook)
-    resources = {"metadata": {"path": folder}, "formulas": _numbered(told)}
-    cells = _exporter().from_notebook_node(told, resources)[0]
+    shown = _shown(notebook)
+    resources = {"metadata": {"path": folder}, "formulas": _numbered(shown)}
+    cells = _exporter().from_notebook_node(shown, resources)[0]
     soup = BeautifulSoup(cells, "html.parser")
     lead, contents = _lead(soup), _contents(soup)
-    figures = list(_figures(told))
+    figures = list(_figures(shown))
     scripts = {"plotly": plotly_library(figures) if figures else "", "script": _script()}
     tally = Counter(claim["verdict"] for claim in record["claims"])
     return _shell().render(
@@ -72,7 +72,7 @@ def page(
         record_json=Markup(script_json(record)),
         tally=", ".join(f"{tally[verdict]} {verdict}" for verdict in MARKS if tally[verdict]),
         marks=MARKS,
-        found=lambda claim: Claim.model_validate(claim).measured_text,
+        measured=lambda claim: Claim.model_validate(claim).measured_text,
         unbroken=lambda text: Markup(unbroken(text)),
         figures=bool(figures),
         policy=policy(scripts.values()),
@@ -82,7 +82,7 @@ def page(
 
 
 def warm() -> None:
-    """Fills every cache that the first page would otherwise fill: templates, styles, plotly."""
+    """Fills the caches of templates, styles and plotly's library in advance."""
     new = nbformat.v4
     cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
     resources = {"metadata": {"path": ""}, "formulas": Formulas()}
@@ -91,13 +91,13 @@ def warm() -> None:
 
 
 class _Exporter(HTMLExporter):
-    """nbconvert's exporter with the page's template, and with its own outputs and formulas."""
+    """nbconvert's exporter with our template and our filters for outputs and Markdown."""
 
     def __init__(self):
         super().__init__(
             template_name=TEMPLATE.name,
             extra_template_basedirs=[str(TEMPLATE.parent)],
-            # Once, not after each of ten preprocessors.
+            # Validate once, not after each of ten preprocessors.
             optimistic_validation=True,
         )
 
@@ -138,19 +138,19 @@ def _figures(notebook: nbformat.NotebookNode) -> Iterator[dict[str, Any]]:
                 yield output.data[PLOTLY]
 
 
-def _told(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook as the page tells it: no live panel, no bare parameters, outputs once each."""
-    told = copy.deepcopy(notebook)
-    honour(told)
-    widgets = models(told)
-    for cell in told.cells:
+def _shown(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A copy of the notebook without panels and parameters, and with its outputs joined."""
+    shown = copy.deepcopy(notebook)
+    apply_tags(shown)
+    widgets = models(shown)
+    for cell in shown.cells:
         if "outputs" in cell:
             cell.outputs = list(joined(cell.outputs, widgets))
-    return told
+    return shown
 
 
 def _numbered(notebook: nbformat.NotebookNode) -> Formulas:
-    """The formulas of a page to come, after numbering the equations of the notebook's texts."""
+    """Numbers the equations in the notebook's texts; returns the formulas of its page."""
     formulas = Formulas()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -162,9 +162,9 @@ def _numbered(notebook: nbformat.NotebookNode) -> Formulas:
 
 
 def _lead(soup: BeautifulSoup) -> str:
-    """Takes the title cell out of the story, so that the claims can stand right below it.
+    """Removes and returns the title cell, below which the page has the claims.
 
-    A first-level heading further down is a section's, not the title.
+    A first-level heading in a later cell is that of a section.
     """
     first = soup.find(True)
     if first is None or "prose" not in first.get("class", []) or first.h1 is None:
@@ -173,9 +173,9 @@ def _lead(soup: BeautifulSoup) -> str:
 
 
 def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
-    """The sections by id and text: headings of the two upper levels; all ids are made unique."""
+    """The ids and texts of the upper two levels of headings; makes the ids of all unique."""
     seen: Counter[str] = Counter(IDS)
-    found = []
+    sections = []
     for heading in soup.select("h1, h2, h3"):
         text = heading.get_text().strip()
         base = re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
@@ -185,12 +185,12 @@ def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
         anchor["aria-label"], anchor.string = f"link to {text}", "¶"
         heading.append(anchor)
         if heading.name != "h3":
-            found.append((heading["id"], text))
-    return found
+            sections.append((heading["id"], text))
+    return sections
 
 
 def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the run stood on, in the order a reader asks."""
+    """The provenance of the run by name, most wanted first."""
     known = record["provenance"]
     code, timings = known["code"], record["timings"]
     commit = code.get("commit") or "no checkout"
@@ -211,8 +211,8 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     for name, file in known["data"].items():
         rows.append((name, f"{file['path']}, {file['bytes']:,} bytes, SHA-256 {file['sha256']}"))
     for path, sha256 in (known.get("modules") or {}).items():
-        told = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
-        rows.append((f"module {path}", told))
+        digest = f"SHA-256 {sha256}" if sha256 else "changed while the run imported it"
+        rows.append((f"module {path}", digest))
     return [(name, value) for name, value in rows if value != "None"]
 
 
@@ -223,7 +223,7 @@ def _exporter() -> _Exporter:
 
 @functools.cache
 def _script() -> str:
-    """The page's own script: first the figures, which a reader waits for."""
+    """The page's script; its part for figures is first, as readers wait for them."""
     parts = [
         (TEMPLATE / name).read_text(encoding="utf-8")
         for name in ("page.js", "tables.js", "numbers.js")

@@ -1,10 +1,10 @@
-"""Which text of plotly's library a page takes in: the smallest of its parts that draws all figures.
+"""Selects the smallest bundle of plotly's library that draws all figures of a page.
 
-The whole takes five megabytes, and a browser a second or two to read; its Cartesian part a third of
-both, and its basic part, without heat maps, less. They lie in `vendor` as npm published
-them, licence and all, since no Python package carries them: `npm pack NAME@4.1.1` gives the same
-files, and `npm view NAME@4.1.1 dist.integrity` the hashes of PARTS. Once plotly.py brings another
-version, pages take in the whole until the files and the hashes here are renewed.
+The whole library has 5 MB, which a browser parses in one to two seconds; the Cartesian bundle takes
+a third of both, and the basic one, without heat maps, less. No Python package has the bundles, so
+`vendor` holds them as npm published them, with their licence: `npm pack NAME@4.1.1` downloads the
+same files, and `npm view NAME@4.1.1 dist.integrity` prints the hashes of PARTS. After an update of
+plotly.py pages contain the whole library until the files and hashes here are updated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import functools
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Part(NamedTuple):
     Attributes:
         name: of the package on npm, which holds `plotly-NAME.min.js`.
         kinds: the kinds of traces it draws, as its own schema lists them.
-        integrity: the package's hash as npm tells it.
+        integrity: the package's hash on npm.
     """
 
     name: str
@@ -38,21 +38,21 @@ class Part(NamedTuple):
 
     @property
     def archive(self) -> Path:
-        """Where the package lies."""
-        (found,) = FOLDER.glob(f"plotly.js-{self.name}-dist-min-*.tgz")
-        return found
+        """The path of the package."""
+        (archive,) = FOLDER.glob(f"plotly.js-{self.name}-dist-min-*.tgz")
+        return archive
 
     def version(self) -> str:
-        """The version of plotly.js that it is a part of."""
+        """The version of plotly.js."""
         return json.loads(self._file("package.json"))["version"]
 
     def text(self) -> str:
-        """The script, below a first line that names the version as the whole library does."""
+        """The script, after a comment with the version, as in the whole library."""
         head = f"/**\n* plotly.js v{self.version()}\n* its {self.name} part\n*/\n"
         return _contained(head + self._file(f"plotly-{self.name}.min.js"))
 
     def is_intact(self) -> bool:
-        """Whether the package is the one that npm published."""
+        """Whether the package has the hash of PARTS."""
         digest = hashlib.sha512(self.archive.read_bytes()).digest()
         return self.integrity == "sha512-" + base64.b64encode(digest).decode()
 
@@ -93,6 +93,12 @@ def plotly_library(figures: Iterable[Mapping[str, Any]]) -> str:
     return _contained(get_plotlyjs())
 
 
+def installed_libraries() -> Iterator[str]:
+    """Every text that `plotly_library` returns."""
+    yield from map(_text, PARTS)
+    yield _contained(get_plotlyjs())
+
+
 def _kinds(figure: Mapping[str, Any]) -> Iterable[str]:
     data = figure.get("data")
     for trace in data if isinstance(data, list) else []:
@@ -106,5 +112,5 @@ def _text(part: Part) -> str:
 
 
 def _contained(script: str) -> str:
-    """The script with no way to end its own script element."""
+    """The script, unable to end the script element around it."""
     return script.replace("</script", "<\\/script")

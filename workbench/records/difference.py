@@ -1,8 +1,7 @@
-"""What one value of JSON has otherwise than another, as JSON, and the way back.
+"""The difference between two JSON values as JSON, and how to apply it.
 
-Of a mapping: what is new or otherwise by its name, and under `-` the names that are gone. Of a
-list of the same length: what is otherwise by its place. Anything else stands for itself; a mapping
-that does so stands under `=`.
+For two objects: new and changed values by name, and the removed names under `-`. For two lists of
+equal length: changed items by index. Otherwise the new value itself; an object is put under `=`.
 """
 
 from __future__ import annotations
@@ -13,53 +12,53 @@ SAME = object()
 
 
 def difference(value: Any, base: Any) -> Any:
-    """What must be told of the value to somebody who has the base; `SAME` if nothing.
+    """The difference of the value from the base, for `merged`; `SAME` if there is none.
 
-    True is not 1 and 1 is not 1.0, as JSON spells them otherwise.
+    Values are compared by their JSON: True is not 1, 1 is not 1.0, and -0.0 is not 0.0.
     """
     if value is base:
         return SAME
+    changes: dict[str, Any] = {}
     if isinstance(value, dict) and isinstance(base, dict) and not {"-", "="} & value.keys():
-        made = {}
-        for name, one in value.items():
-            told = difference(one, base[name]) if name in base else _itself(one)
-            if told is not SAME:
-                made[name] = told
-        if gone := [name for name in base if name not in value]:
-            made["-"] = gone
-        return made or SAME
+        for name, item in value.items():
+            change = difference(item, base[name]) if name in base else _replacement(item)
+            if change is not SAME:
+                changes[name] = change
+        if removed := [name for name in base if name not in value]:
+            changes["-"] = removed
+        return changes or SAME
     if isinstance(value, list) and isinstance(base, list) and len(value) == len(base):
-        pairs = enumerate(zip(value, base, strict=True))
-        made = {str(i): told for i, two in pairs if (told := difference(*two)) is not SAME}
-        return made or SAME
-    # -0.0 equals 0.0, and is another number.
+        for index, pair in enumerate(zip(value, base, strict=True)):
+            if (change := difference(*pair)) is not SAME:
+                changes[str(index)] = change
+        return changes or SAME
     is_same = type(value) is type(base) and value == base and (value or str(value) == str(base))
-    return SAME if is_same and not isinstance(value, dict) else _itself(value)
+    return SAME if is_same and not isinstance(value, dict) else _replacement(value)
 
 
-def merged(told: Any, base: Any) -> Any:
-    """The value of which `difference` told.
+def merged(change: Any, base: Any) -> Any:
+    """The value whose difference from the base is `change`.
 
     Raises:
-        TypeError, KeyError, IndexError: if it told nothing of such a base.
+        TypeError, KeyError, IndexError: if the change does not fit the base.
     """
-    if not isinstance(told, dict):
-        return told
-    if "=" in told:
-        return told["="]
+    if not isinstance(change, dict):
+        return change
+    if "=" in change:
+        return change["="]
     if isinstance(base, list):
-        made = list(base)
-        for place, one in told.items():
-            made[int(place)] = merged(one, made[int(place)])
-        return made
-    made = {**base}
-    for name in told.get("-", ()):
-        del made[name]
-    for name, one in told.items():
+        items = list(base)
+        for index, one in change.items():
+            items[int(index)] = merged(one, items[int(index)])
+        return items
+    values = {**base}
+    for name in change.get("-", ()):
+        del values[name]
+    for name, one in change.items():
         if name != "-":
-            made[name] = merged(one, base[name]) if name in base else merged(one, None)
-    return made
+            values[name] = merged(one, base.get(name))
+    return values
 
 
-def _itself(value: Any) -> Any:
+def _replacement(value: Any) -> Any:
     return {"=": value} if isinstance(value, dict) else value

@@ -1,11 +1,10 @@
-"""A folder's records as one Parquet file, for DuckDB, Polars or pandas; it can always be rebuilt.
+"""Writes a folder's records into one Parquet file, for DuckDB, Polars or pandas.
 
-Nothing here reads it back: what the workbench tells of runs comes from their records, so an index
-that is old or gone makes nothing wrong. Conditions of `workbench runs --where` stay with SQLite
-(`table.where`): its authoriser admits reading one table and nothing else, a count of steps ends an
-endless query, and a column may hold a number in one run and a text in the next, as knobs do. DuckDB
-can be kept from files and networks, but not from its own settings and catalogues, nor from a query
-without an end.
+The workbench never reads the file, so an index that is out of date or missing affects nothing; it
+can be written again at any time. `workbench runs --where` uses SQLite instead (`table.where`): its
+authorizer restricts a condition to reading one table, a limit of steps stops an endless query, and
+a column may hold a number in one run and a text in another, as knobs do. DuckDB can be denied files
+and the network, but not its own settings and catalogues, and it has no limit of steps.
 """
 
 from __future__ import annotations
@@ -13,9 +12,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from workbench.base.checks import refuse
 from workbench.base.condition import distinct_names
@@ -26,50 +27,64 @@ from workbench.records.table import Columns
 INDEX = "index.parquet"
 
 
-class _Kind:
-    """The narrowest of DuckDB's types that holds all values seen so far without a change."""
+class _Column:
+    """A column of the JSON lines, and the narrowest DuckDB type that holds its values exactly.
 
-    def __init__(self) -> None:
-        self._seen: set[type] = set()
-        self._is_small = self._is_exact = True
+    Attributes:
+        key: its name in the lines, which needs no quoting.
+    """
 
-    def see(self, value: Any) -> None:
-        if isinstance(value, str) and value in NONFINITE:
-            self._seen.add(complex)  # the word for a number that JSON has not
+    def __init__(self, place: int):
+        self.key = f"c{place}"
+        self._types: set[type] = set()
+        self._is_64_bit = self._is_exact_in_float = True
+
+    def add(self, value: Any) -> Any:
+        """Takes the value into account, and returns it as a line holds it."""
+        kind = type(value)
+        if kind is float or kind is bool:
+            self._types.add(kind)
+        elif kind is int:
+            self._types.add(int)
+            self._is_64_bit = self._is_64_bit and -(2**63) <= value < 2**63
+            # Beside fractions, a larger integer would lose digits.
+            self._is_exact_in_float = self._is_exact_in_float and abs(value) <= 2**53
         elif value is not None:
-            self._seen.add(type(value))
-            if type(value) is int:
-                self._is_small = self._is_small and -(2**63) <= value < 2**63
-                # A whole number beyond 2**53 would lose digits beside fractions.
-                self._is_exact = self._is_exact and abs(value) <= 2**53
+            value = _as_text(value)
+            # The words for infinite numbers and NaN, which JSON lacks, fit into both.
+            self._types.add(complex if value in NONFINITE else str)
+        return value
 
     @property
-    def name(self) -> str:
-        if self._seen == {bool}:
+    def type(self) -> str:
+        if self._types == {bool}:
             return "BOOLEAN"
-        if self._seen == {int} and self._is_small:
+        if self._types == {int} and self._is_64_bit:
             return "BIGINT"
-        is_number = self._seen <= {int, float, complex} and self._seen & {int, float}
-        return "DOUBLE" if is_number and self._is_exact else "VARCHAR"
+        is_number = self._types <= {int, float, complex} and self._types & {int, float}
+        return "DOUBLE" if is_number and self._is_exact_in_float else "VARCHAR"
 
     @property
     def is_mixed(self) -> bool:
-        """Whether some values must become texts."""
-        return self.name == "VARCHAR" and not self._seen <= {str, complex}
+        """Whether some values are not texts although the column is one of texts."""
+        return self.type == "VARCHAR" and not self._types <= {str, complex}
 
 
-def write_index(rows: Iterable[Mapping[str, Any]], folder: Path, left_out: Any = None) -> Path:
-    """The path of the Parquet file with a row a run, whole or not at all.
+def write_index(
+    rows: Iterable[Mapping[str, Any]],
+    folder: Path,
+    left_out: Callable[[str, str], None] | None = None,
+) -> Path:
+    """Writes the Parquet file atomically, one row per run, and returns its path.
 
-    A column is BOOLEAN, BIGINT or DOUBLE where all its values fit in, else VARCHAR; the words `nan`
-    and `inf` fit in beside numbers. Of two names that differ by capitals alone, which SQL does not
-    tell apart, the second gets an apostrophe. Of more than 1,000 names those are columns that most
-    runs have; the records have the rest.
+    A column is BOOLEAN, BIGINT or DOUBLE if all its values fit, else VARCHAR; the words `nan` and
+    `inf` fit beside numbers. Of two names that differ only in case, which SQL does not distinguish,
+    the second gets an apostrophe. Of more than 1,000 names, those in most rows become columns.
 
     Args:
-        rows: as `table.row` makes them; each is read once.
-        folder: where `index.parquet` is to stand.
-        left_out: takes a sentence about columns that are left out.
+        rows: from `table.row`; each is read once.
+        folder: the folder for `index.parquet`.
+        left_out: called with the number of omitted columns and the reason.
 
     Raises:
         ValueError: if there is no row, or the folder cannot be written.
@@ -80,67 +95,62 @@ def write_index(rows: Iterable[Mapping[str, Any]], folder: Path, left_out: Any =
     first = next(rows, None)
     if first is None:
         refuse("folder", "one that holds a run", str(folder))
-    rows = itertools.chain([first], rows)
-    columns, kinds = Columns(), {}
+    names, columns = Columns(), []
     try:
-        with written(folder / INDEX) as made:
-            lines = made.with_suffix(".json")
-            with lines.open("x", encoding="utf-8", newline="\n") as file:
-                file.writelines(_lines(rows, columns, kinds))
-            names = columns.chosen(left_out)
-            if not names:
+        with written(folder / INDEX) as target:
+            source = target.with_suffix(".json")
+            with source.open("xb") as file:
+                file.writelines(_lines(itertools.chain([first], rows), names, columns))
+            chosen = names.chosen(left_out)
+            if not chosen:
                 refuse("folder", "one that holds a run", str(folder))
-            places = [columns.place(name) for name in names]
-            _spell_texts(lines, [i for i in places if kinds[i].is_mixed])
-            # DuckDB reads plain names, and gives the columns their own; a name is never a query.
-            pairs = zip(places, distinct_names(names), strict=True)
-            spelled = ", ".join(f"c{i} AS {_name(n)}" for i, n in pairs)
-            types = ", ".join(f"c{i}: '{kinds[i].name}'" for i in places)
-            how = f"columns = {{{types}}}, maximum_object_size = 100000000"
-            with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as base:
-                source = f"read_ndjson({_text(str(lines))}, {how})"
-                there = _text(str(made))
-                base.execute(f"COPY (SELECT {spelled} FROM {source}) TO {there} (FORMAT parquet)")
+            columns = [columns[names.place(name)] for name in chosen]
+            _numbers_to_text(source, [column.key for column in columns if column.is_mixed])
+            with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as database:
+                database.execute(_query(source, target, chosen, columns))
     except (OSError, duckdb.IOException) as error:
-        told = " ".join(str(error).split())[:120]
-        refuse("folder", f"one that can be written ({told})", str(folder))
+        cause = " ".join(str(error).split())[:120]
+        refuse("folder", f"one that can be written ({cause})", str(folder))
     return folder / INDEX
 
 
 def _lines(
-    rows: Iterable[Mapping[str, Any]], columns: Columns, kinds: dict[int, _Kind]
-) -> Iterator[str]:
-    """A line of JSON a row; what its columns are and hold is noted on the way."""
+    rows: Iterable[Mapping[str, Any]], names: Columns, columns: list[_Column]
+) -> Iterator[bytes]:
+    """One line of JSON per row; collects the names and the columns."""
     for row in rows:
-        told = {}
+        line = {}
         for name, value in row.items():
-            place = columns.see(name)
+            place = names.add(name)
             if place is not None:
-                kinds.setdefault(place, _Kind()).see(value)
-                told[f"c{place}"] = value if _is_plain(value) else _as_text(value)
-        yield json.dumps(told) + "\n"
+                if place == len(columns):
+                    columns.append(_Column(place))
+                column = columns[place]
+                line[column.key] = column.add(value)
+        yield to_json(line) + b"\n"
 
 
-def _spell_texts(lines: Path, places: list[int]) -> None:
-    """Makes texts of the numbers in columns that hold both."""
-    if not places:
+def _numbers_to_text(path: Path, keys: list[str]) -> None:
+    """Converts the numbers in the columns of mixed types to text."""
+    if not keys:
         return
-    new = lines.with_name(f"{lines.name}.new")
-    try:
-        with lines.open(encoding="utf-8") as old, new.open("x", encoding="utf-8") as file:
-            for line in old:
-                told = json.loads(line)
-                for name in (f"c{place}" for place in places):
-                    if told.get(name) is not None:
-                        told[name] = _as_text(told[name])
-                file.write(json.dumps(told) + "\n")
-        os.replace(new, lines)
-    finally:
-        new.unlink(missing_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    with path.open("rb") as old, new.open("xb") as file:
+        for text in old:
+            line = from_json(text)
+            texts = {key: _as_text(line[key]) for key in keys if line.get(key) is not None}
+            file.write(to_json(line | texts) + b"\n")
+    os.replace(new, path)
 
 
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float)
+def _query(source: Path, target: Path, names: list[str], columns: list[_Column]) -> str:
+    """The SQL that copies the lines into the Parquet file under the columns' real names."""
+    pairs = zip(columns, distinct_names(names), strict=True)
+    selected = ", ".join(f"{column.key} AS {_identifier(name)}" for column, name in pairs)
+    types = ", ".join(f"{column.key}: '{column.type}'" for column in columns)
+    options = f"columns = {{{types}}}, maximum_object_size = 100000000"
+    lines = f"read_ndjson({_literal(source)}, {options})"
+    return f"COPY (SELECT {selected} FROM {lines}) TO {_literal(target)} (FORMAT parquet)"
 
 
 def _as_text(value: Any) -> str:
@@ -148,11 +158,11 @@ def _as_text(value: Any) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _name(text: str) -> str:
-    """A column's name as SQL quotes it."""
-    text = text.encode("utf-8", "replace").decode().replace("\0", "?") or " "
-    return '"' + text.replace('"', '""') + '"'
+def _identifier(name: str) -> str:
+    """The name as a quoted SQL identifier."""
+    name = name.encode("utf-8", "replace").decode().replace("\0", "?") or " "
+    return '"' + name.replace('"', '""') + '"'
 
 
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,7 +1,8 @@
-"""A record from anywhere, brought into the form that pages, tables and files can hold."""
+"""Brings a record of unknown origin into the form that pages, tables and files require."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from workbench.experiment.decisions import Claim
 
 _DEEPEST = 40
+_MOST_BITS = 1000
 _TEXTS = ("name", "run", "identity", "state")
 _OTHERS = ("error", "command", "depth", "directory")
 _PARTS = ("title", "knobs", "changed", "given", "notes", "summary", "claims", "timings")
@@ -18,13 +20,13 @@ _READ = (*_TEXTS, *_OTHERS, *_PARTS, "provenance")
 
 
 def normal(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record from anywhere with every part present and in its form.
+    """The record with all its parts, each in its form.
 
-    What has another form gives way to nothing: a claim that is none is left out, a number that is
-    not finite and letters that no file can hold become words.
+    A part of another form is replaced by an empty one, and an invalid claim is left out. Numbers
+    that are not finite become words, and lone surrogates question marks.
     """
-    # What else a record has may be large, and nothing reads it.
-    whole = {name: held(record[name]) for name in _READ if name in record}
+    # Other parts may be large, and nothing reads them.
+    whole = {name: storable(record[name]) for name in _READ if name in record}
     known = _mapping(whole.get("provenance"))
     return {
         **{name: whole[name] for name in _TEXTS},
@@ -47,40 +49,42 @@ def normal(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def held(value: Any, depth: int = 0) -> Any:
-    """The value as a page, a table and a file can hold it."""
-    if depth > _DEEPEST:
-        return "…"
-    if isinstance(value, dict):
-        return {held(name): held(one, depth + 1) for name, one in value.items()}
-    if isinstance(value, list):
-        return [held(one, depth + 1) for one in value]
+def storable(value: Any, depth: int = 0) -> Any:
+    """The value in a form that pages, tables and files can hold."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    is_beyond = isinstance(value, int) and value.bit_length() > 1000
-    is_infinite = isinstance(value, float) and not math.isfinite(value)
-    return f"{value}" if is_beyond or is_infinite else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MOST_BITS else str(value)
+    if depth > _DEEPEST:
+        return "…" if isinstance(value, dict | list) else value
+    if isinstance(value, dict):
+        return {storable(name): storable(one, depth + 1) for name, one in value.items()}
+    return [storable(one, depth + 1) for one in value] if isinstance(value, list) else value
 
 
 def normal_timings(timings: Mapping[str, Any]) -> dict[str, Any]:
-    """When a run began and ended, how long it took, and its peak of memory; None where unknown."""
+    """Start and end as texts, seconds and peak memory; None if a number is unknown."""
     return {
-        "start": held(_text(timings.get("start"))),
-        "end": held(_text(timings.get("end"))),
+        "start": storable(_text(timings.get("start"))),
+        "end": storable(_text(timings.get("end"))),
         "seconds": _number(timings.get("seconds")),
         "peak_memory_mib": _number(timings.get("peak_memory_mib")),
     }
 
 
 def claims_of(values: list[Any]) -> list[dict[str, Any]]:
-    """Those of the values that are claims."""
-    found = []
+    """The valid claims among the values."""
+    claims = []
     for value in values:
-        try:
-            found.append(held(Claim.model_validate(value).model_dump(mode="json")))
-        except (ValidationError, ValueError):
-            continue
-    return found
+        # As `model_dump` gives it, in a third of its time.
+        with contextlib.suppress(ValidationError, ValueError):
+            claim = {**vars(Claim.model_validate(value))}
+            claim["measured"] = storable(claim["measured"])
+            claim["interval"] = claim["interval"] and [*claim["interval"]]
+            claims.append(claim)
+    return claims
 
 
 def _mapping(value: Any) -> dict[str, Any]:

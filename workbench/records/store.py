@@ -1,7 +1,7 @@
-"""The records under a folder, read as they stand: what a broken one or a dead process left is told.
+"""Reads the records below a folder; broken ones are left out, with the reason.
 
-Reading never runs anything: records are JSON, and what has another form is left out, with a
-sentence why. Of many records at once the brief is told (`record_file.brief`), of one the whole.
+Reading executes nothing: records are JSON. Functions for many records return briefs
+(`brief.brief`), those for one record return all of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.base.checks import refuse
-from workbench.records.call_log import CALL_LOG, LoggedRuns
+from workbench.records.call_log import CALL_LOG
+from workbench.records.call_log_reader import CallLogReader
 from workbench.records.normal import normal
 from workbench.records.reader import LeftOut, Reader
 from workbench.records.record_file import Unreadable, checked, parsed, read_bytes, settled
@@ -23,20 +24,16 @@ from workbench.runs.record import PAGE, RECORD
 __all__ = ["STUDY", "LeftOut", "normal"]
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
-    """The record in the file; None where there is none, or half of one.
-
-    A run whose record says `running` while its process is gone was killed. What was asked of a run
-    that failed before it set a knob tells it from the others.
-    """
+def read_record(path: Path, *, follow: bool = True) -> dict[str, Any] | None:
+    """The record in the file, with its present state (`settled`); None if there is none."""
     try:
-        return settled(checked(parsed(read_bytes(path)[0])))
+        return settled(checked(parsed(read_bytes(path, follow=follow)[0])))
     except (FileNotFoundError, Unreadable):
         return None
 
 
-class Recorded:
-    """The whole records of a study's runs by their names; use it as a context.
+class Recorded(contextlib.AbstractContextManager):
+    """The records of a study's runs by their names; use it as a context.
 
     Args:
         study: the study's folder.
@@ -46,41 +43,39 @@ class Recorded:
         self._study, self._logged = study, None
         self._has_files: dict[str, bool] = {}
         with contextlib.suppress(FileNotFoundError, Unreadable):
-            self._logged = LoggedRuns(study, LeftOut())
-
-    def __enter__(self) -> Recorded:
-        """The file of function runs is open already."""
-        return self
+            self._logged = CallLogReader(study, LeftOut())
 
     def __exit__(self, *_: Any) -> None:
-        """Closes it."""
+        """Closes the log."""
         if self._logged is not None:
             self._logged.__exit__()
 
     def get(self, name: str, run: str) -> dict[str, Any] | None:
-        """The record of the run; None where there is none."""
+        """The record of the run; None if there is none."""
         key = f"{name}/{run}".encode(errors="replace")
         record = self._logged.get(key) if self._logged is not None else None
         if record:
             return settled(record)
         if name not in self._has_files:
-            # False of a path that no file can have, where Path.is_dir raises.
+            # False for an invalid path, for which Path.is_dir raises an error.
             self._has_files[name] = os.path.isdir(self._study / name)
-        return read_record(self._study / name / run / RECORD) if self._has_files[name] else None
+        if not self._has_files[name]:
+            return None
+        return read_record(self._study / name / run / RECORD, follow=False)
 
 
 def read_records(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:
-    """The brief of every record of the folder's runs, in the order of their folders' names.
+    """The briefs of the folder's runs in the order of their names, function runs first.
 
     Args:
-        reports: with the runs' folders FAMILY/SUBJECT/RUN, or function runs.
-        left_out: takes a sentence for every record that is left out.
+        reports: a folder with folders FAMILY/SUBJECT/RUN, or with a log of function runs.
+        left_out: called with each record that is left out, and the reason.
     """
     return (record for _, record in _runs(reports, left_out))
 
 
 def read_runs(reports: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]]:
-    """As `read_records`, and after them the points of the folder's study that never began."""
+    """As `read_records`, followed by the queued points of the folder's study."""
     seen = set()
     for place, record in _runs(reports, left_out):
         seen.add(place)
@@ -103,16 +98,16 @@ def _runs(reports: Path, left_out: LeftOut | None) -> Iterator[tuple[str, dict[s
 
 
 def read_points(study: Path, left_out: LeftOut | None = None) -> list[dict[str, Any]] | None:
-    """The briefs of a study's points, in their order; those that never began are `queued`.
+    """The briefs of a study's points in their order; those without a record are `queued`.
 
-    None if no study was declared in the folder.
+    None if the folder has no study.
     """
     points = study_points(study, left_out)
     return None if points is None else list(points)
 
 
 def study_points(study: Path, left_out: LeftOut | None = None) -> Iterator[dict[str, Any]] | None:
-    """As `read_points`, one point at a time."""
+    """As `read_points`, one by one."""
     points = declared(study)
     if points is None:
         return None
@@ -122,9 +117,9 @@ def study_points(study: Path, left_out: LeftOut | None = None) -> Iterator[dict[
 def placed_points(
     study: Path, left_out: LeftOut | None = None
 ) -> list[tuple[Path, dict[str, Any]]]:
-    """A study's points with the folders they are in; every record below, if no study is declared.
+    """The folders and briefs of a study's points; of all records below, if there is no study.
 
-    A point that would lead out of the study's folder is in the study's folder itself.
+    A point whose folder would be outside the study's is placed in the study's folder.
     """
     points = declared(study)
     if points is None:
@@ -144,14 +139,12 @@ def _placed(
 def find_records(
     reports: Path, left_out: LeftOut | None = None, calls_of: Collection[str] = ()
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every record at any depth below the folder, studies' among them, with the folder it is in.
-
-    Links are not followed, so that nothing outside the folder is taken for a part of it.
+    """The folder and brief of every record at any depth below the folder, without following links.
 
     Args:
         reports: the folder.
-        left_out: takes a sentence for every record that is left out.
-        calls_of: folders of studies whose function runs are not wanted.
+        left_out: called with each record that is left out, and the reason.
+        calls_of: folders of studies whose function runs are omitted.
     """
     with Reader(left_out) as reader:
         for place, files in folders(str(reports)):
@@ -165,7 +158,7 @@ def find_records(
 
 
 def find_studies(reports: Path) -> Iterator[tuple[Path, Iterator[tuple[str, str, dict[str, Any]]]]]:
-    """Every study at any depth below the folder: its folder, and its points as declared."""
+    """The folder and the declared points of every study at any depth below the folder."""
     for place, files in folders(str(reports)):
         points = declared(Path(place)) if STUDY in files else None
         if points is not None:
@@ -173,14 +166,14 @@ def find_studies(reports: Path) -> Iterator[tuple[Path, Iterator[tuple[str, str,
 
 
 def folders(root: str) -> Iterator[tuple[str, set[str]]]:
-    """Every folder from the root downward in the order of names, with what it has of our files."""
+    """Every folder from the root downward in the order of names, with its records and studies."""
     waiting = [root]
     while waiting:
         place = waiting.pop()
         try:
-            with os.scandir(place) as found:
-                entries = list(found)
-        except OSError:  # it is gone by now, or not ours to read
+            with os.scandir(place) as scan:
+                entries = list(scan)
+        except OSError:  # it was removed, or cannot be read
             continue
         yield place, {e.name for e in entries if e.name in (RECORD, STUDY, CALL_LOG)}
         inner = [e.name for e in entries if _is_folder(e)]
@@ -188,10 +181,10 @@ def folders(root: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def _inner(place: str) -> list[str]:
-    """The folders in the folder, links to folders among them, in the order of their names."""
+    """The folders in a folder, including links to folders, in the order of their names."""
     try:
-        with os.scandir(place) as found:
-            names = [e.name for e in found if e.is_dir()]
+        with os.scandir(place) as entries:
+            names = [e.name for e in entries if e.is_dir()]
     except OSError:
         return []
     return [f"{place}/{name}" for name in sorted(names)]
@@ -202,16 +195,17 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def given_run(path: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The folder and the whole record of the run that a person named; None if there is none.
+    """The folder and the record of the run at a path that a user gave; None if there is none.
 
     Args:
-        path: the run's folder, or a file in it. A function run has none, and is named as if it
-            had: STUDY/NAME/RUN.
+        path: the run's folder, or a file in it. For a function run, which has no folder, the path
+            STUDY/NAME/RUN.
     """
-    is_folder = os.path.isdir(path)  # false of a path that no file can have
+    is_folder = os.path.isdir(path)  # false for an invalid path
     folder = path if is_folder else path.parent
     is_file_of_run = is_folder or path.suffix in {".html", ".ipynb"}
-    record = read_record(folder / RECORD if is_file_of_run else path)
+    # A link in a run's folder is not followed; a record that the user gave may be one.
+    record = read_record(folder / RECORD, follow=False) if is_file_of_run else read_record(path)
     if record is not None:
         return folder, record
     *_, family, subject, run = ("", "", *path.absolute().parts)
@@ -222,12 +216,12 @@ def given_run(path: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def given_record(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder and the record of the run that a person named, in the form of `normal`.
+    """As `given_run`, with the record in its normal form (`normal`).
 
     Raises:
         ValueError: if no record is there.
     """
-    found = given_run(path)
-    if found is None:
+    given = given_run(path)
+    if given is None:
         refuse("run", f"the folder of a run, or its {RECORD} or {PAGE}", str(path))
-    return found[0], normal(found[1])
+    return given[0], normal(given[1])

@@ -1,4 +1,4 @@
-"""The points that a study declared, in `study.json`: a line each, so that no count is too large."""
+"""The points of a study in `study.json`, one per line, so that they can be read one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_LINE = 1_000_000
 
 
 def declare(folder: Path, points: Iterable[Mapping[str, Any]]) -> None:
-    """Writes the file, whole or not at all; points come one by one.
+    """Writes the file atomically.
 
     Raises:
         OSError: if it cannot be written.
@@ -43,7 +43,7 @@ def declare(folder: Path, points: Iterable[Mapping[str, Any]]) -> None:
 
 
 def declared(study: Path) -> Iterator[tuple[str, str, dict[str, Any]]] | None:
-    """The name, the run and the changed knobs of every point; None if no study was declared."""
+    """The name, run and changed knobs of every point; None if the folder has no study."""
     path = study / STUDY
     try:
         with path.open("rb") if is_regular(path) else _nothing() as file:
@@ -53,14 +53,14 @@ def declared(study: Path) -> Iterator[tuple[str, str, dict[str, Any]]] | None:
     if is_by_line:
         return _by_line(path)
     try:
-        held = parsed(read_bytes(path)[0])
-        return iter([_point(p) for p in held["points"]])
+        content = parsed(read_bytes(path)[0])
+        return iter([_point(p) for p in content["points"]])
     except (OSError, Unreadable, KeyError, TypeError, ValueError):
         return None
 
 
 def queued(name: str, run: str, changed: dict[str, Any]) -> dict[str, Any]:
-    """The brief of a run that never began."""
+    """The brief of a run that has not started."""
     about = {"name": name, "title": name, "run": run, "state": "queued", "identity": ""}
     about |= {"error": None, "depth": "", "attempt": None}
     times = dict.fromkeys(("seconds", "peak_memory_mib")) | {"start": "", "end": ""}
@@ -83,8 +83,8 @@ def _by_line(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 continue
 
 
-def _point(held: Any) -> tuple[str, str, dict[str, Any]]:
-    return str(held["name"]), str(held["run"]), dict(held["changed"])
+def _point(content: Any) -> tuple[str, str, dict[str, Any]]:
+    return str(content["name"]), str(content["run"]), dict(content["changed"])
 
 
 def _nothing() -> Any:

@@ -1,4 +1,4 @@
-"""Records as a table: chosen by a condition, printed, or written as CSV that no program obeys."""
+"""Records as a table: filtered by a condition, printed, or written as CSV without formulas."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _MOST_NAMES = 20_000
 
 
 def rows(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One flat row a record, as `row` makes them."""
+    """One row per record, from `row`."""
     return [row(record) for record in records]
 
 
 def row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run is, its knobs, its numbers and its verdicts.
+    """A flat row with the run's name and state, its knobs, numbers and verdicts.
 
-    A knob or number that would take another's name gets the prefix `knob.` or `summary.`; a
-    verdict's column is its statement.
+    A knob or number with a name in use gets the prefix `knob.` or `summary.`; the column of a
+    verdict is named by its statement.
     """
     times = record["timings"]
-    found = {
+    cells = {
         **{n: record[n] for n in FIRST[:3]},
         "seconds": times.get("seconds"),
         "peak_memory_mib": times.get("peak_memory_mib"),
@@ -38,26 +38,26 @@ def row(record: Mapping[str, Any]) -> dict[str, Any]:
     }
     for prefix, values in (("knob", record["knobs"]), ("summary", record["summary"])):
         for name, value in values.items():
-            while name in found:
+            while name in cells:
                 name = f"{prefix}.{name}"
-            found[name] = value
+            cells[name] = value
     claims = record.get("claims")
     for claim in claims if isinstance(claims, list) else []:
         if isinstance(claim, dict) and isinstance(claim.get("statement"), str):
-            found[f"claim: {claim['statement']}"] = claim.get("verdict")
-    return found
+            cells[f"claim: {claim['statement']}"] = claim.get("verdict")
+    return cells
 
 
 class Columns:
-    """The columns of rows that are seen one by one, a bounded number of them."""
+    """Collects the columns of rows that come one by one, up to a bound."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._places: dict[str, int] = {}
         self._unseen = 0
 
-    def see(self, name: str) -> int | None:
-        """The place of the name among all names; None where there are too many to remember."""
+    def add(self, name: str) -> int | None:
+        """Counts the name, and returns its index; None if there are too many names."""
         place = self._places.get(name)
         if place is None:
             if len(self._places) == _MOST_NAMES:
@@ -68,13 +68,13 @@ class Columns:
         return place
 
     def place(self, name: str) -> int:
-        """The place of a name that was seen."""
+        """The index of a name."""
         return self._places[name]
 
     def chosen(
         self, left_out: Callable[[str, str], None] | None = None, most: int = MOST_COLUMNS
     ) -> list[str]:
-        """At most so many names, those that most rows have, in the order of their appearance."""
+        """The names in the order of their appearance; of more than `most`, those of most rows."""
         count = len(self._places)
         if count <= most:
             return list(self._places)
@@ -87,23 +87,25 @@ class Columns:
 
 
 def columns(
-    table: Sequence[Mapping[str, Any]], left_out: Callable[[str, str], None] | None = None
+    table: Iterable[Mapping[str, Any]],
+    left_out: Callable[[str, str], None] | None = None,
+    most: int = MOST_COLUMNS,
 ) -> list[str]:
-    """Every column that some row has, in the order of their first appearance.
+    """The columns of all rows in the order of their first appearance.
 
-    Of more than 1,000 those that most rows have.
+    Of more than `most`, those of most rows.
     """
-    found = Columns()
-    for one in table:
-        for name in one:
-            found.see(name)
-    return found.chosen(left_out)
+    names = Columns()
+    for row in table:
+        for name in row:
+            names.add(name)
+    return names.chosen(left_out, most)
 
 
 def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[str, Any]]:
-    """The rows that fulfil the condition, as SQLite reads it: `threshold > 10 and state = 'done'`.
+    """The rows that fulfil a condition in SQLite's SQL: `threshold > 10 and state = 'done'`.
 
-    SQLite parses it over a table in memory and may do nothing but read that table.
+    The condition can only read the rows, which are in a database in memory.
 
     Raises:
         ValueError: if SQLite refuses it, or a column is unknown.
@@ -116,9 +118,9 @@ def where(table: Sequence[Mapping[str, Any]], condition: str) -> list[Mapping[st
 def as_csv(
     table: Sequence[Mapping[str, Any]], left_out: Callable[[str, str], None] | None = None
 ) -> str:
-    """The table as CSV, one row a run; numbers keep all their digits.
+    """The table as CSV, one row per run, with all digits of numbers.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    A text that a spreadsheet would interpret as a formula gets a leading apostrophe.
     """
     names = columns(table, left_out)
     text = io.StringIO()
@@ -130,7 +132,7 @@ def as_csv(
 
 
 def as_text(table: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    """The columns side by side for a terminal; what could command one is left out."""
+    """The columns side by side for a terminal, without control characters."""
     head = [_shown(name) for name in names]
     cells = [head, *([_shown(row.get(name)) for name in names] for row in table)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
@@ -152,17 +154,17 @@ NUMBERS = "numbers.csv"
 
 
 def run_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a page shows of its run, at full precision, in columns that every row has.
+    """The knobs, numbers and claims on a run's page at full precision, all with the same columns.
 
     Args:
-        record: as `store.normal` makes it.
+        record: from `normal.normal`.
     """
     columns = ("kind", "name", "value", "low", "high", "expected", "verdict")
     rows = [("knob", name, value) for name, value in record["knobs"].items()]
     rows += [("number", name, value) for name, value in record["summary"].items()]
     for claim in record["claims"]:
         low, high = claim["interval"] or (None, None)
-        told = f"{claim['where']}: {claim['statement']}"
+        statement = f"{claim['where']}: {claim['statement']}"
         verdict = claim["expected"], claim["verdict"]
-        rows.append(("claim", told, claim["measured"], low, high, *verdict))
+        rows.append(("claim", statement, claim["measured"], low, high, *verdict))
     return [dict(zip(columns, [*row, *[None] * 4], strict=False)) for row in rows]

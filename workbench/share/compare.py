@@ -1,4 +1,4 @@
-"""Two runs side by side: knobs, code, environment, data, numbers; what differs is marked."""
+"""Compares two runs: knobs, code, environment, data and numbers; differences are marked."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _MACHINE = ("python", "platform", "processor", "cores", "memory_gib", "backend",
 
 
 class Line(NamedTuple):
-    """One thing that two runs have, or that one of them lacks.
+    """One property of two runs.
 
     Attributes:
         part: knobs, code, environment, data, modules, numbers or verdicts.
-        name: what it is called.
-        left: the first run's value; None if it has none.
-        right: the second run's.
+        name: the name of the property.
+        left: its value in the first run; None if it has none.
+        right: its value in the second run.
     """
 
     part: str
@@ -32,12 +32,12 @@ class Line(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether the two are not the same to the last bit; True is not 1."""
+        """Whether the values differ as JSON, so that True is not 1."""
         return _exact(self.left) != _exact(self.right)
 
     @property
     def change(self) -> float | None:
-        """(right - left) / left for two numbers that differ; None else, and where left is 0."""
+        """(right - left) / |left| of two different numbers; None otherwise, or if left is 0."""
         both = [v for v in (self.left, self.right) if _is_number(v)]
         if len(both) < 2 or not self.differs or not self.left:
             return None
@@ -49,11 +49,11 @@ class Line(NamedTuple):
 
 
 def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Line]:
-    """Everything that two records hold, line by line.
+    """All properties of two records.
 
     Args:
-        left: a record as `records.normal` makes it.
-        right: another.
+        left: a record from `normal.normal`.
+        right: another one.
     """
     parts = [dict(_parts(record)) for record in (left, right)]
     lines = []
@@ -64,11 +64,11 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Line]:
 
 
 def terminal(lines: list[Line], *, all_lines: bool = False) -> str:
-    """The comparison for a terminal: what differs, and every knob and number.
+    """The comparison for a terminal: all differences, and every knob and number.
 
     Args:
-        lines: as `compare` gives them.
-        all_lines: show also code, packages and environment in which the two agree.
+        lines: from `compare`.
+        all_lines: whether equal code, packages and environment are shown too.
     """
     shown = [n for n in lines if all_lines or n.differs or n.part in {"run", "knobs", "numbers"}]
     rows = [
@@ -76,8 +76,8 @@ def terminal(lines: list[Line], *, all_lines: bool = False) -> str:
             " ": "≠" if line.differs else "",
             "part": line.part,
             "name": line.name,
-            "left": _told(line.left, line),
-            "right": _told(line.right, line),
+            "left": _spelled(line.left, line),
+            "right": _spelled(line.right, line),
             "change": "" if line.change is None else f"{line.change:+.3g}",
         }
         for line in shown
@@ -88,13 +88,13 @@ def terminal(lines: list[Line], *, all_lines: bool = False) -> str:
 
 
 def page(left: Mapping[str, Any], right: Mapping[str, Any]) -> str:
-    """The comparison as a page of its own."""
+    """The comparison as an HTML page."""
     lines = compare(left, right)
     parts: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        told = {"name": line.name, "differs": line.differs, "change": line.change}
-        told |= {"left": _told(line.left, line), "right": _told(line.right, line)}
-        parts.setdefault(line.part, []).append(told)
+        entry = {"name": line.name, "differs": line.differs, "change": line.change}
+        entry |= {"left": _spelled(line.left, line), "right": _spelled(line.right, line)}
+        parts.setdefault(line.part, []).append(entry)
     title = left["title"] if left["title"] == right["title"] else "Two runs"
     return document(
         "compare.html.j2",
@@ -129,23 +129,23 @@ def _parts(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Every number and word that a run found: its summary, and what its claims measured."""
-    found = dict(record["summary"])
+    """The results of a run: its summary, and the measured values of its claims."""
+    values = dict(record["summary"])
     for claim in record["claims"]:
         name = claim_name(claim)
-        found[name] = claim["measured"]
+        values[name] = claim["measured"]
         if claim["interval"]:
-            found[f"low end, {name}"], found[f"high end, {name}"] = claim["interval"]
-    return found
+            values[f"low end, {name}"], values[f"high end, {name}"] = claim["interval"]
+    return values
 
 
 def claim_name(claim: Mapping[str, Any]) -> str:
-    """A claim by its place in the paper and its words."""
+    """The name of a claim: its place in the paper and its statement."""
     return f"{claim['where']}: {claim['statement']}"
 
 
-def _told(value: Any, line: Line) -> str:
-    """A value for people; with all its digits where it differs."""
+def _spelled(value: Any, line: Line) -> str:
+    """The value as text, with all digits if it differs."""
     if value is None:
         return "–"
     if isinstance(value, str):

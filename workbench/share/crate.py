@@ -1,7 +1,7 @@
-"""A run as a research object: its files with a description that other programs read.
+"""Exports a run as a research object: its files with machine-readable metadata.
 
-The description is RO-Crate's, by its profile for a process that was run once: what ran, on which
-knobs and data, when, and what came out.
+The metadata follow RO-Crate and its Process Run Crate profile: software, knobs, data, times and
+results.
 
 Source:
     Leo et al. (2024), Recording provenance of workflow runs with RO-Crate, PLOS ONE 19, e0309210.
@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from workbench.base.checks import refuse, spell
 from workbench.base.files.atomic import write_text, written
-from workbench.records.record_file import MOST_VALUES
+from workbench.base.files.regular_file import opened
+from workbench.records.brief import MOST_IN_PART
 from workbench.records.table import NUMBERS, as_csv, run_rows
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.requirements_file import LOCK, lock
@@ -28,6 +29,8 @@ from workbench.runs.run_folder import write_json
 from workbench.share.shared_plotly import standalone
 
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.6"
+# Bytes of the largest file in a crate.
+_LARGEST = 2**28
 _FILES = {
     RECORD: ("the record of the run", "application/json"),
     NOTEBOOK: ("the notebook as it was executed", "application/x-ipynb+json"),
@@ -36,18 +39,18 @@ _FILES = {
 
 
 def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
-    """Writes the crate: the run's own files, its numbers as CSV, its packages, a description.
+    """Writes the crate: the run's files, its numbers as CSV, its packages, and the metadata.
 
-    The data that a knob names are described by size and hash and never copied: their paths come
-    from the record, which may come from anyone.
+    Data files of knobs are described by size and hash and never copied, since their paths are from
+    the record, which may be of unknown origin.
 
     Args:
         folder: the run's folder.
-        record: its record, as `records.normal` makes it.
+        record: its record, from `normal.normal`.
         out: a new folder, or a file that ends in `.zip`.
 
     Raises:
-        ValueError: if rocrate is not installed, or `out` is there already or cannot be written.
+        ValueError: if rocrate is not installed, or `out` exists or cannot be written.
     """
     if out.exists() or out.is_symlink():
         refuse("out", "a new folder or a new file ending in .zip", str(out))
@@ -55,9 +58,9 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
         rocrate = importlib.import_module("rocrate.rocrate")
     except ImportError:
         refuse("rocrate", "installed: pip install 'paper-workbench[crate]'", "no such package")
-    with tempfile.TemporaryDirectory(prefix="workbench-crate-") as made:
+    with tempfile.TemporaryDirectory(prefix="workbench-crate-") as temporary:
         crate = rocrate.ROCrate()
-        files = _files(crate, folder, record, Path(made))
+        files = _files(crate, folder, record, Path(temporary))
         _describe(crate, record, files)
         try:
             with written(out) as place:
@@ -66,32 +69,40 @@ def export(folder: Path, record: Mapping[str, Any], out: Path) -> None:
             refuse("out", f"a place that can be written ({error.strerror})", str(out))
 
 
-def _files(crate: Any, folder: Path, record: Mapping[str, Any], made: Path) -> dict[str, Any]:
-    """Puts the run's files and what is made of its record into the crate."""
-    found = {}
-    for name, (told, kind) in _FILES.items():
+def _files(crate: Any, folder: Path, record: Mapping[str, Any], temporary: Path) -> dict[str, Any]:
+    """Adds the run's files, its numbers and its packages to the crate."""
+    entities = {}
+    for name, (description, kind) in _FILES.items():
         path = folder / name
         if name == RECORD and not path.exists():  # of a function run, which has no file of its own
-            path = made / RECORD
+            path = temporary / RECORD
             write_json(path, record)
-        # A link could bring in any file of this machine.
-        if path.is_file() and not path.is_symlink():
-            about = {"name": told, "encodingFormat": kind}
+        if _is_exported(path):
+            about = {"name": description, "encodingFormat": kind}
             if name == PAGE:
-                # The library that it shares with other pages stays behind.
+                # With plotly's library, which may be in a file that pages share.
                 if not (text := standalone(path)):
                     continue
-                path = made / PAGE
+                path = temporary / PAGE
                 write_text(path, text, durable=False)
-            found[name] = crate.add_file(path, name, properties=about, record_size=True)
-    for name, text, told, kind in (
+            entities[name] = crate.add_file(path, name, properties=about, record_size=True)
+    for name, text, description, kind in (
         (NUMBERS, as_csv(run_rows(record)), "knobs, numbers and verdicts", "text/csv"),
         (LOCK, lock(record["provenance"]), "the packages that were installed", "text/plain"),
     ):
-        write_text(made / name, text, durable=False)
-        about = {"name": told, "encodingFormat": kind}
-        found[name] = crate.add_file(made / name, name, properties=about, record_size=True)
-    return found
+        write_text(temporary / name, text, durable=False)
+        about = {"name": description, "encodingFormat": kind}
+        entities[name] = crate.add_file(temporary / name, name, properties=about, record_size=True)
+    return entities
+
+
+def _is_exported(path: Path) -> bool:
+    """Whether the file is regular and of a usual size; a link could bring in any other file."""
+    try:
+        opened(path, _LARGEST, follow=False).close()
+    except OSError:
+        return False
+    return True
 
 
 def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -> None:
@@ -99,8 +110,8 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
     known, timings = record["provenance"], record["timings"]
 
     def add(id: str, kind: str, **about: Any) -> Any:
-        held = {k: v for k, v in about.items() if v not in (None, "")}
-        return crate.add(entity(crate, id, properties={"@type": kind, **held}))
+        stated = {k: v for k, v in about.items() if v not in (None, "")}
+        return crate.add(entity(crate, id, properties={"@type": kind, **stated}))
 
     crate.name = record["title"]
     crate.description = f"A run of {record['name']} by the workbench: {record['command']}"
@@ -116,15 +127,15 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
         identifier=known["code"].get("commit") or known["code"].get("source"),
         softwareRequirements=f"Python {known.get('python')}, packages in {LOCK}",
     )
-    # Thousands of entities take minutes to add; the file of numbers has all.
+    # Adding thousands of entities takes minutes; the file of numbers has all values.
     objects = [
         add(f"#knob-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in itertools.islice(record["knobs"].items(), MOST_VALUES)
+        for name, value in itertools.islice(record["knobs"].items(), MOST_IN_PART)
     ]
     objects += [_datum(add, name, file) for name, file in known["data"].items()]
     results = [
         add(f"#number-{quote(name)}", "PropertyValue", name=name, value=_value(value))
-        for name, value in itertools.islice(record["summary"].items(), MOST_VALUES)
+        for name, value in itertools.islice(record["summary"].items(), MOST_IN_PART)
     ]
     is_done = record["state"] == "done"
     action = add(
@@ -143,7 +154,7 @@ def _describe(crate: Any, record: Mapping[str, Any], files: Mapping[str, Any]) -
 
 
 def _datum(add: Any, name: str, file: Mapping[str, Any]) -> Any:
-    """A file that a knob named, by its own name without its folders, and by its hash."""
+    """A data file of a knob, by its name without folders, its size and its hash."""
     path = str(file.get("path", ""))
     base = PureWindowsPath(PurePosixPath(path).name).name
     size, sha256 = (spell(file.get(k)).strip("'") for k in ("bytes", "sha256"))

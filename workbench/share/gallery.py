@@ -1,8 +1,8 @@
-"""One page over everything below a folder: a card for each run and study, found by a search.
+"""The gallery: a page with a searchable card for each run and study below a folder.
 
-Cards show a sketch of the run's main figure, so that the page needs no library; it works from disk
-and from any server, as all its links are relative. Of many cards the newest stand on the page; the
-page's script finds the others and makes them, without a sketch.
+Cards have a small drawing of the run's main figure, so the page needs no library; all links are
+relative, so it works from disk and from any server. Of many cards, the newest are in the page, and
+its script searches the others and creates them, without drawings.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workbench.share.shared_plotly import inline, share
 from workbench.share.sketch import alternative, main_figure, sketch
 
 INDEX, REPORT = "index.html", "report.html"
-# A browser lays so many out at once; the search goes over all that `MOST_SEARCHED` admits.
+# Cards in the page, and cards that are searched.
 MOST_CARDS, MOST_SEARCHED = 300, 100_000
 _WORDS, _FEW_WORDS = 300, 120
 
@@ -34,15 +34,15 @@ _WORDS, _FEW_WORDS = 300, 120
 def gallery(
     reports: Path, *, standalone: bool = False, left_out: LeftOut | None = None
 ) -> tuple[Path, int]:
-    """Writes `index.html` over the folder; its path and the number of cards.
+    """Writes `index.html` into the folder; returns its path and the number of cards.
 
-    Plotly's library moves out of the runs' pages into one file beside the index, so that many pages
-    stay small; the folder then travels as a whole.
+    Plotly's library is moved from the runs' pages into one file beside the index, which then must
+    be passed on together with them.
 
     Args:
         reports: the folder of all runs.
-        standalone: put the library back into every page instead, so that each travels alone.
-        left_out: takes a sentence for every record that is left out.
+        standalone: move the library back into every page instead, so that each works alone.
+        left_out: called with each record that is left out, and the reason.
 
     Raises:
         ValueError: if there is no such folder, or it cannot be written.
@@ -54,7 +54,7 @@ def gallery(
     inside = {str(folder) for folder, _ in studies}
     pages = []
     for folder, record in find_records(reports, left_out, calls_of=inside):
-        # A call of a function leaves numbers and no page; its study's card stands for it.
+        # A function run has no page; the card of its study counts it.
         if record["depth"] == "function" and _is_within(folder, inside):
             continue
         collected.add(folder, record)
@@ -84,7 +84,7 @@ def gallery(
 
 
 class _Collected:
-    """Runs seen one by one: the newest whole, the others in the few words of a search.
+    """Collects the newest runs, and of the others the texts that are searched.
 
     Args:
         reports: the folder of all runs.
@@ -95,12 +95,12 @@ class _Collected:
         self._reports = reports
         self._heap: list[tuple[str, int, Path, dict[str, Any]]] = []
         self._rows: list[tuple[str, int, list[Any]]] = []
-        # What many runs have in common is told once.
+        # Texts that many runs share are stored once.
         self._words: dict[str, int] = {}
 
     def add(self, folder: Path, record: dict[str, Any]) -> None:
-        """Takes a run."""
-        # Of two that began together, the one that comes first in the folder counts as newer.
+        """Adds a run."""
+        # Of two runs with the same start, the first in the folder counts as newer.
         entry = record["timings"]["start"], -self.count, folder, record
         self.count += 1
         self.verdicts.update(c["verdict"] for c in record["claims"])
@@ -159,7 +159,6 @@ def _study_card(folder: Path, reports: Path) -> dict[str, Any]:
         start = max(start, record["timings"]["start"])
         states[record["state"][:40]] += 1
         verdicts.update(c["verdict"] for c in record["claims"])
-    report = folder / REPORT
     return {
         "kind": "study",
         "title": title[:_WORDS] or folder.name,
@@ -169,7 +168,7 @@ def _study_card(folder: Path, reports: Path) -> dict[str, Any]:
         "start": start,
         "changed": "",
         "error": "",
-        "link": address(report, reports) if report.is_file() else None,
+        "link": address(folder / REPORT, reports),
         "sketch": "",
         "alt": "",
         "tally": _tally(verdicts),
@@ -183,8 +182,7 @@ def _changed(record: Mapping[str, Any]) -> str:
 
 
 def _link(folder: Path, reports: Path) -> str | None:
-    found = next((folder / n for n in (PAGE, NOTEBOOK) if (folder / n).is_file()), None)
-    return address(found, reports) if found else None
+    return address(folder / PAGE, reports) or address(folder / NOTEBOOK, reports)
 
 
 def _tally(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -1,8 +1,10 @@
-"""Pages over several runs: a template in the dress of a run's page, its policy, and safe links."""
+"""Pages about several runs: templates in the style of a run's page, and safe links."""
 
 from __future__ import annotations
 
 import functools
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,12 @@ TEMPLATES = Path(__file__).parent / "template"
 
 
 def document(template: str, scripts: Sequence[str], **parts: Any) -> str:
-    """The page that a template makes of the parts.
+    """A page from a template.
 
     Args:
-        template: a file in `template`, which escapes whatever is no `Markup`.
-        scripts: the page's scripts in their order; its policy admits these and no other.
-        parts: what the template names.
+        template: a file in `template`; values are escaped unless they are `Markup`.
+        scripts: the page's scripts in order, the only ones that its policy allows.
+        parts: the variables of the template.
     """
     return (
         _templates()
@@ -43,27 +45,32 @@ def document(template: str, scripts: Sequence[str], **parts: Any) -> str:
 
 
 def script(name: str) -> str:
-    """The text of a script that stands beside the templates."""
+    """The text of a script in the templates' folder."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def page_script() -> str:
     """The script of a run's page, which draws figures."""
-    # Read here, since the module that makes pages takes seconds to load.
+    # Importing the module `page` takes seconds.
     return (Path(head.__file__).parent / "page_template/page.js").read_text(encoding="utf-8")
 
 
 def data(value: Any) -> Markup:
-    """JSON for a script element of the page, which it cannot end."""
+    """JSON that cannot end the script element around it."""
     return Markup(script_json(value))
 
 
-def address(path: Path, start: Path) -> str:
-    """The relative address of a file below the folder in which a page stands.
+def address(path: Path, start: Path) -> str | None:
+    """The relative address of a file for a page in `start`; None unless it is a regular file.
 
-    The file is named by where it was found, never by what a record says; every letter that would
-    make the address mean something else is escaped.
+    A link is none, since it could lead to any file. The path is that of the file on disk, never
+    one from a record, and every letter with a meaning in addresses is escaped.
     """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+    except OSError:
+        return None
     return quote(path.relative_to(start).as_posix().encode("utf-8", "surrogateescape"))
 
 

@@ -1,4 +1,4 @@
-"""What the cells of a notebook showed, in a form that is the same for two runs that agree.
+"""The outputs of a notebook in a form that is equal for equivalent runs.
 
 Addresses in memory, ids drawn at random, execution counts and the names of temporary files differ
 between any two runs; they are replaced by words. What is written to stderr, where warnings and
@@ -31,17 +31,17 @@ _ALIKE = (
 
 
 def texts(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """Every output as a text, by the place of its cell, its own place and its kind."""
-    found = {}
+    """Every output as text, by the numbers of its cell and output, and its kind."""
+    outputs = {}
     code = [c for c in notebook.cells if c.cell_type == "code" and "injected" not in _tags(c)]
     for number, cell in enumerate(code, 1):
         for place, (kind, data) in enumerate(_outputs(cell), 1):
-            found[f"code cell {number}, output {place}, {kind}"] = _alike(data)
-    return found
+            outputs[f"code cell {number}, output {place}, {kind}"] = _alike(data)
+    return outputs
 
 
 def agree(left: str, right: str, relative: float, absolute: float) -> bool:
-    """Whether two texts are the same but for numbers that are near enough."""
+    """Whether two texts are equal up to numbers within the tolerances."""
     if left == right:
         return True
     pairs = list(zip(_NUMBER.findall(left), _NUMBER.findall(right), strict=False))
@@ -52,7 +52,7 @@ def agree(left: str, right: str, relative: float, absolute: float) -> bool:
 
 
 def _outputs(cell: nbformat.NotebookNode) -> Iterator[tuple[str, Any]]:
-    """The cell's outputs by kind; what is printed counts as one."""
+    """The cell's outputs by kind; all printed text is one output."""
     outputs = cell.get("outputs", [])
     printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
     if printed:

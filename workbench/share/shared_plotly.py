@@ -1,9 +1,9 @@
-"""Plotly's library once beside many pages instead of within each, and back again.
+"""Moves plotly's library out of pages into one file that they share, and back.
 
-The library, or the part of it that a page draws with, takes more room than all else in the page;
-kept once, it leaves two hundred pages a tenth of their size. The page then loads the library by a
-path relative to itself, from disk or from any server. Its policy still admits only its own scripts,
-and through `'strict-dynamic'` the one script that they load; nothing else in the page can load any.
+The library takes nine tenths of a page. A page without it loads the file by a relative path, from
+disk or from any server. The Content-Security-Policy still admits only the page's own scripts and,
+by `'strict-dynamic'`, the script that they load. Browsers check no `integrity` of files that are
+opened from disk, so the content of the file is checked here.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import itertools
 import json
+import os
 import re
+import stat
 from pathlib import Path
 
 from workbench.base.checks import refuse
 from workbench.base.files.regular_file import content
+from workbench.pages.plotly_library import installed_libraries
 from workbench.runs.run_folder import write_text
 
-# Bytes of the largest page, of which several copies are in memory.
+# Bytes of the largest page; several copies of it are in memory.
 _LARGEST = 2**28
 _NAME = r"plotly-[0-9.]+-[0-9a-f]{16}\.js"
-_WITHIN = re.compile(r"<script>(/\*\*\n\* plotly\.js v([0-9.]+)\n)")
-_BESIDE = re.compile(
+_INLINE = re.compile(r"<script>(/\*\*\n\* plotly\.js v([0-9.]+)\n)")
+_LINKED = re.compile(
     rf'<script>(/\* library \*/ load\("((?:\.\./)*)({_NAME})"\);.*?)</script>', re.S
 )
 _LOADER = """/* library */ load(PLACE);
@@ -41,46 +45,52 @@ _WAITS = 'addEventListener("plotly", begin)'
 
 
 def share(page: Path, root: Path) -> bool:
-    """Moves the library out of the page into a file in `root`; whether the page was changed.
+    """Moves the library from the page into a file in `root`; returns whether the page changed.
 
-    The file bears the version and the hash of what it holds, so that pages of several versions lie
-    beside each other, and no page can put another script in its place.
+    The file's name has the version and the digest of its content. A file of that name with other
+    content is replaced, or removed where the library is unknown, since pages would run it.
 
     Args:
         page: a page below `root`.
-        root: the folder of all pages, which travels with them.
+        root: the folder of all pages.
 
     Raises:
-        ValueError: if the page does not lie below the folder.
+        OSError: if a file cannot be written.
+        ValueError: if the page is not below the folder.
     """
     if not page.resolve().is_relative_to(root.resolve()):
         refuse("page", f"a file below {root}", str(page))
     text = _read(page)
     up = "../" * len(page.resolve().relative_to(root.resolve()).parent.parts)
-    beside = _BESIDE.search(text)
-    if beside and beside[2] == up and (root / beside[3]).is_file():
+    linked = _LINKED.search(text)
+    if linked and linked[2] == up and _is_intact(root / linked[3]):
         return False
-    text = _inlined(text, page.parent)
-    found = _WITHIN.search(text)
-    if found is None:
+    whole = _inlined(text, page.parent)
+    if linked and whole == text:
+        _remove_impostor(page.parent / linked[2] / linked[3], root)
         return False
-    library = text[found.start(1) : text.index("</script>", found.end())]
+    match = _INLINE.search(whole)
+    if match is None:
+        return False
+    library = whole[match.start(1) : whole.index("</script>", match.end())]
     # A page of an older workbench would not wait for a library that arrives later.
-    if _admission(library) not in text or _WAITS not in text:
+    if _admission(library) not in whole or _WAITS not in whole:
         return False
-    name = f"plotly-{found[2]}-{_digest(library)}.js"
+    name = f"plotly-{match[2]}-{_digest(library)}.js"
     loader = _LOADER.replace("PLACE", json.dumps(up + name))
     dynamic = f"{_admission(loader)} {_escaped(_DYNAMIC)}"
-    new = text[: found.start(1)] + loader + text[found.start(1) + len(library) :]
-    # Pages lean on the library, so that it is to be safe on the disk before the first of them.
-    if not (root / name).is_file():
+    new = whole[: match.start(1)] + loader + whole[match.start(1) + len(library) :]
+    new = new.replace(_admission(library), dynamic, 1)
+    # Durable before the first page that depends on it.
+    if not _is_intact(root / name):
         write_text(root / name, library)
-    write_text(page, new.replace(_admission(library), dynamic, 1), durable=False)
-    return True
+    if new != text:
+        write_text(page, new, durable=False)
+    return new != text
 
 
 def inline(page: Path) -> bool:
-    """Takes the library back into the page, which then travels alone; whether it was changed."""
+    """Moves the library back into the page; returns whether the page changed."""
     new = standalone(page)
     if new == _read(page):
         return False
@@ -89,35 +99,62 @@ def inline(page: Path) -> bool:
 
 
 def standalone(page: Path) -> str:
-    """The page's text with the library in it, wherever that is now; nothing if it is no page."""
+    """The page's text with the library in it; empty if the file is no page."""
     return _inlined(_read(page), page.parent)
 
 
 def _inlined(text: str, folder: Path) -> str:
-    """The page's text with its library in it; as it is where the library cannot be found."""
-    found = _BESIDE.search(text)
-    if found is None:
+    """The page's text with its library in it; unchanged if the library is not available."""
+    match = _LINKED.search(text)
+    if match is None:
         return text
-    loader, up, name = found.groups()
-    library = _read(folder / up / name)
-    # The name tells what the file must hold; a script put in its place is left alone.
-    if _digest(library) != name.removesuffix(".js").rsplit("-", 1)[1] or "</script" in library:
+    loader, up, name = match.groups()
+    digest = _digest_in(name)
+    candidates = itertools.chain([_read(folder / up / name)], installed_libraries())
+    library = next((c for c in candidates if _digest(c) == digest and "</script" not in c), None)
+    if library is None:
         return text
     dynamic = f"{_admission(loader)} {_escaped(_DYNAMIC)}"
-    new = text[: found.start(1)] + library + text[found.end(1) :]
+    new = text[: match.start(1)] + library + text[match.end(1) :]
     return new.replace(dynamic, _admission(library), 1)
 
 
-def _read(path: Path) -> str:
-    """The text of a page or a library; nothing where it is too large, or is none."""
+def _is_intact(path: Path) -> bool:
+    """Whether this is a regular file with the content that its name promises."""
     try:
-        # Line ends decide hashes.
+        status = os.lstat(path)
+    except OSError:
+        return False
+    state = status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    return stat.S_ISREG(status.st_mode) and _has_digest(path, state)
+
+
+@functools.lru_cache(maxsize=64)
+def _has_digest(path: Path, _state: tuple[int, ...]) -> bool:
+    return _digest(_read(path)) == _digest_in(path.name)
+
+
+def _digest_in(name: str) -> str:
+    return name.removesuffix(".js").rsplit("-", 1)[1]
+
+
+def _remove_impostor(path: Path, root: Path) -> None:
+    """Removes a file with another content than its name promises, if it is below `root`."""
+    is_below = path.parent.resolve().is_relative_to(root.resolve())
+    if is_below and (path.is_symlink() or path.is_file()) and not _is_intact(path):
+        path.unlink()
+
+
+def _read(path: Path) -> str:
+    """The text of a page or a library; empty if the file is too large or no text."""
+    try:
+        # With its line ends, which change the digest.
         return content(path, _LARGEST).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
 
 
-# Most pages hold the same megabytes.
+# Most pages have the same library.
 @functools.lru_cache(maxsize=8)
 def _digest(script: str) -> str:
     return hashlib.sha256(script.encode()).hexdigest()[:16]
@@ -125,11 +162,11 @@ def _digest(script: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _admission(script: str) -> str:
-    """How the page's policy names the script it admits."""
+    """The source expression that admits the script, as it is written in the page's policy."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _escaped(f"'sha256-{digest}'")
 
 
 def _escaped(text: str) -> str:
-    """As it stands in the page, whose template spells quotation marks so."""
+    """The text as the page's template escapes it."""
     return text.replace("'", "&#39;")

@@ -1,7 +1,7 @@
-"""A figure's data as a small SVG: what a card shows without a library and without a script.
+"""Draws a plotly figure as a small SVG, without a library or a script.
 
-Lines, marks, bars and maps are drawn, each subplot in its place; labels, legends and error bars are
-not. Only numbers and colours of known forms reach the SVG, whatever the figure holds.
+Lines, markers, bars and heat maps are drawn in their subplots; labels, legends and error bars are
+not. Only validated numbers and colours enter the SVG, since a figure may be of unknown origin.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy as np
 from workbench.base.files.regular_file import content
 
 PLOTLY = "application/vnd.plotly.v1+json"
-# The cell in which every notebook of the house draws what it is about.
+# The cell with the main figure in every notebook of the workbench.
 MAIN = "figure"
 WIDTH, HEIGHT = 240, 150
 _LARGEST = 200_000_000
 _POINTS, _MARKS, _CELLS, _TRACES = 60, 40, 20, 40
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Viridis by five of its colours, for maps.
+# Five colours of viridis, for heat maps.
 _MAP = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]])
 _INK = ("#1a1a1a", "#000000", "black")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}|rgba?\([0-9., %]{1,40}\)")
@@ -34,7 +34,7 @@ _NUMBERS = {"f8", "f4", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"}
 
 
 class _Axis(NamedTuple):
-    """Where values of one axis lie in the picture."""
+    """The range of an axis, and its place in the drawing."""
 
     low: float
     high: float
@@ -50,20 +50,20 @@ class _Axis(NamedTuple):
 
 
 def main_figure(notebook: Path) -> dict[str, Any] | None:
-    """The plotly figure of the notebook's cell `figure`, or else its first; None without one."""
+    """The plotly figure of the notebook's cell `figure`, else the first one; None without any."""
     try:
         if notebook.is_symlink():
             return None
         cells = json.loads(content(notebook, _LARGEST))["cells"]
-        found = [(c.get("id"), o["data"][PLOTLY]) for c in cells for o in _outputs(c)]
+        figures = [(c.get("id"), o["data"][PLOTLY]) for c in cells for o in _outputs(c)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    found.sort(key=lambda pair: pair[0] != MAIN)
-    return next((figure for _, figure in found if isinstance(figure, dict)), None)
+    figures.sort(key=lambda pair: pair[0] != MAIN)
+    return next((figure for _, figure in figures if isinstance(figure, dict)), None)
 
 
 def alternative(figure: Mapping[str, Any] | None) -> str:
-    """The sentence that states what the figure shows; empty where none was given."""
+    """The figure's text alternative; empty if it has none."""
     layout = (figure or {}).get("layout")
     meta = layout.get("meta") if isinstance(layout, dict) else None
     alt = meta.get("alt") if isinstance(meta, dict) else None
@@ -101,14 +101,14 @@ def _drawn(figure: Mapping[str, Any]) -> list[str]:
         if points is not None:
             places.setdefault(names, []).append((number, trace, *points))
     drawn: list[str] = []
-    for (x_name, y_name), held in places.items():
-        is_map = [_is_map(trace) for _, trace, _, _ in held]
-        x = _axis(layout, x_name, [h[2] for h in held], 0, WIDTH, any(is_map))
-        zero = [np.zeros(1)] if any(h[1].get("type") == "bar" for h in held) else []
-        y = _axis(layout, y_name, [*(h[3] for h in held), *zero], HEIGHT, 0, any(is_map))
+    for (x_name, y_name), subplot in places.items():
+        is_map = [_is_map(trace) for _, trace, _, _ in subplot]
+        x = _axis(layout, x_name, [h[2] for h in subplot], 0, WIDTH, any(is_map))
+        zero = [np.zeros(1)] if any(h[1].get("type") == "bar" for h in subplot) else []
+        y = _axis(layout, y_name, [*(h[3] for h in subplot), *zero], HEIGHT, 0, any(is_map))
         if x and y:
             drawn.append(_frame(x, y))
-            for number, trace, xs, ys in held:
+            for number, trace, xs, ys in subplot:
                 drawn += _trace(number, trace, x, y, xs, ys)
     return drawn
 
@@ -135,21 +135,21 @@ def _is_map(trace: Mapping[str, Any]) -> bool:
     return trace.get("type") in {"heatmap", "contour"}
 
 
-def _array(held: Any) -> np.ndarray:
-    """Numbers as plotly packs them, or as a list; words become the order of their appearance."""
-    if isinstance(held, dict):
-        kind = held["dtype"]
+def _array(encoded: Any) -> np.ndarray:
+    """The array of plotly's encoded numbers or of a list; texts become indices by appearance."""
+    if isinstance(encoded, dict):
+        kind = encoded["dtype"]
         if kind not in _NUMBERS:
             raise ValueError(f"no such numbers: {kind}")
-        found = np.frombuffer(base64.b64decode(held["bdata"]), "<" + kind).astype(float)
-        shape = [int(n) for n in str(held.get("shape", len(found))).split(",")]
-        return found.reshape(shape)
-    if held and isinstance(held[0], list | dict):
-        return np.array([_array(row) for row in held])
-    if any(isinstance(v, str) for v in held):
-        order = {word: place for place, word in enumerate(dict.fromkeys(map(str, held)))}
-        return np.array([float(order[str(v)]) for v in held])
-    return np.array([np.nan if v is None else float(v) for v in held])
+        array = np.frombuffer(base64.b64decode(encoded["bdata"]), "<" + kind).astype(float)
+        shape = [int(n) for n in str(encoded.get("shape", len(array))).split(",")]
+        return array.reshape(shape)
+    if encoded and isinstance(encoded[0], list | dict):
+        return np.array([_array(row) for row in encoded])
+    if any(isinstance(v, str) for v in encoded):
+        order = {word: place for place, word in enumerate(dict.fromkeys(map(str, encoded)))}
+        return np.array([float(order[str(v)]) for v in encoded])
+    return np.array([np.nan if v is None else float(v) for v in encoded])
 
 
 def _axis(
@@ -162,15 +162,15 @@ def _axis(
 ) -> _Axis | None:
     known = layout.get(f"{name[0]}axis{name[1:]}") or {}
     log = known.get("type") == "log"
-    held = np.concatenate([np.ravel(v) for v in values])
+    numbers = np.concatenate([np.ravel(v) for v in values])
     with np.errstate(all="ignore"):
-        held = np.log10(held) if log else held
-    held = held[np.isfinite(held)]
-    if not len(held):
+        numbers = np.log10(numbers) if log else numbers
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
         return None
-    low, high = float(held.min()), float(held.max())
-    spare = 0.0 if is_map else (0.04 * (high - low) or 1.0)
-    low, high = low - spare, high + spare
+    low, high = float(numbers.min()), float(numbers.max())
+    margin = 0.0 if is_map else (0.04 * (high - low) or 1.0)
+    low, high = low - margin, high + margin
     wanted = known.get("range")
     if isinstance(wanted, list) and len(wanted) == 2:
         ends = [float(v) for v in wanted]
@@ -252,7 +252,7 @@ def _bars(
 
 
 def _cells(z: np.ndarray, x: _Axis, y: _Axis, xs: np.ndarray, ys: np.ndarray) -> list[str]:
-    """A map as at most 20 by 20 rectangles, as a figure's cells or every so many-th of them."""
+    """A heat map as at most 20 by 20 rectangles, from evenly spaced cells."""
     rows, columns = _some(np.arange(len(ys)), _CELLS), _some(np.arange(len(xs)), _CELLS)
     with np.errstate(all="ignore"):
         seen = z[np.isfinite(z)]
@@ -275,7 +275,7 @@ def _cells(z: np.ndarray, x: _Axis, y: _Axis, xs: np.ndarray, ys: np.ndarray) ->
 
 
 def _some(places: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of the places, the first and the last among them."""
+    """At most that many indices, evenly spaced, with the first and the last."""
     if len(places) <= most:
         return places
     return places[np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))]

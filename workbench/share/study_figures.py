@@ -1,7 +1,7 @@
-"""What a study's knobs did to one of its numbers, in the figure that their count asks for.
+"""Figures of a study's results over its knobs.
 
-One knob: a line with intervals. Two: a map. More: parallel coordinates. Seeds are repetitions, and
-not a knob, where anything else varies.
+One knob gives a line with intervals, two a heat map, more give parallel coordinates. If another
+knob varies, runs with different seeds are repetitions.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from workbench.base.rows import number
 SURE = 0.95
 _WIDE_X, _WIDE_Y = 100, 1000
 _SHADES = 8
-# What a screen shows apart, and a page holds forty times.
+# As many as a screen resolves, and as fit into a page forty times.
 MOST_PLACES, MOST_CELLS, MOST_LINES = 1000, 150, 1000
 
 
 class Point(NamedTuple):
-    """A run as a figure sees it.
+    """A run in a figure.
 
     Attributes:
-        knobs: the value of every knob that varies, the seed left out.
-        value: the number that is shown.
-        interval: the range the run itself gives for it; None if it gives none.
+        knobs: the values of the varying knobs, without the seed.
+        value: the result.
+        interval: the run's interval of the result; None if it has none.
     """
 
     knobs: Mapping[str, Any]
@@ -44,11 +44,11 @@ class Point(NamedTuple):
 
 
 def study_figure(points: Sequence[Point], label: str) -> dict[str, Any] | None:
-    """The figure as plotly's JSON, with its text alternative; None where nothing varies.
+    """The figure as plotly's JSON, with its text alternative; None if no knob varies.
 
     Args:
-        points: all of the same knobs.
-        label: what the number is.
+        points: runs with the same knobs.
+        label: the name of the result.
     """
     knobs = list(points[0].knobs) if points else []
     if not knobs:
@@ -58,22 +58,24 @@ def study_figure(points: Sequence[Point], label: str) -> dict[str, Any] | None:
 
 
 def order(values: Sequence[Any]) -> list[Any]:
-    """The different values, numbers by size and before everything else, each once."""
+    """The distinct values: sorted numbers, then the others as sorted texts."""
     different = {_key(v): v for v in values}
-    found = sorted(different.values(), key=lambda v: (not _is_number(v), v if _is_number(v) else 0))
-    words = sorted((v for v in found if not _is_number(v)), key=spelled)
-    return [v for v in found if _is_number(v)] + words
+    levels = sorted(
+        different.values(), key=lambda v: (not _is_number(v), v if _is_number(v) else 0)
+    )
+    words = sorted((v for v in levels if not _is_number(v)), key=spelled)
+    return [v for v in levels if _is_number(v)] + words
 
 
 def spelled(value: Any) -> str:
-    """A knob's value in a few letters."""
+    """A knob's value as text of at most 40 letters."""
     text = value if isinstance(value, str) else number(value)
     text = " ".join(text.split()) or "(empty)"
     return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _places(values: Sequence[Any], most: int) -> tuple[list[Any], dict[str, int], str]:
-    """The different values, the place of each by its key, and what to say of places.
+    """The distinct values, the place of each by its key, and a sentence on shared places.
 
     More than `most` values share places, neighbours with neighbours; a place is named by the
     middle one of its values.
@@ -98,14 +100,14 @@ def _line(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figur
     ends = np.array([interval or (middle, middle) for middle, interval, _ in held]).T
     is_scale = all(map(_is_number, values))
     x = np.array(values if is_scale else range(len(values)), dtype=float)
-    # On a log axis zero has no place.
+    # A log axis has no zero.
     log_x = is_scale and _is_wide(x, _WIDE_X)
     log_y = _is_wide(ends, _WIDE_Y)
     counts = {count for _, _, count in held}
-    told = (
+    alt = (
         f"{_what(label)} against {knob}: {_course(values, y)}. {_certainty(points, counts)}{spans}"
     )
-    fig = figure(_safe(knob), _safe(label), alt=told, log_x=log_x, log_y=log_y)
+    fig = figure(_safe(knob), _safe(label), alt=alt, log_x=log_x, log_y=log_y)
     if is_scale and len(values) > 1:
         curve(fig, x, y, "mean" if counts != {1} else "run", series=0)
     has_interval = any(interval for _, interval, _ in held)
@@ -133,8 +135,8 @@ def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure
         for what, at in (("lowest", low), ("highest", high))
     ]
     several = "; each cell is the mean of its runs" if len(points) > np.isfinite(z).sum() else ""
-    told = f"{_what(label)} as a map over {knobs[0]} and {knobs[1]}: {', '.join(ends)}{several}."
-    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=told + wide + tall)
+    alt = f"{_what(label)} as a map over {knobs[0]} and {knobs[1]}: {', '.join(ends)}{several}."
+    fig = figure(_safe(knobs[0]), _safe(knobs[1]), alt=alt + wide + tall)
     fig.add_trace(
         go.Heatmap(
             # Words, so that every value has a cell of one size however far it is from the next.
@@ -152,20 +154,20 @@ def _map(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure
 
 
 def _parallel(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.Figure:
-    """Lines of plotly's plain kind; its own parallel coordinates need WebGL and do not print."""
+    """Parallel coordinates as line traces; plotly's own need WebGL, and are not printed."""
     values = np.array([p.value for p in points])
     axes = [*([p.knobs[name] for p in points] for name in knobs), values.tolist()]
     names = [*knobs, label]
     best = points[int(values.argmax())]
     at = ", ".join(f"{name} {spelled(best.knobs[name])}" for name in knobs)
-    told = (
+    alt = (
         f"{_what(label)} over {', '.join(knobs)} as parallel coordinates, a line a run, coloured "
         f"by {label}: from {number(float(values.min()))} to {number(float(values.max()))}, "
         f"highest at {at}."
     )
     if len(points) > MOST_LINES:
-        told += f" {MOST_LINES} of {len(points)} lines are drawn, evenly from the lowest on."
-    fig = figure(alt=told, height=460)
+        alt += f" {MOST_LINES} of {len(points)} lines are drawn, evenly from the lowest on."
+    fig = figure(alt=alt, height=460)
     heights = np.array([_heights(held) for held in axes])
     ranks = np.minimum((heights[-1] * _SHADES).astype(int), _SHADES - 1)
     if len(points) > MOST_LINES:
@@ -188,7 +190,7 @@ def _parallel(points: Sequence[Point], knobs: Sequence[str], label: str) -> go.F
 
 
 def _lines(heights: np.ndarray, colour: str) -> go.Scatter:
-    """Many lines as one trace: each ends in a gap."""
+    """Many lines as one trace, with gaps between them."""
     count, lines = heights.shape
     y = np.vstack([heights, np.full(lines, np.nan)]).T.ravel()
     x = np.tile(np.arange(count + 1.0), lines)
@@ -197,7 +199,7 @@ def _lines(heights: np.ndarray, colour: str) -> go.Scatter:
 
 
 def _heights(values: Sequence[Any]) -> np.ndarray:
-    """Where the values stand on an axis from 0 to 1; words stand at equal steps."""
+    """The positions of the values on an axis from 0 to 1; texts have equal distances."""
     if not all(map(_is_number, values)):
         places = {_key(v): place for place, v in enumerate(order(values))}
         values = [places[_key(v)] for v in values]
@@ -209,14 +211,14 @@ def _heights(values: Sequence[Any]) -> np.ndarray:
 
 
 def _together(points: Sequence[Point]) -> tuple[float, tuple[float, float] | None, int]:
-    """The mean of runs that differ by their seed alone, its interval, and how many they are.
+    """The mean of runs that differ only in their seed, its interval, and their number.
 
     x̄ ± t₀.₉₇₅(n - 1) · s/√n
     """
     values = np.array([p.value for p in points])
     mean = float(values.mean())
     if len(values) == 1:
-        # Rounding must not put the value outside of its own interval.
+        # Rounding must not place the value outside its interval.
         low, high = points[0].interval or (mean, mean)
         return mean, points[0].interval and (min(low, mean), max(high, mean)), 1
     half = float(_quantile(len(values) - 1) * values.std(ddof=1))
@@ -263,5 +265,5 @@ def _key(value: Any) -> str:
 
 
 def _safe(text: str) -> str:
-    """Plotly reads tags in its labels; these are words."""
+    """The label with tags escaped, which plotly would interpret."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -18,7 +18,7 @@ from workbench.experiment.decisions import MARKS
 from workbench.pages.cells.figure import figure_html
 from workbench.pages.plotly_library import plotly_library
 from workbench.records.store import LeftOut, placed_points
-from workbench.records.table import Columns
+from workbench.records.table import columns
 from workbench.runs.record import NOTEBOOK, PAGE
 from workbench.runs.run_folder import write_text
 from workbench.share.html import address, data, document, page_script, script
@@ -45,22 +45,23 @@ def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
     Raises:
         ValueError: if there are no runs, or the folder cannot be written.
     """
-    found = placed_points(study, left_out)
-    if not found:
+    points = placed_points(study, left_out)
+    if not points:
         refuse("study", "a folder with the runs of a study", str(study))
-    records = [record for _, record in found]
+    records = [record for _, record in points]
     values = _values(records)
     turned = {k for record in records for k in record["changed"]}
-    varying = [k for k in _names(values) if _varies(k, values)]
+    knobs = columns(values, most=_MOST_RESULTS)
+    varying = [k for k in knobs if _varies(k, values)]
     # What a notebook computes, such as the time, is no knob that the study turned.
     varying = [k for k in varying if k in turned or not turned][:_MOST_RESULTS]
     fixed = [(k, v) for k, v in values[0].items() if k not in varying]
     claims = _claims(records)
-    results = _names([_numbers(r) for r in records])
+    results = columns(map(_numbers, records), most=_MOST_RESULTS)
     figures = _figures(records, values, varying, _measures(records, results, claims))
-    links = [_link(folder, study) for folder, _ in found]
+    links = [address(folder / PAGE, study) for folder, _ in points]
     table = StudyTable(records, values, links, varying, results, claims, MOST_ROWS)
-    scripts = [plotly_library([made for _, made in figures])] if figures else []
+    scripts = [plotly_library([fig for _, fig in figures])] if figures else []
     scripts += [page_script(), script("report.js")]
     title = next((r["title"] for r in records if r["title"] != r["name"]), records[0]["name"])
     text = document(
@@ -68,10 +69,10 @@ def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
         scripts,
         title=title[:300],
         name=", ".join(sorted({r["name"] for r in records})[:20])[:300],
-        states=_told(Counter(r["state"][:40] for r in records)),
+        states=_counts_text(Counter(r["state"][:40] for r in records)),
         varying=varying,
         fixed=[(k, spelled(v)) for k, v in fixed[:_MOST_RESULTS]],
-        figures=data([figure_html(made) for _, made in figures]),
+        figures=data([figure_html(fig) for _, fig in figures]),
         labels=[label for label, _ in figures],
         figure=Markup(figure_html(figures[0][1])) if figures else "",
         columns=table.columns,
@@ -79,8 +80,8 @@ def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
         rest=data(table.rest) if table.rest["rows"] else "",
         searched=len(table.rows) + len(table.rest["rows"]),
         count=len(records),
-        claims=[{"told": c, "counts": _verdicts(records, key)} for key, c in claims.items()],
-        sketches=_sketches(found, varying, links),
+        claims=[{"claim": c, "counts": _verdicts(records, key)} for key, c in claims.items()],
+        sketches=_sketches(points, varying, links),
         most_sketches=MOST_SKETCHES,
     )
     try:
@@ -91,16 +92,16 @@ def report(study: Path, left_out: LeftOut | None = None) -> tuple[Path, int]:
 
 
 def _values(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """All knobs of every run; those of a run that never began are the others' defaults."""
+    """All knobs of every run; a queued run has the defaults of the others."""
     defaults: dict[str, Any] = {}
     for record in records:
         for name, value in record["knobs"].items():
             if record["state"] != "queued" and name not in record["changed"]:
                 defaults.setdefault(name, value)
-    # The order is that of the experiment, which a run that began holds.
+    # In the order of the experiment, which the runs that have started have.
     names = {n: None for r in records if r["state"] != "queued" for n in r["knobs"]}
-    held = [defaults | r["knobs"] for r in records]
-    return [{n: one[n] for n in [*names, *(set(one) - set(names))] if n in one} for one in held]
+    values = [defaults | r["knobs"] for r in records]
+    return [{n: one[n] for n in [*names, *(set(one) - set(names))] if n in one} for one in values]
 
 
 def _varies(name: str, values: Sequence[Mapping[str, Any]]) -> bool:
@@ -109,32 +110,23 @@ def _varies(name: str, values: Sequence[Mapping[str, Any]]) -> bool:
     return any(v is not first and _key(v) != exact for v in (one.get(name) for one in values))
 
 
-def _names(values: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names in the order of their appearance; of many those that most runs have."""
-    found = Columns()
-    for one in values:
-        for name in one:
-            found.see(name)
-    return found.chosen(most=_MOST_RESULTS)
-
-
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run found, without what no cell shows."""
+    """The values of the summary that a cell can show."""
     return {k: v for k, v in record["summary"].items() if isinstance(v, str | int | float)}
 
 
 def _claims(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Every different sentence that a run decided, by paper, place and words; at most 100."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    """The distinct claims of all runs by `claim_key`; at most 100."""
+    claims: dict[tuple[str, ...], dict[str, Any]] = {}
     for claim in (c for r in records for c in r["claims"]):
         key = claim_key(claim)
-        if key not in found and len(found) == _MOST_CLAIMS:
+        if key not in claims and len(claims) == _MOST_CLAIMS:
             continue
-        first = found.setdefault(key, dict(claim))
+        first = claims.setdefault(key, dict(claim))
         # What a law expects may depend on the knobs.
         if first["expected"] != claim["expected"]:
             first["expected"] = "depends on the knobs"
-    return found
+    return claims
 
 
 def _measures(
@@ -142,19 +134,19 @@ def _measures(
     results: Sequence[str],
     claims: Mapping[tuple[str, ...], Any],
 ) -> dict[str, list[tuple[float, Any] | None]]:
-    """By label, each run's number and its interval: the summary's, and what claims measured."""
-    found: dict[str, list[tuple[float, Any] | None]] = {}
+    """The value and interval of each run, by label: of the summary, and measured by claims."""
+    measures: dict[str, list[tuple[float, Any] | None]] = {}
     for name in results:
-        found[name] = [_finite(r["summary"].get(name)) for r in records]
+        measures[name] = [_finite(r["summary"].get(name)) for r in records]
     places = {key: place for place, key in enumerate(claims, 1)}
     for place in places.values():
-        found[f"claim {place}, measured"] = [None] * len(records)
+        measures[f"claim {place}, measured"] = [None] * len(records)
     for i, record in enumerate(records):
         for claim in record["claims"]:
             if place := places.get(claim_key(claim)):
-                told = _finite(claim["measured"], claim["interval"])
-                found[f"claim {place}, measured"][i] = told
-    return {label: numbers for label, numbers in found.items() if any(numbers)}
+                measured = _finite(claim["measured"], claim["interval"])
+                measures[f"claim {place}, measured"][i] = measured
+    return {label: numbers for label, numbers in measures.items() if any(numbers)}
 
 
 def _finite(value: Any, interval: Any = None) -> tuple[float, Any] | None:
@@ -168,19 +160,19 @@ def _figures(
     varying: Sequence[str],
     measures: Mapping[str, Sequence[tuple[float, Any] | None]],
 ) -> list[tuple[str, dict[str, Any]]]:
-    """For each number that can be drawn, its label and its figure."""
+    """The label and the figure of each number that can be drawn."""
     knobs = [k for k in varying if k != "seed"] or list(varying)
     drawn = []
     most = _MOST_FIGURES if len(records) <= MOST_ROWS else _FEWER_FIGURES
     for label, numbers in list(measures.items())[:most]:
         points = [
-            Point({k: value[k] for k in knobs}, *held)
-            for record, value, held in zip(records, values, numbers, strict=True)
-            if held and record["state"] == "done" and all(k in value for k in knobs)
+            Point({k: value[k] for k in knobs}, *measured)
+            for record, value, measured in zip(records, values, numbers, strict=True)
+            if measured and record["state"] == "done" and all(k in value for k in knobs)
         ]
-        made = study_figure(points, label)
-        if made:
-            drawn.append((label, made))
+        fig = study_figure(points, label)
+        if fig:
+            drawn.append((label, fig))
     return drawn
 
 
@@ -190,13 +182,13 @@ def _verdicts(records: Sequence[Mapping[str, Any]], key: tuple[str, ...]) -> lis
 
 
 def _sketches(
-    found: Sequence[tuple[Path, Mapping[str, Any]]],
+    points: Sequence[tuple[Path, Mapping[str, Any]]],
     varying: Sequence[str],
     links: Sequence[str | None],
 ) -> list[dict[str, Any]]:
-    """The runs' main figures, small; none at all where they are too many to look at."""
+    """Small drawings of the runs' main figures; none if there are too many."""
     drawn = []
-    for (folder, record), link in zip(found, links, strict=True):
+    for (folder, record), link in zip(points, links, strict=True):
         if not os.path.isfile(f"{folder}/{NOTEBOOK}"):
             continue
         if len(drawn) == MOST_SKETCHES:
@@ -204,17 +196,13 @@ def _sketches(
         figure = main_figure(folder / NOTEBOOK)
         if picture := sketch(figure):
             knobs = record["knobs"]
-            told = ", ".join(f"{name} {spelled(knobs[name])}" for name in varying if name in knobs)
+            label = ", ".join(f"{n} {spelled(knobs[n])}" for n in varying if n in knobs)
             alt = html.unescape(alternative(figure))[:300]
-            drawn.append({"svg": Markup(picture), "told": told, "link": link, "alt": alt})
+            drawn.append({"svg": Markup(picture), "label": label, "link": link, "alt": alt})
     return drawn
 
 
-def _link(folder: Path, study: Path) -> str | None:
-    return address(folder / PAGE, study) if os.path.isfile(f"{folder}/{PAGE}") else None
-
-
-def _told(counts: Mapping[str, int]) -> str:
+def _counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number(count)} {state}" for state, count in sorted(counts.items()))
 
 

@@ -1,4 +1,4 @@
-"""The table of a report: rows as they stand on the page, and the rest as numbers for its script."""
+"""The table of a report: rows in HTML, and the other runs as data for the page's script."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 from workbench.experiment.decisions import MARKS
 from workbench.share.study_figures import spelled
 
-# More cells than that take a browser seconds, and more values some 10 MB.
+# More cells take a browser seconds, and more values take over 10 MB.
 _MOST_CELLS, _MOST_VALUES = 30_000, 600_000
 
 
 class StudyTable:
-    """The runs of a study, a row each: knobs, state, seconds, results and verdicts.
+    """The runs of a study, one per row: knobs, state, seconds, results and verdicts.
 
     Args:
         records: briefs of the runs.
         values: all knobs of every run.
-        links: the address of each run's page; None where it has none.
+        links: the address of each run's page; None if it has none.
         varying: names of the knobs that have columns.
         results: names of the numbers that have columns.
-        claims: by key, every claim that has a column.
-        most: rows that stand on the page at most; fewer where there are many columns.
+        claims: the claims that have columns, by key.
+        most: the largest number of rows in HTML; fewer if there are many columns.
 
     Attributes:
         columns: name, title and kind of each column.
@@ -41,19 +41,19 @@ class StudyTable:
         most: int,
     ):
         self._varying, self._results, self._claims = varying, results, claims
-        told = [(n, "") for n in [*varying, "state", "seconds", *results]]
-        told += [(f"claim {place}", c["statement"]) for place, c in enumerate(claims.values(), 1)]
-        shown = max(1, min(most, _MOST_CELLS // len(told)))
+        titles = [(n, "") for n in [*varying, "state", "seconds", *results]]
+        titles += [(f"claim {place}", c["statement"]) for place, c in enumerate(claims.values(), 1)]
+        shown = max(1, min(most, _MOST_CELLS // len(titles)))
         parts = list(zip(records, values, links, strict=True))
-        held = [self._values(*two) for two in zip(records[:shown], values[:shown], strict=True)]
-        is_number = [any(_is_number(row[i]) for row in held) for i in range(len(told))]
+        cells = [self._values(*two) for two in zip(records[:shown], values[:shown], strict=True)]
+        is_number = [any(_is_number(row[i]) for row in cells) for i in range(len(titles))]
         self.columns = [
             {"name": name, "title": title, "is_number": number}
-            for (name, title), number in zip(told, is_number, strict=True)
+            for (name, title), number in zip(titles, is_number, strict=True)
         ]
         self.rows = [self._row(*part) for part in parts[:shown]]
-        searched = shown + _MOST_VALUES // len(told)
-        first = len(told) - len(claims)
+        searched = shown + _MOST_VALUES // len(titles)
+        first = len(titles) - len(claims)
         self.rest = {
             "first claim": first + 1,
             "marks": MARKS,
@@ -61,7 +61,7 @@ class StudyTable:
         }
 
     def _values(self, record: Mapping[str, Any], knobs: Mapping[str, Any]) -> list[Any]:
-        """The value of every column; None where there is none."""
+        """The value of every column; None if there is none."""
         verdicts = {claim_key(c): c["verdict"] for c in record["claims"]}
         return [
             *(knobs.get(name) for name in self._varying),
@@ -83,7 +83,7 @@ class StudyTable:
     def _bare(
         self, record: Mapping[str, Any], knobs: Mapping[str, Any], link: str | None
     ) -> list[Any]:
-        """Link, error and values, numbers as such; what is no number as a cell would show it."""
+        """Link, error, and the values: numbers, or texts as a cell shows them."""
         values = [
             v if v is None or _is_number(v) else spelled(v) for v in self._values(record, knobs)
         ]
@@ -91,7 +91,7 @@ class StudyTable:
 
 
 def claim_key(claim: Mapping[str, Any]) -> tuple[str, ...]:
-    """What tells claims of several runs apart: paper, place and words."""
+    """The identity of a claim across runs: paper, place and statement."""
     return claim["paper"], claim["where"], claim["statement"]
 
 
@@ -100,7 +100,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _cell(value: Any) -> dict[str, Any]:
-    """A value as a cell shows it, and as the page's script compares it."""
+    """A cell: its text, and the value that the page's script compares."""
     if value is None:
         return {"text": "–", "value": "", "is_number": False, "verdict": None}
     is_number = _is_number(value)

@@ -1,7 +1,7 @@
-"""A run made again, and its numbers held against those of the record.
+"""Repeats a run and compares its numbers with those of the record.
 
-On the machine, the code and the versions of the record every number must come out bit for bit;
-elsewhere it may differ by a stated tolerance, as libraries add in another order there.
+With the machine, code and versions of the record every number must be equal bit for bit; otherwise
+it may differ by a tolerance, since libraries may add in another order.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _MACHINE = ("python", "platform", "processor", "cores", "backend", "device")
 
 
 class Verified(NamedTuple):
-    """What came of running it again.
+    """The comparison of a record with a repeated run.
 
     Attributes:
-        is_exact: whether bit for bit was asked for, as nothing around the run has changed.
-        changed: what has changed around it: code, environment, packages, data, modules.
+        is_exact: whether nothing around the run has changed, so that equality is required.
+        changed: changes of code, environment, packages, data and modules.
         differing: numbers and verdicts, or outputs, that do not agree.
-        count: how many were held against each other.
-        what: `numbers and verdicts`, or `outputs` where the record has none of these.
-        tolerances: relative and absolute; both 0 where bit for bit was asked for.
+        count: the number of values compared.
+        what: `numbers and verdicts`, or `outputs` if the record has none of these.
+        tolerances: relative and absolute; both 0 if equality is required.
         again: the record of the new run.
     """
 
@@ -62,35 +62,32 @@ def verify(
     notebook: Path | None = None,
     folder: Path | None = None,
 ) -> Verified:
-    """Runs what the record tells of, and compares.
+    """Repeats the recorded run, and compares numbers and verdicts.
 
-    The numbers and verdicts, or the outputs of all cells where the record has none: these as texts,
-    in which numbers may differ by the tolerances.
-
-    Nothing that the record names is executed but an experiment of this workbench with knobs that
-    its model admits.
+    If the record has none, the outputs of all cells are compared as texts, in which numbers may
+    differ by the tolerances. Of what the record names, only an experiment of this workbench is
+    executed, with knobs that its model accepts.
 
     Args:
-        record: as `records.normal` makes it.
-        relative: largest difference as a part of the recorded number; None for 0 where nothing
-            around the run has changed, and 1e-9 where something has.
-        absolute: a difference that is always admitted, for what is 0 but for rounding. None is by
-            default, as many a number here is smaller than any rounding elsewhere.
-        notebook: for a run of a notebook of the user's, where it is: the record is not asked.
-        folder: of the recorded run, whose notebook has the outputs.
+        record: from `normal.normal`.
+        relative: largest difference relative to the recorded number; None for 0 if nothing around
+            the run has changed, else 1e-9.
+        absolute: a difference that is always accepted, for values that are 0 up to rounding.
+        notebook: path of the user's notebook, if the run is one of it; never from the record.
+        folder: folder of the recorded run, whose notebook has the outputs.
 
     Raises:
-        ValueError: if the record is of no finished run, its experiment is not here, its knobs are
-            refused, the new run does not end, or there is nothing to compare.
+        ValueError: if the record is not of a run that is done, its experiment is missing, its
+            knobs are refused, the new run fails, or there is nothing to compare.
     """
     for name, value in (("relative", relative), ("absolute", absolute)):
         if value is not None and not (value >= 0 and math.isfinite(value)):
             refuse(name, "a number of at least 0", value)
     if record["state"] != "done":
         refuse("record", "that of a run that is done", record["state"])
-    with tempfile.TemporaryDirectory(prefix="workbench-verify-") as made:
-        again = normal(_again(record, notebook, Path(made)))
-        shown = _shown(folder), _shown(Path(made) / str(again["name"]) / str(again["run"]))
+    with tempfile.TemporaryDirectory(prefix="workbench-verify-") as temporary:
+        again = normal(_again(record, notebook, Path(temporary)))
+        shown = _shown(folder), _shown(Path(temporary) / str(again["name"]) / str(again["run"]))
     if again["state"] != "done":
         refuse("run", f"one that ends here ({again['error']})", again["state"])
     lines = compare(record, again)
@@ -100,18 +97,18 @@ def verify(
     is_exact = not any(map(_matters, changed))
     allowed = 0.0 if is_exact else RELATIVE
     limits = allowed if relative is None else relative, absolute
-    held, what = [n for n in lines if n.part in {"numbers", "verdicts"}], "numbers and verdicts"
-    if not held:
-        held, what = _outputs(*shown), "outputs"
-    differing = [line for line in held if not _agrees(line, *limits)]
-    return Verified(is_exact, changed, differing, len(held), what, limits, again)
+    compared, what = [n for n in lines if n.part in {"numbers", "verdicts"}], "numbers and verdicts"
+    if not compared:
+        compared, what = _outputs(*shown), "outputs"
+    differing = [line for line in compared if not _agrees(line, *limits)]
+    return Verified(is_exact, changed, differing, len(compared), what, limits, again)
 
 
 def _shown(folder: Path | None) -> dict[str, str] | None:
-    """The outputs of the notebook in a run's folder; None if there is no such notebook."""
+    """The outputs of the notebook in a run's folder; None if there is none."""
     try:
-        held = content(folder / NOTEBOOK, LARGEST).decode("utf-8") if folder else None
-        return held and texts(nbformat.reads(held, as_version=4))
+        text = content(folder / NOTEBOOK, LARGEST).decode("utf-8") if folder else None
+        return text and texts(nbformat.reads(text, as_version=4))
     except (OSError, ValueError, AttributeError, nbformat.reader.NotJSONError):
         return None
 
@@ -119,15 +116,15 @@ def _shown(folder: Path | None) -> dict[str, str] | None:
 def _outputs(left: dict[str, str] | None, right: dict[str, str] | None) -> list[Line]:
     if left is None or right is None:
         refuse("record", f"one with numbers, or with the {NOTEBOOK} of its run beside it", None)
-    found = [Line("outputs", n, left.get(n), right.get(n)) for n in dict.fromkeys([*left, *right])]
-    if not found:
-        told = "that of a run that records numbers (workbench.record) or shows outputs"
-        refuse("record", told, "nothing to compare")
-    return found
+    lines = [Line("outputs", n, left.get(n), right.get(n)) for n in dict.fromkeys([*left, *right])]
+    if not lines:
+        expected = "that of a run that records numbers (workbench.record) or shows outputs"
+        refuse("record", expected, "nothing to compare")
+    return lines
 
 
-def _again(record: Mapping[str, Any], notebook: Path | None, made: Path) -> dict[str, Any]:
-    """The record of a new run of the same knobs, made in the way of the old one."""
+def _again(record: Mapping[str, Any], notebook: Path | None, temporary: Path) -> dict[str, Any]:
+    """The record of a new run with the same knobs, by notebook or function as the old one."""
     own = record["name"].startswith("own/")
     if own and notebook is None:
         refuse("notebook", "given for a run of a notebook of your own", None)
@@ -140,15 +137,15 @@ def _again(record: Mapping[str, Any], notebook: Path | None, made: Path) -> dict
         return _called(target, record["knobs"])
     from workbench.runs.execute import execute
 
-    # What a notebook computes from them is computed again.
+    # The given values, from which a notebook computes the other ones.
     values = record["given"] if own and record["given"] is not None else record["knobs"]
-    return execute(job(target, values, inputs=_inputs(record)), made)
+    return execute(job(target, values, inputs=_inputs(record)), temporary)
 
 
 def _inputs(record: Mapping[str, Any]) -> list[str]:
-    """The files that the run's study declared, or its notebook, as far as they are still here.
+    """The input files that the run's study or notebook declared and that still exist.
 
-    They are hashed and nothing more; those that are gone are told as changed.
+    They are only hashed; missing ones count as changed.
     """
     data = record["provenance"]["data"]
     paths = [str(v.get("path")) for k, v in data.items() if k.startswith(PREFIX)]
@@ -158,14 +155,15 @@ def _inputs(record: Mapping[str, Any]) -> list[str]:
 def _called(target: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
     from workbench.runs.record import begun
 
-    model, found = model_of(target)
+    model, experiment = model_of(target)
     params = model(**knobs)
-    made = FunctionJob(found.name, found.title, params, provenance(params, around(found.starts)))
-    return begun(made) | call(made.task)
+    known = provenance(params, around(experiment.starts))
+    again = FunctionJob(experiment.name, experiment.title, params, known)
+    return begun(again) | call(again.task)
 
 
 def _matters(line: Line) -> bool:
-    """Whether the change can move a number's last bits; a commit alone, or its date, cannot."""
+    """Whether the change can affect the last bits of a number; a commit or a date cannot."""
     if line.part == "code":
         return line.name in {"source", "notebook"}
     if line.part == "environment":

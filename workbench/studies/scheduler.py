@@ -151,7 +151,7 @@ class StudyRun:
     def _announce(self, job: Any, record: dict[str, Any]) -> bool:
         """Logs the start of a function run; False if the disk is full."""
         try:
-            self._log.begun(record)
+            self._log.start(record)
         except OSError as error:
             if is_of_disk(reason := why(error, self._out)):
                 del self._running[job.run]
@@ -211,7 +211,7 @@ class StudyRun:
         path = self._out / job.name / job.run / RECORD
         try:
             if self._log is not None:
-                self._log.ended(record)
+                self._log.finish(record)
                 return
             there = read_record(path)
             if there and there["state"] == "running":  # of another process
@@ -237,7 +237,7 @@ class StudyRun:
         if self._log is not None:
             if reserve is not None:
                 reserve.release()
-            self._log.failed(record)
+            self._log.fail(record)
         elif reserve is not None:
             with contextlib.suppress(OSError, ValueError):
                 folder = make_folder(self._out, job.name, job.run)

@@ -192,7 +192,7 @@ def run_study(
             names = [_gone(planned.done, out), _gone(study.done, out)]
             gone = [len(each) for each in names]
         else:
-            names, gone = [], log.gone(len(planned.done))
+            names, gone = [], log.lost(len(planned.done))
         if any(gone) or not (out / STUDY).is_file():
             _restore(sum(gone), sum(names, []), jobs, out, observer)
         counts |= {"done": counts.get("done", 0) - gone[1], "gone": sum(gone)}

@@ -12,6 +12,7 @@ from page_parts import PNG, record, shown
 
 from workbench.pages.cells.foreign import output_html
 from workbench.pages.page import page
+from workbench.pages.text.prose import markdown
 from workbench.pages.text.style_sheets import inline, scoped
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -78,7 +79,10 @@ def test_a_drawing_keeps_the_pictures_that_it_carries():
     source = "<image xlink:href='{}' width='4'/>"
     sources = [f"data:image/png;base64,{PNG}", "https://e.example/x.png", "data:text/html,x"]
     made = box(SVG.format("".join(map(source.format, sources))))
-    assert [one.get("xlink:href") for one in made.select("image")] == [sources[0], None, None]
+    assert [one.get("xlink:href") for one in made.select("image")] == [sources[0]]
+    assert [note.text for note in made.select(".refused")] == [
+        f"[picture: {source}; it is not part of this page]" for source in sources[1:]
+    ]
 
 
 def test_coloured_cells_keep_their_colours_and_no_other_output_has_them():
@@ -102,7 +106,8 @@ def test_drawings_stand_within_html_without_what_would_run_or_ask():
     hostile += "'javascript:x'>t</a><rect fill='url(https://e.example)'/><rect fill='url(#g)'/>"
     made = box(SVG.format(hostile))
     assert made.svg["viewbox"] == "0 0 4 4"
-    assert [one.get("href") for one in made.select("use")] == [None, "#g"]
+    assert [one.get("href") for one in made.select("use")] == ["#g"]
+    assert made.select_one("svg + .refused").text.startswith("[drawing: https://e.example#a; it is")
     assert [one.get("fill") for one in made.select("rect")] == [None, "url(#g)"]
     assert made.find("lineargradient") is not None
     assert not made.select("set, a[href]")
@@ -337,3 +342,70 @@ def test_pictures_in_outputs_are_taken_in_and_no_link_leads_out(tmp_path):
     made = soup(shown({"text/html": source}), folder=str(folder))
     assert [i["src"] for i in made.select("img")] == [f"data:image/png;base64,{PNG}"]
     assert len(made.select(".refused")) == len(names) - 1
+
+
+REMOTE = "https://e.example/x.png"
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        (SVG.format(f"<image href='{REMOTE}'/>"), f"[picture: {REMOTE};"),
+        (SVG.format(f"<g><image xlink:href={REMOTE}></image></g>"), f"[picture: {REMOTE};"),
+        (SVG.format(f"<filter><feImage href='{REMOTE}'/></filter>"), f"[picture: {REMOTE};"),
+        (SVG.format(f"<svg><image href='{REMOTE}'/></svg><rect/>"), f"[picture: {REMOTE};"),
+        (SVG.format("<use href='other.svg#a'/>"), "[drawing: other.svg#a;"),
+        (SVG.format("<image href='../x.png'/>"), "[picture: ../x.png;"),
+        (SVG.format("<image href='file:///x.png'/>"), "[picture: file:///x.png;"),
+        (f"<image src='{REMOTE}'>", f"[picture: {REMOTE};"),
+        (f"<input type=image src='{REMOTE}'>", f"[picture: {REMOTE};"),
+        (f"<INPUT src='{REMOTE}' TYPE=' Image ' alt=go>", f"[picture: “go”, {REMOTE};"),
+        ("<input type=image>", "[picture: one without an address;"),
+        (f"<noscript><img src='{REMOTE}'></noscript>", f"[picture: {REMOTE};"),
+        (f"<img src='{'x' * 10**6}'>", f"[picture: {'x' * 297}...;"),
+    ],
+)
+def test_every_picture_that_the_page_cannot_have_is_named(source, named):
+    """Also in Markdown, and after the drawing: within it HTML would end the drawing."""
+    in_prose = BeautifulSoup(markdown(source), "html.parser")
+    for made in (box(source), in_prose):
+        (note,) = made.select(".refused")
+        assert note.text == f"{named} it is not part of this page]"
+        assert not made.select("svg .refused")
+        assert not made.select("image, use, input")
+        assert "https" not in str(made).replace(note.text, "")
+
+
+def test_a_drawing_of_its_own_names_the_pictures_that_it_cannot_load(tmp_path):
+    (tmp_path / "dot.png").write_bytes(base64.b64decode(PNG))
+    text = SVG.format(f"<image href='{REMOTE}'/><image href='dot.png'/>")
+    text += "</span><script>alert(1)</script>"
+    made = soup(shown({"image/svg+xml": text}), folder=str(tmp_path))
+    assert made.select_one("img + .refused").text.startswith(f"[picture: {REMOTE};")
+    drawing = base64.b64decode(made.img["src"].split(",")[1]).decode()
+    assert f'href="data:image/png;base64,{PNG}"' in drawing
+    assert REMOTE not in drawing
+    assert len(made.select(".refused")) == 1
+    assert "alert" not in str(made.select_one(".output")).replace(made.img["src"], "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SVG.format("<use href='#g'/><image/><use/>"),
+        "<p title=\"<img src='x.png'>\">a</p>",
+        "<input type=text value='image'>",
+        "<pre>&lt;image href=x&gt;</pre>",
+    ],
+)
+def test_what_is_no_picture_from_elsewhere_is_left_as_it_is(source):
+    assert not box(source).select(".refused")
+
+
+def test_pictures_of_drawings_and_buttons_are_embedded(tmp_path):
+    (tmp_path / "a b.png").write_bytes(base64.b64decode(PNG))
+    source = "<input type=image src='a%20b.png' alt=go>" + SVG.format("<image href='a%20b.png'/>")
+    made = soup(shown({"text/html": source}), folder=str(tmp_path))
+    data = f"data:image/png;base64,{PNG}"
+    assert (made.img["src"], made.img["alt"], made.image["href"]) == (data, "go", data)
+    assert not made.select(".refused")

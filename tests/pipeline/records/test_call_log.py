@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.cli.cli import main
-from workbench.records.call_log import CALL_LOG
+from workbench.records.call_log import CALL_LOG, CallLog, digest_of
 from workbench.records.difference import SAME, difference, merged
 from workbench.records.store import LeftOut, Recorded, find_records, read_points, read_runs
 
@@ -135,3 +136,59 @@ def test_something_else_in_its_place_is_refused_before_a_run_begins(tmp_path, tr
     left_out = LeftOut()
     assert [p["state"] for p in read_points(study, left_out)] == ["queued"]
     assert len(left_out.sentences()) == 1
+
+
+WHOLE = {"name": "a/b", "state": "done", "knobs": {}, "summary": {}, "timings": {}}
+
+
+def log_lines(folder, *more):
+    """A log with a whole record, and further lines that are given its digest."""
+    base = json.dumps({"run": "a/b/0", "whole": WHOLE}, separators=(",", ":")) + "\n"
+    digest = digest_of(base.encode())
+    (folder / CALL_LOG).write_text(base + "".join(line(digest) + "\n" for line in more))
+
+
+@pytest.mark.parametrize("values", [",".join(f'"k{i}":{i}' for i in range(10**6)), None])
+def test_a_line_of_a_million_values_takes_no_memory_for_them(tmp_path, values):
+    inner = f'{{"summary":{{{values}}}}}' if values else "[" + "[]," * 10**6 + "[]]"
+    log_lines(
+        tmp_path,
+        lambda digest: f'{{"run":"a/b/1","like":"{digest}","changed":{{}},"but":{inner}}}',
+        lambda digest: f'{{"run":"a/b/2","like":"{digest}","changed":{{}},"but":{{}}}}',
+    )
+    left_out = LeftOut()
+    tracemalloc.start()
+    assert [r["run"] for r in read_runs(tmp_path, left_out)] == ["0", "2"]
+    # The line itself, twice, and nothing of its values.
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(inner) + 2**22
+    tracemalloc.stop()
+    assert "it has more than 500,000 values" in left_out.sentences()[0]
+
+
+def test_bases_in_memory_are_few(tmp_path):
+    summary = {f"k{i}": f"{i:0200}" for i in range(4_000)}
+    lines = []
+    for number in range(16):
+        whole = {"run": f"a/b/w{number}", "whole": WHOLE | {"summary": summary | {"n": number}}}
+        base = json.dumps(whole, separators=(",", ":"))
+        lines.append(lambda _, base=base: base)
+        digest = digest_of(f"{base}\n".encode())
+        like = f'{{"run":"a/b/l{number}","like":"{digest}","changed":{{}},"but":{{}}}}'
+        lines.append(lambda _, like=like: like)
+    log_lines(tmp_path, *lines)
+    tracemalloc.start()
+    assert sum(1 for _ in read_runs(tmp_path)) == 33
+    assert tracemalloc.get_traced_memory()[1] < 2**23
+    tracemalloc.stop()
+
+
+def test_a_record_that_could_not_be_read_is_not_written(tmp_path):
+    log = CallLog(tmp_path, {"process": 1})
+    record = WHOLE | {"run": "1", "identity": "", "attempt": 1, "timings": {"start": ""}}
+    log.start(record)
+    with pytest.raises(ValueError, match="more than 500,000 values"):
+        log.finish(record | {"summary": {f"k{i}": i for i in range(500_001)}})
+    log.fail(record | {"state": "failed", "error": "it was too large"})
+    log.close()
+    (found,) = read_runs(tmp_path)
+    assert (found["state"], found["error"]) == ("failed", "it was too large")

@@ -71,16 +71,72 @@ def test_a_page_outside_the_root_is_refused(made, tmp_path):
         share(page, root / "inner")
 
 
-def test_an_exchanged_library_is_not_taken_in(made):
+BAD = "/**\n* plotly.js v4\n*/ alert(1)"
+
+
+def plant(path, way):
+    path.unlink(missing_ok=True)
+    if way == "link":
+        path.with_name("other").write_text(BAD)
+        path.symlink_to(path.with_name("other"))
+    elif way == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text(BAD)
+
+
+@pytest.mark.parametrize("way", ["file", "link", "pipe"])
+@pytest.mark.timeout(120)
+def test_a_planted_library_is_replaced(made, way):
+    """Before the first page is shared, and after."""
+    root, page = made
+    before = page.read_bytes()
+    share(page, root)
+    (library,) = root.glob("*.js")
+    good, shared = library.read_bytes(), page.read_bytes()
+    for content in (shared, before):
+        plant(library, way)
+        page.write_bytes(content)
+        share(page, root)
+        assert not library.is_symlink()
+        assert library.read_bytes() == good
+        assert page.read_bytes() == shared
+    plant(library, way)
+    assert standalone(page).encode() == before
+    assert inline(page)
+    assert page.read_bytes() == before
+
+
+def test_a_planted_library_that_no_version_here_has_is_removed(made):
+    """The page then names the file that it misses, and runs nothing else."""
     root, page = made
     share(page, root)
     (library,) = root.glob("*.js")
-    library.write_text("/**\n* plotly.js v4\n*/ alert(1)")
+    digest = library.stem.rsplit("-", 1)[1]
+    other = library.with_name(library.name.replace(digest, "0" * 16))
+    page.write_text(page.read_text().replace(digest, "0" * 16))
+    other.write_text(BAD)
     before = page.read_bytes()
     assert not inline(page)
+    assert not share(page, root)
     assert page.read_bytes() == before
-    library.unlink()
-    assert not inline(page)
+    assert not other.exists()
+    assert not share(page, root)
+
+
+def test_no_file_outside_the_folder_is_removed(made, tmp_path):
+    root, page = made
+    share(page, root)
+    outside = tmp_path.parent / f"plotly-4.0.0-{'0' * 16}.js"
+    outside.write_text(BAD)
+    text = re.sub(
+        rf'load\("[./]*{NAME}"\)', f'load("../../../../{outside.name}")', page.read_text()
+    )
+    page.write_text(text)
+    assert outside.name in text
+    assert not share(page, root)
+    assert outside.read_text() == BAD
+    outside.unlink()
 
 
 @pytest.mark.parametrize("change", ["older", "policy", "none"])

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from workbench.base.intervals import chernoff_interval
+from workbench.dendrites.codes.patterns import perturbed
 from workbench.dendrites.matching.detector import Detector
-from workbench.dendrites.recognition import Tally, fired, fired_at_each, rates, shares, vote
+from workbench.dendrites.recognition import Tally, fired_at_each, missed, rates, shares, vote
 
 DEVIATIONS = 5.0
 
@@ -26,26 +27,27 @@ def brute(stored, stored_labels, shown, shown_labels, threshold):
     return hit, shown_labels[:, None] == stored_labels[None, :]
 
 
-def test_fired_counts_as_sets_do(population):
-    stored, stored_labels, shown, shown_labels = population
-    hit, kin = brute(*population, threshold=3)
-    found = fired(Detector(stored, 40, 3), stored_labels, shown, shown_labels)
-    for tally, kind in ((found.own, kin), (found.other, ~kin)):
-        np.testing.assert_array_equal(tally.by_shown, (hit & kind).sum(axis=1))
-        np.testing.assert_array_equal(tally.by_stored, (hit & kind).sum(axis=0))
-        np.testing.assert_array_equal(tally.shown_pairs, kind.sum(axis=1))
-        np.testing.assert_array_equal(tally.stored_pairs, kind.sum(axis=0))
+def test_fired_at_each_threshold_counts_as_sets_do(population):
+    fired = fired_at_each(*population, 40)
+    assert len(fired) == 6
+    for threshold, both in enumerate(fired, 1):
+        hit, kin = brute(*population, threshold)
+        for tally, kind in ((both.own, kin), (both.other, ~kin)):
+            np.testing.assert_array_equal(tally.by_shown, (hit & kind).sum(axis=1))
+            np.testing.assert_array_equal(tally.by_stored, (hit & kind).sum(axis=0))
+            np.testing.assert_array_equal(tally.shown_pairs, kind.sum(axis=1))
+            np.testing.assert_array_equal(tally.stored_pairs, kind.sum(axis=0))
 
 
-def test_one_count_of_overlaps_serves_every_threshold(population):
-    stored, stored_labels, shown, shown_labels = population
-    found = fired_at_each(stored, stored_labels, shown, shown_labels, 40)
-    assert len(found) == 6
-    for threshold, both in enumerate(found, 1):
-        alone = fired(Detector(stored, 40, threshold), stored_labels, shown, shown_labels)
-        for got, expected in zip(both, alone, strict=True):
-            for a, b in zip(got, expected, strict=True):
-                np.testing.assert_array_equal(a, b)
+def test_missed_segments_are_those_of_sets():
+    stored = subsets(np.random.default_rng(7), 300, 60, 9)
+    segments = stored[:, 2:7]
+    shown = perturbed(np.random.default_rng(8), stored, 60, 4)
+    pairs = zip(segments.tolist(), shown.tolist(), strict=True)
+    overlaps = [len(set(s) & set(p)) for s, p in pairs]
+    below = missed(np.random.default_rng(8), segments, stored, 60, 4)
+    assert below.tolist() == [sum(o < threshold for o in overlaps) for threshold in range(1, 6)]
+    assert 0 < below[1] < below[-1] < 300
 
 
 def test_vote_counts_as_sets_do(population):
@@ -57,8 +59,8 @@ def test_vote_counts_as_sets_do(population):
         answered += votes.sum() > 0
         winners = np.flatnonzero(votes == votes.max())
         right += votes.sum() > 0 and winners.tolist() == [label]
-    found = vote(Detector(stored, 40, 4), stored_labels, shown, shown_labels)
-    assert found == (right / 600, answered / 600)
+    result = vote(Detector(stored, 40, 4), stored_labels, shown, shown_labels)
+    assert result == (right / 600, answered / 600)
 
 
 def clustered(rng, spread):
@@ -105,14 +107,14 @@ def test_edges_of_the_interval():
 def test_rates_are_those_of_the_tallies():
     rng = np.random.default_rng(6)
     tallies = [clustered(rng, 0.1) for _ in range(3)]
-    found = rates(tallies, DEVIATIONS)
+    result = rates(tallies, DEVIATIONS)
     for threshold, tally in enumerate(tallies, 1):
-        assert found.at(threshold) == (tally.rate, tally.interval(DEVIATIONS))
+        assert result.at(threshold) == (tally.rate, tally.interval(DEVIATIONS))
 
 
 def test_shares_are_those_of_independent_trials():
-    found = shares(np.array([0, 3, 10]), 10, DEVIATIONS)
-    assert found.at(2) == (0.3, chernoff_interval(3, 10, DEVIATIONS))
+    result = shares(np.array([0, 3, 10]), 10, DEVIATIONS)
+    assert result.at(2) == (0.3, chernoff_interval(3, 10, DEVIATIONS))
     # Two events where a twentieth of one is due happen in one of a thousand runs.
     assert shares(np.array([2]), 100, DEVIATIONS).low[0] < 1 / 2000
-    assert found.at(3)[0] == 1.0
+    assert result.at(3)[0] == 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Int, Integer
 
 from workbench.base.array import Array, host, like, namespace
 from workbench.base.checks import whole
@@ -46,3 +46,13 @@ def overlap_table(
     for synapse in range(synapses):
         shared += xp.take(active, segments[:, synapse], axis=0)
     return shared
+
+
+def reached(histogram: Int[np.ndarray, "*rows overlaps"]) -> Int[np.ndarray, "*rows thresholds"]:
+    """How many reach each threshold from 1 on, given how many have each overlap from 0 on.
+
+    Example:
+        >>> reached(np.array([5, 3, 1]))
+        array([4, 1])
+    """
+    return np.cumsum(histogram[..., :0:-1], axis=-1)[..., ::-1]

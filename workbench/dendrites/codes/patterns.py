@@ -1,4 +1,4 @@
-"""Sparse codes: patterns of active cells drawn, thinned, damaged, chosen, united and packed.
+"""Sparse codes: patterns of active cells drawn, thinned, damaged, chosen and compared.
 
 A code is a row of cell indices in rising order, so a table of codes has shape (count, active) and
 dtype int64, on the device of the generator or of the input arrays. How must patterns be
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Integer, Real, UInt8
+from jaxtyping import Integer, Real
 
 from workbench.base.array import Array, namespace
 from workbench.base.cancellation import step, steps
@@ -123,46 +123,6 @@ def winners(scores: Real[Array, "count cells"], active: int) -> Integer[Array, "
     return xp.concat(parts, axis=0)
 
 
-def union(patterns: Integer[Array, "count active"], cells: int) -> Integer[Array, " size"]:
-    """The distinct cells of all patterns together, in rising order.
-
-    Args:
-        patterns: active cells, distinct in each row.
-        cells: cells in the population, at least 1.
-
-    Raises:
-        ValueError: if an index is outside [0, cells) or a row repeats a cell.
-    """
-    rows = sorted_rows(patterns, _one("cells", cells, 1))
-    xp = namespace(rows)
-    return xp.sort(xp.unique_values(xp.reshape(rows, (-1,))))
-
-
-def pack(patterns: Integer[Array, "count active"], cells: int) -> UInt8[Array, "count bytes"]:
-    """The patterns as rows of bits, ⌈cells/8⌉ bytes each, little end first.
-
-    Cell c is bit c mod 8, of value 2^(c mod 8), in byte ⌊c/8⌋; the bits past the last cell are 0.
-
-    Args:
-        patterns: active cells, distinct in each row.
-        cells: cells in the population, at least 1.
-
-    Raises:
-        ValueError: if an index is outside [0, cells) or a row repeats a cell.
-
-    Example:
-        >>> import numpy as np
-        >>> pack(np.array([[0, 1, 9]]), 12)
-        array([[3, 2]], dtype=uint8)
-    """
-    cells = _one("cells", cells, 1)
-    rows = sorted_rows(patterns, cells)
-    xp = namespace(rows)
-    width = -(-cells // 8)
-    parts = [_packed(rows[start:stop, :], width) for start, stop in _chunks(rows.shape[0], width)]
-    return xp.concat(parts, axis=0)
-
-
 def overlaps(
     segments: Integer[Array, "count synapses"], patterns: Integer[Array, "count active"]
 ) -> Integer[Array, " count"]:
@@ -179,8 +139,10 @@ def overlaps(
     if segments.shape[0] != patterns.shape[0]:
         refuse("patterns", f"as many as the segments={segments.shape[0]}", patterns.shape[0])
     xp = namespace(segments, patterns)
-    parts = []
-    for start, stop in steps(_chunks(segments.shape[0], segments.shape[1] + patterns.shape[1])):
+    parts, width = [], segments.shape[1] + patterns.shape[1]
+    if width == 0:
+        return xp.zeros(segments.shape[0], dtype=xp.int64, device=segments.device)
+    for start, stop in steps(_chunks(segments.shape[0], width)):
         # A cell of both occurs twice, side by side after sorting.
         both = xp.concat([segments[start:stop, :], patterns[start:stop, :]], axis=1)
         both = xp.sort(both, axis=1)
@@ -206,23 +168,6 @@ def _winning(scores: Array, active: int) -> Array:
     # Places in one long row are found several times as fast as rows and columns.
     places = xp.nonzero(xp.reshape(chosen, (-1,)))[0]
     return xp.reshape(xp.astype(places % cells, xp.int64), (count, active))
-
-
-def _packed(rows: Array, width: int) -> Array:
-    """Some rows as bytes: a running sum of bit values, read off where each byte ends."""
-    xp = namespace(rows)
-    count = rows.shape[0]
-    first = width * xp.arange(count, dtype=xp.int64, device=rows.device)[:, None]
-    byte = xp.reshape(rows // 8 + first, (-1,))
-    bit = xp.reshape(xp.bitwise_left_shift(xp.ones_like(rows), rows % 8), (-1,))
-    every = xp.arange(count * width, dtype=xp.int64, device=rows.device)
-    step()
-    ends = xp.searchsorted(byte, every, side="right")
-    step()
-    running = xp.take(xp.cumulative_sum(bit, include_initial=True), ends)
-    none = xp.zeros((1,), dtype=xp.int64, device=rows.device)
-    values = xp.diff(running, prepend=none)
-    return xp.reshape(xp.astype(values, xp.uint8), (count, width))
 
 
 def _subsets(rng: Any, rows: Array, size: int) -> Array:

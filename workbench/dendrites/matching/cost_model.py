@@ -16,6 +16,9 @@ from functools import lru_cache
 from math import comb, log
 from typing import NamedTuple
 
+import numpy as np
+from scipy.special import bdtrc
+
 WORDS = (1, 2, 4, 8)
 CELLS = (1024, 8192, 65_535)
 GROUPS = (1, 2, 4, 8, 16, 32)
@@ -125,12 +128,7 @@ def plans(
 
 def passing(tested: int, share: float, bound: int) -> float:
     """Chance that at least `bound` of `tested` cells are active, each with the chance `share`."""
-    if bound <= 0:
-        return 1.0
-    terms = (
-        comb(tested, k) * share**k * (1 - share) ** (tested - k) for k in range(bound, tested + 1)
-    )
-    return min(1.0, sum(terms))
+    return float(bdtrc(min(bound - 1, tested), tested, share))
 
 
 def _gathers(problem: Problem, rates: Rates, unreliable: bool) -> Iterator[Plan]:
@@ -201,11 +199,5 @@ def _passing(problem: Problem, tested: int, group: int) -> float:
 
 def _between(costs: tuple[float, ...], cells: int) -> float:
     """The cost for a table of so many cells, linear in the logarithm between measured ones."""
-    if cells <= CELLS[0]:
-        return costs[0]
-    for (low, high), (a, b) in zip(
-        zip(CELLS, CELLS[1:], strict=False), zip(costs, costs[1:], strict=False), strict=True
-    ):
-        if cells <= high:
-            return a + (b - a) * log(cells / low) / log(high / low)
-    return costs[-1] * cells / CELLS[-1]
+    between = float(np.interp(log(cells), np.log(CELLS), costs))
+    return between * max(1.0, cells / CELLS[-1])

@@ -20,7 +20,6 @@ import numpy as np
 from jaxtyping import Int, Integer
 
 from workbench.base.array import Array, like, namespace
-from workbench.base.checks import whole
 from workbench.dendrites.matching import results, serialization, validation
 from workbench.dendrites.matching.backends.reference import PlainSearch
 from workbench.dendrites.matching.segment_store import Store
@@ -66,13 +65,12 @@ class Detector:
             threshold: least overlap that matches, [0, ∞); 0 matches every pair.
             method: "plain" runs in the library and on the device of `segments`, "numba" on the
                 host's processor by whichever of "gather", "index" and "pairs" is expected to be
-                the fastest; each can be requested by name. "cuda" is the gather for CuPy arrays,
-                which has been compiled and emulated but not yet run on a GPU. "auto" is "numba"
-                for NumPy arrays and "plain" for others. All give the same answers.
+                the fastest; each can be requested by name. "cuda" is the gather for CuPy arrays.
+                "auto" is "numba" for NumPy arrays and "plain" for others. All return the same.
             padding: a value outside [0, cells) that fills up the rows of shorter segments and
                 patterns, or None where all are of full length.
-            numbers: for each row the segment it belongs to, ascending. Rows of one segment are
-                patterns tagged on it: it matches where one of them does. None for 0, 1, ….
+            numbers: for each row the segment it belongs to, ascending. A segment of several rows
+                matches where one of them does. None for 0, 1, ….
             threads: threads at work at the same time, or None for all processors.
 
         Raises:
@@ -136,7 +134,7 @@ class Detector:
         rows = self._checked(patterns)
         return self._in_order(self._pieces(rows), rows.shape[0])
 
-    def stream(self, patterns: Rows | Iterable[Rows], progress: bool = True) -> Iterator[Matches]:
+    def stream(self, patterns: Rows | Iterable[Rows]) -> Iterator[Matches]:
         """The matches piece by piece, in memory that does not grow with their number.
 
         Each piece is sorted. Pieces of earlier patterns, 4096 at a time, come first, and among
@@ -145,29 +143,17 @@ class Detector:
 
         Args:
             patterns: as for `matches`, or an iterable of such arrays; their rows are numbered on.
-            progress: whether a progress bar of patterns appears after one second.
-
-        Raises:
-            TypeError: as `matches`.
-            ValueError: as `matches`.
         """
-        with results.bar(progress) as bar:
-            done = 0
-            for batch in results.batches(patterns):
-                rows = self._checked(batch)
-                for piece in self._pieces(rows):
-                    pattern, segment = self._in_order([piece], rows.shape[0])
-                    yield Matches(pattern + done, segment)
-                done += rows.shape[0]
-                bar.update(rows.shape[0])
+        done = 0
+        for batch in results.batches(patterns):
+            rows = self._checked(batch)
+            for piece in self._pieces(rows):
+                pattern, segment = self._in_order([piece], rows.shape[0])
+                yield Matches(pattern + done, segment)
+            done += rows.shape[0]
 
     def plan(self, patterns: Rows) -> Any:
-        """What `matches` would do with these patterns now, and why: a `Plan`, readable as text.
-
-        Raises:
-            TypeError: as `matches`.
-            ValueError: as `matches`.
-        """
+        """What `matches` would do with these patterns now, and why: a `Plan`, readable as text."""
         rows = self._checked(patterns)
         threshold = min(max(self._threshold, 1), max(self.synapses, 1))
         return self._engine.plan(rows, threshold)
@@ -179,48 +165,8 @@ class Detector:
 
         Args:
             patterns: as for `matches`.
-
-        Raises:
-            TypeError: as `matches`.
-            ValueError: as `matches`.
         """
         return self._engine.overlap_histogram(self._checked(patterns))
-
-    def add(self, segments: Rows, numbers: Array | None = None) -> Int[np.ndarray, " rows"]:
-        """Appends segments and returns their numbers; the others stay as they are.
-
-        Args:
-            segments: as for the detector.
-            numbers: as for the detector, larger than all numbers so far; None for the next ones.
-
-        Raises:
-            TypeError: as for the detector.
-            ValueError: as for the detector, or if the segments are mapped from a file.
-        """
-        rows = self._rows("segments", segments)
-        return self._store.add(rows, validation.numbers(numbers, rows.shape[0]))
-
-    def remove(self, numbers: Integer[Array, " some"]) -> None:
-        """Drops segments; the others retain their numbers, and those dropped are never used again.
-
-        Raises:
-            ValueError: if a number is not in use or occurs twice, or the segments are mapped.
-        """
-        self._store.remove(whole("numbers", numbers, 0))
-
-    def replace(self, numbers: Integer[Array, " some"], segments: Rows) -> None:
-        """Gives segments other synapses; only the blocks of 2^20 segments they are in are rebuilt.
-
-        Args:
-            numbers: the segments, each of one row.
-            segments: their new rows, in the same order.
-
-        Raises:
-            TypeError: as for the detector.
-            ValueError: if a number is not in use or occurs twice, if rows and numbers are not as
-                many, or the segments are mapped.
-        """
-        self._store.replace(whole("numbers", numbers, 0), self._rows("segments", segments))
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes one file with a version and a checksum; `path` holds the old file or the new.
@@ -238,11 +184,7 @@ class Detector:
             OSError: if the file cannot be read.
             ValueError: if it is no detector file, truncated, damaged, or of another version.
         """
-        arguments, following = serialization.read(path)
-        detector = cls(**arguments)
-        store = detector._store
-        store.following = validation.number("following", following, store.following)
-        return detector
+        return cls(**serialization.read(path))
 
     @cached_property
     def _engine(self) -> Any:

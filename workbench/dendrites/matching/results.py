@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -98,12 +96,3 @@ def batches(patterns: Any) -> Iterator[Any]:
         count = some.shape[0] if is_array(some) else len(some)
         for first in range(0, max(count, 1), PATTERNS_AT_ONCE):
             yield some[first : min(first + PATTERNS_AT_ONCE, count)]
-
-
-def bar(progress: bool) -> AbstractContextManager[Any]:
-    """A progress bar of patterns that shows after a second, or a stand-in without one."""
-    if not progress:
-        return nullcontext(SimpleNamespace(update=lambda done: None))
-    from tqdm import tqdm
-
-    return tqdm(unit=" patterns", delay=1, leave=False)

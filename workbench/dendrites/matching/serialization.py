@@ -3,7 +3,7 @@
     bytes  0-7    what the file is           8-11   version
           12-43   BLAKE2b of all that follows
           44-91   cells, rows, synapses, threshold (8 bytes each), method (16 bytes)
-          92-107  the number of the next segment, bytes an index, bytes a segment number (0 or 8)
+          92-107  8 bytes unused, bytes an index, bytes a segment number (0 or 8)
          108-127  zeros, so that the lists are aligned for the processor when the file is mapped
          128-     cell indices, uint16 or uint32, (rows, synapses); `cells` where there is none
                   segment numbers, int64, one a row, unless the rows are numbered 0, 1, …
@@ -30,7 +30,7 @@ from workbench.dendrites.matching.segment_store import Store
 MAGIC = b"\x89SEGS\r\n\x1a"
 VERSION = 1
 HEAD = struct.Struct("<8sI32s")
-FIELDS = struct.Struct("<QQQQ16sQII20x")
+FIELDS = struct.Struct("<QQQQ16s8xII20x")
 HEADER = HEAD.size + FIELDS.size
 # Rows without synapses take no room in the file, and neither do synapses without rows.
 MOST_ROWS, MOST_SYNAPSES = 2**32, 2**24
@@ -44,9 +44,9 @@ def write(path: str | os.PathLike, store: Store, threshold: int, method: str) ->
     path = Path(path)
     lists = store.lists()
     numbers = np.zeros(0) if store.numbers is None else store.numbers
-    sizes = store.following, lists.dtype.itemsize, 0 if store.numbers is None else 8
+    sizes = lists.dtype.itemsize, 0 if store.numbers is None else 8
     fields = FIELDS.pack(store.cells, *lists.shape, threshold, method.encode(), *sizes)
-    parts = lists.reshape(-1).astype(f"<u{sizes[1]}"), numbers.astype("<i8")
+    parts = lists.reshape(-1).astype(f"<u{sizes[0]}"), numbers.astype("<i8")
     values = np.concatenate([part.view(np.uint8) for part in parts])
     with written(path) as place, place.open("xb") as file:
         file.write(HEAD.pack(MAGIC, VERSION, _checksum(fields, values)))
@@ -56,8 +56,8 @@ def write(path: str | os.PathLike, store: Store, threshold: int, method: str) ->
         os.fsync(file.fileno())
 
 
-def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
-    """The stored detector as constructor arguments, and the number of the next segment.
+def read(path: str | os.PathLike) -> dict[str, Any]:
+    """The stored detector as constructor arguments.
 
     Raises:
         OSError: if the file cannot be read or is no regular file.
@@ -68,7 +68,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
     with opened(path) as file:
         head, fields = file.read(HEAD.size), file.read(FIELDS.size)
         _check_head(name, head, fields)
-        cells, rows, synapses, threshold, method, following, item, each = FIELDS.unpack(fields)
+        cells, rows, synapses, threshold, method, item, each = FIELDS.unpack(fields)
         size = rows * (synapses * item + each)
         if os.fstat(file.fileno()).st_size != HEADER + size:
             refuse("path", f"a whole detector file, here of {HEADER + size} bytes", name)
@@ -82,7 +82,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
         what = f"a detector file of at most {MOST_ROWS} rows and {MOST_SYNAPSES} synapses"
         refuse("path", what, (rows, synapses))
     lists = values[: rows * synapses * item].view(f"<u{item}").reshape(rows, synapses)
-    arguments = {
+    return {
         "segments": lists,
         "cells": cells,
         "threshold": threshold,
@@ -90,7 +90,6 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
         "padding": cells if (lists == cells).any() else None,
         "numbers": values[rows * synapses * item :].view("<i8") if each else None,
     }
-    return arguments, following
 
 
 def _check_head(name: str, head: bytes, fields: bytes) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from workbench.base.array import Array, host, is_array
 from workbench.base.checks import refuse, whole
+from workbench.dendrites.matching.cost_model import MOST_INDEXED
 
 METHODS = ("auto", "plain", "numba", "gather", "index", "pairs", "cuda")
-MOST_INDEXED = 1 << 18
 
 
 def number(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -149,15 +149,6 @@ def checked(
 def kind(cells: int, short: bool) -> type:
     """The dtype for a cell, and for the place without one if some rows are short."""
     return np.uint16 if cells + short <= 1 << 16 else np.uint32
-
-
-def widened(rows: np.ndarray, width: int, cells: int) -> np.ndarray:
-    """The rows with places without a cell added on the right."""
-    if rows.shape[1] == width:
-        return rows
-    wide = np.full((rows.shape[0], width), cells, np.promote_types(rows.dtype, kind(cells, True)))
-    wide[:, : rows.shape[1]] = rows
-    return wide
 
 
 def _listed(name: str, rows: Any, cells: int, copied: Copied | None) -> np.ndarray:

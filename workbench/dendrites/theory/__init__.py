@@ -1,1 +1,1 @@
-"""Laws of sparse codes in closed form: overlaps, unions, capacity."""
+"""Laws of sparse codes in closed form: overlaps, unions, thresholds."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
 from workbench.base.array import Array, host, is_array, like, namespace
-from workbench.base.checks import real, refuse, whole
+from workbench.base.checks import refuse, whole
 from workbench.dendrites.theory._tails import MOST_CELLS
 
 
@@ -39,17 +37,6 @@ def chance(name: str, value: Array) -> Array:
     if bad.any():
         refuse(name, "in (0, 1]", np.extract(bad, values)[0])
     return values.astype(np.float64)
-
-
-def fraction(name: str, value: Fraction | float) -> Fraction:
-    """One chance as a fraction; a double is taken as the binary fraction it is."""
-    if not isinstance(value, Fraction):
-        if np.ndim(host(value)):
-            refuse(name, "one number where the answer is exact", value)
-        value = Fraction(real(name, value, 0, 1).item())
-    if not 0 <= value <= 1:
-        refuse(name, "in [0, 1]", value)
-    return value
 
 
 def numbers(log10: bool, *values: Array) -> list[int]:

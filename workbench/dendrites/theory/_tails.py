@@ -70,11 +70,6 @@ def tail(both: Sums) -> np.ndarray:
     return np.where(both.never, 0.0, 1 / (1 + _odds(both)))
 
 
-def inverse_tail(both: Sums) -> np.ndarray:
-    """One over the chance to reach the threshold; infinite where it is never reached."""
-    return np.where(both.never, np.inf, 1 + _odds(both))
-
-
 def log10_tail(both: Sums) -> np.ndarray:
     """The decimal logarithm of the chance, finite wherever the threshold can be reached at all."""
     odds = _odds(both)
@@ -97,7 +92,7 @@ def over_chunks(law: Callable[..., np.ndarray], *arguments: Array) -> np.ndarray
 
 
 def hypergeometric(answer: Callable[[Sums], np.ndarray], *arguments: Array) -> np.ndarray:
-    """The answer (a tail, its inverse or its logarithm) over cells, active, synapses, threshold."""
+    """The answer (a tail or its logarithm) over cells, active, synapses, threshold."""
     return over_chunks(lambda *each: answer(sums(*each)), *arguments)
 
 

@@ -8,7 +8,8 @@ Symbols in the formulas: n cells, a active, s synapses, θ threshold, v moved, M
 patterns. Theory runs on the host in double precision; arrays go back to the library they came
 from. Every law here is within 4e-15 (relative) of the exact fraction wherever it is above 1e-290;
 `log10=True` gives its decimal logarithm, finite far below that, and `exact=True` the fraction
-itself, for numbers (no arrays). Without `exact`, cells are at most 2²⁶ = 67,108,864.
+itself of a false match or a false negative, for numbers (no arrays). Without `exact`, cells are at
+most 2²⁶ = 67,108,864.
 
 Source: Ahmad & Hawkins (2016), How do neurons operate on sparse distributed representations?
 (arXiv 1601.00720 v2).
@@ -16,14 +17,12 @@ Source: Ahmad & Hawkins (2016), How do neurons operate on sparse distributed rep
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
-from workbench.base.array import Array, namespace
+from workbench.base.array import Array
 from workbench.base.checks import real, refuse, whole
 from workbench.dendrites.theory import _exact
-from workbench.dendrites.theory._arguments import answer, at_most, counts, fraction, numbers
+from workbench.dendrites.theory._arguments import answer, at_most, counts, numbers
 from workbench.dendrites.theory._tails import (
     MOST_CELLS,
     binomial_sums,
@@ -32,43 +31,6 @@ from workbench.dendrites.theory._tails import (
     over_chunks,
     tail,
 )
-
-
-def overlap_count(
-    cells: Array, active: Array, synapses: Array, overlap: Array, *, log10: bool = False
-) -> Array:
-    """Number of patterns that have exactly `overlap` active cells in common with a segment.
-
-    C(s,b)·C(n−s,a−b), with b the overlap
-
-    Args:
-        cells: cells in the population, at least 1.
-        active: active cells in a pattern, at most `cells`.
-        synapses: synapses on the segment, at most `cells`.
-        overlap: common cells, at least 0; the count is 0 where no pattern has so many or so few.
-        log10: the decimal logarithm instead, as a double.
-
-    Returns:
-        A Python integer for numbers. Arrays give a host array of Python integers, which no device
-        can hold; their logarithms return to the library of the arguments.
-
-    Raises:
-        ValueError: if a count is fractional, negative, or larger than `cells`.
-
-    Source: Ahmad & Hawkins (2016), equation 3.
-
-    Example:
-        >>> overlap_count(100, 7, 7, 5)
-        89838
-    """
-    given = (cells, active, synapses, overlap)
-    n, a, s = counts(cells, True, active=active, synapses=synapses)
-    b = whole("overlap", overlap, 0)
-    ways = np.frompyfunc(_exact.overlap_count, 4, 1)(*[x.astype(object) for x in (n, a, s, b)])
-    if log10:
-        return answer(np.vectorize(_exact.log10_count, otypes=[float])(ways), *given)
-    namespace(*given)
-    return ways
 
 
 def false_match(
@@ -158,18 +120,17 @@ def false_negative(
 
 
 def binomial_limit(
-    sparsity: Array, synapses: Array, threshold: Array, *, log10: bool = False, exact: bool = False
+    sparsity: Array, synapses: Array, threshold: Array, *, log10: bool = False
 ) -> Array:
     """Chance that a random pattern fires a segment in an infinite population.
 
     lim n→∞ of the false match at fixed ρ = a/n:  Σ_{b≥θ} C(s,b)·ρᵇ·(1−ρ)ˢ⁻ᵇ
 
     Args:
-        sparsity: active fraction ρ of the cells: 0, or in [1e-100, 1]; any in [0, 1] if exact.
+        sparsity: active fraction ρ of the cells: 0, or in [1e-100, 1].
         synapses: synapses on the segment, at least 0.
         threshold: active synapses that fire it, at least 0; more than `synapses` gives 0.
         log10: the decimal logarithm instead.
-        exact: a fraction instead; the sparsity may be a fraction.
 
     Raises:
         ValueError: if the sparsity is outside its span or a count is fractional or negative.
@@ -182,11 +143,7 @@ def binomial_limit(
         0.5
     """
     s, t = whole("synapses", synapses, 0), whole("threshold", threshold, 0)
-    if exact:
-        s, t = numbers(log10, s, t)
-        return _exact.binomial_tail(fraction("sparsity", sparsity), s, t)
-    given = float(sparsity) if isinstance(sparsity, Fraction) else sparsity
-    rho = real("sparsity", given, 0, 1)
+    rho = real("sparsity", sparsity, 0, 1)
     tiny = (rho > 0) & (rho < 1e-100)
     if tiny.any():
         refuse("sparsity", "0 or in [1e-100, 1]", np.extract(tiny, rho)[0])
@@ -196,4 +153,4 @@ def binomial_limit(
     edge = np.where(rho < 1, t == 0, t <= s).astype(np.float64)
     with np.errstate(divide="ignore"):
         result = np.where(inner == rho, result, np.log10(edge) if log10 else edge)
-    return answer(result, given, synapses, threshold)
+    return answer(result, sparsity, synapses, threshold)

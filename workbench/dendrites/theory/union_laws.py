@@ -11,15 +11,12 @@ import numpy as np
 
 from workbench.base.array import Array
 from workbench.base.checks import real, refuse, whole
-from workbench.dendrites.theory import _exact
-from workbench.dendrites.theory._arguments import answer, counts, fraction, numbers
+from workbench.dendrites.theory._arguments import answer, counts
 from workbench.dendrites.theory._tails import hypergeometric, log10_tail, tail
 from workbench.dendrites.theory._union_chain import union_tail
 
 
-def any_match(
-    probability: Array, segments: Array, *, log10: bool = False, exact: bool = False
-) -> Array:
+def any_match(probability: Array, segments: Array, *, log10: bool = False) -> Array:
     """Chance that at least one of several independent segments fires.
 
     1 − (1−p)ᴹ
@@ -28,8 +25,6 @@ def any_match(
         probability: chance p that one segment fires, in [0, 1].
         segments: number of segments M, at least 0.
         log10: both `probability` and the result are decimal logarithms.
-        exact: a fraction instead; the probability may be a fraction, and a double counts as the
-            binary fraction it is. Its digits grow with M.
 
     Raises:
         ValueError: if the probability is outside [0, 1] or the number of segments is no count.
@@ -42,9 +37,6 @@ def any_match(
         0.75
     """
     m = whole("segments", segments, 0)
-    if exact:
-        (m,) = numbers(log10, m)
-        return 1 - (1 - fraction("probability", probability)) ** m
     if not log10:
         p = real("probability", probability, 0, 1)
         return answer(_any(p, m), probability, segments)
@@ -55,7 +47,7 @@ def any_match(
     return answer(log, probability, segments)
 
 
-def union_size(cells: Array, synapses: Array, patterns: Array, *, exact: bool = False) -> Array:
+def union_size(cells: Array, synapses: Array, patterns: Array) -> Array:
     """Expected number of distinct synapses when a segment stores a sample of each of M patterns.
 
     E U = n·(1 − (1−s/n)ᴹ)
@@ -64,7 +56,6 @@ def union_size(cells: Array, synapses: Array, patterns: Array, *, exact: bool = 
         cells: cells in the population, at least 1.
         synapses: synapses taken from each pattern, at most `cells`.
         patterns: stored patterns M, at least 0.
-        exact: a fraction instead.
 
     Raises:
         ValueError: if a count is fractional or negative, or `synapses` exceeds `cells`.
@@ -75,11 +66,8 @@ def union_size(cells: Array, synapses: Array, patterns: Array, *, exact: bool = 
         >>> union_size(1000, 25, 2)
         49.375
     """
-    n, s = counts(cells, exact, synapses=synapses)
+    n, s = counts(cells, synapses=synapses)
     m = whole("patterns", patterns, 0)
-    if exact:
-        n, s, m = numbers(False, n, s, m)
-        return n * (1 - (1 - Fraction(s, n)) ** m)
     return answer(n * _any(s / n, m), cells, synapses, patterns)
 
 
@@ -92,7 +80,6 @@ def union_false_match(
     method: str = "mixture",
     *,
     log10: bool = False,
-    exact: bool = False,
 ) -> Array:
     """Chance that a random pattern fires a segment that stores samples of several patterns.
 
@@ -108,7 +95,6 @@ def union_false_match(
             is the paper's estimate, which puts the expected size in place of U, rounded half to
             even. "tagged" counts each pattern's synapses apart, as M segments would.
         log10: the decimal logarithm instead.
-        exact: a fraction instead.
 
     Raises:
         ValueError: if a count is fractional, negative or larger than `cells`, or the method is
@@ -120,16 +106,14 @@ def union_false_match(
     grows as threshold²·patterns.
 
     Example:
-        >>> union_false_match(7, 3, 2, 2, 3, exact=True)
-        Fraction(2231, 3087)
+        >>> round(union_false_match(7, 3, 2, 2, 3), 6)
+        0.722708
     """
     given = (cells, active, synapses, threshold, patterns)
     if method not in ("mixture", "plugin", "tagged"):
         refuse("method", "'mixture', 'plugin' or 'tagged'", method)
-    n, a, s = counts(cells, exact, active=active, synapses=synapses)
+    n, a, s = counts(cells, active=active, synapses=synapses)
     t, m = whole("threshold", threshold, 0), whole("patterns", patterns, 0)
-    if exact:
-        return _exact_union(method, *numbers(log10, n, a, s, t, m))
     if method == "mixture":
         return answer(union_tail(n, a, s, t, m, log10=log10), *given)
     size = _rounded_size(n, s, m) if method == "plugin" else s
@@ -137,15 +121,6 @@ def union_false_match(
     if method == "plugin":
         return answer(once, *given)
     return answer(any_match(once, m, log10=log10), *given)
-
-
-def _exact_union(method: str, n: int, a: int, s: int, t: int, m: int) -> Fraction:
-    """The union's false match as a fraction, by any of the three methods."""
-    if method == "mixture":
-        return _exact.union_tail(n, a, s, t, m)
-    if method == "plugin":
-        return _exact.tail(n, a, round(n * (1 - (1 - Fraction(s, n)) ** m)), t)
-    return 1 - (1 - _exact.tail(n, a, s, t)) ** m
 
 
 def _any(probability: Array, trials: Array) -> Array:

@@ -4,28 +4,28 @@ Matrices are read one at a time, and nothing in the file is executed. The mean s
 is compared with the value that preserves a signal through the following activation, the tail is
 fitted, the singular values are compared with those of a random matrix, and the rank is given by
 four definitions that are often confused. Matrices without numbers and untrained ones are flagged.
-
-Source:
-    He et al. (2015), arXiv:1502.01852; Martin & Mahoney (2021), arXiv:1810.01075; Roy &
-    Vetterli (2007), EUSIPCO; Devlin et al. (2019), arXiv:1810.04805, whose code starts at 0.02.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
-from workbench.base.checks import refuse
-from workbench.experiment import measurement
+from workbench.base.array import generator
 from workbench.experiment.claims import Claim, Measured, Paper, between, equals, missing
 from workbench.experiment.measurement import DEVIATIONS, stage
 from workbench.experiment.params import Knobs, knob
 from workbench.inits.theory.moments import gain
-from workbench.inits.weights.file_report import FileReport, file_report, fitted_tails, layers
-from workbench.inits.weights.matrix_report import Row, Spectrum, with_target
-from workbench.inits.weights.reading.activation_tables import activation_of, read_activations
+from workbench.inits.weights.file_report import (
+    FileReport,
+    beside_theory,
+    file_report,
+    fitted_tails,
+    layers,
+)
+from workbench.inits.weights.reading.activation_tables import read_activations
 from workbench.inits.weights.reading.files import SUFFIXES, changed
 from workbench.inits.weights.sources import UNTRAINED, check_file, is_stored, loaded
 
@@ -33,12 +33,13 @@ PAPER = Paper("Devlin et al.", 2019, "arXiv:1810.04805")
 TAILS = Paper("Martin & Mahoney", 2021, "arXiv:1810.01075")
 HE = Paper("He et al.", 2015, "arXiv:1502.01852")
 RANKS = Paper("Roy & Vetterli", 2007, "EUSIPCO 2007:606")
-NOTHING = "no matrix of this file has numbers to decide it by"
+NOTHING = missing("no matrix of this file has numbers to decide it by")
 
 
 class Params(Knobs):
     """The knobs of the experiment."""
 
+    file_state = staticmethod(changed)
     weights_file: str = knob("", "your own weights instead of the default's", suffixes=SUFFIXES)
     activation: Literal["gelu", "relu", "silu", "tanh", "linear"] = knob(
         "gelu", "activation that the matrices feed"
@@ -63,33 +64,27 @@ class Params(Knobs):
         if self.activations_file:
             read_activations(self.activations_file)
 
-    @staticmethod
-    def file_state(path: str) -> Hashable:
-        """An index names further files, which may change while it stays."""
-        return changed(path), measurement.file_state(path)
-
 
 @stage
 def report(weights_file, layout, lookup, seed) -> FileReport:
     """The matrices of the file, without activations and tails."""
-    return file_report(loaded(seed, weights_file, layout, lookup)[1])
+    return file_report(loaded(weights_file, layout, lookup, seed))
 
 
 @stage
 def tails(weights_file, layout, lookup, sample, seed) -> list:
     """The tail of each matrix, fitted on a sample of its weights."""
-    return fitted_tails(*loaded(seed, weights_file, layout, lookup), sample)
+    return fitted_tails(generator(seed), loaded(weights_file, layout, lookup, seed), sample)
 
 
 def run(p: Params) -> dict:
     """Every matrix of the file, one at a time."""
     # A file is read without a seed.
     whole = report(p, seed=0 if is_stored(p.weights_file) else p.seed)
-    rows = _beside_theory(p, whole.rows)
+    table = read_activations(p.activations_file) if p.activations_file else []
+    rows = beside_theory(whole.rows, tails(p), table, p.activation)
     passed = layers(rows)
     flags = [flag.split(":")[0] for row in rows for flag in row.flags]
-    fitted = [row.tail for row in passed if not np.isnan(row.tail)]
-    variances = [row.fan_in_variance for row in passed]
     return {
         "weights from": whole.source,
         "layout": whole.layout,
@@ -100,14 +95,10 @@ def run(p: Params) -> dict:
         "explode": flags.count("explodes"),
         "at an initial distribution": flags.count("initial distribution"),
         "without numbers": sum(not row.is_measured for row in rows),
-        **({"not read": "; ".join(whole.unread)} if whole.unread else {}),
-        **({"median fan-in variance": float(np.median(variances))} if passed else {}),
-        **(
-            {f"fan-in variance that preserves {p.activation}": gain(p.activation) ** 2}
-            if passed
-            else {}
-        ),
-        **({"median tail shape": float(np.median(fitted))} if fitted else {}),
+        "not read": "; ".join(whole.unread) or None,
+        "median fan-in variance": _median([row.fan_in_variance for row in passed]),
+        f"fan-in variance that preserves {p.activation}": gain(p.activation) ** 2,
+        "median tail shape": _median([row.tail for row in passed if not np.isnan(row.tail)]),
         "rows": rows,
         "layers": passed,
         "spectra": whole.spectra,
@@ -115,43 +106,9 @@ def run(p: Params) -> dict:
     }
 
 
-def _beside_theory(p: Params, rows: list[Row]) -> list[Row]:
-    """The rows with their tails, and the target of the activation that each matrix feeds."""
-    table = read_activations(p.activations_file) if p.activations_file else []
-    names = [activation_of(row.name, table, p.activation) for row in rows]
-    squares = {name: gain(name) ** 2 for name in {*names}}
-    fitted = [
-        row._replace(tail=tail.shape, tail_error=tail.error) if tail else row
-        for row, tail in zip(rows, tails(p), strict=True)
-    ]
-    return [with_target(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
-
-
-class Drawn(NamedTuple):
-    """The matrix that a figure shows, its place in the file from 1, and its singular values."""
-
-    place: int
-    row: Row
-    spectrum: Spectrum
-
-    @property
-    def title(self) -> str:
-        """The matrix by place, name, size and flag."""
-        flag = f" ({self.row.flag})" if self.row.flag else ""
-        return f"{self.place}. {self.row.name}: {self.row.outputs} × {self.row.inputs}{flag}"
-
-
-def drawn(p: Params, result: dict) -> Drawn:
-    """The matrix of the knob's number, or the one furthest from random.
-
-    Raises:
-        ValueError: if the file has fewer matrices.
-    """
-    rows = result["rows"]
-    if p.matrix > len(rows):
-        refuse("matrix", f"in [0, matrices={len(rows)}]", p.matrix)
-    place = p.matrix or 1 + int(np.argmax([row.excess for row in rows]))
-    return Drawn(place, rows[place - 1], result["spectra"][place - 1])
+def _median(values: list[float]) -> float | None:
+    """The median; None, which no summary shows, of nothing."""
+    return float(np.median(values)) if values else None
 
 
 def _typical(quantity: str) -> Callable[[dict], Measured]:
@@ -160,10 +117,10 @@ def _typical(quantity: str) -> Callable[[dict], Measured]:
     def measure(result: dict) -> Measured:
         values = [getattr(row, quantity) for row in result["layers"]]
         if not values:
-            return missing(NOTHING)
+            return NOTHING
         size = f"{len(values)} matrices of {result['weights from']}"
         note = f"median; {min(values):.3g} to {max(values):.3g} in {size}"
-        return Measured(float(np.median(values)), note=note)
+        return Measured(_median(values), note=note)
 
     return measure
 
@@ -174,7 +131,7 @@ def _share_normal(p: Params, result: dict) -> Measured:
         return missing(UNTRAINED)
     fitted = [row for row in result["layers"] if row.tail_error > 0]
     if not fitted:
-        return missing(NOTHING)
+        return NOTHING
     normal = sum(abs(row.tail - 2) < DEVIATIONS * row.tail_error for row in fitted)
     note = "share of matrices whose tail is a Gaussian's within five standard errors"
     return Measured(normal / len(fitted), note=note)
@@ -184,7 +141,7 @@ def _rank_ratio(result: dict) -> Measured:
     """The entropy's rank over the stable rank, in the middle of all matrices."""
     ratios = [row.entropy / row.stable for row in result["layers"]]
     note = "median ratio of the entropy's rank to the stable rank"
-    return Measured(float(np.median(ratios)), note=note) if ratios else missing(NOTHING)
+    return Measured(_median(ratios), note=note) if ratios else NOTHING
 
 
 CLAIMS = [

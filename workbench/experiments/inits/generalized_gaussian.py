@@ -4,22 +4,18 @@ Every matrix is fitted by four families, and the families are compared by their 
 same weights. Then the paper's uses: initial weights of a peaked shape, whose kurtosis increases the
 scatter in depth; the entropy of quantised weights; and RF8, eight bits as two powers of two, beside
 an ordinary float of eight bits.
-
-Source:
-    Wu et al. (2025), It takes a good model to train a good model: generalized Gaussian priors for
-    optimized LLMs, arXiv:2506.00486.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable
+from collections.abc import Iterable
 
 import numpy as np
 
+from workbench.base.array import generator
 from workbench.base.cancellation import steps
-from workbench.experiment import measurement
 from workbench.experiment.claims import Claim, Measured, Paper, between, follows, missing
 from workbench.experiment.measurement import DEVIATIONS, Samples, stage
 from workbench.experiment.params import Knobs, knob
@@ -30,15 +26,14 @@ from workbench.inits.weights.fits import Fits, all_fits
 from workbench.inits.weights.reading.files import SUFFIXES, changed
 from workbench.inits.weights.sources import UNTRAINED, check_file, is_stored, loaded
 
-PAPER = Paper("Wu et al.", 2025, "arXiv:2506.00486")
+PAPER = Paper("Wu et al.", 2025, "arXiv:2506.00486", "It takes a good model to train a good model")
 SHAPES = [2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3]
-# Weights of a matrix that a preview fits.
-FEW = 1000
 
 
 class Params(Knobs):
     """The knobs of the experiment."""
 
+    file_state = staticmethod(changed)
     weights_file: str = knob("", "your own weights instead of the default's", suffixes=SUFFIXES)
     sample: int = knob(
         20000, "weights of a matrix that are fitted", span=(1000, 1000000), log=True, is_budget=True
@@ -52,16 +47,11 @@ class Params(Knobs):
         """Refuses weights without a matrix."""
         check_file(self.weights_file)
 
-    @staticmethod
-    def file_state(path: str) -> Hashable:
-        """An index names further files, which may change while it stays."""
-        return changed(path), measurement.file_state(path)
-
 
 @stage
 def fits(weights_file, sample, seed) -> Fits:
     """The trained matrices, read and fitted on the host."""
-    return all_fits(*loaded(seed, weights_file), sample)
+    return all_fits(generator(seed), loaded(weights_file, seed=seed), sample)
 
 
 @stage
@@ -80,35 +70,28 @@ def scatter(shape: float, width: int, depth: int) -> float:
 
 def run(p: Params) -> dict:
     """Fits of the trained weights, and signals through untrained ones."""
-    signal = ratios(p)
-    return {
-        **_trained(fits(p)),
-        "signal over depth": float(signal.mean),
-        "signal": signal,
-        "scatter": [float(ratios(p, shape=s).values.std(ddof=1)) for s in steps(SHAPES)],
-        "scatter law": [scatter(s, p.width, p.depth) for s in SHAPES],
-    }
-
-
-def preview(p: Params) -> dict:
-    """Fits of few weights, and no networks."""
-    return _trained(fits(p, sample=min(p.sample, FEW)))
-
-
-def _trained(fitted: Fits) -> dict:
+    fitted, signal = fits(p), ratios(p)
     rows = fitted.rows
     wins = [r.best for r in rows]
     return {
         "weights from": fitted.source,
         "matrices": len(rows),
         **{f"best is {name}": wins.count(name) for name in rows[0].losses},
-        "median shape": float(np.median([r.shape for r in rows])),
-        "RF8 [dB]": float(np.median([r.decibels for r in rows])),
-        "ordinary float [dB]": float(np.median([r.ordinary_decibels for r in rows])),
-        "RF8 code [bits]": float(np.median([r.bits for r in rows])),
+        "median shape": _median(r.shape for r in rows),
+        "RF8 [dB]": _median(r.decibels for r in rows),
+        "ordinary float [dB]": _median(r.ordinary_decibels for r in rows),
+        "RF8 code [bits]": _median(r.bits for r in rows),
+        "signal over depth": float(signal.mean),
         "rows": rows,
         "pooled": fitted.pooled,
+        "signal": signal,
+        "scatter": [float(ratios(p, shape=s).values.std(ddof=1)) for s in steps(SHAPES)],
+        "scatter law": [scatter(s, p.width, p.depth) for s in SHAPES],
     }
+
+
+def _median(values: Iterable[float]) -> float:
+    return float(np.median([*values]))
 
 
 def _share_won(p: Params, result: dict) -> Measured:
@@ -142,7 +125,7 @@ def _gap(result: dict) -> Measured:
     """RF8's decibels less those of an ordinary float, in the middle of all matrices."""
     gaps = [r.decibels - r.ordinary_decibels for r in result["rows"]]
     note = f"decibels, RF8 less the float; {min(gaps):.2f} to {max(gaps):.2f}"
-    return Measured(float(np.median(gaps)), note=note)
+    return Measured(_median(gaps), note=note)
 
 
 CLAIMS = [
@@ -153,9 +136,7 @@ CLAIMS = [
         finding="not reproduced",
     ),
     Claim(
-        "abstract",
-        "The fitted shape lies below a Gaussian's 2",
-        between(_share_peaked, above=0.5),
+        "abstract", "The fitted shape lies below a Gaussian's 2", between(_share_peaked, above=0.5)
     ),
     Claim(
         "section on initialisation",

@@ -4,41 +4,27 @@ Every scheme is tested in the same way: many networks at once, second moments by
 and backward, and the singular values of the end-to-end Jacobian. A verdict compares the last layer
 with the first, with the scatter that the width allows. The defaults of libraries are included,
 by their rules, and are measured in the libraries themselves if installed.
-
-Source:
-    Glorot & Bengio (2010), AISTATS; He et al. (2015), arXiv:1502.01852; Saxe, McClelland & Ganguli
-    (2014), arXiv:1312.6120; the documentation of torch.nn.init and jax.nn.initializers.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
+from workbench.base.array import Array
 from workbench.base.cancellation import steps
-from workbench.experiment.claims import (
-    Claim,
-    Measured,
-    Paper,
-    between,
-    equals,
-    exactly,
-    follows,
-    missing,
-)
+from workbench.experiment.claims import Claim, Measured, Paper, between, equals, exactly, follows
 from workbench.experiment.measurement import Samples, stage
 from workbench.experiment.params import Knobs, knob
-from workbench.inits.networks.propagation import Propagation, propagate
+from workbench.inits.networks.propagation import Propagation, Scheme, propagate
 from workbench.inits.networks.residual_stream import factors, growth, residual_stream
-from workbench.inits.schemes import variance_scaling as family
+from workbench.inits.networks.scheme_report import DECOMPOSED, SchemeReport, scheme_report
 from workbench.inits.schemes.catalogue import named
 from workbench.inits.schemes.external import Product, libraries
 from workbench.inits.schemes.orthogonal import orthogonal
-from workbench.inits.theory.preservation import Verdict, scatter, verdict
+from workbench.inits.schemes.variance_scaling import glorot, he
 
 PAPER = Paper("He et al.", 2015, "arXiv:1502.01852")
 GLOROT = Paper("Glorot & Bengio", 2010, "PMLR 9:249")
@@ -48,8 +34,6 @@ JAX = Paper("JAX", 2026, "https://docs.jax.dev")
 FIXUP = Paper("Zhang, Dauphin & Ma", 2019, "arXiv:1901.09321")
 GPT2 = Paper("Radford et al.", 2019, "Language models are unsupervised multitask learners")
 REZERO = Paper("Bachlechner et al.", 2020, "arXiv:2003.04887")
-# Networks whose Jacobian is decomposed.
-FEW = 16
 # Conventions of libraries among the schemes; the others are rules of papers.
 LIBRARIES = ("He, cut at two deviations, uncorrected", "torch's default", "torch's tanh gain")
 # Close to the line of the orthogonal scheme, and only in the table.
@@ -64,58 +48,51 @@ class Params(Knobs):
     ] = knob("relu", "activation between the layers")
     width: int = knob(128, "units of a layer", span=(16, 1024), log=True)
     mistuned: float = knob(0.0, "relative error of every scheme's gain", span=(-0.5, 0.5))
-    depth: int = knob(20, "layers", span=(2, 100), log=True)
-    networks: int = knob(16, "independent networks", span=(4, 256), log=True, is_budget=True)
+    depth: int = knob(12, "layers", span=(2, 100), log=True)
+    networks: int = knob(32, "independent networks", span=(4, 256), log=True, is_budget=True)
 
 
-class Row(NamedTuple):
-    """One scheme: its verdicts, its second moments by layer, and its Jacobian's middle values."""
+class Size(NamedTuple):
+    """The knobs of the networks' size."""
 
-    forward: Verdict
-    backward: Verdict
-    signal: Float[np.ndarray, " layers"]
-    gradient: Float[np.ndarray, " layers"]
-    largest: float
-    smallest: float
+    width: int
+    depth: int
+    networks: int
 
 
 @stage
-def compared(rng, activation, mistuned, width, depth, networks) -> dict[str, Row]:
-    """The verdict on every scheme, its gain off by the error."""
-    verify = functools.partial(_verified, activation, width, depth)
-    rows = {}
-    for name, scheme in steps(named(activation).items()):
-        off = functools.partial(_mistuned, scheme, 1 + mistuned)
-        rows[name] = verify(_measure(rng, width, depth, activation, off, networks, FEW))
-    return rows
+def compared(rng, activation, mistuned, size: Size) -> dict[str, SchemeReport]:
+    """The report of every scheme, its gain off by the error."""
+    how = {"gain_error": mistuned, **size._asdict()}
+    schemes = steps(named(activation).items())
+    return {name: scheme_report(rng, scheme, activation, **how) for name, scheme in schemes}
 
 
 @stage
-def relu_he(rng, width, depth, networks) -> tuple[Samples, Samples]:
+def relu_he(rng, size: Size) -> tuple[Samples, Samples]:
     """Ratios of last to first layer of relu networks under He's rule: signal and gradient."""
-    measured = _measure(rng, width, depth, "relu", family.he, 16 * networks)
+    measured = _passed(rng, size, "relu", he, 8)
     return Samples(measured.signal_ratio, law=1.0), Samples(measured.gradient_ratio, law=1.0)
 
 
 @stage
-def linear_glorot(rng, width, depth, networks) -> Samples:
+def linear_glorot(rng, size: Size) -> Samples:
     """The signal's ratio in linear networks under Glorot's rule."""
-    measured = _measure(rng, width, depth, "linear", family.glorot, 4 * networks)
-    return Samples(measured.signal_ratio, law=1.0)
+    return Samples(_passed(rng, size, "linear", glorot, 2).signal_ratio, law=1.0)
 
 
 @stage
-def tanh_torch(rng, width, depth, networks) -> Samples:
+def tanh_torch(rng, size: Size) -> Samples:
     """The gradient's factor a layer in tanh networks under torch's gain."""
-    scheme = named("tanh")["torch's tanh gain"]
-    measured = _measure(rng, width, depth, "tanh", scheme, 4 * networks)
-    return Samples(measured.gradient_ratio ** (1 / depth))
+    measured = _passed(rng, size, "tanh", named("tanh")["torch's tanh gain"], 2)
+    return Samples(measured.gradient_ratio ** (1 / size.depth))
 
 
 @stage
 def isometry(rng, width, depth) -> float:
-    """The largest deviation from 1 among singular values of orthogonal linear networks."""
-    measured = _measure(rng, width, depth, "linear", orthogonal, FEW, FEW, "float64")
+    """The largest deviation from 1 of singular values of orthogonal linear networks."""
+    how = {"networks": DECOMPOSED, "inputs": 16, "jacobian": DECOMPOSED, "dtype": "float64"}
+    measured = propagate(rng, [width] * (depth + 1), "linear", orthogonal, **how)
     return float(np.abs(measured.singular - 1).max())
 
 
@@ -125,81 +102,57 @@ def drawn_by_libraries(seed) -> dict[str, Product]:
     return libraries(seed)
 
 
-class Stream(NamedTuple):
-    """E x² of a residual stream by block, and its growth over all blocks with the law's."""
-
-    moments: Float[np.ndarray, " blocks_1"]
-    growth: Samples
-
-
 @stage
-def streams(rng, width, depth, networks) -> dict[str, Stream]:
-    """Every residual scheme, with as many blocks as the plain networks have layers."""
-    by_scheme = {}
-    for name, scheme in steps(factors(depth).items()):
-        moments = residual_stream(rng, width, depth, **scheme, networks=4 * networks)
-        law = 1.0 if scheme.get("normalised") else growth(depth, **scheme)
-        by_scheme[name] = Stream(moments.mean(axis=1), Samples(moments[-1] / moments[0], law=law))
-    return by_scheme
+def streams(rng, size: Size) -> dict[str, Array]:
+    """E x² of every residual scheme by block and network, a block for each layer."""
+    networks = 2 * size.networks
+    return {
+        name: residual_stream(rng, size.width, size.depth, **scheme, networks=networks)
+        for name, scheme in steps(factors(size.depth).items())
+    }
 
 
-def _mistuned(scheme: Callable, factor: float, rng, shape: tuple[int, ...], **axes) -> Any:
-    weights = scheme(rng, shape, **axes)
-    weights *= factor
-    return weights
-
-
-def _measure(
-    rng, width, depth, which, scheme, networks, jacobian=0, dtype="float32"
-) -> Propagation:
-    how = {"networks": networks, "inputs": 16, "jacobian": min(jacobian, networks), "dtype": dtype}
-    return propagate(rng, [width] * (depth + 1), which, scheme, **how)
-
-
-def _verified(which: str, width: int, depth: int, measured: Propagation) -> Row:
-    largest, smallest = np.median(measured.singular[:, [0, -1]], axis=0)
-    c = {kind: max(5.0, scatter(which, 1.0, kind)) for kind in ("forward", "backward")}
-    return Row(
-        verdict(measured.signal_ratio, width, depth, c["forward"]),
-        verdict(measured.gradient_ratio, width, depth, c["backward"]),
-        measured.before.mean(axis=1),
-        measured.gradient.mean(axis=1),
-        float(largest),
-        float(smallest),
-    )
+def _passed(rng: Any, size: Size, which: str, scheme: Scheme, times: int) -> Propagation:
+    """Networks of one width, `times` as many as the knob says."""
+    widths = [size.width] * (size.depth + 1)
+    return propagate(rng, widths, which, scheme, networks=times * size.networks, inputs=16)
 
 
 def run(p: Params) -> dict:
     """Every scheme at the knobs' activation, and what the claims need at the papers' own."""
     rows, products, (signal, gradient) = compared(p), drawn_by_libraries(p), relu_he(p)
-    numbers: dict[str, Any] = {}
-    for name, row in rows.items():
-        numbers[f"{name}, signal"] = f"{row.forward.decision} ({row.forward.ratio:.3g})"
-        numbers[f"{name}, gradient"] = f"{row.backward.decision} ({row.backward.ratio:.3g})"
-        numbers[f"{name}, Jacobian"] = f"{row.smallest:.2g} to {row.largest:.2g}"
     return {
-        **numbers,
-        **{name: product.value for name, product in products.items()},
+        **{name: _in_words(row) for name, row in rows.items()},
+        **{f"fan-in variance, {name}": product.value for name, product in products.items()},
         "rows": rows,
         "libraries": products,
         "He forward": signal,
         "He backward": gradient,
         "Glorot linear": linear_glorot(p),
         "tanh gain": tanh_torch(p),
-        "isometry": isometry(p),
+        "deviation from isometry": isometry(p),
         "streams": streams(p),
     }
 
 
-def drawn(result: dict) -> dict[str, Row]:
+def _in_words(row: SchemeReport) -> str:
+    """Both verdicts with the ratios over the depth, and the Jacobian's singular values."""
+    verdicts = {"signal": row.forward, "gradient": row.backward}
+    both = [f"{what} {v.decision} ({v.ratio:.3g})" for what, v in verdicts.items()]
+    return f"{', '.join(both)}, Jacobian {row.smallest:.2g} to {row.largest:.2g}"
+
+
+def drawn(result: dict) -> dict[str, SchemeReport]:
     """The schemes that the figures show."""
     return {name: row for name, row in result["rows"].items() if name not in NOT_DRAWN}
 
 
 def _product(name: str) -> Callable[[dict], Measured]:
+    """What a library draws, if it is installed."""
+
     def measure(result: dict) -> Measured:
         if name not in result["libraries"]:
-            return missing(f"{name} is not installed here")
+            return Measured(None, note=f"{name} is not installed here")
         return Measured(*result["libraries"][name], note="fan-in times variance")
 
     return measure
@@ -209,30 +162,25 @@ def _block(name: str) -> Callable[[Params, dict], Measured]:
     """The growth of a single block, beside the law's."""
 
     def measure(p: Params, result: dict) -> Measured:
-        seen = result["streams"][name].growth
-        low, high = (max(float(end), 0.0) ** (1 / p.depth) for end in seen.interval)
-        mean, law = (float(v) ** (1 / p.depth) for v in (seen.mean, seen.law))
+        moments = result["streams"][name]
+        grown = Samples(moments[-1] / moments[0], law=growth(p.depth, **factors(p.depth)[name]))
+        ends = (grown.mean, grown.law, *grown.interval)
+        mean, law, low, high = (max(float(v), 0.0) ** (1 / p.depth) for v in ends)
         return Measured(mean, (low, high), law, f"growth of a block, over {p.depth} blocks")
 
     return measure
 
 
-def _size(p: Params, result: dict) -> str:
+def _size(p: Params, _) -> str:
     return f"width {p.width}, depth {p.depth}"
 
 
 CLAIMS = [
     Claim(
-        "forward case",
-        "Variance 2/fan_in keeps a relu's signal",
-        follows("He forward"),
-        note=_size,
+        "forward case", "Variance 2/fan_in keeps a relu's signal", follows("He forward"), note=_size
     ),
     Claim(
-        "backward case",
-        "Variance 2/fan_out keeps its gradient",
-        follows("He backward"),
-        note=_size,
+        "backward case", "Variance 2/fan_out keeps its gradient", follows("He backward"), note=_size
     ),
     Claim(
         "normalised initialisation",
@@ -244,7 +192,7 @@ CLAIMS = [
     Claim(
         "orthogonal weights",
         "An orthogonal linear network has singular values of one",
-        between("isometry", below=1e-10),
+        between("deviation from isometry", below=1e-10),
         paper=SAXE,
     ),
     Claim(
@@ -263,7 +211,7 @@ CLAIMS = [
     ),
     Claim(
         "jax.nn.initializers, variance_scaling",
-        "Its truncated normal has the deviation asked for",
+        "Its truncated normal has the requested deviation",
         equals(_product("jax variance_scaling"), 1.0),
         paper=JAX,
     ),
@@ -282,7 +230,7 @@ CLAIMS = [
     Claim(
         "ReZero",
         "A branch factor of zero starts as the identity",
-        exactly(lambda result: float(np.ptp(result["streams"]["rezero"].moments)), 0.0),
+        exactly(lambda result: float(np.ptp(result["streams"]["rezero"].mean(axis=1))), 0.0),
         paper=REZERO,
         note="change of E x² over all blocks",
     ),

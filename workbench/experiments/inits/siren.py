@@ -100,7 +100,7 @@ def _over_law(r: dict) -> Samples:
 
 
 _is_one = functools.partial(equals, expected=1.0, resolution=0.1)
-# A law of infinite width is asked for within five per cent.
+# Laws of infinite width hold within five per cent at these widths.
 _is_near = functools.partial(equals, expected=(0.95, 1.05), resolution=0.05)
 
 CLAIMS = [

@@ -19,28 +19,25 @@ from workbench.inits.functions.erf import erf
 Map = Callable[[Array], Array]
 
 # Klambauer et al. (2017), arXiv:1706.02515: the pair that makes N(0, 1) a fixed point.
-SELU_ALPHA = -math.sqrt(2 / math.pi) / (math.exp(0.5) * math.erfc(math.sqrt(0.5)) - 1)
-SELU_SCALE = (
-    (1 - math.erfc(math.sqrt(0.5)) * math.exp(0.5))
-    * math.sqrt(2 * math.pi)
-    / math.sqrt(
-        2 * math.erfc(math.sqrt(2)) * math.e**2
-        + math.pi * math.erfc(math.sqrt(0.5)) ** 2 * math.e
-        - 2 * (2 + math.pi) * math.erfc(math.sqrt(0.5)) * math.sqrt(math.e)
-        + math.pi
-        + 2
-    )
-)
+SELU_ALPHA, SELU_SCALE = 1.6732632423543773, 1.0507009873554805
 # Step of the one-sided differences that stand in for a missing derivative: ε^(1/5).
 STEP = float(np.finfo(np.float64).eps) ** 0.2
 
 
 class Activation(NamedTuple):
-    """A function of one real number with its derivative; calling it applies the function."""
+    """A function of one real number with its derivative; calling it applies the function.
+
+    Attributes:
+        name: as in `NAMES`, or a callable's.
+        function: on arrays.
+        derivative: on arrays.
+        kinks: where the derivative jumps, apart from zero.
+    """
 
     name: str
     function: Map
     derivative: Map
+    kinks: tuple[float, ...] = ()
 
     def __call__(self, x: Array) -> Array:
         """The function of every value."""

@@ -25,14 +25,7 @@ from workbench.base.cancellation import steps
 from workbench.base.checks import real, refuse, whole
 from workbench.inits.functions.batched_linalg import product
 from workbench.inits.schemes.variance_scaling import variance_scaling
-from workbench.inits.theory.residual_scaling import (
-    DeepNorm,
-    deepnorm,
-    depth_scaled,
-    fixup,
-    rezero,
-    t_fixup,
-)
+from workbench.inits.theory.residual_scaling import DeepNorm, deepnorm, depth_scaled, t_fixup
 
 
 def growth(blocks: int, factor: float, skip: float = 1.0) -> float:
@@ -91,14 +84,10 @@ def residual_stream(
     kind = np.dtype(dtype)
     x = rng.standard_normal((networks, inputs, width), dtype=kind.type)
     moments = [_square(x)]
-    layer = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": kind.name}
     for _ in steps(range(blocks)):
         xp = namespace(x)
-        first, last = (
-            variance_scaling(rng, (networks, width, width), scale, **layer) for scale in (1.0, 2.0)
-        )
-        hidden = xp.maximum(product(x, xp.matrix_transpose(first)), xp.zeros_like(x))
-        x = skip * x + factor * product(hidden, xp.matrix_transpose(last))
+        # Of a branch times zero nothing is seen, so that its weights need not be drawn.
+        x = skip * x + factor * _branch(rng, x, kind.name) if factor else skip * x
         if normalised:
             x = x - xp.mean(x, axis=2, keepdims=True)
             x = x / xp.sqrt(xp.mean(x * x, axis=2, keepdims=True))
@@ -106,11 +95,24 @@ def residual_stream(
     return np.stack(moments)
 
 
+def _branch(rng: Any, x: Array, dtype: str) -> Array:
+    """W₂ relu(W₁ x) with new weights for each network."""
+    networks, _, width = x.shape
+    layer = {"in_axis": 2, "out_axis": 1, "batch_axis": 0, "dtype": dtype}
+    first, last = (
+        variance_scaling(rng, (networks, width, width), scale, **layer) for scale in (1.0, 2.0)
+    )
+    xp = namespace(x)
+    hidden = xp.maximum(product(x, xp.matrix_transpose(first)), xp.zeros_like(x))
+    return product(hidden, xp.matrix_transpose(last))
+
+
 def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
     """The `factor`, `skip` and `normalised` of each residual scheme, one branch a block.
 
-    Branches of two layers take the product of their weights' factors: Fixup's L^(-1/2) times its
-    last layer's zero, β² of DeepNorm, and the square of T-Fixup's.
+    Branches of two layers take the product of their weights' factors: β² of DeepNorm, the square of
+    T-Fixup's, and zero of Fixup, whose last layer starts at zero. ReZero (Bachlechner et al., 2020,
+    arXiv:2003.04887) multiplies each branch by a learned factor that starts at zero.
     """
     # The first result is the encoder's, never None here.
     deep = cast(DeepNorm, deepnorm(encoder=blocks)[0])
@@ -119,8 +121,8 @@ def factors(blocks: int) -> dict[str, dict[str, float | bool]]:
         "depth_scaled": {"factor": depth_scaled(blocks, 1)},
         "t_fixup": {"factor": cast(float, t_fixup(encoder=blocks)[0]) ** 2},
         "deepnorm": {"factor": deep.beta**2, "skip": deep.alpha, "normalised": True},
-        "fixup": {"factor": fixup(blocks) * 0.0},
-        "rezero": {"factor": rezero()},
+        "fixup": {"factor": 0.0},
+        "rezero": {"factor": 0.0},
     }
 
 

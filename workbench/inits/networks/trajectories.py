@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from workbench.base.intervals import student_interval
-from workbench.inits.networks.propagation import propagate
-from workbench.inits.schemes import variance_scaling
-from workbench.inits.theory.moments import variance_map
+from workbench.inits.networks.propagation import Propagation, propagate
+from workbench.inits.schemes.variance_scaling import variance_scaling
+from workbench.inits.theory.criticality import fixed_point
+from workbench.inits.theory.moments import Which, variance_map
 
 # Where a diverging variance is clipped.
 LARGEST = 1e12
@@ -20,16 +21,14 @@ MOST = math.log(np.finfo(float).max)
 
 
 class Trajectory(NamedTuple):
-    """A setting's variance by layer: its law, and the networks' mean with its standard error.
+    """A setting's variance by layer: its law, and that of a typical network with its interval.
 
-    A typical network (the geometric mean, which a few large ones do not move) ends at `typical`,
-    a value and its interval.
+    Typical is the geometric mean, which a few large networks do not move.
     """
 
     law: Float[np.ndarray, " layers"]
-    measured: Float[np.ndarray, " layers"]
-    error: Float[np.ndarray, " layers"]
-    typical: tuple[float, tuple[float, float]]
+    typical: Float[np.ndarray, " layers"]
+    interval: tuple[Float[np.ndarray, " layers"], Float[np.ndarray, " layers"]]
 
 
 def trajectory(
@@ -55,33 +54,54 @@ def trajectory(
         width: units of every layer.
         depth: layers.
         networks: independent networks, at least 2; each sees 16 inputs.
-        deviations: half-width of the typical network's interval, in standard deviations.
+        deviations: half-width of the intervals, in standard deviations.
     """
-    moments = propagate(
-        rng,
-        [width] * (depth + 1),
-        which,
-        functools.partial(variance_scaling.variance_scaling, scale=weight_variance),
-        networks=networks,
-        inputs=16,
-        bias_variance=bias_variance,
-        input_variance=input_variance,
-    ).before
+    size = {"width": width, "depth": depth, "networks": networks}
+    variances: dict[str, Any] = {"bias_variance": bias_variance, "input_variance": input_variance}
+    moments = _propagated(rng, which, weight_variance, **size, **variances).before
     # A moment that underflows in float32 counts as its smallest number.
-    logs = np.log(np.where(moments[-1] > 0, moments[-1], np.finfo(np.float32).smallest_subnormal))
-    middle, error = float(logs.mean()), float(logs.std(ddof=1)) / math.sqrt(networks)
+    logs = np.log(np.where(moments > 0, moments, np.finfo(np.float32).smallest_subnormal))
+    middle, error = logs.mean(axis=1), logs.std(axis=1, ddof=1) / math.sqrt(networks)
     low, high = student_interval(middle, error, networks, deviations)
     # An end beyond the largest double is clipped there, as for few networks that differ much.
-    typical = math.exp(middle), (math.exp(low), math.exp(min(high, MOST)))
+    interval = np.exp(low), np.exp(np.minimum(high, MOST))
     law = iterated(which, weight_variance, bias_variance, input_variance, depth)
-    return Trajectory(
-        law, moments.mean(axis=1), moments.std(axis=1, ddof=1) / math.sqrt(networks), typical
-    )
+    return Trajectory(law, np.exp(middle), interval)
+
+
+def gradient_decay(
+    rng: Any,
+    which: str,
+    weight_variance: float,
+    bias_variance: float = 0.0,
+    *,
+    width: int,
+    depth: int,
+    networks: int,
+) -> tuple[Float[np.ndarray, " networks"], float]:
+    """By network, the logarithmic decay of a gradient's second moment a layer, and its law -ln χ⊥.
+
+    Signals begin at the fixed point of the layer map, which must exist. For the arguments see
+    `trajectory`.
+    """
+    settled = fixed_point(which, weight_variance, bias_variance)
+    size = {"width": width, "depth": depth, "networks": networks}
+    variances: dict[str, Any] = {"bias_variance": bias_variance, "input_variance": settled.variance}
+    drawn = _propagated(rng, which, weight_variance, **size, **variances)
+    return -np.log(drawn.gradient_ratio) / depth, -math.log(settled.slopes.perpendicular)
+
+
+def _propagated(
+    rng: Any, which: str, weight_variance: float, *, width: int, depth: int, **options: Any
+) -> Propagation:
+    """Networks of one width and normal weights, 16 inputs each."""
+    scheme = functools.partial(variance_scaling, scale=weight_variance)
+    return propagate(rng, [width] * (depth + 1), which, scheme, inputs=16, **options)
 
 
 @functools.lru_cache(maxsize=64)
 def iterated(
-    which: str, weight_variance: float, bias_variance: float, start: float, depth: int
+    which: Which, weight_variance: float, bias_variance: float, start: float, depth: int
 ) -> Float[np.ndarray, " layers"]:
     """The map of infinite width, K' = C_b + C_W E f(z)², iterated from layer 0; read only."""
     law = [start]

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from workbench.base.array import namespace
+import numpy as np
+
+from workbench.base.array import like, namespace
 from workbench.base.cancellation import steps
 
 # Places of the ring on which a convolution runs.
@@ -28,11 +30,10 @@ def on_a_ring(scheme: Callable, rng, shape: tuple[int, int], *, dtype: str) -> A
     channels = shape[0] // places
     kernel = scheme(rng, (channels, channels, 3), dtype=dtype)
     xp = namespace(kernel)
-    blocks = []
-    for place in range(places):
-        row = [xp.zeros_like(kernel[:, :, 0]) for _ in range(places)]
-        for offset in range(3):
-            at = (place + offset - 1) % places
-            row[at] = row[at] + kernel[:, :, offset]
-        blocks.append(xp.concat(row, axis=1))
-    return xp.concat(blocks, axis=0)
+    # A place takes from itself and its neighbours on both sides.
+    shifts = [np.roll(np.eye(places), offset - 1, axis=1) for offset in range(3)]
+    blocks = [
+        like(shift.astype(dtype), kernel)[:, None, :, None] * kernel[None, :, None, :, offset]
+        for offset, shift in enumerate(shifts)
+    ]
+    return xp.reshape(sum(blocks[1:], blocks[0]), shape)

@@ -1,4 +1,4 @@
-"""The generalised Gaussian: draws, quantiles, a fit of its shape, and weights of that shape.
+"""The generalised Gaussian: draws, a fit of its shape, and weights of that shape.
 
 density ∝ exp(-(|x|/α)^ν),  variance α² Γ(3/ν)/Γ(1/ν)
 
@@ -116,19 +116,6 @@ def density(x: Float[np.ndarray, " n"], shape: float, variance: float = 1.0) -> 
     scale = scale_of(shape, variance)
     logs = math.log(shape / (2 * scale)) - float(special.gammaln(1 / shape))
     return np.exp(logs - np.abs(np.asarray(x, dtype=np.float64) / scale) ** shape)
-
-
-def quantile(share: Array, shape: float, variance: float = 1.0) -> np.ndarray:
-    """The value below which a share of the distribution lies.
-
-    x = sign(p - 1/2) α · P⁻¹(1/ν, |2p - 1|)^(1/ν), with P⁻¹ the inverse of the regularised gamma.
-    """
-    p = np.asarray(share, dtype=np.float64)
-    if not ((p > 0) & (p < 1)).all():
-        refuse("share", "between 0 and 1, both left out", share)
-    _legal_shape(shape)
-    size = special.gammaincinv(1 / shape, np.abs(2 * p - 1)) ** (1 / shape)
-    return np.asarray(np.sign(p - 0.5) * scale_of(shape, variance) * size)
 
 
 def fit(values: Float[np.ndarray, " n"]) -> Fit:

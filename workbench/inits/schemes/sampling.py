@@ -120,7 +120,7 @@ def accepted(
     """Accepted proposals in the order drawn, until the shape is full.
 
     Args:
-        propose: returns so many numbers, and whether each is accepted.
+        propose: returns a number of proposals, and whether each is accepted.
         shape: of the result.
         rate: share that is accepted, about.
     """
@@ -204,7 +204,7 @@ def _fill_box_muller(rng: np.random.Generator, factor: float, out: np.ndarray) -
 
 
 def _bits(rng: np.random.Generator, count: int) -> np.ndarray:
-    """So many whole numbers of 32 random bits."""
+    """Random integers of 32 bits."""
     return rng.integers(0, 2**64, size=(count + 1) // 2, dtype=np.uint64).view(np.uint32)[:count]
 
 

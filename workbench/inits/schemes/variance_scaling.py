@@ -136,9 +136,8 @@ def sparse(
         refuse("sparsity", f"small enough to leave one of {shape[1]} inputs", sparsity)
     weights = variance_scaling(rng, shape, scale * shape[1] / retained, dtype=dtype)
     xp, order = namespace(weights), rng.random(shape)
-    # The rank of each input within its row: the order of the order.
-    rank = xp.argsort(xp.argsort(order, axis=1), axis=1)
-    return xp.where(rank < retained, weights, xp.zeros_like(weights))
+    largest = xp.sort(order, axis=1)[:, retained - 1 : retained]
+    return xp.where(order <= largest, weights, xp.zeros_like(weights))
 
 
 def _fan(both: Fans, mode: str) -> float:

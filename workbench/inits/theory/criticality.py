@@ -8,6 +8,7 @@ Source:
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -60,7 +61,8 @@ class Edge(NamedTuple):
     variance: float
 
 
-def critical(which: Which, safe: bool = False) -> Critical:
+@functools.lru_cache(maxsize=64)
+def critical(which: Which) -> Critical:
     """The critical pair of an activation, its class, and from which side it attracts.
 
     scale-invariant: f(ax) = a f(x), a > 0; C_b = 0, C_W = 1/E f(z)² at K = 1, any K stays
@@ -70,18 +72,10 @@ def critical(which: Which, safe: bool = False) -> Critical:
 
     Args:
         which: an activation by name, or a callable.
-        safe: refuse a pair from which a variance above K* runs away; mish has one.
-
-    Raises:
-        ValueError: if `safe` and there is no such pair.
     """
     f = activation(which)
-    pair = _scale_invariant(f) or _zero(f) or _half_stable(f)
     nothing = Critical(math.nan, math.nan, math.nan, "none", "none", False)
-    if safe and (pair is None or pair.runs_away):
-        why = "has none" if pair is None else f"runs away above K* = {pair.variance:.6g}"
-        refuse("activation", f"one with a stable critical point; {f.name} {why}", f.name)
-    return pair or nothing
+    return _scale_invariant(f) or _zero(f) or _half_stable(f) or nothing
 
 
 def edge_of_chaos(which: Which, bias_variance: float) -> Edge:
@@ -136,6 +130,20 @@ def fixed_point(
         return FixedPoint(0.0, chi(f, start * 1e-12, weight_variance))
     nearest = roots[0] if push > 0 else roots[-1]
     return FixedPoint(nearest, chi(f, nearest, weight_variance))
+
+
+def attracting_sides(which: Which) -> int:
+    """From how many sides of the critical variance K* the next layer's variance is nearer to it.
+
+    Counted at 0.4 % on either side; one for a half-stable point.
+
+    Args:
+        which: an activation with a critical point at K* > 0.
+    """
+    pair = critical(which)
+    near = pair.variance * np.array([0.996, 1.004])
+    moved = variance_map(which, near, pair.weight_variance, pair.bias_variance)
+    return int((np.abs(moved - pair.variance) < np.abs(near - pair.variance)).sum())
 
 
 def _scale_invariant(f: Activation) -> Critical | None:

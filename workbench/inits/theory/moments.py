@@ -61,13 +61,15 @@ def moments(which: Which, variance: Number = 1.0) -> Moments:
     """
     f = activation(which)
     return Moments(
-        expectation(f.function, variance),
-        expectation(lambda z: f.function(z) ** 2, variance),
-        expectation(lambda z: f.derivative(z) ** 2, variance),
+        expectation(f.function, variance, kinks=f.kinks),
+        expectation(lambda z: f.function(z) ** 2, variance, kinks=f.kinks),
+        expectation(lambda z: f.derivative(z) ** 2, variance, kinks=f.kinks),
     )
 
 
-def expectation(function: Map, variance: Number = 1.0, hermite: int = 0) -> Number:
+def expectation(
+    function: Map, variance: Number = 1.0, hermite: int = 0, kinks: tuple[float, ...] = ()
+) -> Number:
     """E[h(z) · He(z/√K)] for z ~ N(0, K), with the Hermite polynomial of the given degree.
 
     Each pair of degrees is a derivative by K: ∂ⁿ E h/∂Kⁿ = E[h(z) He₂ₙ(z/√K)] / (2K)ⁿ, by the heat
@@ -77,9 +79,14 @@ def expectation(function: Map, variance: Number = 1.0, hermite: int = 0) -> Numb
         function: h, on arrays.
         variance: K, positive.
         hermite: degree of the probabilists' Hermite polynomial; 0 for the plain mean.
+        kinks: where h has kinks apart from zero; panels end there.
     """
     variances = _positive("variance", variance)
-    nodes, weights = _panels(_halvings(float(variances.max())))
+    if kinks and variances.ndim:
+        each = [expectation(function, float(k), hermite, kinks) for k in variances.flat]
+        return np.reshape(each, variances.shape)
+    cuts = tuple(k / math.sqrt(float(variances)) for k in kinks)
+    nodes, weights = _panels(_halvings(float(variances.max())), cuts)
     # What overflows on the way may still be finite at the end; the check below decides.
     with np.errstate(over="ignore"):
         values = np.asarray(function(np.sqrt(variances)[..., None] * nodes), dtype=np.float64)
@@ -116,7 +123,8 @@ def variance_map(
 ) -> Number:
     """The next layer's variance, g(K) = C_b + C_W E f(z)², z ~ N(0, K)."""
     f = activation(which)
-    return bias_variance + weight_variance * expectation(lambda z: f.function(z) ** 2, variance)
+    second = expectation(lambda z: f.function(z) ** 2, variance, kinks=f.kinks)
+    return bias_variance + weight_variance * second
 
 
 def chi(which: Which, variance: Number, weight_variance: float) -> Chi:
@@ -134,8 +142,8 @@ def chi(which: Which, variance: Number, weight_variance: float) -> Chi:
     """
     f = activation(which)
     real("weight_variance", weight_variance, 0.0, math.inf)
-    tilt = expectation(lambda z: f.function(z) ** 2, variance, hermite=2)
-    slope = expectation(lambda z: f.derivative(z) ** 2, variance)
+    tilt = expectation(lambda z: f.function(z) ** 2, variance, hermite=2, kinks=f.kinks)
+    slope = expectation(lambda z: f.derivative(z) ** 2, variance, kinks=f.kinks)
     return Chi(weight_variance * tilt / (2 * variance), weight_variance * slope)
 
 
@@ -205,15 +213,19 @@ def _legendre() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def _panels(halvings: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes on [-12, 12] with weights that carry the normal density; panels meet at zero."""
+def _panels(halvings: int, cuts: tuple[float, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes on [-12, 12] with weights that carry the normal density; panels meet at zero and cuts.
+
+    The nodes of a panel and of its mirror image are mirror images too, without cuts.
+    """
     nodes, weights = _legendre()
-    ends = np.concatenate([[0.0], REACH * 0.5 ** np.arange(halvings, -1, -1)])
+    right = REACH * 0.5 ** np.arange(halvings, -1, -1)
+    inside = [cut for cut in cuts if abs(cut) < REACH]
+    ends = np.unique(np.concatenate([-right, [0.0], right, inside]))
     half, middle = np.diff(ends)[:, None] / 2, (ends[1:] + ends[:-1])[:, None] / 2
-    right, weight = (middle + half * nodes).ravel(), (half * weights).ravel()
-    both = np.concatenate([-right[::-1], right])
-    density = np.exp(-(both**2) / 2) / math.sqrt(2 * math.pi)
-    return both, np.concatenate([weight[::-1], weight]) * density
+    points = (middle + half * nodes).ravel()
+    density = np.exp(-(points**2) / 2) / math.sqrt(2 * math.pi)
+    return points, (half * weights).ravel() * density
 
 
 def _halvings(variance: float) -> int:

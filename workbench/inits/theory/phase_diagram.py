@@ -39,7 +39,7 @@ def phases(
     weight_variance: Float[np.ndarray, " columns"],
     layers: int = 60,
 ) -> Phases:
-    """χ⊥ over pairs of variances, after so many layers from a variance of one.
+    """χ⊥ over pairs of variances, at the variance that one becomes after `layers` layers.
 
     Args:
         which: an activation by name, or a callable.

@@ -47,15 +47,6 @@ def fixup(branches: int, layers: int = 2) -> float:
     return _count("branches", branches) ** (-1 / (2 * _count("layers", layers, 2) - 2))
 
 
-def rezero() -> float:
-    """Zero, the start of the learned factor on each branch, which makes the network the identity.
-
-    Source:
-        Bachlechner et al. (2020), arXiv:2003.04887; De & Smith (2020), arXiv:2002.10444.
-    """
-    return 0.0
-
-
 def deepnorm(encoder: int = 0, decoder: int = 0) -> tuple[DeepNorm | None, DeepNorm | None]:
     """α and β of the encoder and of the decoder, None for a part without layers.
 

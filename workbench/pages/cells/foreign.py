@@ -1,7 +1,6 @@
-"""An output in HTML as a page shows it: its own style within its own box, a sentence for the rest.
+"""Outputs in HTML: sanitised, with their styles restricted to their own box.
 
-What needs a script, another site or a frame cannot be shown in a page that runs nothing and asks
-for nothing; a sentence in its place says what it was.
+Parts that need a script, another site or a frame are replaced by a sentence that names them.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ import re
 from typing import Any
 
 from workbench.pages.text.clean import clean
-from workbench.pages.text.pictures import taken_in
+from workbench.pages.text.pictures import embedded
 from workbench.pages.text.style_sheets import colours, scoped
 from workbench.pages.text.unshown import PARTS, WORDS_OF_A_DRAWING, instead, library, note
 
-# What colours of its own an element brings; letters of a drawing are black where none are named.
+# Elements with colours; the text of a drawing is black by default.
 _PAINT = re.compile(r"""<svg\b|style="[^"]*(?:color|background|fill)[\w-]*:|(?:bgcolor|color)=""")
 _SEEN = re.compile(
     r"<(?:img|svg|video|audio|table|hr|input|button|select|progress|meter|math)\b", re.I
@@ -24,17 +23,17 @@ _SEEN = re.compile(
 
 
 def output_html(source: str, folder: str = "") -> str:
-    """The output in a box of its own.
+    """The output in its box.
 
     Args:
-        source: its HTML, whatever it holds.
-        folder: where the notebook lies, for pictures beside it.
+        source: its HTML.
+        folder: the notebook's folder, for pictures in it.
     """
     parts = list(PARTS.finditer(source))
     scripts = "".join(f"{one['attributes']}{one['script']}" for one in parts if one["attributes"])
     sheets = [one["style"] for one in parts if one["style"] is not None]
     text = PARTS.sub(instead, source)
-    shown = clean(taken_in(text, folder))
+    shown = clean(embedded(text, folder))
     scope = "s" + hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12]
     style = scoped("\n".join(sheets), scope) if sheets else ""
     is_painted = colours(style) or bool(_PAINT.search(shown))
@@ -44,12 +43,12 @@ def output_html(source: str, folder: str = "") -> str:
 
 
 def figure_of(source: str) -> dict[str, Any] | None:
-    """The figure that plotly's own HTML draws by a script; None where there is not just one."""
+    """The figure in the script of plotly's own HTML; None unless there is exactly one."""
     calls = re.findall(r"Plotly\.(?:newPlot|react)\(", source)
-    found = re.search(r"Plotly\.(?:newPlot|react)\(\s*[\"'][^\"']*[\"']\s*,\s*", source)
-    if len(calls) != 1 or not found:
+    call = re.search(r"Plotly\.(?:newPlot|react)\(\s*[\"'][^\"']*[\"']\s*,\s*", source)
+    if len(calls) != 1 or not call:
         return None
-    decoder, place = json.JSONDecoder(), found.end()
+    decoder, place = json.JSONDecoder(), call.end()
     parts = []
     try:
         for _ in range(2):
@@ -63,13 +62,13 @@ def figure_of(source: str) -> dict[str, Any] | None:
 
 
 def is_bare(source: str) -> bool:
-    """Whether HTML shows nothing by itself: scripts, styles and places for them to fill."""
+    """Whether the HTML has only scripts, styles and empty elements."""
     left = PARTS.sub(instead, source)
     return not (_SEEN.search(left) or re.sub(r"<[^<>]*>|\s|&nbsp;", "", left))
 
 
 def _missing(source: str, scripts: str, shown: str) -> str:
-    """What the page leaves out of the output, in a sentence; nothing where it shows all."""
+    """A sentence on what the page leaves out of the output; empty if it shows all."""
     is_empty = is_bare(shown)
     known = library(scripts) or library(source) if scripts else None
     by = f" of {known}" if known else ""

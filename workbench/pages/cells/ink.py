@@ -1,4 +1,4 @@
-"""The colours and forms of letters on a terminal, as HTML that can be read on light and dark paper.
+"""Colours and styles of terminal text as HTML with sufficient contrast in light and dark mode.
 
 A colour is darkened on the light paper and lightened on the dark one until its contrast is 4.5,
 which WCAG 2.2 (success criterion 1.4.3) asks of text.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 Colour = tuple[int, int, int]
-# What stands behind the letters: `--shade` of page.css by day and by night.
+# The background: `--shade` of page.css in light and dark mode.
 _DAY, _NIGHT = (249, 250, 251), (31, 35, 39)
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _CONTRAST = 4.5
@@ -29,12 +29,12 @@ _FORMS = {
     4: "text-decoration:underline",
     9: "text-decoration:line-through",
 }
-# What ends a form: the numbers of those it ends.
+# The styles that a code resets.
 _ENDS = {22: (1, 2), 23: (3,), 24: (4,), 27: (7,), 28: (8,), 29: (9,)}
 
 
 class Ink(NamedTuple):
-    """How letters are drawn: two colours, and the numbers of their forms as ECMA-48 has them."""
+    """Foreground, background, and the ECMA-48 codes of the styles."""
 
     front: Colour | None = None
     back: Colour | None = None
@@ -69,7 +69,7 @@ PLAIN = Ink()
 
 
 def span(text: str, ink: Ink) -> str:
-    """The text, which is HTML already, in that ink."""
+    """The text, which is escaped, with these colours and styles."""
     style = _style(ink)
     return f'<span style="{style}">{text}</span>' if style else text
 
@@ -98,22 +98,22 @@ def _style(ink: Ink) -> str:
 
 
 def _codes(numbers: str) -> Iterator[int]:
-    """The numbers one by one; those after a colon, if they are no colour's, are left out."""
+    """The codes one by one, without those after a colon unless they are a colour's."""
     for part in numbers.split(";"):
         head, *more = part.split(":")
         values = [head, *([m for m in more if m] if head in ("38", "48") else [])]
-        # Of `4:0`, which ends an underline, nothing else would be left.
+        # `4:0` resets the underline.
         values = ["24"] if part == "4:0" else values
         for value in values:
             yield int(value) if value.isdecimal() and len(value) < 4 else 0 if not value else -1
 
 
 def _extended(codes: Iterator[int]) -> Colour | None:
-    """One of the 256 colours (5;N) or a colour by its parts (2;R;G;B); None if it is neither."""
+    """One of the 256 colours (5;N) or an RGB colour (2;R;G;B); None for other codes."""
     kind = next(codes, -1)
     if kind == 2:
-        found = tuple(next(codes, -1) for _ in range(3))
-        return found if all(0 <= part <= 255 for part in found) else None
+        parts = tuple(next(codes, -1) for _ in range(3))
+        return parts if all(0 <= part <= 255 for part in parts) else None
     number = next(codes, -1) if kind == 5 else -1
     if 0 <= number < 16:
         return _SIXTEEN[number]
@@ -125,7 +125,7 @@ def _extended(codes: Iterator[int]) -> Colour | None:
 
 
 def _legible(colour: Colour, paper: Colour, towards: Colour) -> Colour:
-    """The colour, mixed with black or white until it can be read on the paper."""
+    """The colour, mixed with black or white until its contrast suffices."""
     for tenths in range(11):
         pairs = zip(colour, towards, strict=True)
         mixed = tuple((c * (10 - tenths) + t * tenths) // 10 for c, t in pairs)

@@ -1,6 +1,6 @@
-"""A cell's outputs as its page shows them: streams joined, of each output the kind that says most.
+"""The outputs of a cell as HTML: streams are joined, and of each output the best kind is shown.
 
-Whatever cannot be shown is named in a sentence; nothing is left out without a word.
+A sentence names each output that cannot be shown.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from workbench.pages.cells.foreign import figure_of, is_bare, output_html
 from workbench.pages.cells.terminal import screens, terminal_html
 from workbench.pages.cells.widget_state import VIEW, widget_outputs
 from workbench.pages.text.formulas import Formulas
+from workbench.pages.text.pictures import embedded_in_drawing
 from workbench.pages.text.prose import markdown
 from workbench.pages.text.unshown import library, note
 
@@ -28,9 +29,9 @@ PLOTLY = "application/vnd.plotly.v1+json"
 ROWS = "application/vnd.dataresource+json"
 CSV = "text/csv"
 PROSE = ("text/markdown", "text/latex")
-# What the workbench, papermill and scrapbook leave for programs to read.
+# Data that the workbench, papermill and scrapbook store for programs.
 _RECORD = re.compile(r"application/(vnd\.workbench\.|papermill\.record|scrapbook\.scrap).*json")
-# Kinds that a library draws by its script.
+# Kinds that a library draws by a script.
 _SCRIPTED = re.compile(r"javascript|vega|bokeh|holoviews|leaflet|geo\+json|mermaid", re.I)
 _RASTER = re.compile(r"image/(png|jpe?g|gif|webp|bmp|avif|x-icon)")
 _MEDIA = re.compile(r"(video|audio)/[\w.+-]+")
@@ -40,11 +41,11 @@ _BARE = re.compile(r"<[\w.]+ object(?: at 0x[0-9a-f]+)?>|<[\w.]+>|alt\.\w+\(\.\.
 def joined(
     outputs: Iterable[nbformat.NotebookNode], widgets: Mapping[str, Any]
 ) -> Iterator[nbformat.NotebookNode]:
-    """The outputs in order, streams as HTML, widgets as what they showed in the end.
+    """The outputs in order, with streams joined and widgets replaced by their last state.
 
     Args:
-        outputs: a cell's.
-        widgets: the state of the notebook's widgets.
+        outputs: the outputs of a cell.
+        widgets: the state of the notebook's widgets, from `widget_state.models`.
     """
     pieces: list[tuple[str, str]] = []
     for output in [*_without_places(list(_without_widgets(outputs, widgets))), None]:
@@ -70,15 +71,15 @@ def _without_widgets(
         view = data[VIEW]
         shown = widget_outputs(str(view.get("model_id")), widgets) if view else None
         if shown is None:
-            said = "The last state of this widget was not saved; this is what it was at first."
-            yield new_output("display_data", {"text/html": note(said)})
+            sentence = "The last state of this widget was not saved; this is what it was at first."
+            yield new_output("display_data", {"text/html": note(sentence)})
             yield new_output("display_data", {"text/plain": data.get("text/plain", "a widget")})
         else:
             yield from _without_widgets(shown, widgets)
 
 
 def _without_places(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
-    """The outputs without those that only load or place what another of the cell draws."""
+    """The outputs without those that only load a library or contain the place of a drawing."""
     for place, output in enumerate(outputs):
         source = output.get("data", {}).get("text/html")
         kinds = [kind for one in outputs[place + 1 : place + 2] for kind in one.get("data", {})]
@@ -89,13 +90,13 @@ def _without_places(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.N
 
 
 def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formulas: Formulas) -> str:
-    """An output's data as HTML.
+    """An output as HTML.
 
     Args:
-        output: with `data`, of which one kind is shown.
-        alt: what its picture shows, where the output does not say.
-        folder: where the notebook lies.
-        formulas: those of the page so far.
+        output: an output with `data`, of which one kind is shown.
+        alt: text alternative of a picture whose metadata have none.
+        folder: the notebook's folder, for pictures in it.
+        formulas: the formulas of the page so far.
     """
     data = output.data
     shown = shown_kind(data)
@@ -108,7 +109,7 @@ def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formula
     if shown is None:
         return "".join(map(_json, data.values()))
     if shown == "image/svg+xml":
-        return _svg(str(data[shown]), _told_of(output, shown), alt)
+        return _svg(str(data[shown]), _metadata_of(output, shown), alt, folder)
     if shown in PROSE:
         return markdown(str(data[shown]), folder, formulas=formulas)
     if shown == "text/html":
@@ -119,27 +120,27 @@ def output_html_of(output: nbformat.NotebookNode, alt: str, folder: str, formula
 
 
 def shown_kind(data: Mapping[str, Any]) -> str | None:
-    """The kind of an output that says most, of those that a page shows in words or figures."""
+    """The first kind of `_SHOWN` that the output has."""
     return next((kind for kind in _SHOWN if kind in data), None)
 
 
 def csv_html(output: nbformat.NotebookNode) -> str:
-    """A link that saves the values, made here: of other links the page drops the data."""
+    """A link that saves the values; `clean` would remove the data of a link from the output."""
     named = output.metadata.get(CSV, {}).get("name", "table.csv")
     return link(str(named), str(output.data[CSV]))
 
 
 def _table(output: nbformat.NotebookNode, folder: str) -> str:
-    """HTML, with the values of its table where the output holds them to the last digit."""
+    """The output's HTML, with the exact values of its table if the output has them."""
     data = output.data
     if CSV in data and "<table" not in data["text/html"]:
         return csv_html(output)
-    made = output_html(str(data["text/html"]), folder)
+    table = output_html(str(data["text/html"]), folder)
     rows = data.get(ROWS, {}).get("data") if isinstance(data.get(ROWS), Mapping) else None
     if isinstance(rows, list):
-        made = made.removesuffix("</div>")
-        made += f'<script type="application/json" class="rows">{script_json(rows)}</script></div>'
-    return made + (csv_html(output) if CSV in data else "")
+        table = table.removesuffix("</div>")
+        table += f'<script type="application/json" class="rows">{script_json(rows)}</script></div>'
+    return table + (csv_html(output) if CSV in data else "")
 
 
 def _json(value: Any) -> str:
@@ -152,62 +153,63 @@ def _plain(text: Any) -> str:
 
 
 def _unknown(data: Mapping[str, Any], kinds: list[str]) -> str:
-    """A sentence about what the output is, and the words it brings besides."""
+    """A sentence on an output that cannot be shown, and its plain text."""
     scripted = next((kind for kind in kinds if _SCRIPTED.search(kind)), None)
     name = library(" ".join(kinds)) or (scripted and library(str(data[scripted])[:100_000]))
     by = f" of {name}" if name else ""
     listed = ", ".join(kinds)
     if scripted:
-        said = f"This output is drawn by a script{by} ({listed}), and no script of an output runs "
-        said += "on this page; the notebook draws it."
+        sentence = f"This output is drawn by a script{by} ({listed}), and no script of an output "
+        sentence += "runs on this page; the notebook draws it."
     else:
-        said = f"This output is of a kind that this page cannot show: {listed}."
-    words = str(data.get("text/plain", ""))
-    return note(said) + (_plain(words) if words and not _BARE.fullmatch(words.strip()) else "")
+        sentence = f"This output is of a kind that this page cannot show: {listed}."
+    text = str(data.get("text/plain", ""))
+    return note(sentence) + (_plain(text) if text and not _BARE.fullmatch(text.strip()) else "")
 
 
 def _picture(output: nbformat.NotebookNode, kind: str, alt: str) -> str:
-    told = _told_of(output, kind)
+    metadata = _metadata_of(output, kind)
     data = html.escape(re.sub(r"\s", "", str(output.data[kind])), quote=True)
     source = f'src="data:{kind};base64,{data}"'
     if _MEDIA.fullmatch(kind):
         return f"<{kind[:5]} controls {source}></{kind[:5]}>"
-    return f'<img alt="{_alt(told, alt)}"{_size(told)}{_paper(told)} {source}>'
+    return f'<img alt="{_alt(metadata, alt)}"{_size(metadata)}{_paper(metadata)} {source}>'
 
 
-def _svg(text: str, told: Mapping[str, Any], alt: str) -> str:
-    """A drawing as a picture, in which no script runs."""
+def _svg(text: str, metadata: Mapping[str, Any], alt: str, folder: str) -> str:
+    """A drawing as a picture, in which no script runs and nothing is loaded."""
+    text, notes = embedded_in_drawing(text, folder)
     if "http://www.w3.org/2000/svg" not in text:
         text = re.sub(r"<svg\b", '<svg xmlns="http://www.w3.org/2000/svg"', text, count=1)
     data = base64.b64encode(text.encode(errors="replace")).decode()
-    size = _size(told) + ' class="on-light"'
-    return f'<img alt="{_alt(told, alt)}"{size} src="data:image/svg+xml;base64,{data}">'
+    size = _size(metadata) + ' class="on-light"'
+    return f'<img alt="{_alt(metadata, alt)}"{size} src="data:image/svg+xml;base64,{data}">{notes}'
 
 
-def _told_of(output: nbformat.NotebookNode, kind: str) -> Mapping[str, Any]:
-    found = output.get("metadata", {})
-    own = found.get(kind)
-    return {**found, **(own if isinstance(own, Mapping) else {})}
+def _metadata_of(output: nbformat.NotebookNode, kind: str) -> Mapping[str, Any]:
+    metadata = output.get("metadata", {})
+    own = metadata.get(kind)
+    return {**metadata, **(own if isinstance(own, Mapping) else {})}
 
 
-def _alt(told: Mapping[str, Any], alt: str) -> str:
-    return html.escape(str(told.get("alt") or alt), quote=True)
+def _alt(metadata: Mapping[str, Any], alt: str) -> str:
+    return html.escape(str(metadata.get("alt") or alt), quote=True)
 
 
-def _size(told: Mapping[str, Any]) -> str:
-    """The size in which a picture of many dots is meant to be seen."""
-    named = {name: told.get(name) for name in ("width", "height")}
+def _size(metadata: Mapping[str, Any]) -> str:
+    """The size at which a picture of high resolution is to be shown."""
+    named = {name: metadata.get(name) for name in ("width", "height")}
     return "".join(
         f' {n}="{v:g}"' for n, v in named.items() if isinstance(v, int | float) and v > 0
     )
 
 
-def _paper(told: Mapping[str, Any]) -> str:
-    needs = told.get("needs_background")
+def _paper(metadata: Mapping[str, Any]) -> str:
+    needs = metadata.get("needs_background")
     return f' class="on-{needs}"' if needs in ("light", "dark") else ""
 
 
-# The kinds of output that are shown, the one that says most first.
+# The kinds of output that are shown, in the order of preference.
 _SHOWN: dict[str, Callable[[Any], str] | None] = {
     PLOTLY: figure_html,
     "text/html": None,

@@ -1,4 +1,4 @@
-"""Streams and texts with escape sequences as a terminal leaves them, in HTML.
+"""Renders streams and texts with escape sequences as a terminal would, in HTML.
 
 Carriage returns, backspaces and moves of the cursor are applied, colours are drawn so that they can
 be read on light and on dark paper, and what else a sequence asks of a terminal is left out. Source:
@@ -17,18 +17,18 @@ from workbench.pages.cells.ink import PLAIN, Ink, span
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x08\x0a-\x1f\x7f-\x9f]+)"
     r"|(?:\x1b\[|\x9b)(?P<numbers>[0-?]*)[ -/]*(?P<final>[@-~])"
-    # Titles, links and device strings, up to their end; one that has none is dropped alone.
+    # Titles, links and device strings up to their end; without an end, only the start.
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]?"
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
 )
-# No sequence opens more lines or columns than this; screens are smaller.
+# The most lines or columns by which a sequence moves.
 _FAR = 1000
 Block = tuple[str, str]
 
 
 def screens(pieces: Iterable[Block]) -> list[Block]:
-    """Consecutive pieces of streams as blocks of HTML, each by its stream's name.
+    """Consecutive pieces of streams as blocks of HTML with their streams' names.
 
     Every stream has a cursor of its own, so that a bar on one goes on in its line while the other
     writes; the lines stand in the order in which they began.
@@ -52,13 +52,13 @@ def terminal_html(text: str) -> str:
 
 
 class _Row:
-    """A line as runs of one ink, `number`ed by when it began."""
+    """A line as runs of equal ink; `number` counts lines in the order of their start."""
 
     def __init__(self, number: int):
         self.number, self.runs, self.length = number, [], 0
 
     def put(self, column: int, text: str, ink: Ink) -> None:
-        """Writes over what stands there."""
+        """Overwrites the columns."""
         end = column + len(text)
         if column == 0 and end >= self.length:
             self.runs, self.length = [(text, ink)], end
@@ -72,7 +72,7 @@ class _Row:
             self._take(cells)
 
     def erase(self, start: int, end: int | None) -> None:
-        """Blanks the columns; without an end, all to the right."""
+        """Erases the columns; without an end, all to the right."""
         cells = self._cells()
         if end is None or end >= len(cells):
             del cells[start:]
@@ -81,7 +81,7 @@ class _Row:
         self._take(cells)
 
     def html(self) -> str:
-        """The line with its colours."""
+        """The line as HTML."""
         return "".join(span(html.escape(text, quote=False), ink) for text, ink in self.runs)
 
     def _cells(self) -> list[tuple[str, Ink]]:
@@ -94,14 +94,14 @@ class _Row:
 
 
 class _Screen:
-    """A terminal that never scrolls; `rows` is what stands on it."""
+    """A terminal without scrolling; `rows` are its lines."""
 
     def __init__(self, numbers: Iterator[int]):
         self.rows: list[_Row] = []
         self.numbers, self.row, self.column, self.ink = numbers, 0, 0, PLAIN
 
     def write(self, text: str) -> None:
-        """Takes the text as it came."""
+        """Writes a text with escape sequences."""
         for token in _TOKEN.finditer(text):
             if words := token["text"]:
                 self._reach(self.row)
@@ -113,7 +113,7 @@ class _Screen:
                 self._control(control)
 
     def written(self) -> list[_Row]:
-        """The rows up to the last that holds more than blanks."""
+        """The rows up to the last one that is not blank."""
         rows = self.rows
         while rows and not any(text.strip() for text, _ in rows[-1].runs):
             rows = rows[:-1]
@@ -129,7 +129,7 @@ class _Screen:
             self.column = max(0, self.column - 1)
 
     def _obey(self, final: str, numbers: str) -> None:
-        """Carries out a control sequence; one that is not known, or private, does nothing."""
+        """Executes a control sequence; ignores unknown and private ones."""
         if final == "m" and numbers[:1] not in ("<", "=", ">", "?"):
             self.ink = self.ink.changed(numbers)
             return
@@ -140,7 +140,7 @@ class _Screen:
         if final in "AF":
             self.row = max(0, self.row - step)
         elif final in "BE":
-            # Down to the last line: only a line feed opens one more.
+            # At most to the last line; only a line feed adds one.
             self.row = max(self.row, min(self.row + step, len(self.rows) - 1))
         elif final == "C":
             self.column = max(self.column, min(self.column + step, _FAR))

@@ -1,4 +1,4 @@
-"""Widgets as they stood at the end of a run: words, pictures, figures and what they captured.
+"""Widgets by their state at the end of a run: texts, pictures, figures and captured outputs.
 
 An executed notebook holds the state of its widgets in its metadata, as JupyterLab and nbclient
 write it (https://ipywidgets.readthedocs.io, "Model State", format version 2).
@@ -16,7 +16,7 @@ from nbformat.v4 import new_output
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
-# plotly's names of the types that it packs, by NumPy's.
+# plotly's names of array types, by NumPy's names.
 _TYPES = {"float64": "f8", "float32": "f4", "int32": "i4", "uint32": "u4"}
 _TYPES |= {"int16": "i2", "uint16": "u2", "int8": "i1", "uint8": "u1"}
 _BAR = 20
@@ -24,35 +24,35 @@ Part = str | nbformat.NotebookNode
 
 
 def models(notebook: nbformat.NotebookNode) -> Mapping[str, Any]:
-    """The state of the notebook's widgets by their ids; empty where none was saved."""
-    found = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
-    return found if isinstance(found, Mapping) else {}
+    """The saved states of the notebook's widgets by their ids."""
+    state = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    return state if isinstance(state, Mapping) else {}
 
 
 def widget_outputs(name: str, known: Mapping[str, Any]) -> list[nbformat.NotebookNode] | None:
-    """What the widget shows, as outputs of other kinds; None if its state was not saved."""
+    """Outputs that show what the widget shows; None if its state was not saved."""
     try:
         parts = list(_parts(name, known, frozenset()))
     except (AttributeError, KeyError, TypeError, ValueError):  # a state of another form
         return None
     if name not in known:
         return None
-    made: list[nbformat.NotebookNode] = []
+    outputs: list[nbformat.NotebookNode] = []
     lines: list[str] = []
     for part in [*parts, None]:
         if isinstance(part, str):
             lines.append(part)
             continue
         if lines:
-            made.append(_shown("text/plain", "\n".join(lines)))
+            outputs.append(_shown("text/plain", "\n".join(lines)))
             lines = []
         if part is not None:
-            made.append(part)
-    return made
+            outputs.append(part)
+    return outputs
 
 
 def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterator[Part]:
-    """The widget's lines and outputs from above to below."""
+    """The widget's lines and outputs from top to bottom."""
     model = known.get(name)
     if not isinstance(model, Mapping) or name in above:
         return
@@ -79,7 +79,7 @@ def _parts(name: str, known: Mapping[str, Any], above: frozenset[str]) -> Iterat
 
 
 def _is_hidden(state: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    """Whether its layout hides the widget, as tqdm's does when a bar is not to stay."""
+    """Whether its layout hides the widget, as tqdm's `leave=False` does."""
     layout = known.get(str(state.get("layout", "")).removeprefix("IPY_MODEL_"), {}).get("state", {})
     return layout.get("display") == "none" or layout.get("visibility") == "hidden"
 
@@ -107,7 +107,7 @@ def _children(
 
 
 def _words(state: Mapping[str, Any], kind: str) -> str | None:
-    """A widget's description and value as words; None if it has neither."""
+    """A widget's description and value as text; None if it has neither."""
     description, value = _plain(state.get("description", "")), state.get("value")
     if kind.startswith(("HTML", "Label")):
         text = _plain(value)
@@ -135,7 +135,7 @@ def _bar(state: Mapping[str, Any]) -> str:
 
 
 def _figure(state: Mapping[str, Any], buffers: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """A `go.FigureWidget` as plotly's JSON; its long arrays travel beside the state."""
+    """A `go.FigureWidget` as plotly's JSON; its arrays are in buffers beside the state."""
     packed = {tuple(b["path"]): b["data"] for b in buffers if b.get("encoding") == "base64"}
 
     def whole(value: Any, path: tuple[Any, ...]) -> Any:

@@ -71,7 +71,7 @@
   const digits = (text) => text.replace(/e.*$/i, "").replace(/^[-0.]+|\./g, "").length;
   const numeric = (text) => (NUMBER.test(text) && digits(text) <= 17 && !(digits(text) > 15 && !/[.e]/i.test(text)) ? Number(text) : text);
 
-  // Tables that the record holds at full precision are told from it, others as they stand.
+  // Tables that the record holds at full precision come from it, others as they stand.
   function tabled(table) {
     const named = (values, name) => Object.entries(values).map(([key, value]) => ({ [name]: key, value }));
     if (table.matches(".claims") && record.claims?.length)

@@ -122,7 +122,7 @@ async function draw(data, look, width) {
   // The words beside a drawing tell it better than its ticks, one after the other, would.
   plot.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("aria-hidden", "true"));
   if (range) {
-    plot.told = figure.frames;
+    plot.frames = figure.frames;
     plot.titles = titles;
     plot.shown = figure.frames[range.value].name;
     range.parentElement.hidden = false;
@@ -133,7 +133,7 @@ async function draw(data, look, width) {
 async function show(range) {
   const holder = range.closest("figure");
   const plot = holder.querySelector(".plot");
-  const frame = plot.told[range.value];
+  const frame = plot.frames[range.value];
   holder.querySelector(".slider strong").textContent = frame.name;
   range.setAttribute("aria-valuetext", frame.name);
   if (plot.titles) plot.previousElementSibling.textContent = plot.titles[range.value];

@@ -1,4 +1,4 @@
-"""Foreign HTML as what a page may hold: no scripts, nothing of others, no way to cover the page."""
+"""Sanitises HTML: no scripts, no external resources, nothing that covers the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import nh3
 
 from workbench.pages.text.style_sheets import inline
 
-# Ids that the page's own parts bear; an output that bore one would take their place.
+# Ids of the page's own elements, which outputs must not have.
 IDS = frozenset({"story", "fold", "record", "verdicts", "knobs", "provenance"})
 MATHML = frozenset(
     {"math", "mrow", "mi", "mn", "mo", "ms", "mtext", "mspace", "msup", "msub", "msubsup"}
@@ -21,7 +21,7 @@ SVG = frozenset(
     | {"tspan", "defs", "linearGradient", "radialGradient", "stop", "clipPath", "pattern"}
     | {"mask", "marker", "symbol", "use", "image", "title", "desc"}
 )
-# Controls that do nothing without a script but show a state, fold or unfold.
+# Controls without effect, which show a state or fold.
 _CONTROLS = frozenset(
     {"input", "label", "button", "select", "option", "optgroup", "textarea", "fieldset", "legend"}
     | {"progress", "meter", "output"}
@@ -55,7 +55,7 @@ _MORE = {
     "font": {"color", "size", "face"},
     "ol": {"start", "type", "reversed"},
     "li": {"value"},
-    # All digits of a cell, for the page's download.
+    # `data-value` has all digits of a cell, for the page's download.
     "td": {"data-value", "valign", "width", "height", "nowrap"},
     "th": {"valign", "width", "height", "nowrap"},
     "table": {"width"},
@@ -71,7 +71,7 @@ def clean(source: str) -> str:
     return _cleaner().clean(source)
 
 
-# It takes a millisecond to make.
+# Its construction takes a millisecond.
 @functools.cache
 def _cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
@@ -84,7 +84,7 @@ def _cleaner() -> nh3.Cleaner:
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
-    """The attribute's value, or None to drop it: pictures carry their data, links never do."""
+    """The attribute's value, or None to remove it: data only in pictures, never in links."""
     if name == "style":
         return inline(value) or None
     if name == "src":
@@ -114,7 +114,7 @@ def _attributes() -> dict[str, set[str]]:
     allowed |= {tag: set(_CONTROL_NAMES) for tag in _CONTROLS}
     for tag, names in _MORE.items():
         allowed[tag] = allowed.get(tag, set()) | names
-    # link_rel sets the attribute itself and refuses to see it listed.
+    # `link_rel` sets `rel`, which must not be listed as well.
     allowed["a"] = allowed.get("a", set()) - {"rel"} | {"name"}
     allowed["*"] = allowed.get("*", set()) | common
     return allowed

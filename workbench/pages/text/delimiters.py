@@ -1,4 +1,4 @@
-r"""Where formulas stand in Markdown: between dollars, brackets or as environments, not in code."""
+r"""Finds formulas in Markdown: in dollars, in brackets or as environments, and not in code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable, Iterator
 
 _WHOLE = re.compile(
-    # Code, in which nothing is a formula.
+    # Code has no formulas.
     r"(?P<code>^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=fence)[`~]*[ ]*$|\Z)"
     r"|(?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`))"
     r"|(?<!\\)\$\$(?P<block>.+?)(?<!\\)\$\$"
     r"|(?<!\\)\\\\\[(?P<bracketed>.+?)\\\\\]"
     r"|(?<!\\)\\\\\((?P<parenthesised>.+?)\\\\\)"
     r"|(?P<environment>\\begin\{(?P<name>[a-zA-Z]+\*?)\}.*?\\end\{(?P=name)\})"
-    # Dollars with a blank line between them are no pair.
+    # A blank line ends no pair of dollars.
     r"|(?<![\\$])\$(?P<inline>(?:(?!\n[ \t]*\n)(?:\\.|[^$\\]))+)\$(?!\$)"
     r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})",
     re.M | re.S,
 )
-# What may begin one; what it needs to end it, where a search for that may reach far, is `paired`.
+# Openings; those whose closing may be far away are in the group `paired`.
 _OPENING = re.compile(
     r"^[ ]{0,3}(?:`{3,}|~{3,})[^\n]*\n|(?P<paired>`+|\\\\[\[(]|\\begin\{[a-zA-Z]+\*?\})"
     r"|\$\$?|\\(?:eq)?ref\{",
@@ -28,24 +28,24 @@ _CLOSING = re.compile(r"`+|\\\\[\])]|\\end\{[a-zA-Z]+\*?\}")
 _ENDS = str.maketrans("[(", "])")
 
 
-def replaced(source: str, instead: Callable[[re.Match[str]], str]) -> str:
-    """The text with something in the place of every formula.
+def replaced(source: str, replacement: Callable[[re.Match[str]], str]) -> str:
+    """The text with every formula replaced.
 
     Args:
         source: Markdown.
-        instead: what stands in the place of one; its match has the groups `block`, `bracketed`,
+        replacement: called for each formula; its match has the groups `block`, `bracketed`,
             `environment` (shown on lines of their own), `inline`, `parenthesised` and `reference`.
     """
     parts, end = [], 0
-    for found in _found(source):
-        if not found["code"]:
-            parts += source[end : found.start()], instead(found)
-            end = found.end()
+    for match in _matches(source):
+        if not match["code"]:
+            parts += source[end : match.start()], replacement(match)
+            end = match.end()
     return "".join([*parts, source[end:]])
 
 
-def _found(source: str) -> Iterator[re.Match[str]]:
-    """Formulas and code in order. What nothing ends is not searched for its end again and again."""
+def _matches(source: str) -> Iterator[re.Match[str]]:
+    """Formulas and code in order, in linear time also for openings without a closing."""
     last = {closing[0]: closing.start() for closing in _CLOSING.finditer(source)}
     place = 0
     while opening := _OPENING.search(source, place):

@@ -20,19 +20,19 @@ _MARK = re.compile(r"\\\\(?:\*|\s*\[[^\[\]]*\])?|\\(?P<kind>begin|end)\s*\{(?P<n
 
 
 class Equations:
-    """The equations of one page so far: how many are numbered, and which label has which number."""
+    """The numbered equations of a page so far, and the numbers of labels."""
 
     def __init__(self):
-        """Counts from one."""
+        """No equation is numbered yet."""
         self.count = 0
         self.numbers: dict[str, str] = {}
 
     def numbered(self, text: str) -> str:
-        r"""Markdown with a `\tag` in every row that has a number; the texts of a page in order."""
+        r"""Markdown with a `\tag` in every numbered row; to be called in the order of the page."""
 
-        def tagged(found: re.Match[str]) -> str:
-            block = found["block"] or found["bracketed"] or found["environment"]
-            return found[0].replace(block, self._rows(block), 1) if block else found[0]
+        def tagged(match: re.Match[str]) -> str:
+            block = match["block"] or match["bracketed"] or match["environment"]
+            return match[0].replace(block, self._rows(block), 1) if block else match[0]
 
         return replaced(text, tagged)
 
@@ -63,7 +63,7 @@ class Equations:
         else:
             self.count += 1
             number = str(self.count)
-            # On a line of its own, which no comment reaches.
+            # On a new line, in case a comment ends the row.
             row = f"{row.rstrip()}\n\\tag{{{number}}}{row[len(row.rstrip()) :]}"
         self.numbers |= dict.fromkeys(labels, number)
         return row

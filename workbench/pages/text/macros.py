@@ -1,4 +1,4 @@
-"""LaTeX's macros as MathJax reads them in a notebook: of one formula, known in the next."""
+"""Expands LaTeX macros as MathJax does in a notebook: definitions apply to later formulas."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _DEFINING = re.compile(
     r"(?![a-zA-Z])\*?"
 )
 _NAME = re.compile(r"\\(?:[a-zA-Z]+|.)", re.S)
-# Expansions and letters of one formula; a macro that calls itself would have no end.
+# The most expansions and letters of a formula, since a macro may call itself.
 _MOST, _LONGEST = 1000, 100_000
-# What MathJax knows and the converter does not.
+# Macros of MathJax that the converter lacks.
 _BUILT_IN = {
     r"\arg": r"\operatorname{arg}",
     r"\hdots": r"\ldots",
@@ -22,7 +22,7 @@ _BUILT_IN = {
 
 
 class Macro(NamedTuple):
-    """What stands for a name: `#1` and so on in `body` are its arguments."""
+    """A macro: `#1` and so on in `body` are its arguments."""
 
     body: str
     arguments: int = 0
@@ -33,20 +33,20 @@ class Macros:
     """The macros defined so far."""
 
     def __init__(self):
-        """Knows what MathJax knows from the start, as far as the converter needs to be told."""
+        """Starts with those macros of MathJax that the converter lacks."""
         self.known = {name: Macro(body) for name, body in _BUILT_IN.items()}
 
     def expanded(self, formula: str) -> str:
-        """The formula without definitions, which are noted, and with the macros' bodies.
+        """The formula with expanded macros, and without definitions, which are stored.
 
         Raises:
             ValueError: for a definition that cannot be read, or a macro that does not end.
         """
         done, rest, calls = [""], formula, 0
-        while found := _NAME.search(rest):
-            done.append(_apart(done[-1], rest[: found.start()]))
-            name, after = found[0], rest[found.end() :]
-            if defining := _DEFINING.match(rest, found.start()):
+        while match := _NAME.search(rest):
+            done.append(_apart(done[-1], rest[: match.start()]))
+            name, after = match[0], rest[match.end() :]
+            if defining := _DEFINING.match(rest, match.start()):
                 rest = self._define(defining[0], rest[defining.end() :])
             elif name in self.known:
                 body, rest = self._called(self.known[name], after)
@@ -61,7 +61,7 @@ class Macros:
         return "".join([*done, _apart(done[-1], rest)])
 
     def _define(self, command: str, rest: str) -> str:
-        """Notes the definition that begins here; the text after it."""
+        """Stores the definition at the start of the text; returns the text after it."""
         command = command.lstrip("\\")
         name, rest = _argument(rest)
         name = name.strip()
@@ -90,7 +90,7 @@ class Macros:
         return rest
 
     def _called(self, macro: Macro, rest: str) -> tuple[str, str]:
-        """The macro's body with the arguments that follow it, and the text after them."""
+        """The macro's body with its arguments, and the text after them."""
         values: list[str] = []
         if macro.default is not None:
             given, rest = _option(rest)
@@ -107,13 +107,13 @@ class Macros:
 
 
 def _apart(left: str, right: str) -> str:
-    """What follows, after a blank where a letter would lengthen the name of a macro."""
+    """The right text, after a space if its first letter would extend a macro's name."""
     lengthens = right[:1].isalpha() and re.search(r"\\[a-zA-Z]+$", left)
     return f" {right}" if lengthens else right
 
 
 def _argument(text: str) -> tuple[str, str]:
-    """The group in braces or the one sign that comes next, and the text after it."""
+    """The next group in braces or single token, and the text after it."""
     text = text.lstrip()
     if not text:
         raise ValueError("a macro must have its arguments")
@@ -125,14 +125,14 @@ def _argument(text: str) -> tuple[str, str]:
 
 
 def _option(text: str) -> tuple[str | None, str]:
-    """What stands in brackets next, if anything does, and the text after it."""
+    """The next optional argument in brackets, None without one, and the text after it."""
     return _group(text.lstrip(), "[", "]") if text.lstrip()[:1] == "[" else (None, text)
 
 
 def _group(text: str, opening: str, closing: str) -> tuple[str, str]:
     depth = 0
-    for found in re.finditer(rf"\\.|[{{}}{re.escape(opening + closing)}]", text, re.S):
-        depth += (found[0] in (opening, "{")) - (found[0] in (closing, "}"))
+    for match in re.finditer(rf"\\.|[{{}}{re.escape(opening + closing)}]", text, re.S):
+        depth += (match[0] in (opening, "{")) - (match[0] in (closing, "}"))
         if depth == 0:
-            return text[1 : found.start()], text[found.end() :]
+            return text[1 : match.start()], text[match.end() :]
     raise ValueError(f"a macro's {opening} must have its {closing}")

@@ -1,4 +1,4 @@
-"""Markdown as clean HTML, with its formulas as MathML and its pictures within the text.
+"""Renders Markdown as sanitised HTML with MathML and embedded pictures.
 
 Formulas are taken out before the Markdown is read and put back after it, as JupyterLab does, so
 that no bar within one ends a table's cell and no underscore begins an emphasis.
@@ -20,8 +20,8 @@ from nbconvert.filters.markdown_mistune import (
 from workbench.pages.text.clean import clean
 from workbench.pages.text.delimiters import replaced
 from workbench.pages.text.formulas import Formulas
-from workbench.pages.text.pictures import taken_in
-from workbench.pages.text.unshown import told
+from workbench.pages.text.pictures import embedded
+from workbench.pages.text.unshown import with_notes
 
 _PLACE = "\ue000{}\ue001"
 _PLACED = re.compile(
@@ -37,7 +37,7 @@ def markdown(
     attachments: dict | None = None,
     formulas: Formulas | None = None,
 ) -> str:
-    """Markdown as clean HTML, with formulas as MathML and pictures within the text.
+    """Markdown as sanitised HTML, with formulas as MathML and embedded pictures.
 
     Args:
         source: a cell's text.
@@ -47,20 +47,20 @@ def markdown(
     """
     renderer = _Renderer(
         escape=False,
-        # Headings get their ids and links later, when all of the page's are known.
+        # Ids and links of headings are added to the whole page.
         exclude_anchor_links=True,
         attachments=attachments,
     )
     if formulas is None:
         formulas = Formulas()
         source = formulas.equations.numbered(source)
-    text, found = _without_formulas(source)
-    made = MarkdownWithMath(renderer, _Blocks(), InlineParser()).render(text)
-    return clean(taken_in(told(_with_formulas(made, found, formulas)), folder))
+    text, matches = _without_formulas(source)
+    text = MarkdownWithMath(renderer, _Blocks(), InlineParser()).render(text)
+    return clean(embedded(with_notes(_with_formulas(text, matches, formulas)), folder))
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown's renderer; pictures are taken in later, together with those in HTML."""
+    """nbconvert's renderer; pictures are embedded later, together with those in HTML."""
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         try:
@@ -70,36 +70,36 @@ class _Renderer(IPythonRenderer):
 
 
 class _Blocks(MathBlockParser):
-    """nbconvert's blocks, but for those of formulas, which are out of the text already."""
+    """nbconvert's blocks without those of formulas, which have been replaced."""
 
     DEFAULT_RULES = BlockParser.DEFAULT_RULES
 
 
 def _without_formulas(source: str) -> tuple[str, list[re.Match[str]]]:
-    """The text with a sign in the place of every formula, and the formulas."""
-    found: list[re.Match[str]] = []
+    """The text with a placeholder for every formula, and the formulas."""
+    matches: list[re.Match[str]] = []
 
     def place(match: re.Match[str]) -> str:
-        found.append(match)
-        return _PLACE.format(len(found) - 1)
+        matches.append(match)
+        return _PLACE.format(len(matches) - 1)
 
-    return replaced(source, place), found
+    return replaced(source, place), matches
 
 
-def _with_formulas(made: str, found: list[re.Match[str]], formulas: Formulas) -> str:
-    """The HTML with the formulas in their places; within code and tags as they were written."""
+def _with_formulas(text: str, matches: list[re.Match[str]], formulas: Formulas) -> str:
+    """The HTML with the formulas; in code and tags as LaTeX."""
 
     def written(match: re.Match[str]) -> str:
         number = int(match[1])
-        return html.escape(found[number][0]) if number < len(found) else match[0]
+        return html.escape(matches[number][0]) if number < len(matches) else match[0]
 
-    def set_(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         if match["source"]:
             return re.sub("\ue000(\\d+)\ue001", written, match[0])
         number = int(match["number"])
-        return _formula(found[number], formulas) if number < len(found) else match[0]
+        return _formula(matches[number], formulas) if number < len(matches) else match[0]
 
-    return _PLACED.sub(set_, made)
+    return _PLACED.sub(replacement, text)
 
 
 def _formula(match: re.Match[str], formulas: Formulas) -> str:

@@ -1,4 +1,4 @@
-"""What an output's style may do on a page: colours, lengths and forms of that output alone.
+"""Restricts the styles of an output to that output, and to harmless properties.
 
 A sheet's rules reach nothing but the output that brought them. No value asks for anything from
 anywhere, nothing moves, and nothing stands outside its own place.
@@ -13,7 +13,7 @@ from typing import Any
 
 import tinycss2
 
-# Functions that compute a value; `url`, `image-set`, `element` and their like ask for something.
+# Functions that compute a value; `url`, `image-set` and others would load something.
 _FUNCTIONS = frozenset(
     {"rgb", "rgba", "hsl", "hsla", "hwb", "lab", "lch", "oklab", "oklch", "color", "color-mix"}
     | {"calc", "min", "max", "clamp", "var", "repeat", "minmax", "fit-content", "inset", "circle"}
@@ -29,15 +29,15 @@ _PROPERTIES = re.compile(
     r"|stroke.*|table-layout|tab-size|text-.+|unicode-bidi|user-select|vertical-align|visibility"
     r"|white-space|width|word-.+|writing-mode|dominant-baseline|stop-.+|transform(-origin)?"
 )
-# What a sheet may besides, since its output is a box that none of its parts leaves.
+# Also allowed in sheets, as nothing leaves the box of an output.
 _BOXED = re.compile(r"--[\w-]+|position|top|right|bottom|left|inset.*|z-index|clip-path|content")
 _PLACES = frozenset({"static", "relative", "absolute"})
-# The page itself, as a sheet that was written for a whole document names it.
+# Selectors of the whole document, which stand for the box here.
 _ROOT = re.compile(r"^(?::root|:host|html|body)(?:\s+|$)")
 
 
 def scoped(sheet: str, scope: str) -> str:
-    """The sheet's rules for what stands within the elements of the class `scope`.
+    """The sheet's rules, restricted to descendants of the class `scope`.
 
     Args:
         sheet: CSS. Rules that import, define fonts or animate are left out, and those for dark
@@ -50,17 +50,17 @@ def scoped(sheet: str, scope: str) -> str:
 
 @functools.lru_cache(4096)
 def inline(style: str) -> str:
-    """A `style` attribute's declarations as far as an element may have them in a page's text."""
-    kept = (
+    """The allowed declarations of a `style` attribute."""
+    texts = (
         text
         for name, text, tokens in _declarations(tinycss2.parse_blocks_contents(style))
         if _PROPERTIES.fullmatch(name) and name[:9] != "transform" and not _pulls(name, tokens)
     )
-    return ";".join(kept)
+    return ";".join(texts)
 
 
 def colours(css: str) -> bool:
-    """Whether the declarations colour letters or paper."""
+    """Whether the declarations set colours of text or background."""
     return bool(re.search(r"(?:^|[\s;{-])(?:color|background(?:-\w+)?|fill)\s*:", css))
 
 
@@ -68,9 +68,9 @@ def _rules(rules: Iterable[Any], scope: str) -> Iterator[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
             selectors = dict.fromkeys(_selectors(rule.prelude, scope))
-            found = _declarations(tinycss2.parse_blocks_contents(rule.content))
-            texts = [(name, text) for name, text, tokens in found if _in_sheet(name, tokens)]
-            # The box itself takes letters and colours only, so that no sheet hides the output.
+            declarations = _declarations(tinycss2.parse_blocks_contents(rule.content))
+            texts = [(name, text) for name, text, tokens in declarations if _in_sheet(name, tokens)]
+            # The box accepts only fonts and colours, so that no sheet hides the output.
             own = [text for name, text in texts if re.match("--|color|background|font", name)]
             if scope in selectors and own:
                 yield f"{scope}{{{';'.join(own)}}}"
@@ -83,7 +83,7 @@ def _rules(rules: Iterable[Any], scope: str) -> Iterator[str]:
 
 
 def _within(rule: Any, inner: Iterator[str]) -> Iterator[str]:
-    """The rules of a condition that may hold on a page, with the condition."""
+    """The rules within an allowed condition, with the condition."""
     condition = " ".join(tinycss2.serialize(rule.prelude).split())
     name, plain = rule.lower_at_keyword, re.fullmatch(r"[\w\s():.,>=-]+", condition)
     if name == "layer" or "prefers-color-scheme: light" in condition:
@@ -93,15 +93,15 @@ def _within(rule: Any, inner: Iterator[str]) -> Iterator[str]:
 
 
 def _selectors(prelude: list[Any], scope: str) -> Iterator[str]:
-    """The selectors, each below the scope; those that would begin beside it are left out."""
+    """The selectors with the scope as ancestor; those that start with a combinator are left out."""
     part: list[Any] = []
     for token in [*prelude, None]:
         if token is not None and token != ",":
             part.append(token)
             continue
         text = " ".join(tinycss2.serialize([t for t in part if t.type != "comment"]).split())
-        while found := _ROOT.match(text):
-            text = text[found.end() :]
+        while match := _ROOT.match(text):
+            text = text[match.end() :]
             if not text:
                 yield scope
         if text and text[0] not in ">+~" and _is_plain(text) and all(map(_is_sound, part)):
@@ -110,7 +110,7 @@ def _selectors(prelude: list[Any], scope: str) -> Iterator[str]:
 
 
 def _declarations(nodes: Iterable[Any]) -> Iterator[tuple[str, str, list[Any]]]:
-    """The declarations that ask for nothing: name, text, value."""
+    """Name, text and value of the declarations that load nothing."""
     for node in nodes:
         if node.type != "declaration" or not all(map(_is_sound, node.value)):
             continue
@@ -127,7 +127,7 @@ def _in_sheet(name: str, tokens: list[Any]) -> bool:
 
 
 def _pulls(name: str, tokens: list[Any]) -> bool:
-    """Whether a margin or an indent draws an element over another."""
+    """Whether a margin or an indent could move an element over another."""
     if not name.startswith(("margin", "text-indent")):
         return False
     plain = all(
@@ -148,5 +148,5 @@ def _is_sound(token: Any) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text ends neither the style element nor a rule."""
+    """Whether the text can end neither the style element nor a rule."""
     return not re.search(r"[<{}@\\\x00-\x08]", text)

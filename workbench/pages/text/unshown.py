@@ -1,4 +1,4 @@
-"""What a page cannot show, and the sentence that stands in its place."""
+"""Replaces what a page cannot show by sentences."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ PARTS = re.compile(
     rf"|<form\b(?P<form>{_TAG})"
     rf"|(?P<media><(?P<kind>video|audio)\b{_TAG}.*?(?:</(?P=kind)\s*>|\Z))"
     rf"|<(?P<scripted>canvas|bgsound|(?!{_HYPHENATED})[a-z][a-z0-9]*-[\w.-]*)(?=[\s/>]){_TAG}"
+    rf"|(?P<noscript></?noscript\b{_TAG})"
     rf"|<[a-z/]{_TAG}",
     re.I | re.S,
 )
@@ -60,47 +61,49 @@ WORDS_OF_A_DRAWING = "Words within this drawing (foreignObject) are left out on 
 
 
 def note(text: str, tag: str = "p") -> str:
-    """A sentence of the page's own in the place of what it cannot show."""
+    """A sentence in the place of something that the page cannot show."""
     return f'<{tag} class="refused">{html.escape(text)}</{tag}>'
 
 
 def library(text: str) -> str | None:
-    """The name of the library whose sign the text bears."""
+    """The name of the library that the text first mentions; None if there is none."""
     lower = text.lower()
     places = {name: lower.find(sign) for sign, name in LIBRARIES.items() if sign in lower}
     return min(places, key=places.get) if places else None
 
 
-def instead(found: re.Match[str]) -> str:
-    """What stands on the page in the place of a part: itself, a sentence, or nothing."""
-    if found["media"]:
-        return _media(found["media"], found["kind"].lower())
-    if found["framed"] or found["embed"]:
-        return _frame(found["frame"] or found["embed"])
-    if found["form"]:
+def instead(match: re.Match[str]) -> str:
+    """The replacement of a part: itself, a sentence, or nothing."""
+    if match["media"]:
+        return _media(match["media"], match["kind"].lower())
+    if match["framed"] or match["embed"]:
+        return _frame(match["frame"] or match["embed"])
+    if match["form"]:
         return note("A form stands here in the notebook; nothing is sent from this page.", "span")
-    is_kept = not (found["attributes"] or found["link"] or found["style"] is not None)
-    return found[0] if is_kept and not found[0].startswith("<!--") else ""
+    # The content of <noscript> is meant for pages without scripts.
+    is_dropped = match["attributes"] or match["link"] or match["noscript"]
+    is_dropped = is_dropped or match["style"] is not None or match[0].startswith("<!--")
+    return "" if is_dropped else match[0]
 
 
-def told(source: str) -> str:
-    """A text's HTML with a sentence in the place of every part that the page cannot show."""
-    text = PARTS.sub(lambda found: _said(found) or instead(found), source)
+def with_notes(source: str) -> str:
+    """HTML of Markdown with a sentence for every part that the page cannot show."""
+    text = PARTS.sub(lambda match: _note_on(match) or instead(match), source)
     return text + (note(WORDS_OF_A_DRAWING) if "<foreignobject" in text.lower() else "")
 
 
-def _said(found: re.Match[str]) -> str:
-    """The sentence for what outputs tell of as a whole: scripts and styles."""
-    if found["attributes"]:
-        known = library(found["attributes"] + found["script"])
+def _note_on(match: re.Match[str]) -> str:
+    """The sentence on a script or style; for outputs `foreign` has one sentence for all."""
+    if match["attributes"]:
+        known = library(match["attributes"] + match["script"])
         by = f" of {known}" if known else ""
         return note(
             f"A script{by} stands here in the notebook; it does not run on this page.", "span"
         )
-    if found["style"] is not None or "stylesheet" in (found["link"] or "").lower():
+    if match["style"] is not None or "stylesheet" in (match["link"] or "").lower():
         return note("A style for the notebook stands here; this page has its own.", "span")
-    if found["scripted"]:
-        name = found["scripted"].lower()
+    if match["scripted"]:
+        name = match["scripted"].lower()
         return note(f"An element `{name}` stands here in the notebook; this page has none.", "span")
     return ""
 

@@ -2,7 +2,7 @@
 "use strict";
 {
   const field = document.getElementById("search");
-  const told = document.getElementById("found");
+  const counter = document.getElementById("found");
   const list = document.getElementById("cards");
   const more = document.querySelector("#more button");
   const held = document.getElementById("rest")?.textContent;
@@ -66,7 +66,7 @@
     fitting = cards.filter((one) => wanted.every((word) => holds(one, word)));
     shown = most;
     show();
-    told.textContent = wanted.length ? `${fitting.length} of ${cards.length}` : "";
+    counter.textContent = wanted.length ? `${fitting.length} of ${cards.length}` : "";
   }
 
   field.form.hidden = cards.length < 2;

@@ -47,7 +47,7 @@
         one = cell("td", value.replace(" ", "-"), "");
         const mark = cell("span", "mark", rest.marks[value] ?? "");
         mark.setAttribute("aria-hidden", "true");
-        one.append(mark, " ", cell("span", "told", value));
+        one.append(mark, " ", cell("span", "unseen", value));
       } else if (numeric(value)) {
         one = cell("td", "number", String(Number(Number(value).toPrecision(4))));
       } else {
@@ -98,7 +98,7 @@
   });
 
   const field = document.getElementById("condition");
-  const told = document.getElementById("found");
+  const counter = document.getElementById("found");
   const holds = {
     "<": (order) => order < 0,
     ">": (order) => order > 0,
@@ -133,14 +133,14 @@
   function filter() {
     const found = tests(field.value);
     if (typeof found === "string") {
-      told.textContent = found;
+      counter.textContent = found;
       return;
     }
     for (const one of rows) one.fits = found.every((test) => test(one));
     fitting = rows.filter((one) => one.fits);
     show();
     const cut = fitting.length > most ? `, the first ${most} shown` : "";
-    told.textContent = found.length ? `${fitting.length} of ${rows.length}${cut}` : "";
+    counter.textContent = found.length ? `${fitting.length} of ${rows.length}${cut}` : "";
   }
 
   const form = document.getElementById("filter");

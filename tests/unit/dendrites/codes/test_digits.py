@@ -13,16 +13,16 @@ def drawn(training=1200, most=None, seed=3):
 
 
 def test_every_digit_is_stored_or_shown_with_its_own_pattern():
-    found = drawn()
-    assert (len(found.stored), len(found.shown)) == (1200, 597)
+    result = drawn()
+    assert (len(result.stored), len(result.shown)) == (1200, 597)
     images, labels = load_digits(return_X_y=True)
     # The same weights, and the best cells by an argument sort.
     weights = np.random.default_rng(0).standard_normal((64, CELLS))
     scores = (images - images.mean(axis=0)) @ weights
     winners = np.sort(np.argsort(scores, axis=1)[:, -ACTIVE:], axis=1)
     expected = sorted((*row, label) for row, label in zip(winners.tolist(), labels, strict=True))
-    rows = np.concatenate([np.sort(found.stored, axis=1), np.sort(found.shown, axis=1)])
-    kinds = np.concatenate([found.stored_labels, found.shown_labels])
+    rows = np.concatenate([np.sort(result.stored, axis=1), np.sort(result.shown, axis=1)])
+    kinds = np.concatenate([result.stored_labels, result.shown_labels])
     assert sorted((*row, k) for row, k in zip(rows.tolist(), kinds, strict=True)) == expected
 
 
@@ -42,19 +42,19 @@ def file_of(labels):
 
 def test_of_a_file_with_classes_two_thirds_are_stored():
     labels = np.arange(30) % 7
-    found = of_file(np.random.default_rng(0), file_of(labels), seed=1)
-    assert (len(found.stored), len(found.shown)) == (20, 10)
-    np.testing.assert_array_equal(found.stored_labels, labels[found.stored[:, 0] // 2])
-    np.testing.assert_array_equal(found.shown_labels, labels[found.shown[:, 0] // 2])
-    assert {*found.stored[:, 0], *found.shown[:, 0]} == set(range(0, 60, 2))
+    result = of_file(np.random.default_rng(0), file_of(labels), seed=1)
+    assert (len(result.stored), len(result.shown)) == (20, 10)
+    np.testing.assert_array_equal(result.stored_labels, labels[result.stored[:, 0] // 2])
+    np.testing.assert_array_equal(result.shown_labels, labels[result.shown[:, 0] // 2])
+    assert {*result.stored[:, 0], *result.shown[:, 0]} == set(range(0, 60, 2))
     few = of_file(np.random.default_rng(0), file_of(labels), seed=1, most=4)
-    for part, whole in zip(few, found, strict=True):
+    for part, whole in zip(few, result, strict=True):
         np.testing.assert_array_equal(part, whole[:4])
 
 
 def test_without_classes_each_pattern_is_stored_and_shown_again():
-    found = of_file(np.random.default_rng(0), file_of(None), seed=1, most=9)
-    np.testing.assert_array_equal(found.stored, np.arange(18).reshape(9, 2))
-    np.testing.assert_array_equal(found.shown, found.stored)
-    np.testing.assert_array_equal(found.stored_labels, np.arange(9))
-    np.testing.assert_array_equal(found.shown_labels, np.arange(9))
+    result = of_file(np.random.default_rng(0), file_of(None), seed=1, most=9)
+    np.testing.assert_array_equal(result.stored, np.arange(18).reshape(9, 2))
+    np.testing.assert_array_equal(result.shown, result.stored)
+    np.testing.assert_array_equal(result.stored_labels, np.arange(9))
+    np.testing.assert_array_equal(result.shown_labels, np.arange(9))

@@ -7,11 +7,11 @@ from workbench.dendrites.codes.patterns import overlaps
 
 def test_the_code_is_that_of_the_formula(backend):
     inputs = np.random.default_rng(1).standard_normal((6, 5))
-    found = backend.back(random_projection(backend.rng(2), inputs, 40, 7))
+    result = backend.back(random_projection(backend.rng(2), inputs, 40, 7))
     weights = backend.back(backend.rng(2).standard_normal((5, 40)))
     scores = (inputs - inputs.mean(axis=0)) @ weights
     expected = [sorted(np.argsort(-row, kind="stable")[:7]) for row in scores]
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_closer_inputs_share_more_winners():

@@ -149,8 +149,8 @@ def test_all_ways_to_write_ragged_patterns_give_the_same(tmp_path):
         assert (np.diff(row) > 0).all()
     for name, other in read.items():
         np.testing.assert_array_equal(other.patterns, first.patterns, err_msg=name)
-        wanted = [1, 0] * 15 if name.startswith("named") else None
-        assert other.labels is None if wanted is None else list(other.labels) == wanted, name
+        expected = [1, 0] * 15 if name.startswith("named") else None
+        assert other.labels is None if expected is None else list(other.labels) == expected, name
 
 
 def test_longer_patterns_are_thinned_at_random(tmp_path):

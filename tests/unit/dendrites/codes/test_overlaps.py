@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.dendrites.codes.overlaps import overlap_table
+from workbench.dendrites.codes.overlaps import overlap_table, reached
 
 
 def rows(rng, count, cells, size):
@@ -12,8 +12,8 @@ def rows(rng, count, cells, size):
 def test_overlaps_are_those_of_sets(backend, synapses):
     rng = np.random.default_rng(3)
     segments, patterns = rows(rng, 5, 400, synapses), rows(rng, 9, 400, 320)
-    found = backend.back(overlap_table(backend.put(segments), backend.put(patterns), 400))
-    assert found.tolist() == [
+    result = backend.back(overlap_table(backend.put(segments), backend.put(patterns), 400))
+    assert result.tolist() == [
         [len(set(s) & set(p)) for p in patterns.tolist()] for s in segments.tolist()
     ]
 
@@ -41,3 +41,11 @@ def test_nothing_shares_nothing():
 def test_bad_rows_are_refused(segments, patterns, says):
     with pytest.raises(ValueError, match=says):
         overlap_table(np.array(segments), np.array(patterns), 5)
+
+
+def test_reached_counts_those_at_or_above_each_threshold():
+    overlaps = np.array([[0, 2, 2, 3, 1], [0, 0, 0, 0, 4]])
+    histogram = np.array([np.bincount(row, minlength=5) for row in overlaps])
+    counts = [[(row >= threshold).sum() for threshold in range(1, 5)] for row in overlaps]
+    assert reached(histogram).tolist() == counts
+    assert reached(histogram[0]).tolist() == counts[0]

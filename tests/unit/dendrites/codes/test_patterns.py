@@ -101,19 +101,15 @@ def test_every_code_has_exactly_its_weight(cells, count, data):
     synapses = data.draw(st.integers(0, active))
     rng = generator(data.draw(st.integers(0, 99)))
     rows = patterns.patterns(rng, count, cells, active)
-    kept = patterns.subsamples(rng, rows, synapses)
+    thinned = patterns.subsamples(rng, rows, synapses)
     damaged = patterns.perturbed(rng, rows, cells, moved)
     assert rows.shape == damaged.shape == (count, active)
-    assert kept.shape == (count, synapses)
-    for found in (rows, kept, damaged):
-        assert are_codes(found, cells)
-    for row, some, other in zip(rows.tolist(), kept.tolist(), damaged.tolist(), strict=True):
+    assert thinned.shape == (count, synapses)
+    for result in (rows, thinned, damaged):
+        assert are_codes(result, cells)
+    for row, some, other in zip(rows.tolist(), thinned.tolist(), damaged.tolist(), strict=True):
         assert set(some) <= set(row)
         assert len(set(row) - set(other)) == moved
-    bits = np.unpackbits(patterns.pack(rows, cells), axis=1, bitorder="little")
-    assert bits.shape == (count, -(-cells // 8) * 8)
-    assert [np.flatnonzero(x).tolist() for x in bits] == rows.tolist()
-    np.testing.assert_array_equal(patterns.union(rows, cells), np.unique(rows))
 
 
 def test_populations_beyond_sixteen_bits():
@@ -122,7 +118,6 @@ def test_populations_beyond_sixteen_bits():
     assert are_codes(rows, 10**6)
     assert rows.max() > 65536
     assert are_codes(patterns.perturbed(rng, rows, 10**6, 300), 10**6)
-    assert patterns.pack(rows, 10**6).sum(dtype=np.int64) > 0
 
 
 @given(st.data())
@@ -132,8 +127,8 @@ def test_winners_are_the_largest_and_of_equals_the_first(data):
     active = data.draw(st.integers(0, scores.size))
     ranked = sorted(range(scores.size), key=lambda i: (-scores[i], i))
     for kind in (np.int64, np.float32):
-        found = patterns.winners(scores[None].astype(kind), active)
-        assert found.tolist() == [sorted(ranked[:active])]
+        result = patterns.winners(scores[None].astype(kind), active)
+        assert result.tolist() == [sorted(ranked[:active])]
 
 
 def test_winners_take_infinities():
@@ -143,9 +138,9 @@ def test_winners_take_infinities():
 def test_chunks_leave_no_seam(monkeypatch):
     rows = patterns.patterns(generator(1), 40, 100, 7)
     scores = generator(2).integers(0, 5, (40, 100))
-    whole = patterns.pack(rows, 100), patterns.winners(scores, 9)
+    whole = patterns.overlaps(rows, rows[::-1]), patterns.winners(scores, 9)
     monkeypatch.setattr(patterns, "CHUNK", 300)
-    np.testing.assert_array_equal(patterns.pack(rows, 100), whole[0])
+    np.testing.assert_array_equal(patterns.overlaps(rows, rows[::-1]), whole[0])
     np.testing.assert_array_equal(patterns.winners(scores, 9), whole[1])
 
 
@@ -161,8 +156,8 @@ def test_overlaps_are_those_of_sets(count, synapses, active, seed):
 
 def test_overlaps_on_every_backend(backend):
     segments, rows = np.array([[5, 1], [0, 2]]), np.array([[1, 3, 5], [4, 3, 2]])
-    found = patterns.overlaps(backend.put(segments), backend.put(rows))
-    assert backend.back(found).tolist() == [2, 1]
+    result = patterns.overlaps(backend.put(segments), backend.put(rows))
+    assert backend.back(result).tolist() == [2, 1]
 
 
 def test_overlaps_refuse_rows_that_do_not_pair(unchecked):
@@ -180,22 +175,19 @@ def test_backends(backend, shape, monkeypatch):
     moved, rng = min(active, cells - active) // 2, backend.rng(3)
     rows = patterns.patterns(rng, count, cells, active)
     here = backend.back(rows)
-    kept = backend.back(patterns.subsamples(rng, rows, active // 2))
+    thinned = backend.back(patterns.subsamples(rng, rows, active // 2))
     damaged = backend.back(patterns.perturbed(rng, rows, cells, moved))
-    for found in (here, kept, damaged):
-        assert are_codes(found, cells)
+    for result in (here, thinned, damaged):
+        assert are_codes(result, cells)
     assert here.shape == damaged.shape == (count, active)
     assert [len(set(x) - set(y)) for x, y in zip(here.tolist(), damaged.tolist(), strict=True)] == [
         moved
     ] * count
-    shuffled = backend.put(here[:, ::-1])
-    np.testing.assert_array_equal(backend.back(patterns.union(shuffled, cells)), np.unique(here))
-    packed = backend.back(patterns.pack(shuffled, cells))
-    assert packed.dtype == np.uint8
-    np.testing.assert_array_equal(packed, patterns.pack(here, cells))
+    shuffled = backend.back(patterns.overlaps(backend.put(here[:, ::-1]), rows))
+    np.testing.assert_array_equal(shuffled, np.full(count, active))
     scores = np.random.default_rng(1).integers(0, 4, (count, cells)).astype(float)
-    found = backend.back(patterns.winners(backend.put(scores), active))
-    np.testing.assert_array_equal(found, patterns.winners(scores, active))
+    result = backend.back(patterns.winners(backend.put(scores), active))
+    np.testing.assert_array_equal(result, patterns.winners(scores, active))
 
 
 ROWS = np.array([[0, 3, 5], [1, 2, 3]])
@@ -216,14 +208,13 @@ BAD = [
         (np.zeros((0, 5), int), 4, 0),
         "`patterns` .* at most cells=4 indices; got 5",
     ),
-    (patterns.union, (ROWS, 4), r"`patterns` must be indices in \[0, cells=4\); got 5"),
-    (patterns.union, (ROWS[0], 9), r"`patterns` must be a table of shape .*; got \(3,\)"),
+    (patterns.overlaps, (ROWS, ROWS[0]), r"`patterns` must be a table of shape .*; got \(3,\)"),
     (
-        patterns.pack,
-        (np.array([[4, 1, 4]]), 9),
+        patterns.perturbed,
+        (np.array([[4, 1, 4]]), 9, 1),
         "`patterns` must be rows in which no cell repeats; got 4",
     ),
-    (patterns.pack, (ROWS, 0), "`cells` must be a whole number of at least 1; got 0"),
+    (patterns.perturbed, (ROWS, 0, 1), "`cells` must be a whole number of at least 1; got 0"),
     (patterns.winners, (np.array([[1.0, np.nan]]), 1), "`scores` must be free of NaN; got nan"),
     (patterns.winners, (np.ones(4), 1), "`scores` must be a table"),
     (patterns.winners, (np.ones((2, 4)), 5), r"`active` must be .* \[0, cells=4\]; got 5"),
@@ -243,9 +234,9 @@ def test_bad_kinds_are_refused(unchecked):
     with pytest.raises(TypeError, match="^`active` must be a whole number; got True"):
         patterns.patterns(generator(0), 2, 9, True)
     with pytest.raises(TypeError, match="^`patterns` must be integer indices; got .*float64"):
-        patterns.union(ROWS.astype(float), 9)
+        patterns.overlaps(ROWS.astype(float), ROWS)
     with pytest.raises(TypeError, match="^`patterns` must be integer indices; got .*bool"):
-        patterns.pack(ROWS > 1, 9)
+        patterns.overlaps(ROWS, ROWS > 1)
     with pytest.raises(TypeError, match="^`scores` must be real numbers; got .*complex"):
         patterns.winners(np.ones((1, 2), complex), 1)
     with pytest.raises(TypeError, match="one library"):

@@ -63,9 +63,9 @@ def check(backend, cells, threshold, patterns, segments):
         if method == "pairs" and threshold < 2:
             continue
         detector = Detector(backend.put(segments), cells, threshold, method)
-        found = detector.matches(backend.put(patterns))
-        assert list(zip(*(column.tolist() for column in found), strict=True)) == pairs
-        assert {column.dtype for column in found} == {np.dtype(np.int64)}
+        result = detector.matches(backend.put(patterns))
+        assert list(zip(*(column.tolist() for column in result), strict=True)) == pairs
+        assert {column.dtype for column in result} == {np.dtype(np.int64)}
         histogram = detector.overlap_histogram(backend.put(patterns))
         np.testing.assert_array_equal(histogram, counts)
         assert histogram.dtype == np.int64
@@ -94,8 +94,8 @@ def test_matches_and_histogram_are_those_of_sets(backend, data, cells):
 def test_properties_and_the_automatic_method(backend):
     segments = np.array([[3, 1], [0, 9], [8, 2]])
     detector = Detector(backend.put(segments), 10, 2)
-    told = (detector.segments, detector.synapses, detector.cells, detector.threshold)
-    assert told == (3, 2, 10, 2)
+    sizes = (detector.segments, detector.synapses, detector.cells, detector.threshold)
+    assert sizes == (3, 2, 10, 2)
     assert detector.method == ("numba" if backend.name == "numpy" else "plain")
 
 

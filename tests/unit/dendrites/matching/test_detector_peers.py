@@ -79,10 +79,10 @@ def test_planted_matches_are_those_of_sparse_dot_topn(planted, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_pair_matches_at_threshold_0_in_several_blocks(planted, method):
     patterns, segments = planted
-    found = Detector(segments, 2048, 0, method).matches(patterns[:20])
+    result = Detector(segments, 2048, 0, method).matches(patterns[:20])
     pairs = np.arange(20 * len(segments))
-    np.testing.assert_array_equal(found.pattern, pairs // len(segments))
-    np.testing.assert_array_equal(found.segment, pairs % len(segments))
+    np.testing.assert_array_equal(result.pattern, pairs // len(segments))
+    np.testing.assert_array_equal(result.segment, pairs % len(segments))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -91,11 +91,11 @@ def test_memory_stays_bounded_while_every_pair_streams_past(planted, method):
     detector = Detector(segments, 2048, 1, method, threads=1)
     detector.matches(patterns[:2])
     tracemalloc.start()
-    found = 0
-    for piece in detector.stream(patterns, progress=False):
-        found += len(piece.pattern)
+    result = 0
+    for piece in detector.stream(patterns):
+        result += len(piece.pattern)
     detector.overlap_histogram(patterns)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found == len(detector.matches(patterns).pattern) > 10_000_000
+    assert result == len(detector.matches(patterns).pattern) > 10_000_000
     assert peak < (100e6 if method == "plain" else 40e6)

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
+from workbench.base.cancellation import Cancelled, CancelToken, cancel_scope
 from workbench.dendrites.matching import executor, segment_store
 from workbench.dendrites.matching.backends import cpu
 from workbench.dendrites.matching.detector import Detector
@@ -38,9 +38,35 @@ def expected(segments, patterns, threshold):
     return np.nonzero(active @ rows.T >= threshold)
 
 
-def assert_same(found, wanted):
-    for got, column in zip(found, wanted, strict=True):
+def assert_same(result, wanted):
+    for got, column in zip(result, wanted, strict=True):
         np.testing.assert_array_equal(got, column)
+
+
+@pytest.mark.parametrize("method", ["plain", "numba"])
+def test_a_histogram_counts_the_same_in_a_cancel_scope_and_can_be_cancelled(crowd, method):
+    segments, patterns = crowd
+    patterns = np.tile(patterns, (4, 1))  # of which 512 make a table
+    detector = Detector(segments, CELLS, 5, method, threads=2)
+    expected, token = detector.overlap_histogram(patterns), CountedToken(stop_at=10**9)
+    with cancel_scope(token):
+        np.testing.assert_array_equal(detector.overlap_histogram(patterns), expected)
+    assert token.checks > 2  # one of them by the scope itself
+    with pytest.raises(Cancelled), cancel_scope(CountedToken(stop_at=token.checks)):
+        detector.overlap_histogram(patterns)
+
+
+class CountedToken(CancelToken):
+    """Cancels the work at a check."""
+
+    def __init__(self, stop_at):
+        super().__init__()
+        self.checks, self.stop_at = 0, stop_at
+
+    def check(self):
+        self.checks += 1
+        if self.checks >= self.stop_at:
+            raise Cancelled
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -69,8 +95,6 @@ def test_segments_stay_in_the_file_they_are_mapped_from(crowd, method, tmp_path)
     detector = Detector(mapped, CELLS, 6, method)
     assert_same(detector.matches(patterns), expected(segments, patterns, 6))
     assert detector._store._blocks == []
-    with pytest.raises(ValueError, match="^`segments` must be in memory to be changed"):
-        detector.remove(np.array([0]))
     with open(tmp_path / "segments", "r+b") as file:
         file.seek(2 * 20 * 9000)
         file.write(np.array([CELLS], np.uint16).tobytes())
@@ -83,7 +107,7 @@ def test_a_stream_delivers_each_pair_once_in_sorted_pieces(crowd):
     detector = Detector(segments, CELLS, 5)
     batches = (patterns[:30], patterns[30:31], patterns[31:])
     for given in (patterns, iter(batches)):
-        pieces = list(detector.stream(given, progress=False))
+        pieces = list(detector.stream(given))
         assert len(pieces) > 3
         for piece in pieces:
             order = np.lexsort((piece.segment, piece.pattern))
@@ -99,29 +123,12 @@ def test_bad_patterns_in_a_stream_come_after_what_was_good(crowd, unchecked):
 
     def consume():
         batches = [patterns[:50], np.array([[CELLS]])]
-        for piece in Detector(segments, CELLS, 5).stream(batches, progress=False):
+        for piece in Detector(segments, CELLS, 5).stream(batches):
             delivered.append(piece.pattern.size)
 
     with pytest.raises(ValueError, match="^`patterns` must be .*; got 300"):
         consume()
     assert sum(delivered) == expected(segments, patterns[:50], 5)[0].size
-
-
-def test_a_bar_shows_after_a_second_only(crowd, capsys):
-    segments, patterns = crowd
-    detector = Detector(segments, CELLS, 5)
-
-    def slow():
-        for batch in (patterns[:10], patterns[10:20], patterns[20:30]):
-            yield batch
-            time.sleep(0.6)
-
-    list(detector.stream(patterns))
-    assert "patterns" not in capsys.readouterr().err
-    list(detector.stream(slow(), progress=False))
-    assert "patterns" not in capsys.readouterr().err
-    list(detector.stream(slow()))
-    assert "30 patterns" in capsys.readouterr().err
 
 
 INTERRUPTED = """
@@ -143,7 +150,7 @@ def patterns():
         shown.append(rng.random((64, 300)).argsort(axis=1)[:, :40])
         yield shown[-1]
 try:
-    for piece in detector.stream(patterns(), progress=False):
+    for piece in detector.stream(patterns()):
         delivered.append(piece)
         if len(shown) == 3:
             print("ready", flush=True)
@@ -179,9 +186,9 @@ def test_spans_share_out_all_that_may_be_counted_again(method, monkeypatch):
     """What is said of the spans adds up: segments for the gather's lanes, pairs for the others."""
     spans = []
 
-    def watched(self, found, block, rows):
+    def watched(self, result, block, rows):
         spans.append(rows)
-        return iter([(pattern, row) for pattern, row, _ in found])
+        return iter([(pattern, row) for pattern, row, _ in result])
 
     monkeypatch.setattr(cpu.NumbaSearch, "_watched", watched)
     monkeypatch.setattr(cpu, "SHORT", 1e-9)

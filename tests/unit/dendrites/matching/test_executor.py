@@ -39,19 +39,19 @@ def test_every_piece_comes_once_and_in_order(threads):
 
 def test_a_long_task_is_paused_where_nobody_asks_for_its_pieces(monkeypatch):
     monkeypatch.setattr(executor, "PAIRS_BUFFERED", 100)
-    made = []
+    started = []
 
     def long(task):
         for place in range(50):
-            made.append(task)
+            started.append(task)
             yield np.full(30, task), np.full(30, place)
 
-    found = in_order((long(i) for i in range(4)), 2)
-    next(found)
+    result = in_order((long(i) for i in range(4)), 2)
+    next(result)
     time.sleep(0.2)
     # Four pieces of thirty pairs are more than a hundred; two tasks a thread are begun at most.
-    assert max(made.count(i) for i in range(4)) <= 4
-    rest = [int(p[0][0]) for p in found]
+    assert max(started.count(i) for i in range(4)) <= 4
+    rest = [int(p[0][0]) for p in result]
     assert rest == [0] * 49 + [1] * 50 + [2] * 50 + [3] * 50
 
 
@@ -63,17 +63,17 @@ def test_what_a_task_raises_is_raised_in_its_place(threads, bad):
         if number == bad:
             raise ZeroDivisionError(number)
 
-    found = []
+    result = []
 
     def ask():
         for number in in_order(map(task, range(9)), threads):
-            found.append(number)
+            result.append(number)
 
     with pytest.raises(ZeroDivisionError, match=str(bad)):
         ask()
     # Pieces that came before it in the same task may be lost with it, those of earlier ones never.
-    assert found[:bad] == list(range(bad))
-    assert len(found) <= bad + 1
+    assert result[:bad] == list(range(bad))
+    assert len(result) <= bad + 1
 
 
 def test_who_stops_asking_stops_the_threads():
@@ -84,9 +84,9 @@ def test_who_stops_asking_stops_the_threads():
         time.sleep(0.01)
         yield number
 
-    found = in_order(map(task, range(1000)), 3)
-    assert [next(found) for _ in range(4)] == [0, 1, 2, 3]
-    found.close()
+    result = in_order(map(task, range(1000)), 3)
+    assert [next(result) for _ in range(4)] == [0, 1, 2, 3]
+    result.close()
     time.sleep(0.1)
     so_far = len(begun)
     assert so_far <= 4 + 6 + 1
@@ -114,8 +114,8 @@ def test_a_task_may_search_itself():
     def outer(number):
         yield list(in_order((iter([number, i]) for i in range(5)), 2))
 
-    found = list(in_order(map(outer, range(6)), 2))
-    assert found == [[x for i in range(5) for x in (number, i)] for number in range(6)]
+    result = list(in_order(map(outer, range(6)), 2))
+    assert result == [[x for i in range(5) for x in (number, i)] for number in range(6)]
 
 
 FORKED = """

@@ -9,7 +9,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from workbench.dendrites.theory import capacity, overlap_laws, union_laws
+from workbench.dendrites.theory import overlap_laws, thresholds, union_laws
 
 # Each law with arguments inside its domain, in the order of the signature.
 LAWS = [
@@ -19,11 +19,10 @@ LAWS = [
     (union_laws.union_size, (2048, 20, 10)),
     (union_laws.union_false_match, (2048, 40, 20, 10, 3)),
     (overlap_laws.binomial_limit, (0.02, 20, 10)),
-    (capacity.smallest_threshold, (2048, 40, 20, 1e-9)),
-    (capacity.capacity, (2048, 40, 20, 10, 1e-9)),
+    (thresholds.smallest_threshold, (2048, 40, 20, 1e-9)),
 ]
 NAMES = [law.__name__ for law, _ in LAWS]
-LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, capacity.smallest_threshold)]
+LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, thresholds.smallest_threshold)]
 
 
 @pytest.mark.parametrize(("law", "arguments"), LAWS, ids=NAMES)
@@ -31,11 +30,11 @@ LOGS = [x for x in LAWS if x[0] not in (union_laws.union_size, capacity.smallest
 def test_arrays_return_to_where_they_came_from(backend, law, arguments, place):
     wide = list(arguments)
     wide[place] = backend.put(np.full((2, 3), wide[place]))
-    found = backend.back(law(*wide))
-    assert found.shape == (2, 3)
+    result = backend.back(law(*wide))
+    assert result.shape == (2, 3)
     number = law(*arguments)
     assert isinstance(number, float | int)
-    np.testing.assert_array_equal(found, number)
+    np.testing.assert_array_equal(result, number)
 
 
 def test_two_libraries_are_refused():
@@ -46,10 +45,10 @@ def test_two_libraries_are_refused():
 def test_arguments_broadcast_and_chunks_leave_no_seam():
     cells = np.arange(100, 400)[:, None]
     synapses = np.arange(1, 101)
-    found = overlap_laws.false_match(cells, 50, synapses, 5)
-    assert found.shape == (300, 100)
+    result = overlap_laws.false_match(cells, 50, synapses, 5)
+    assert result.shape == (300, 100)
     for i, j in ((0, 0), (163, 84), (164, 0), (299, 99)):
-        assert found[i, j] == overlap_laws.false_match(100 + i, 50, 1 + j, 5)
+        assert result[i, j] == overlap_laws.false_match(100 + i, 50, 1 + j, 5)
     mixed = union_laws.union_false_match(cells, 50, np.arange(1, 5), [[2], [7], [30]] * 100, 3)
     for i in (0, 1, 2, 199, 299):
         assert mixed[i, 3] == union_laws.union_false_match(100 + i, 50, 4, (2, 7, 30)[i % 3], 3)
@@ -66,28 +65,56 @@ def test_the_logarithm_is_that_of_the_value(law, arguments):
         assert law(*arguments, log10=True) == pytest.approx(log10(law(*arguments)), rel=1e-14)
 
 
+def chained_union(n, a, s, t, m):
+    """The union's law by the number of choices that cover each number of active cells."""
+    choices, covered, reached = comb(n, s), [1] + [0] * (t - 1), 0
+    for _ in range(m):
+        following, reached = [0] * t, reached * choices
+        for y, ways in enumerate(covered):
+            if not ways:
+                continue
+            for j in range(min(s, a - y) + 1):
+                more = ways * comb(a - y, j) * comb(n - a + y, s - j)
+                if y + j < t:
+                    following[y + j] += more
+                else:
+                    reached += more
+        covered = following
+    return Fraction(reached, choices**m)
+
+
 def test_logarithms_far_below_the_smallest_double():
     def exact(fraction):
         shift = fraction.denominator.bit_length() - fraction.numerator.bit_length()
         return log10(fraction * 2**shift) - shift * log10(2)
 
     assert overlap_laws.false_match(10**6, 1000, 900, 700) == 0
-    for law, arguments in (
-        (overlap_laws.false_match, (10**6, 1000, 900, 700)),
-        (overlap_laws.false_negative, (5000, 1000, 200, 900)),
-        (union_laws.union_false_match, (10**6, 1000, 100, 160, 3)),
-        (union_laws.union_false_match, (10**6, 1000, 300, 280, 3, "plugin")),
-        (union_laws.union_false_match, (10**6, 1000, 300, 280, 3, "tagged")),
-        (overlap_laws.binomial_limit, (Fraction(1, 2**20), 100, 80)),
+    match, union = overlap_laws.false_match, union_laws.union_false_match
+    size = round(10**6 * (1 - (1 - 3e-4) ** 3))
+    on = range(80, 101)
+    for got, want in (
+        (match(10**6, 1000, 900, 700, log10=True), match(10**6, 1000, 900, 700, exact=True)),
+        (
+            overlap_laws.false_negative(5000, 1000, 200, 900, log10=True),
+            overlap_laws.false_negative(5000, 1000, 200, 900, exact=True),
+        ),
+        (union(10**6, 1000, 100, 160, 3, log10=True), chained_union(10**6, 1000, 100, 160, 3)),
+        (
+            union(10**6, 1000, 300, 280, 3, "plugin", log10=True),
+            match(10**6, 1000, size, 280, exact=True),
+        ),
+        (
+            union(10**6, 1000, 300, 280, 3, "tagged", log10=True),
+            1 - (1 - match(10**6, 1000, 300, 280, exact=True)) ** 3,
+        ),
+        (
+            overlap_laws.binomial_limit(2**-20, 100, 80, log10=True),
+            Fraction(sum(comb(100, b) * (2**20 - 1) ** (100 - b) for b in on), 2**2000),
+        ),
     ):
-        got, want = law(*arguments, log10=True), exact(law(*arguments, exact=True))
-        assert want < -290
-        assert got == pytest.approx(want, rel=1e-13)
+        assert exact(want) < -290
+        assert got == pytest.approx(exact(want), rel=1e-13)
     assert union_laws.any_match(-5000.0, 1000, log10=True) == pytest.approx(-4997)
-    assert capacity.capacity(10**6, 1000, 900, 700, 1e-9, log10=True) > 1000
-    assert overlap_laws.overlap_count(10**6, 1000, 900, 0, log10=True) == pytest.approx(
-        log10(comb(10**6 - 900, 1000) >> 10000) + 10000 * log10(2)
-    )
 
 
 def test_logarithm_tells_one_from_almost_one():
@@ -108,11 +135,10 @@ def test_edges_of_every_law():
     assert union_laws.any_match(1e-300, 10**6) == pytest.approx(1e-294, rel=1e-15, abs=0)
     assert union_laws.union_size(9, [0, 9, 9, 2], [5, 1, 0, 1]).tolist() == [0, 9, 0, 2]
     for method in ("mixture", "plugin", "tagged"):
-        found = union_laws.union_false_match(20, 5, 4, [0, 1], [[0], [2]], method)
-        assert found[:, 0].tolist() == ([0, 1] if method == "tagged" else [1, 1])
-        assert found[0, 1] == 0
-    assert union_laws.union_false_match(2, 1, 1, 1, 2, "plugin", exact=True) == 1  # 1.5 rounds to 2
-    assert union_laws.union_false_match(2, 1, 1, 1, 2, "plugin") == 1
+        result = union_laws.union_false_match(20, 5, 4, [0, 1], [[0], [2]], method)
+        assert result[:, 0].tolist() == ([0, 1] if method == "tagged" else [1, 1])
+        assert result[0, 1] == 0
+    assert union_laws.union_false_match(2, 1, 1, 1, 2, "plugin") == 1  # 1.5 rounds to 2
     assert overlap_laws.binomial_limit([0, 0, 1, 1, 0.5], 3, [0, 1, 3, 4, 4]).tolist() == [
         1,
         0,
@@ -120,8 +146,6 @@ def test_edges_of_every_law():
         0,
         0,
     ]
-    assert overlap_laws.overlap_count(20, 5, 4, 5) == 0
-    assert overlap_laws.overlap_count(20, 5, 4, np.arange(6)).sum() == comb(20, 5)
 
 
 COUNT = "must be a whole number"
@@ -138,8 +162,6 @@ BAD = [
     (overlap_laws.false_match, (20, float("nan"), 4, 2), f"`active` {COUNT}"),
     (overlap_laws.false_match, (20, 5, 4, -1), f"`threshold` {COUNT} of at least 0; got -1"),
     (overlap_laws.false_match, (20, 5, 4, 1.5), f"`threshold` {COUNT}"),
-    (overlap_laws.overlap_count, (20, 5, 4, -1), f"`overlap` {COUNT}"),
-    (overlap_laws.overlap_count, (20, 5, 21, 1), f"`synapses` {COUNT}"),
     (overlap_laws.false_negative, (8, 9, 3, 3), r"`synapses` .* \[0, active=8\]; got 9"),
     (overlap_laws.false_negative, (8, 4, 3, 9), r"`moved` .* \[0, active=8\]; got 9"),
     (overlap_laws.false_negative, (8, 4, 3, 0.5), f"`moved` {COUNT}"),
@@ -161,11 +183,9 @@ BAD = [
         r"`sparsity` must be 0 or in \[1e-100, 1\]; got 1e-200",
     ),
     (overlap_laws.binomial_limit, (0.1, -4, 2), f"`synapses` {COUNT}"),
-    (capacity.smallest_threshold, (20, 5, 4, 0), r"`target` must be in \(0, 1\]; got 0"),
-    (capacity.smallest_threshold, (20, 5, 4, float("nan")), "`target` must be in"),
-    (capacity.smallest_threshold, (20, 5, 4, 1.1), "`target` must be in"),
-    (capacity.capacity, (20, 5, 4, 2, 0), r"`error` must be in \(0, 1\]; got 0"),
-    (capacity.capacity, (20, 5, 4, 2, 2), "`error` must be in"),
+    (thresholds.smallest_threshold, (20, 5, 4, 0), r"`target` must be in \(0, 1\]; got 0"),
+    (thresholds.smallest_threshold, (20, 5, 4, float("nan")), "`target` must be in"),
+    (thresholds.smallest_threshold, (20, 5, 4, 1.1), "`target` must be in"),
 ]
 
 
@@ -194,9 +214,6 @@ def test_bad_kinds_are_refused_in_every_place(unchecked, law, arguments, bad):
             r"`exact` must be False for arrays .*\(1,\)",
         ),
         (overlap_laws.false_match, (20, 5, 4, 2), {"log10": True}, "`log10` must be False"),
-        (union_laws.any_match, (Fraction(3, 2), 2), {}, r"`probability` must be in \[0, 1\]"),
-        (union_laws.any_match, ([0.5], 2), {}, "`probability` must be one number"),
-        (capacity.capacity, (20, 5, 4, 5, 0.1), {}, r"`threshold` must be at most .*=4 .*; got 5"),
     ],
 )
 def test_exact_is_for_numbers(unchecked, law, arguments, options, sentence):

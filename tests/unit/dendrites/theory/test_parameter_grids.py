@@ -15,8 +15,8 @@ PRINTED |= {20: 4.11e-28, 24: 2.60e-36}
 
 def test_the_medians_are_the_table_s():
     thresholds = np.array(list(PRINTED))
-    found = figure_6_medians(thresholds)
-    np.testing.assert_allclose(found, list(PRINTED.values()), rtol=1.5e-3)
+    result = figure_6_medians(thresholds)
+    np.testing.assert_allclose(result, list(PRINTED.values()), rtol=1.5e-3)
 
 
 def test_growth_rises_to_its_limit_and_falls_like_a_power():

@@ -23,11 +23,9 @@ def test_random_patterns_in_the_digits_place_follow_the_law(tmp_path):
 
 
 def test_patterns_of_different_lengths_fire_their_own_segments(tmp_path):
-    rows = [
-        row[: 12 + i % 2] for i, row in enumerate(rows_of(np.random.default_rng(5), 80, 256, 13))
-    ]
+    rows = rows_of(np.random.default_rng(5), 80, 256, 13).tolist()
     path = tmp_path / "mine.csv"
-    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    path.write_text("\n".join(str(row[: 12 + i % 2])[1:-1] for i, row in enumerate(rows)))
     params = Params(cells=256, synapses=8, threshold=5, moved=0, patterns_file=str(path))
     result = digits.run(params)
     assert (result["stored"], result["shown"]) == (80, 80)
@@ -35,8 +33,6 @@ def test_patterns_of_different_lengths_fire_their_own_segments(tmp_path):
     assert result["active cells of the longest, thinned"] == 13
     assert (result["rates"]["own class"].value == 1).all()
     assert result["accuracy without noise"] == 1.0
-    few = digits.run(params.model_copy(update={"limit": 50}))
-    assert (few["stored"], few["shown"]) == (50, 50)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +40,6 @@ def test_patterns_of_different_lengths_fire_their_own_segments(tmp_path):
     [
         ("1,2,3\n4,5,5", {}, "`patterns_file` must be distinct indices in row 2"),
         ("1,2,3\n4,5,6", {"synapses": 4}, r"`synapses` must be in \[1, active=3\]; got 4"),
-        ("1,2,3\n4,5,6", {"moved": 4}, r"`moved` must be in \[0, active=3\]; got 4"),
         ("1,2,3", {}, r"at least 2 patterns .* got '1 of 3'"),
         ("1,2,3\n4,5,6", {"training": 500}, "`training` must be left at 1200 with `patterns_file`"),
         ("1,2,3\n4,5,6", {"active": 3}, "`active` must be left at 40 with .* decides it; got 3"),
@@ -56,5 +51,3 @@ def test_a_file_is_refused_before_any_run(tmp_path, text, knobs, says):
     knobs = {"synapses": 2, "threshold": 1, "moved": 0, **knobs}
     with pytest.raises(ValueError, match=says):
         Params(patterns_file=str(tmp_path / "mine.csv"), **knobs)
-    with pytest.raises(ValueError, match="`patterns_file` must be an existing file"):
-        Params(patterns_file=str(tmp_path / "none.csv"), **knobs)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference_values import value
 
-from workbench.inits.theory.residual_scaling import deepnorm, depth_scaled, fixup, rezero, t_fixup
+from workbench.inits.theory.residual_scaling import deepnorm, depth_scaled, fixup, t_fixup
 
 counts = st.integers(1, 1000)
 
@@ -60,7 +60,6 @@ def test_a_residual_sum_measured():
     expected = (1 + 1 / blocks) ** blocks
     # Relative deviation of a linear sum's second moment, 2/width a layer on the branch's share.
     assert (x**2).mean() / expected == pytest.approx(1, abs=5 * math.sqrt(2 / width / blocks))
-    assert rezero() == 0
 
 
 def test_bad_input(unchecked):

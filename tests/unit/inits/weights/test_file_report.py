@@ -5,9 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.inits.schemes.variance_scaling import he
+from workbench.base.array import generator
+from workbench.inits.schemes.variance_scaling import he, lecun
 from workbench.inits.weights import file_report as reports
-from workbench.inits.weights.file_report import as_csv, file_report, fitted_tails, layers, table
+from workbench.inits.weights.file_report import (
+    as_csv,
+    beside_theory,
+    drawn_matrix,
+    file_report,
+    fitted_tails,
+    layers,
+    table,
+)
 from workbench.inits.weights.sources import loaded
 
 
@@ -37,7 +46,7 @@ def file(save):
 
 
 def report(path, *how):
-    return file_report(loaded(0, path, *how)[1])
+    return file_report(loaded(path, *how))
 
 
 def test_every_matrix_is_measured(file):
@@ -82,14 +91,41 @@ def test_a_signal_passes_what_is_measured_and_no_table_unless_there_is_nothing_e
     assert rows[0].excess == pytest.approx(1, abs=0.3)
 
 
+def test_rows_have_the_targets_of_their_activations(save):
+    rng = np.random.default_rng(3)
+    path = save(fc1=he(rng, (60, 80)), fc2=0.1 * lecun(rng, (60, 60)), fc3=3 * he(rng, (90, 60)))
+    whole = report(path)
+    tails = [None, *fitted_tails(generator(0), loaded(path), 1000)[1:]]
+    rows = beside_theory(whole.rows, tails, [("*1", "relu"), ("fc2", "linear")], "gelu")
+    assert [r.activation for r in rows] == ["relu", "linear", "gelu"]
+    assert [r.target for r in rows] == pytest.approx([2, 1, 2.351715614073])
+    assert [r.factor for r in rows] == [r.fan_in_variance / r.target for r in rows]
+    assert [r.flags[-1] for r in rows][1:] == ["vanishes", "explodes"]
+    assert np.isnan(rows[0].tail)
+    assert (rows[2].tail, rows[2].tail_error) == (tails[2].shape, tails[2].error)
+
+
+def test_the_matrix_furthest_from_random_is_drawn_unless_a_place_is_given(save):
+    rng = np.random.default_rng(1)
+    low = np.outer(rng.standard_normal(80), rng.standard_normal(90))
+    whole = report(save(fresh=he(rng, (300, 200)), low=low, zero=np.zeros((3, 4))))
+    shown = [drawn_matrix(whole.rows, whole.spectra, place) for place in range(4)]
+    assert [s.place for s in shown] == [2, 1, 2, 3]
+    assert shown[1].title == "1. fresh: 300 × 200 (initial distribution: He normal)"
+    assert shown[3].title == "3. zero: 3 × 4 (zero)"
+    assert shown[1].spectrum is whole.spectra[0]
+    assert np.isnan(shown[3].spectrum.trained).all()
+    with pytest.raises(ValueError, match=r"`matrix` must be in \[0, matrices=3\]; got 4"):
+        drawn_matrix(whole.rows, whole.spectra, 4)
+
+
 def test_tails_stand_beside_the_rows(file):
-    rng, network = loaded(0, file)
-    tails = fitted_tails(rng, network, 5000)
+    tails = fitted_tails(generator(0), loaded(file), 5000)
     assert len(tails) == 4
     assert abs(tails[0].shape - 2) < 5 * tails[0].error
     # A product of two normal numbers has a heavier tail.
     assert tails[3].shape + 5 * tails[3].error < 1.5
-    fewer = fitted_tails(*loaded(0, file), 1000)
+    fewer = fitted_tails(generator(0), loaded(file), 1000)
     assert fewer[0].error > 1.8 * tails[0].error
 
 
@@ -103,7 +139,7 @@ def test_one_bad_element_ends_no_survey(save):
     path = save(**parts)
     flags = ["", "2 of 600 not finite", "zero", "empty", "too small to fit", "constant"]
     assert [row.flag for row in report(path).rows] == flags
-    tails = fitted_tails(*loaded(0, path), 1000)
+    tails = fitted_tails(generator(0), loaded(path), 1000)
     assert [tail is None for tail in tails] == [False] + [True] * 5
 
 
@@ -117,7 +153,7 @@ def test_a_damaged_array_is_a_row_and_names_itself(save):
     assert bad.flag.startswith("unreadable: ")
     assert "bad: Bad CRC-32" in bad.flag
     assert good.is_measured
-    tails = fitted_tails(*loaded(0, path), 1000)
+    tails = fitted_tails(generator(0), loaded(path), 1000)
     assert [tail is None for tail in tails] == [True, False]
 
 
@@ -150,7 +186,7 @@ def test_recurrent_layers_are_shown_gate_by_gate(tmp_path):
     weights = layer.weight_ih_l0.detach().numpy()
     assert rows[1].deviation == pytest.approx(weights[40:80].std(), rel=1e-6)
     assert all(r.flags[0] == "initial distribution: torch's recurrent layers" for r in rows)
-    tails = fitted_tails(*loaded(0, str(tmp_path / "w.pt")), 1000)
+    tails = fitted_tails(generator(0), loaded(str(tmp_path / "w.pt")), 1000)
     # Uniform gates are at the far end of the shapes or have none of their own.
     assert len(tails) == 8
     assert min(tail.shape for tail in tails) > 3

@@ -25,7 +25,7 @@ def of_shape(shape):
 
 @pytest.mark.parametrize(("shape", "best"), [(0.6, "generalised gaussian"), (2.0, "gaussian")])
 def test_known_tails_are_recognised(file, shape, best):
-    rows = all_fits(*loaded(0, file(**of_shape(shape))), 5000).rows
+    rows = all_fits(generator(0), loaded(file(**of_shape(shape))), 5000).rows
     assert [row.name for row in rows] == [f"w{i}" for i in range(5)]
     for row in rows:
         assert abs(row.shape - shape) < 5 * row.error
@@ -38,7 +38,7 @@ def test_known_tails_are_recognised(file, shape, best):
 
 
 def test_the_pooled_density_is_the_weights(file):
-    edges, seen = all_fits(*loaded(0, file(**of_shape(1.0))), 5000).pooled
+    edges, seen = all_fits(generator(0), loaded(file(**of_shape(1.0))), 5000).pooled
     middles = (edges[1:] + edges[:-1]) / 2
     assert (seen * np.diff(edges)).sum() == pytest.approx(1, abs=0.01)
     expected = np.exp(-np.sqrt(2) * np.abs(middles)) / np.sqrt(2)
@@ -55,9 +55,9 @@ def test_matrices_without_a_fit_end_no_survey(file):
     sparse = np.zeros((900, 900))
     sparse[5, 5] = 1
     parts |= {"one": np.ones((9, 9)), "tiny": np.ones((1, 2)), "sparse": sparse}
-    assert [r.name for r in all_fits(*loaded(0, file(**parts)), 5000).rows] == ["a"]
+    assert [r.name for r in all_fits(generator(0), loaded(file(**parts)), 5000).rows] == ["a"]
 
 
 def test_a_file_without_a_matrix_is_refused(file):
     with pytest.raises(ValueError, match=r"`weights_file` must be one with a matrix; got 'w.npz'"):
-        all_fits(*loaded(0, file(bias=np.zeros(3))), 5000)
+        all_fits(generator(0), loaded(file(bias=np.zeros(3))), 5000)

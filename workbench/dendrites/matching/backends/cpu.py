@@ -12,10 +12,12 @@ from math import ceil
 
 import numpy as np
 
+from workbench.base.cancellation import steps
 from workbench.dendrites.matching.calibration import rates
 from workbench.dendrites.matching.cost_model import Plan, Problem, plans
 from workbench.dendrites.matching.executor import in_order
 from workbench.dendrites.matching.kernels import bitslice, inverted_index, pair_index
+from workbench.dendrites.matching.results import Piece
 from workbench.dendrites.matching.segment_store import Block, Store
 
 PATTERNS_AT_ONCE = 4096
@@ -26,7 +28,6 @@ SPANS_A_THREAD = 4
 # Nanoseconds that building an index takes, a synapse or pair; the plan needs only its order of
 # size.
 BUILDING = {"index": 20, "pairs": 45}
-Piece = tuple[np.ndarray, np.ndarray]
 
 
 class NumbaSearch:
@@ -141,7 +142,7 @@ class NumbaSearch:
 
     def _tallies(self, patterns: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
         words = next((w for w in (1, 2, 4) if patterns.shape[0] <= 64 * w), 8)
-        for first in range(0, patterns.shape[0], 64 * words):
+        for first in steps(range(0, patterns.shape[0], 64 * words)):
             table = bitslice.table(patterns, first, words, 1, self._store.cells)
             for block in self._store.blocks():
                 tiles = block.cached("gather", bitslice.tiled, self._store.cells)
@@ -150,8 +151,6 @@ class NumbaSearch:
 
     def _plans(self, patterns: np.ndarray, threshold: int) -> tuple[Plan, ...]:
         store = self._store
-        if self._split <= store.width - threshold:
-            self._split = 0  # wider rows were added, and all blocks rebuilt
         rows, batch = max(1, store.rows), max(1, len(patterns))
         problem = Problem(store.cells, patterns.shape[1], store.width, threshold, rows, batch)
         return plans(problem, rates(), self._prefilter_unreliable, self._split)

@@ -12,10 +12,10 @@ from math import nan
 import numpy as np
 
 from workbench.base.array import Array, host, like, namespace
+from workbench.base.cancellation import step
 from workbench.dendrites.matching.cost_model import Plan
+from workbench.dendrites.matching.results import Piece
 from workbench.dendrites.matching.segment_store import Store
-
-Piece = tuple[np.ndarray, np.ndarray]
 
 WORDS = 8
 PATTERNS_AT_ONCE = 64 * WORDS
@@ -58,6 +58,7 @@ class PlainSearch:
         """How many pairs have each overlap 0 … synapses."""
         pairs = np.zeros(self._store.width + 1, np.int64)
         for _, _, planes in self._blocks(patterns):
+            step()
             left = 64 * planes[0].shape[0] * planes[0].shape[1]
             for overlap in range(pairs.size):
                 here = _ones(_equal(planes, overlap))

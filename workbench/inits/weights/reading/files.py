@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,20 +92,6 @@ def contents(path: str) -> Contents:
     return Contents(arrays, unread, sum(f.stat().st_size for f in files if is_regular(f)))
 
 
-def arrays(path: str) -> Iterator[tuple[str, np.ndarray]]:
-    """The names and float arrays of a file, each read when its turn comes.
-
-    Raises:
-        ValueError: as `contents`, or if an array cannot be read, which the sentence names.
-    """
-    stored = contents(path)
-    damaged = {n: why for n, why in stored.unread.items() if not why.startswith(KNOWN)}
-    for name, why in damaged.items():
-        refuse("weights_file", f"an archive of plain arrays ({name}: {why})", Path(path).name)
-    for name, array in stored.arrays.items():
-        yield name, read(name, array)
-
-
 def read(name: str, array: Stored) -> np.ndarray:
     """The numbers of one array.
 
@@ -123,14 +108,11 @@ def read(name: str, array: Stored) -> np.ndarray:
         return refuse("weights_file", "whole", f"{name}: {reason(error)}")
 
 
-def changed(path: str) -> int:
-    """When the file, or the newest of those that an index names, was last changed [ns]."""
+def changed(path: str) -> tuple[tuple[int, ...], ...]:
+    """A value that changes with the file, and with every file that an index names."""
     _, files = _files(path)
-    return max((f.stat().st_mtime_ns for f in [Path(path), *files] if is_regular(f)), default=0)
-
-
-# What is no fault of the file.
-KNOWN = ("numbers of ", "the same as ", "part of an optimiser")
+    states = (f.stat() for f in [Path(path), *files] if is_regular(f))
+    return tuple((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states)
 
 
 def _why_not(name: str, array: Stored, memories: dict) -> str:

@@ -36,7 +36,7 @@ FIELD = 15
 
 
 class Guess(NamedTuple):
-    """A layout, and what speaks for it, in words that follow "guessed"."""
+    """A layout and the evidence for it, in words that follow "guessed"."""
 
     layout: Layout
     why: str
@@ -67,11 +67,11 @@ def guess(shapes: Shapes, ending: str = "") -> Guess:
         mine = [why for kind, why in votes if kind == layout]
         if len(mine) > len(votes) / 2:
             return Guess(layout, mine[0])
-    return Guess("torch", "as nothing speaks for another")
+    return Guess("torch", "as there is no evidence for another")
 
 
 def _votes(shapes: Shapes) -> Iterator[tuple[Layout, str]]:
-    """What the shapes speak for: biases behind their weights, fields, and inputs that follow."""
+    """The evidence of shapes: biases behind their weights, fields, and inputs that follow."""
     items = list(shapes.items())
     for (name, shape), (other, after) in zip(items, items[1:], strict=False):
         if len(shape) < 2 or len(after) != 1 or _folder(name) != _folder(other):

@@ -13,7 +13,7 @@ from collections import Counter
 
 from workbench.inits.weights.reading.layouts import KERNELS, Layout, Shapes, is_bias
 
-# A table of so many rows, and of so many times its columns, is one without any name.
+# A matrix with at least MANY rows, TALL times its columns, is a table whatever its name.
 MANY, TALL = 1000, 8
 NAMED = re.compile(
     r"(\w*_)?(embed|embeds|embedding|embeddings|embedder|emb|wte|wpe|lookup)(_\w+|\d+)?"

@@ -27,14 +27,14 @@ extern "C" void reached(const Row<4> *table, const CELL *lists, long long segmen
 """
 
 
-def through_gcc(folder, told, table, lists, bound):
+def through_gcc(folder, arguments, table, lists, bound):
     """What the threads would find, one after another."""
-    library = folder / f"{abs(hash(told))}.so"
+    library = folder / f"{abs(hash(arguments))}.so"
     if not library.exists():
         code = library.with_suffix(".cpp")
         code.write_text(HARNESS)
         flags = ["-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-        command = ["g++", *flags, *told, f"-I{SOURCE.parent}", code, "-o", library]
+        command = ["g++", *flags, *arguments, f"-I{SOURCE.parent}", code, "-o", library]
         subprocess.run(command, check=True)
     call = ctypes.CDLL(str(library)).reached
     hits = np.zeros((lists.shape[0], WORDS), np.uint32)
@@ -55,25 +55,25 @@ def test_a_thread_finds_the_patterns_that_reach_the_threshold(tmp_path, synapses
     lists[::5, -1] = cells  # a segment with one synapse fewer
     patterns = rng.random((100, cells)).argsort(axis=1)[:, : synapses + 2].astype(kind)
     overlap = (patterns[:, :, None, None] == lists[None, None]).sum(axis=(1, 3))
-    told = options(synapses, np.dtype(kind).itemsize, False)
+    arguments = options(synapses, np.dtype(kind).itemsize, False)
     for bound in sorted({1, synapses // 2 + 1, synapses}):
-        hits = through_gcc(tmp_path, told, tables(patterns, cells)[0], lists, bound)
+        hits = through_gcc(tmp_path, arguments, tables(patterns, cells)[0], lists, bound)
         bits = np.unpackbits(hits.view(np.uint8), axis=1, bitorder="little")
         np.testing.assert_array_equal(bits[:, :100], (overlap >= bound).T)
         assert not bits[:, 100:].any()
 
 
-def compiled(told, kind):
+def compiled(arguments, kind):
     """The kernel's PTX or CUBIN, or a failure with the compiler's words."""
-    return Compiler([SOURCE.with_suffix(".h")]).compiled(SOURCE.read_text(), told, kind)
+    return Compiler([SOURCE.with_suffix(".h")]).compiled(SOURCE.read_text(), arguments, kind)
 
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize(("planes", "item"), list(itertools.product(PLANES, (2, 4))))
 def test_the_kernel_compiles_for_every_size(planes, item, shared):
-    told = options((1 << planes) - 1, item, shared)
-    assert f"-DPLANES={planes}" in told
-    code = compiled((*told, "--gpu-architecture=compute_90"), "PTX").decode()
+    arguments = options((1 << planes) - 1, item, shared)
+    assert f"-DPLANES={planes}" in arguments
+    code = compiled((*arguments, "--gpu-architecture=compute_90"), "PTX").decode()
     assert re.search(r"\.visible \.entry gather\(", code)
     assert "atom.global.add.u64" in code
     assert "shfl.sync.up" in code
@@ -87,8 +87,8 @@ def test_the_kernel_compiles_for_every_size(planes, item, shared):
 
 @pytest.mark.parametrize("number", [75, 80, 90, 100, 120])
 def test_the_kernel_becomes_machine_code(number):
-    told = (*options(20, 2, True), f"--gpu-architecture=sm_{number}")
-    assert compiled(told, "CUBIN")[:4] == b"\x7fELF"
+    arguments = (*options(20, 2, True), f"--gpu-architecture=sm_{number}")
+    assert compiled(arguments, "CUBIN")[:4] == b"\x7fELF"
 
 
 def test_an_error_in_the_kernel_is_found():
@@ -98,9 +98,9 @@ def test_an_error_in_the_kernel_is_found():
 
 def test_a_table_has_four_words_a_cell_and_none_for_no_cell():
     patterns = np.array([[0, 3], [3, 5]] * 65)
-    made = tables(patterns, 5)
-    assert made.shape == (2, 6, WORDS)
-    bits = np.unpackbits(made.view(np.uint8), axis=2, bitorder="little")
+    result = tables(patterns, 5)
+    assert result.shape == (2, 6, WORDS)
+    bits = np.unpackbits(result.view(np.uint8), axis=2, bitorder="little")
     assert bits[0, 3].all()
     assert bits[1, 0].tolist() == [1, 0] + [0] * 126
     assert not bits[:, 5].any()
@@ -111,10 +111,10 @@ def test_tables_need_the_memory_they_say():
     rng = np.random.default_rng(0)
     patterns, cells = rng.permutation(30_000)[:20_480].reshape(4096, 5), 30_000
     tracemalloc.start()
-    made = tables(patterns, cells)
+    result = tables(patterns, cells)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert made.nbytes == 512 * (cells + 1)
+    assert result.nbytes == 512 * (cells + 1)
     assert peak < 660 * (cells + 1) + 100_000
     group, place = divmod(4000, 128)
-    assert made[group, patterns[4000], place // 32].tolist() == [1 << place % 32] * 5
+    assert result[group, patterns[4000], place // 32].tolist() == [1 << place % 32] * 5

@@ -30,11 +30,11 @@ def test_all_shapes_of_the_table_find_the_same(words, synapses):
         table = bitslice.table(patterns, 0, words, group, cells)
         for tested in {low + low % 2, every}:
             pieces = bitslice.matches(tiles, everything, table, tested, threshold)
-            found = [
+            result = [
                 pair for p, s, _ in pieces for pair in zip(p.tolist(), s.tolist(), strict=True)
             ]
-            wanted = np.argwhere(overlap[: 64 * words * group] >= threshold).tolist()
-            assert sorted(map(list, found)) == wanted
+            expected = np.argwhere(overlap[: 64 * words * group] >= threshold).tolist()
+            assert sorted(map(list, result)) == expected
     table = bitslice.table(patterns, 0, words, 1, cells)
     pairs = bitslice.tally(tiles, everything, table)
     counts = np.bincount(overlap[: 64 * words].ravel(), minlength=synapses + 1)
@@ -51,18 +51,18 @@ def test_more_matches_than_there_is_room_for_come_in_pieces(words, group):
     there, active = (np.zeros((len(rows), cells), np.float32) for rows in (lists, patterns))
     np.put_along_axis(there, lists.astype(int), 1, 1)
     np.put_along_axis(active, patterns.astype(int), 1, 1)
-    wanted = np.argwhere(active @ there.T >= threshold)
+    expected = np.argwhere(active @ there.T >= threshold)
     tiles = bitslice.tiled(lists, cells)
     table = bitslice.table(patterns, 0, words, group, cells)
     everything = (0, tiles.cells.shape[0])
     pieces = list(bitslice.matches(tiles, everything, table, synapses, threshold))
-    found = np.array([np.concatenate(column) for column in list(zip(*pieces, strict=True))[:2]]).T
+    result = np.array([np.concatenate(column) for column in list(zip(*pieces, strict=True))[:2]]).T
     room = bitslice.TILE * bitslice.LANES * bitslice.MOST
-    assert len(wanted) > room
-    assert 1 < len(pieces) < len(wanted) / (room / 2)
-    np.testing.assert_array_equal(found[np.lexsort(found.T[::-1])], wanted)
+    assert len(expected) > room
+    assert 1 < len(pieces) < len(expected) / (room / 2)
+    np.testing.assert_array_equal(result[np.lexsort(result.T[::-1])], expected)
     if group > 1:
-        assert sum(again for _, _, again in pieces) >= len(wanted) / group
+        assert sum(again for _, _, again in pieces) >= len(expected) / group
 
 
 def test_alike_segments_make_wary_and_change_nothing():
@@ -77,8 +77,8 @@ def test_alike_segments_make_wary_and_change_nothing():
         detector = Detector(segments, 5000, 13, method)
         before = detector.plan(patterns)
         for _ in range(2):
-            found = detector.matches(patterns)
-            np.testing.assert_array_equal(found, np.nonzero(overlap >= 13))
+            result = detector.matches(patterns)
+            np.testing.assert_array_equal(result, np.nonzero(overlap >= 13))
         after = detector.plan(patterns)
         assert before.tested < 20 or before.group > 1
         assert (after.tested, after.group) == (20, 1)

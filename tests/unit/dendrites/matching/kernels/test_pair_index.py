@@ -33,12 +33,12 @@ def test_all_pairs_of_a_pattern_and_a_segment_are_found(cells, threshold):
     equal = shown[:, None, :, None] == lists[None, :, None, :]
     overlap = (equal & (lists < cells)[None, :, None, :]).sum(axis=(2, 3))
     for _ in range(2):  # the second time with maps that the first has used
-        found = np.zeros_like(overlap, dtype=bool)
+        result = np.zeros_like(overlap, dtype=bool)
         for pattern, segment, hits in pair_index.matches(lists, index, shown, cells, threshold):
             assert np.all(np.diff(segment) > 0)
             assert hits >= 2 * segment.size or threshold == 2
-            found[pattern, segment] = True
-        np.testing.assert_array_equal(found, overlap >= threshold)
+            result[pattern, segment] = True
+        np.testing.assert_array_equal(result, overlap >= threshold)
     assert (overlap >= threshold).sum() > 0
 
 
@@ -85,15 +85,15 @@ def fewest_pairs(synapses, threshold, groups):
 
 
 def test_arrays_are_handed_on_unless_their_user_failed():
-    made = []
-    pool = BufferPool(lambda: made.append(0) or [len(made)])
+    allocated = []
+    pool = BufferPool(lambda: allocated.append(0) or [len(allocated)])
     with pool.one() as first, pool.one() as second:
         assert first != second
     with pool.one() as again:
         assert again in (first, second)
-    assert len(made) == 2
+    assert len(allocated) == 2
     with pytest.raises(KeyError), pool.one(), pool.one():
         raise KeyError
     with pool.one():
         pass
-    assert len(made) == 3
+    assert len(allocated) == 3

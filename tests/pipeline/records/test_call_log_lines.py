@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from workbench.records.lines import lines
+from workbench.records.call_log_reader import lines
 
 
 @pytest.mark.parametrize(

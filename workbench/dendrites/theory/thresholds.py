@@ -1,4 +1,4 @@
-"""Design for a tolerated error: the smallest safe threshold and the largest number of segments.
+"""Design for a tolerated error: the smallest safe threshold.
 
 Symbols, accuracy and source are those of `overlap_laws`.
 """
@@ -10,10 +10,9 @@ from fractions import Fraction
 import numpy as np
 
 from workbench.base.array import Array
-from workbench.base.checks import refuse, whole
 from workbench.dendrites.theory import _exact
-from workbench.dendrites.theory._arguments import answer, chance, counts, fraction, numbers
-from workbench.dendrites.theory._tails import hypergeometric, inverse_tail, log10_tail
+from workbench.dendrites.theory._arguments import answer, chance, counts
+from workbench.dendrites.theory._tails import hypergeometric, log10_tail
 
 
 def smallest_threshold(cells: Array, active: Array, synapses: Array, target: Array) -> Array:
@@ -52,57 +51,6 @@ def smallest_threshold(cells: Array, active: Array, synapses: Array, target: Arr
         below = _is_below(n, a, s, middle, e)
         low, high = np.where(below, low, middle), np.where(below, middle, high)
     return answer(high, *given)
-
-
-def capacity(
-    cells: Array,
-    active: Array,
-    synapses: Array,
-    threshold: Array,
-    error: Array,
-    *,
-    log10: bool = False,
-    exact: bool = False,
-) -> Array:
-    """Number of segments at which the bound M·p on any false match reaches an error.
-
-    M = error / p(n,a,s,θ)
-
-    Args:
-        cells: cells in the population, at least 1.
-        active: active cells in the pattern, at most `cells`.
-        synapses: synapses on a segment, at most `cells`.
-        threshold: active synapses that fire it, at least 0; infinitely many segments fit where it
-            is above min(synapses, active), which no fraction can say.
-        error: chance of a false match anywhere, in (0, 1].
-        log10: the decimal logarithm instead.
-        exact: a fraction instead.
-
-    Raises:
-        ValueError: if a count is fractional, negative or larger than `cells`, the error is outside
-            (0, 1], or an exact capacity is infinite.
-
-    Source: Ahmad & Hawkins (2016), equation 9, solved for M.
-
-    Example:
-        >>> round(capacity(2048, 40, 20, 10, 1e-9))
-        2557
-    """
-    given = (cells, active, synapses, threshold, error)
-    n, a, s = counts(cells, exact, active=active, synapses=synapses)
-    t = whole("threshold", threshold, 0)
-    if exact:
-        n, a, s, t = numbers(log10, n, a, s, t)
-        chance("error", error)
-        if t > min(a, s):
-            what = f"at most min(synapses, active)={min(a, s)} where a capacity is exact"
-            refuse("threshold", what, threshold)
-        return fraction("error", error) / _exact.tail(n, a, s, t)
-    e = chance("error", error)
-    if log10:
-        return answer(np.log10(e) - hypergeometric(log10_tail, n, a, s, t), *given)
-    with np.errstate(over="ignore"):
-        return answer(e * hypergeometric(inverse_tail, n, a, s, t), *given)
 
 
 def _is_below(

@@ -1,11 +1,10 @@
-"""Segments of unequal length, segments that change, several patterns on a segment."""
+"""Segments of unequal length, and several patterns on a segment."""
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.dendrites.codes.unions import mixed, tagged
 from workbench.dendrites.matching import segment_store
 from workbench.dendrites.matching.detector import Detector
 
@@ -20,7 +19,6 @@ cell_sets = st.sets(st.integers(0, CELLS - 1), max_size=20)
 def small_blocks(monkeypatch):
     """Blocks of a few rows, so that a few rows make several."""
     monkeypatch.setattr(segment_store, "BLOCK", 11)
-    monkeypatch.setattr(segment_store, "YOUNG", 4)
 
 
 def arrays(sets):
@@ -98,73 +96,6 @@ def test_lists_of_other_things_are_refused(unchecked):
         Detector([np.array([3, 60])], CELLS, 1)
 
 
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["add", "remove", "replace", "ask"]),
-        st.lists(cell_sets, min_size=1, max_size=9),
-        st.integers(0, 2**32 - 1),
-    ),
-    max_size=8,
-)
-
-
-@each_method
-@quiet
-@given(start=st.lists(cell_sets, max_size=25), steps=STEPS, threshold=st.integers(2, 5))
-def test_changes_are_those_of_a_dictionary(method, start, steps, threshold, small_blocks):
-    detector = Detector(arrays(start), CELLS, threshold, method)
-    model, following = {i: [s] for i, s in enumerate(start)}, len(start)
-    patterns = [set(range(0, CELLS, 2)), set(range(20)), set(range(15, 45))]
-    for what, sets, seed in steps:
-        chosen = np.random.default_rng(seed).permutation(sorted(model)).astype(int)[: len(sets)]
-        if what == "add":
-            given = detector.add(arrays(sets))
-            assert given.tolist() == list(range(following, following + len(sets)))
-            model.update(zip(given.tolist(), ([s] for s in sets), strict=True))
-            following += len(sets)
-        elif what == "remove":
-            detector.remove(chosen)
-            for number in chosen.tolist():
-                del model[number]
-        elif what == "replace":
-            detector.replace(chosen, arrays(sets[: len(chosen)]))
-            for number, new in zip(chosen.tolist(), sets, strict=False):
-                model[number] = [new]
-        assert detector.segments == len(model)
-        assert pairs(detector.matches(arrays(patterns))) == brute(patterns, model, threshold)
-
-
-def test_a_change_leaves_other_blocks_as_they_were(small_blocks):
-    rng = np.random.default_rng(1)
-    detector = Detector(rng.random((40, CELLS)).argsort(axis=1)[:, :8], CELLS, 4, "gather")
-    patterns = rng.random((5, CELLS)).argsort(axis=1)[:, :30]
-    detector.matches(patterns)
-    before = [block.cached("gather", pytest.fail) for block in detector._store.blocks()]
-    detector.replace(np.array([12]), np.arange(8)[None, :])
-    detector.matches(patterns)
-    after = [block.cached("gather", pytest.fail) for block in detector._store.blocks()]
-    assert [x is y for x, y in zip(before, after, strict=True)] == [True, False, True, True]
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda d: d.remove(np.array([7])), "`numbers` must be numbers of segments .*; got 7"),
-        (lambda d: d.remove(np.array([1, 1])), "`numbers` must be distinct"),
-        (lambda d: d.replace(np.array([1]), np.zeros((2, 1), int)), "one row for each"),
-        (lambda d: d.replace(np.array([9]), np.zeros((1, 1), int)), "numbers of segments"),
-        (lambda d: d.add(np.zeros((1, 1), int), np.array([2])), "at least 3, past those in use"),
-        (lambda d: d.add(np.full((1, 1), 60)), r"`segments` must be .*in \[0, 59\]; got 60"),
-        (lambda d: d.add(np.zeros((1, 1), int), np.array([3, 4])), r"of shape \(1,\)"),
-    ],
-)
-def test_bad_changes_are_refused_and_change_nothing(call, sentence, unchecked):
-    detector = Detector(np.array([[1, 2], [3, 4], [5, 6]]), CELLS, 1)
-    with pytest.raises(ValueError, match=sentence):
-        call(detector)
-    assert pairs(detector.matches(np.array([[1, 3, 5]]))) == [(0, 0), (0, 1), (0, 2)]
-
-
 @each_method
 @quiet
 @given(
@@ -179,22 +110,24 @@ def test_patterns_kept_apart_on_a_segment(method, stored, patterns, threshold, s
     expected = brute(patterns, {3 * i: s for i, s in enumerate(stored)}, threshold)
     assert detector.segments == len(stored)
     assert pairs(detector.matches(arrays(patterns))) == expected
-    pieces = [p for m in detector.stream(arrays(patterns), progress=False) for p in pairs(m)]
+    pieces = [p for m in detector.stream(arrays(patterns)) for p in pairs(m)]
     assert sorted(pieces) == expected
 
 
-def test_unions_mixed_and_tagged_through_the_same_call(backend):
+def test_several_patterns_on_a_segment_as_one_set_or_as_rows(backend):
     rng = np.random.default_rng(2)
     stored = rng.random((30, 4, CELLS)).argsort(axis=2)[:, :, :6]
     patterns = rng.random((50, CELLS)).argsort(axis=1)[:, :15]
     sets = [[set(row.tolist()) for row in segment] for segment in stored]
+    given = backend.put(patterns)
     shown = [set(row.tolist()) for row in patterns]
-    apart = Detector(cells=CELLS, threshold=4, **tagged(backend.put(stored))._asdict())
-    assert pairs(apart.matches(patterns)) == brute(shown, dict(enumerate(sets)), 4)
-    together = Detector(mixed(backend.put(stored)), CELLS, 4)
+    rows, numbers = backend.put(stored.reshape(120, 6)), np.repeat(np.arange(30), 4)
+    apart = Detector(rows, CELLS, 4, numbers=numbers)
+    assert pairs(apart.matches(given)) == brute(shown, dict(enumerate(sets)), 4)
+    together = Detector([backend.put(np.unique(rows)) for rows in stored], CELLS, 4)
     joined = {i: [set().union(*segment)] for i, segment in enumerate(sets)}
-    assert pairs(together.matches(patterns)) == brute(shown, joined, 4)
-    assert set(pairs(apart.matches(patterns))) < set(pairs(together.matches(patterns)))
+    assert pairs(together.matches(given)) == brute(shown, joined, 4)
+    assert set(pairs(apart.matches(given))) < set(pairs(together.matches(given)))
 
 
 @pytest.mark.parametrize(
@@ -209,15 +142,12 @@ def test_unions_mixed_and_tagged_through_the_same_call(backend):
 def test_bad_numbers_are_refused(numbers, sentence, unchecked):
     with pytest.raises(ValueError, match=f"^`numbers` must be .*{sentence}"):
         Detector(np.array([[1], [2]]), CELLS, 1, numbers=np.array(numbers))
-    with pytest.raises(ValueError, match="three-dimensional"):
-        mixed(np.zeros((2, 3), int))
 
 
-def test_a_saved_detector_keeps_lengths_numbers_and_the_next_number(tmp_path):
+def test_a_saved_detector_retains_lengths_and_numbers(tmp_path):
     detector = Detector(arrays([{1, 2, 3}, {4, 5}, {1, 2}]), CELLS, 2, numbers=np.array([2, 2, 5]))
-    detector.remove(np.array([5]))
     detector.save(tmp_path / "file")
     again = Detector.load(tmp_path / "file")
     patterns = arrays([{1, 2}, {4, 5, 1}])
-    assert pairs(again.matches(patterns)) == pairs(detector.matches(patterns)) == [(0, 2), (1, 2)]
-    assert again.add(arrays([{7}])).tolist() == detector.add(arrays([{7}])).tolist() == [6]
+    expected = [(0, 2), (0, 5), (1, 2)]
+    assert pairs(again.matches(patterns)) == pairs(detector.matches(patterns)) == expected
