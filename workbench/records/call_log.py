@@ -10,7 +10,7 @@ A folder and a file per call would take longer than most calls. A line is one of
 `like` is the start of the SHA-256 of a line with a whole record, the base; `changed` are the knobs
 that differ from their defaults, and `but` is the difference from the base with these knobs
 (`difference.difference`). The last line of a run counts. One process writes (`run_folder.owned`),
-and each line is one write, so a kill leaves whole lines and at most a part of one, which is removed.
+and each line is one write, so a kill leaves whole lines and at most one part, which is removed.
 `call_log_reader` reads the file.
 """
 
