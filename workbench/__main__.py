@@ -23,6 +23,10 @@ def main() -> None:
         extra = f"pip install 'paper-workbench[{EXTRAS[error.name]}]'"
         print(f"this command needs the package {error.name}: {extra}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        # While the command is imported; from then on click handles it.
+        print("Aborted!", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

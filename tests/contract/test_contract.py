@@ -1,5 +1,7 @@
 """The contract of `workbench.experiment.contract`, over every experiment found by globbing."""
 
+import time
+
 import numpy as np
 import pytest
 import wrong
@@ -110,3 +112,17 @@ def test_a_run_that_takes_long_is_ended():
             pass
 
     assert not contract.ends_in_verdicts(wrong.but(run=slow), wrong.Params(), 0.05)
+
+
+def test_a_default_run_that_is_slow_is_caught(monkeypatch):
+    monkeypatch.setattr(contract, "DEFAULT_SECONDS", 0.05)
+    assert list(contract.findings_on_file(wrong.RIGHT)) == []
+
+    def slow(p):
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            pass
+        return wrong.run(p)
+
+    (message,) = contract.findings_on_file(wrong.but(run=slow))
+    assert message.startswith("the default run must take at most 0.05 s of the processor; got 0.1")

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 USE = """
+import numba
 import numpy as np
 
 from workbench.base.array import generator
@@ -30,8 +31,9 @@ sizes, tokens = np.geomspace(1e7, 1e10, 8).repeat(4), np.tile(np.geomspace(1e9, 
 law = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
 loss = law["E"] + law["A"] / sizes ** law["alpha"] + law["B"] / tokens ** law["beta"]
 table = {"parameters": sizes, "tokens": tokens, "loss": loss}
-# The compiled solver takes 20 s to compile, and the plain one answers the same.
-found = fit("chinchilla", table, method="plain").parameters
+# The solver takes 20 s to compile; uncompiled it gives the same on a table this small.
+numba.config.DISABLE_JIT = True
+found = fit("chinchilla", table, nodes=1).parameters
 assert all(abs(found[name] / value - 1) < 1e-9 for name, value in law.items()), found
 """
 

@@ -1,1 +1,1 @@
-"""The commands of the command line: their words, and the work they call for."""
+"""The commands of the command line."""

@@ -2,44 +2,79 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from workbench.cli import live, records, share
-from workbench.cli.words import KnobCommand, knob_words
+from workbench.cli import experiments, live, records, share
+from workbench.cli.errors import refusing
+from workbench.cli.words import KnobCommand, knob_lines, knob_words
+
+_KNOBS = {
+    "cls": KnobCommand,
+    "context_settings": {"ignore_unknown_options": True, "allow_extra_args": True},
+    # A `-h` declared as an option would be read out of values such as `-high`.
+    "add_help_option": False,
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="paper-workbench", prog_name="workbench")
 def main() -> None:
-    """Put the claims of papers to the test: run experiments, read their pages."""
+    """Test the claims of papers: run experiments, read and share their pages."""
 
 
-for holder in (records, share, live):
-    for command in holder.COMMANDS:
+for module in (experiments, records, share, live):
+    for command in module.COMMANDS:
         main.add_command(command)
+
+
+def _number(name: str, help: str, *, high: int | None = None, low: int = 1, **how: Any) -> Any:
+    """An option that takes a whole number."""
+    return click.option(name, type=click.IntRange(low, high), help=help, **{"metavar": "N"} | how)
+
+
+_CELL_TIMEOUT = _number(
+    "--cell-timeout", "Longest time that a cell may take [no limit].", metavar="SECONDS"
+)
+_SET = click.option(
+    "--set", "pairs", multiple=True, metavar="KNOB=VALUE", help="The same as --KNOB VALUE."
+)
+_HELP = click.option(
+    "--help", "show_help", is_flag=True, help="Show this message, and the knobs of NAME."
+)
+_FOLDER = click.Path(path_type=Path)
 
 
 @main.command(
     "run",
-    cls=KnobCommand,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    add_help_option=False,
-    options_metavar="[--KNOB VALUE]... [--reports DIR] [--open]",
+    **_KNOBS,
+    options_metavar="[--KNOB VALUE]... [OPTIONS]",
+    short_help="Run an experiment or a notebook once.",
 )
 @click.argument("target", metavar="NAME", required=False)
-@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"))
-@click.option("--cell-timeout", type=click.IntRange(min=1))
-@click.option("--open", "open_page", is_flag=True)
-@click.option("--progress", is_flag=True)
-@click.option("--shared-library", "shared", is_flag=True)
-@click.option("--set", "pairs", multiple=True)
-@click.option("--help", "help_wanted", is_flag=True)
+@click.option(
+    "--reports",
+    type=_FOLDER,
+    default="reports",
+    metavar="DIR",
+    help="Folder of all runs [reports].",
+)
+@_CELL_TIMEOUT
+@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@click.option("--progress", is_flag=True, help="Show a progress bar without a terminal as well.")
+@click.option(
+    "--shared-library",
+    "shared",
+    is_flag=True,
+    help="Store plotly's library once in DIR instead of in every page.",
+)
+@_SET
+@_HELP
 @click.pass_context
+@refusing
 def run(
     context: click.Context,
     target: str | None,
@@ -49,165 +84,133 @@ def run(
     progress: bool,
     shared: bool,
     pairs: tuple[str, ...],
-    help_wanted: bool,
+    show_help: bool,
 ) -> None:
-    """Run an experiment, or any notebook of yours, into a record and a page.
+    """Run an experiment or a notebook once, and write a record and a page.
 
     NAME is FAMILY/SUBJECT as `workbench list` prints it, or the path of a notebook with a cell
-    tagged `parameters`. `workbench run NAME --help` lists its knobs; one named like an option is
-    given as --set NAME=VALUE. It runs in the current directory, where its relative paths start.
+    tagged `parameters`. `workbench run NAME --help` lists its knobs. A knob named like an option is
+    set by --set KNOB=VALUE. The run's relative paths start in the current directory.
     """
-    # Declared as an option, the letter would be picked out of values such as `-high`.
-    help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
-    if target in (None, "-h"):
-        click.echo(context.get_help())
-        context.exit(0 if help_wanted else 2)
-    if target.startswith("-"):
-        _refuse(f"NAME must come first; got {target!r}")
+    name = _name_or_help(context, target, show_help)
     from workbench.runs import job as jobs
     from workbench.runs.parameters.spelling import parsed
 
-    model = _or_refuse(lambda: jobs.model_of(target))[0]
-    if help_wanted:
-        click.echo(_run_help(target, model))
-        return
-    names = {k.name for k in model.knobs()}
-    words = _or_refuse(lambda: knob_words(context, pairs, names))
-    found = _or_refuse(lambda: jobs.job(target, parsed(model, words)))
-    record = _executed(found, reports, cell_timeout, progress)
+    model = jobs.model_of(name)[0]
+    words = knob_words(context, pairs, {k.name for k in model.knobs()})
+    record = _executed(jobs.job(name, parsed(model, words)), reports, cell_timeout, progress)
     if shared and record["state"] == "done":
         from workbench.share.shared_plotly import share
 
-        _or_refuse(lambda: share(reports / record["folder"] / "page.html", reports))
+        share(reports / record["folder"] / "page.html", reports)
     _report(record, reports, open_page)
 
 
 @main.command(
-    cls=KnobCommand,
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    add_help_option=False,
+    **_KNOBS,
     options_metavar="[--KNOB VALUES]... [OPTIONS]",
+    short_help="Run an experiment or a notebook at many values of its knobs.",
 )
 @click.argument("target", metavar="NAME|STUDY_FILE", required=False)
-@click.option("--zip", "zipped", multiple=True, metavar="A,B", help="Knobs that advance together.")
-@click.option("--random", type=click.IntRange(min=1), help="Draw so many points.")
-@click.option("--seeds", type=click.IntRange(min=1), help="Take every point with so many seeds.")
-@click.option("--function", is_flag=True, help="Call the experiment's run: no notebook, no page.")
-@click.option("--jobs", type=click.IntRange(1, 1024), default=1, help="Runs at the same time [1].")
-@click.option("--out", type=click.Path(path_type=Path), help="[reports/studies/FAMILY-SUBJECT]")
-@click.option("--timeout", type=click.FloatRange(0, 1e8, min_open=True), help="Seconds a run.")
-@click.option("--cell-timeout", type=click.IntRange(min=1), help="Seconds a cell.")
-@click.option("--retries", type=click.IntRange(0, 100), default=0, help="Further tries [0].")
-@click.option("--memory", metavar="SIZE", help="Most memory a run may hold, such as 2GB.")
-@click.option("--dask", metavar="ADDRESS|local", help="Run by a dask cluster.")
-@click.option("--per-device", type=click.IntRange(1, 1024), default=1, help="Runs a GPU [1].")
-@click.option("--dry-run", is_flag=True, help="Tell what would run, and how long it takes.")
-@click.option("--set", "pairs", multiple=True, metavar="KNOB=VALUES", help="As --KNOB VALUES.")
-@click.option("--help", "help_wanted", is_flag=True)
+@click.option("--zip", "zipped", multiple=True, metavar="A,B", help="Vary knobs A and B together.")
+@_number("--random", "Draw N random points.")
+@_number("--seeds", "Run every point with N seeds.")
+@click.option("--function", is_flag=True, help="Run without notebook and page: numbers only.")
+@_number("--jobs", "Parallel runs [1].", high=1024, default=1)
+@click.option(
+    "--out",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Folder of the study [reports/studies/FAMILY-SUBJECT].",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 1e8, min_open=True),
+    metavar="SECONDS",
+    help="Longest time that a run may take [no limit].",
+)
+@_CELL_TIMEOUT
+@_number("--retries", "Repeat a failed run up to N times [0].", low=0, high=100, default=0)
+@click.option("--memory", metavar="SIZE", help="Kill a run that takes more memory, such as 2GB.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS|local",
+    help="Run on a dask cluster: a scheduler's address, or a new cluster on this machine.",
+)
+@_number("--per-device", "Parallel runs on each GPU [1].", high=1024, default=1)
+@click.option("--dry-run", is_flag=True, help="Print what would run and how long it would take.")
+@_SET
+@_HELP
 @click.pass_context
+@refusing
 def sweep(
     context: click.Context,
     target: str | None,
     pairs: tuple[str, ...],
-    help_wanted: bool,
-    **how: Any,
+    show_help: bool,
+    **options: Any,
 ) -> None:
-    """Run every point of a study: all combinations of the values given to knobs.
+    """Run an experiment or a notebook at all combinations of the values given to its knobs.
 
-    VALUES are 1,2,4 or low:high:count[:log]; with --random also low:high[:log]; of a knob of lists
-    1,2 is one list, and [1,2],[3] are two. A TOML or YAML file may declare the study instead.
-    Nothing starts before every point was checked. The same command
-    again makes only the runs that are missing, failed or changed.
+    NAME is FAMILY/SUBJECT, or the path of a notebook. VALUES are a list, 1,2,4, or a grid,
+    low:high:count or low:high:count:log; with --random also a range, low:high or low:high:log. Of
+    a knob that holds lists, 1,2 is one value, and [1,2],[3] are two. A STUDY_FILE in TOML or YAML
+    may declare all this instead.
+
+    Every point is checked before the first run. The same command again starts only the runs that
+    are missing, failed or changed.
     """
-    help_wanted = help_wanted or target == "-h" or context.args == ["-h"]
-    if help_wanted or target is None:
-        click.echo(context.get_help())
-        context.exit(0 if help_wanted else 2)
-    if target.startswith("-"):
-        _refuse(f"NAME must come first; got {target!r}")
-    from workbench.cli import sweep as sweep_command
+    name = _name_or_help(context, target, show_help)
+    from workbench.cli import sweep as study
 
-    names = _or_refuse(lambda: sweep_command.knob_names(target))
-    words = _or_refuse(lambda: knob_words(context, pairs, names))
-    name, jobs = _or_refuse(lambda: sweep_command.declared(target, words, how))
-    out = how["out"] or Path("reports") / "studies" / name
-    if how["dry_run"]:
-        click.echo(_or_refuse(lambda: sweep_command.told(jobs, out, how["jobs"])))
+    words = knob_words(context, pairs, study.knob_names(name))
+    study_name, jobs = study.declared(name, words, options)
+    out = options["out"] or Path("reports") / "studies" / study_name
+    if options["dry_run"]:
+        click.echo(study.plan_text(jobs, out, options["jobs"]))
         return
-    if told := sweep_command.unwatched(jobs):
-        click.echo(told, err=True)
-    counts = _or_refuse(lambda: sweep_command.run(jobs, out, how))
+    if note := study.unwatched(jobs):
+        click.echo(note, err=True)
+    counts = study.run(jobs, out, options)
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f": {out}")
     sys.exit(0 if set(counts) <= {"kept", "done"} else 1)
 
 
-@main.command("list")
-def list_() -> None:
-    """List the experiments and what each asks, those of installed packages as well."""
-    from workbench.runs.find import experiments, from_elsewhere
-    from workbench.runs.importable import refused
+def _name_or_help(context: click.Context, target: str | None, show_help: bool) -> str:
+    """The first word of a command with knobs; prints the help, if that is requested, and ends."""
+    show_help = show_help or target == "-h" or context.args == ["-h"]
+    if target in (None, "-h") or (show_help and target.startswith("-")):
+        click.echo(context.get_help())
+        context.exit(0 if show_help else 2)
+    if target.startswith("-"):
+        raise ValueError(f"NAME must come first; got {target!r}")
+    if show_help:
+        from workbench.runs.job import model_of
 
-    others, said = from_elsewhere()
-    broken = refused([e.name for e in others]) if others else {}
-    found = sorted([*experiments(), *(e for e in others if e.name not in broken)])
-    width = max((len(e.name) for e in found), default=0)
-    for e in found:
-        click.echo(f"{e.name:<{width}}  {e.title}" + (f" ({e.package})" if e.package else ""))
-    for sentence in (*said, *broken.values()):
-        click.echo(f"not listed: {sentence}", err=True)
-
-
-@main.command()
-@click.argument("name")
-def show(name: str) -> None:
-    """Show an experiment's paper, claims and knobs with their spans."""
-    from workbench.experiment.claims import declared
-    from workbench.runs.find import experiment
-
-    found = _or_refuse(lambda: experiment(name))
-    module = _or_refuse(found.module)
-    package = f"package: {found.package}\n" if found.package else ""
-    click.echo(f"{found.title}\n\n{package}notebook: {_near(found.notebook)}\n\nclaims")
-    for statement in declared(module):
-        click.echo(f"  {statement.text}\n      {statement.paper}, {statement.where}")
-    click.echo("\nknobs\n" + _knob_lines(module.Params))
-
-
-@main.command()
-@click.argument("name", metavar="FAMILY/SUBJECT")
-@click.option("--package", type=click.Path(path_type=Path), metavar="PATH")
-def new(name: str, package: Path | None) -> None:
-    """Write a new experiment: code and notebook, ready to run.
-
-    With --package they stand in a package of their own in the new folder PATH, with what an
-    installation needs: the experiment is then found wherever the package is installed.
-    """
-    from workbench.runs.new import write, write_package
-
-    made = (lambda: write_package(name, package)) if package else (lambda: write(name))
-    for path in _or_refuse(made):
-        click.echo(f"wrote {_near(path)}")
-    install = f"{shlex.join(['pip', 'install', '--editable', str(package)])} && " if package else ""
-    click.echo(f"now: {install}workbench run {name}")
+        # A study file names its experiment and knobs itself.
+        is_file = Path(target).suffix in (".toml", ".yaml", ".yml")
+        knobs = "" if is_file else f"\n\nKnobs:\n{knob_lines(model_of(target)[0])}"
+        click.echo(context.get_help() + knobs)
+        context.exit(0)
+    return target
 
 
 def _executed(job: Any, reports: Path, cell_timeout: int | None, progress: bool) -> dict[str, Any]:
     from workbench.runs.execute import execute
 
-    watched = progress or sys.stderr.isatty()
+    shows_bar = progress or sys.stderr.isatty()
 
     def begins() -> None:
-        if not watched:
+        if not shows_bar:
             cells = len(job.notebook.cells)
-            what = "1 cell" if cells == 1 else f"{cells} cells"
-            click.echo(f"{job.name}: running {what}", err=True)
+            count = "1 cell" if cells == 1 else f"{cells} cells"
+            click.echo(f"{job.name}: running {count}", err=True)
 
-    how = {"progress": watched, "cell_timeout": cell_timeout, "begins": begins}
-    return _or_refuse(lambda: execute(job, reports, **how))
+    return execute(job, reports, progress=shows_bar, cell_timeout=cell_timeout, begins=begins)
 
 
 def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
-    """Prints what came of a run and where it lies; a run that is not done ends with status 1."""
+    """Prints the verdicts of a run and the path of its page; status 1 if the run is not done."""
     folder = reports / record["folder"]
     for note in record.get("notes", []):
         click.echo(f"note: {note}", err=True)
@@ -216,53 +219,9 @@ def _report(record: dict[str, Any], reports: Path, open_page: bool) -> None:
     if record["state"] != "done":
         click.echo(f"{record['name']} {record['state']}: {record['error']}", err=True)
         if (notebook := folder / "notebook.ipynb").is_file():
-            click.echo(f"the notebook as far as it came: {notebook}", err=True)
+            click.echo(f"the executed part of the notebook: {notebook}", err=True)
         sys.exit(1)
     page = folder / "page.html"
     click.echo(f"{record['name']} done in {record['timings']['seconds']:.1f} s: {page}")
     if open_page:
         click.launch(str(page))
-
-
-def _run_help(target: str, model: Any) -> str:
-    return (
-        f"Usage: workbench run {target} [--KNOB VALUE]... [--reports DIR] [--open]\n\n"
-        f"Knobs:\n{_knob_lines(model)}\n\n"
-        "Options:\n"
-        "  --reports DIR           folder of all runs [reports]\n"
-        "  --cell-timeout SECONDS  longest time a cell may take\n"
-        "  --open                  open the page when it is done\n"
-        "  --progress              draw the bar of cells without a terminal as well\n"
-        "  --shared-library        plotly's library once for all pages of DIR, not in the page\n"
-        "  --set KNOB=VALUE        a knob whose name is that of an option\n"
-    )
-
-
-def _knob_lines(model: Any) -> str:
-    from workbench.base.checks import spell
-    from workbench.runs.parameters.spelling import OPTIONS
-
-    lines = []
-    for k in model.knobs():
-        option = f"--set {k.name}=" if k.name in OPTIONS else f"--{k.name} "
-        lines.append(f"  {option}{spell(k.default)}")
-        lines.append(f"      {'; '.join(filter(None, [k.help, k.domain]))}")
-    return "\n".join(lines)
-
-
-def _or_refuse(call: Any) -> Any:
-    """What the call returns; a refusal ends the command with its one sentence and status 2."""
-    try:
-        return call()
-    except (ValueError, TypeError) as error:
-        return _refuse(str(error))
-
-
-def _refuse(sentence: str) -> None:
-    click.echo(sentence, err=True)
-    sys.exit(2)
-
-
-def _near(path: Path) -> Path:
-    """The path from here where it lies below, as a person would type it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,4 +1,4 @@
-"""A command that refuses in one sentence."""
+"""Errors of a command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 
 def refusing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A refusal ends the command with its one sentence and status 2."""
+    """A command that prints a ValueError or a TypeError as one sentence and ends with status 2."""
 
     @functools.wraps(command)
     def call(*args: Any, **options: Any) -> Any:

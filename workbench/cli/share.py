@@ -1,4 +1,4 @@
-"""The commands that share runs; each does its work in the module of its name."""
+"""The commands that compare runs and share them."""
 
 from __future__ import annotations
 
@@ -8,110 +8,129 @@ from pathlib import Path
 import click
 
 from workbench.cli.errors import refusing
-from workbench.cli.records import tell
+from workbench.cli.records import print_left_out
 
 _FOLDER = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Write an overview page of all runs and studies.")
 @click.argument("reports", type=_FOLDER, default=Path("reports"))
-@click.option("--standalone", is_flag=True, help="Put plotly's library back into every page.")
+@click.option("--standalone", is_flag=True, help="Store plotly's library in every page again.")
 @refusing
 def gallery(reports: Path, standalone: bool) -> None:
-    """Write REPORTS/index.html: a card for every run and study, newest first, with a search.
+    """Write REPORTS/index.html, with a card for every run and study, and a search.
 
-    The pages then share one file with plotly's library; REPORTS travels as a whole.
+    REPORTS is the folder of all runs [reports]. Its pages then share one file with plotly's
+    library, so that they work only within this folder.
     """
     from workbench.records.store import LeftOut
-    from workbench.share.gallery import gallery as made
+    from workbench.share.gallery import gallery as write_gallery
 
     left_out = LeftOut()
-    path, cards = made(reports, standalone=standalone, left_out=left_out)
+    path, cards = write_gallery(reports, standalone=standalone, left_out=left_out)
     click.echo(f"{cards} {'card' if cards == 1 else 'cards'}: {path}")
-    tell(left_out)
+    print_left_out(left_out)
 
 
-@click.command()
+@click.command(short_help="Write a page that compares the runs of a study.")
 @click.argument("study", type=_FOLDER)
 @refusing
 def report(study: Path) -> None:
-    """Write STUDY/report.html: one page that compares the runs of a study.
+    """Write STUDY/report.html, a page that compares the runs of a study.
 
-    A table to sort and filter, a plot for every number, claims across runs, links to all pages.
+    It has a table to sort and filter, a plot of every number, the claims across runs, and links to
+    the pages of the runs.
     """
     from workbench.records.store import LeftOut
-    from workbench.share.study_report import report as made
+    from workbench.share.study_report import report as write_report
 
     left_out = LeftOut()
-    path, runs = made(study, left_out)
+    path, runs = write_report(study, left_out)
     click.echo(f"{runs} {'run' if runs == 1 else 'runs'}: {path}")
-    tell(left_out)
+    print_left_out(left_out)
 
 
-@click.command()
+@click.command(short_help="Show the differences of two runs.")
 @click.argument("left", metavar="RUN", type=_FOLDER)
 @click.argument("right", metavar="RUN", type=_FOLDER)
-@click.option("--html", "page", type=_FOLDER, metavar="FILE", help="Write a page instead.")
-@click.option("--all", "all_lines", is_flag=True, help="Show what is the same as well.")
+@click.option("--html", "page", type=_FOLDER, metavar="FILE", help="Write a page into FILE.")
+@click.option("--all", "all_lines", is_flag=True, help="Show equal values as well.")
 @refusing
 def compare(left: Path, right: Path, page: Path | None, all_lines: bool) -> None:
-    """Put two runs side by side: knobs, code, environment, numbers; differences are marked.
+    """Show where two runs differ in knobs, code, environment and numbers.
 
     RUN is the folder of a run, or a record.json or page.html in it.
     """
     from workbench.records.store import given_record
-    from workbench.share import compare as compared
+    from workbench.share import compare as comparison
 
     both = [given_record(path)[1] for path in (left, right)]
     if page is None:
-        click.echo(compared.terminal(compared.compare(*both), all_lines=all_lines))
+        click.echo(comparison.terminal(comparison.compare(*both), all_lines=all_lines))
         return
-    _write(page, compared.page(*both))
+    _write(page, comparison.page(*both))
     click.echo(page)
 
 
-@click.command()
-@click.argument("record", type=_FOLDER)
-@click.option("--relative", type=float, help="Largest relative difference [0 or 1e-9].")
-@click.option("--absolute", type=float, default=0.0, help="Difference always admitted [0].")
-@click.option("--notebook", type=_FOLDER, help="Where a notebook of your own is.")
+@click.command(short_help="Repeat a run and compare the numbers.")
+@click.argument("record", metavar="RUN", type=_FOLDER)
+@click.option(
+    "--relative",
+    type=float,
+    metavar="X",
+    help="Largest relative difference [0 or 1e-9, see above].",
+)
+@click.option(
+    "--absolute", type=float, default=0.0, metavar="X", help="Largest absolute difference [0]."
+)
+@click.option("--notebook", type=_FOLDER, metavar="FILE", help="Path of a notebook that has moved.")
 @refusing
 def verify(record: Path, relative: float | None, absolute: float, notebook: Path | None) -> None:
-    """Run a record's experiment again and compare the numbers; status 1 if they do not agree.
+    """Repeat a run and compare its numbers; the exit status is 1 if one differs.
 
-    Where a record has no numbers and no verdicts, the outputs of all cells are compared.
-
-    Bit for bit where machine, backend, code and versions are the record's, by the tolerances
-    elsewhere. RECORD is the folder of a run, or a record.json in it.
+    The numbers must be equal where machine, backend, code and versions are those of the record;
+    elsewhere a relative difference of 1e-9 is admitted. The outputs of all cells are compared for a
+    record without numbers and verdicts. RUN is the folder of a run, or the record.json in it.
     """
     from workbench.records.store import given_record
-    from workbench.share import verify as verifying
+    from workbench.share import verify as verification
     from workbench.share.compare import terminal
 
-    how = {"relative": relative, "absolute": absolute, "notebook": notebook}
-    folder, given = given_record(record)
-    found = verifying.verify(given, folder=folder, **how)
-    if found.changed:
-        click.echo("changed since the record:\n" + terminal(found.changed))
-    bound = "within {:g} relative or {:g} absolute".format(*found.tolerances)
-    how_near = "bit for bit" if found.tolerances == (0, 0) else bound
-    if found.differing:
-        click.echo(f"{found.what} that differ:\n" + terminal(found.differing))
-        click.echo(f"{len(found.differing)} of {found.count} do not agree {how_near}", err=True)
+    folder, original = given_record(record)
+    result = verification.verify(
+        original, folder=folder, relative=relative, absolute=absolute, notebook=notebook
+    )
+    if result.changed:
+        click.echo("changed since the record:\n" + terminal(result.changed))
+    bound = "within {:g} relative or {:g} absolute".format(*result.tolerances)
+    how = "bit for bit" if result.tolerances == (0, 0) else bound
+    if result.differing:
+        click.echo(f"{result.what} that differ:\n" + terminal(result.differing))
+        click.echo(f"{len(result.differing)} of {result.count} do not agree {how}", err=True)
         sys.exit(1)
-    click.echo(f"all {found.count} {found.what} agree {how_near}")
+    click.echo(f"all {result.count} {result.what} agree {how}")
 
 
-@click.command()
+@click.command(short_help="Write a run as a research object (RO-Crate).")
 @click.argument("run", type=_FOLDER)
-@click.option("--rocrate", "crate", type=_FOLDER, metavar="OUT", required=True)
+@click.option(
+    "--rocrate",
+    "crate",
+    type=_FOLDER,
+    metavar="OUT",
+    required=True,
+    help="A new folder, or a new file ending in .zip.",
+)
 @refusing
 def export(run: Path, crate: Path) -> None:
-    """Write a run as a research object: OUT is a new folder, or a new file ending in .zip."""
-    from workbench.records.store import given_record
-    from workbench.share.crate import export as made
+    """Write a run as a research object in the RO-Crate format.
 
-    made(*given_record(run), crate)
+    RUN is the folder of a run, or the record.json in it.
+    """
+    from workbench.records.store import given_record
+    from workbench.share.crate import export as write_crate
+
+    write_crate(*given_record(run), crate)
     click.echo(crate)
 
 

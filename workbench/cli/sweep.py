@@ -1,4 +1,4 @@
-"""What the command `workbench sweep` does with its words: declare, foretell, run, tell."""
+"""The work of `workbench sweep`: the points of a study, its plan, and its runs."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from workbench.studies.values import written
 
 
 def declared(
-    target: str, words: Mapping[str, str], how: Mapping[str, Any]
+    target: str, words: Mapping[str, str], options: Mapping[str, Any]
 ) -> tuple[str, Sequence[Any]]:
-    """A name for the study and the jobs of all points, checked; nothing has started.
+    """A name for the study, and the jobs of all its points, which are checked but not started.
 
     Args:
-        target: an experiment's name, a notebook's path, or a study file's.
+        target: the experiment's name, or the path of a notebook or a study file.
         words: by knob, the text of its values.
-        how: the command's options.
+        options: the command's options.
 
     Raises:
-        ValueError: if anything of it is refused.
+        ValueError: if a name, a value or a file is refused.
     """
     values: Mapping[str, Any] = words
-    combined = {k: how[k] for k in ("random", "seeds")}
-    zipped = [tuple(n.strip().replace("-", "_") for n in z.split(",")) for z in how["zipped"]]
+    combined = {k: options[k] for k in ("random", "seeds")}
+    zipped = [tuple(n.strip().replace("-", "_") for n in z.split(",")) for z in options["zipped"]]
     from_file, inputs = target.endswith(SUFFIXES), []
     if from_file:
         study = read_study(target)
@@ -56,12 +56,12 @@ def declared(
                 )
         values = {name: written(knobs[name], text) for name, text in words.items()}
     points = sweep(model, values, zipped=zipped, **combined)
-    jobs = study_jobs(target, points, function=how["function"], inputs=inputs)
+    jobs = study_jobs(target, points, function=options["function"], inputs=inputs)
     return _study_name(jobs[0]), jobs
 
 
 def knob_names(target: str) -> set[str]:
-    """The knobs that words of the command may name; of a study file none.
+    """The knobs that options of the command may name; none for a study file.
 
     Raises:
         ValueError: if the target is unknown.
@@ -70,41 +70,41 @@ def knob_names(target: str) -> set[str]:
 
 
 def _study_name(job: Any) -> str:
-    """The name of a study's folder: two notebooks of one name in two places have two."""
+    """The name of a study's folder, which differs for notebooks of one name in two folders."""
     name, place = job.name.replace("/", "-"), getattr(job, "place", ())
     return f"{name}-{hashlib.sha256(place[0].encode()).hexdigest()[:8]}" if place else name
 
 
-def told(jobs: Sequence[Any], out: Path, slots: int) -> str:
-    """What would run, a line a run, and an estimate of the time where runs are known."""
-    found = plan(jobs, out)
-    lines = [f"would run {one.name}/{one.run}" for one in found.waiting]
-    states = ", ".join(f"{count} {state}" for state, count in found.states.items()) or "none"
-    lines.append(f"{len(found.done)} done, to run: {states}")
-    lines += filter(None, [_told_modules(found.modules), unwatched(jobs)])
-    if found.waiting and found.seconds is None:
+def plan_text(jobs: Sequence[Any], out: Path, slots: int) -> str:
+    """A line for every run that would start, and the estimated time if one is done already."""
+    planned = plan(jobs, out)
+    lines = [f"would run {one.name}/{one.run}" for one in planned.waiting]
+    states = ", ".join(f"{count} {state}" for state, count in planned.states.items()) or "none"
+    lines.append(f"{len(planned.done)} done, to run: {states}")
+    if planned.modules:
+        lines.append(f"changed since their runs: {', '.join(planned.modules)}")
+    if note := unwatched(jobs):
+        lines.append(note)
+    if planned.waiting and planned.seconds is None:
         lines.append("no run of this study is done yet, so its time is unknown")
-    elif found.waiting:
-        seconds = found.seconds * len(found.waiting) / min(slots, len(found.waiting))
-        lines.append(f"about {seconds:.3g} s, {found.seconds:.3g} s a run")
+    elif planned.waiting:
+        seconds = planned.seconds * len(planned.waiting) / min(slots, len(planned.waiting))
+        lines.append(f"about {seconds:.3g} s, {planned.seconds:.3g} s a run")
     return "\n".join(lines)
 
 
 def unwatched(jobs: Sequence[Any]) -> str:
-    """What a change of which would not be noticed, for notebooks of the user's; else nothing."""
-    is_own = bool(jobs) and jobs[0].depth == "notebook" and not jobs[0].claims
-    return UNWATCHED if is_own else ""
+    """A note on changes that a study of a user's notebook does not notice; empty for others."""
+    is_users = bool(jobs) and jobs[0].depth == "notebook" and not jobs[0].claims
+    return UNWATCHED if is_users else ""
 
 
-def _told_modules(paths: Sequence[str]) -> str:
-    return f"changed since their runs: {', '.join(paths)}" if paths else ""
-
-
-def run(jobs: Sequence[Any], out: Path, how: Mapping[str, Any]) -> dict[str, int]:
-    """Runs the study, tells on the terminal how far it has come; the count of each state."""
+def run(jobs: Sequence[Any], out: Path, options: Mapping[str, Any]) -> dict[str, int]:
+    """Runs the study with its progress on stderr; returns the number of runs by state."""
+    names = ("jobs", "timeout", "cell_timeout", "retries", "dask", "per_device")
     limits = Limits(
-        **{k: how[k] for k in ("jobs", "timeout", "cell_timeout", "retries", "dask", "per_device")},
-        memory=bytes_of(how["memory"]) if how["memory"] else None,
+        **{name: options[name] for name in names},
+        memory=bytes_of(options["memory"]) if options["memory"] else None,
         devices=devices() if uses_gpus(jobs) else (),
     )
     with progress(len(jobs), sys.stderr) as shown:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.base.checks import nearest, refuse
+from workbench.base.checks import Refusal, nearest, refusal, refuse, spell
 from workbench.base.intervals import Interval
 from workbench.base.rows import number
 from workbench.experiment.decisions import Claim as Decision
@@ -193,6 +193,13 @@ def decide(module: ModuleType, params: Parameters, result: Any) -> Decisions:
 
 
 def _decided(module: ModuleType, claim: Claim, params: Parameters, result: Any) -> Decision:
+    try:
+        return _decision(module, claim, params, result)
+    except Refusal as error:
+        raise refusal(f"in the claim {spell(claim.text)}: {error}") from error
+
+
+def _decision(module: ModuleType, claim: Claim, params: Parameters, result: Any) -> Decision:
     measured = claim.rule.measure(params, result)
     own = claim.note if isinstance(claim.note, str) else _call(claim.note, params, result)
     note = "; ".join(filter(None, [own, measured.note]))

@@ -20,15 +20,16 @@ from jaxtyping import Float
 
 from workbench.base.array import Array, generator, host
 from workbench.base.cancellation import step
-from workbench.base.checks import nearest, real, refuse, whole
+from workbench.base.checks import Refusal, nearest, real, refusal, refuse, whole
 from workbench.base.intervals import chernoff_interval, chernoff_trials, student_interval
-from workbench.experiment.params import Parameters
+from workbench.experiment.params import KnobError, Parameters
 from workbench.experiment.result_cache import ResultCache
 
 # Standard deviations on each side of an interval: a true law is contradicted once in a million.
 DEVIATIONS = 5.0
 # Expected events of each kind that a rate needs to be compared with its law.
 COUNTABLE = 100
+_IN_STAGE = "in the stage `"
 _CACHE = ResultCache()
 
 
@@ -91,7 +92,18 @@ class Stage:
         values = {k: replaced[k] if k in replaced else getattr(params, k) for k in self.knobs}
         origin = (params.seed, params.backend) if self.is_random else ()
         key = (self.measure, *origin, *values.values(), *_files(params, values))
-        return _CACHE.get(key, lambda: self.measure(*self._arguments(params, values)))
+        return _CACHE.get(key, lambda: self._measured(params, values))
+
+    def _measured(self, params: Any, values: Mapping[str, Any]) -> Any:
+        try:
+            return self.measure(*self._arguments(params, values))
+        except Refusal as error:
+            # An error that names a knob is shown at the knob; any other names an argument of some
+            # primitive, which alone would not say where.
+            names_knob = KnobError(str(error)).knob in {k.name for k in params.knobs()}
+            if names_knob or str(error).startswith(_IN_STAGE):
+                raise
+            raise refusal(f"{_IN_STAGE}{self.__name__}`: {error}") from error
 
     def _knobs_of(self, name: str) -> tuple[str, ...]:
         if name in self.stages:

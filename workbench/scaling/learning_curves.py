@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from workbench.scaling.fit import losses, starts
 from workbench.scaling.fit.solvers.minimise import minima
 from workbench.scaling.fit.solvers.problem import Problem, limits
 from workbench.scaling.laws import autodiff
-from workbench.scaling.laws.catalogue import NAMED
+from workbench.scaling.laws.catalogue import resolved
 from workbench.scaling.laws.law import Law
 
 LAWS = ("power", "power_constant", "bnsl1")
@@ -42,6 +42,11 @@ class Scored:
     train: np.ndarray = field(repr=False)
     held_out: np.ndarray = field(repr=False)
     converged: np.ndarray = field(repr=False)
+
+    def predict(self, curve: int, size: Array) -> Array:
+        """The loss that the fit to a curve expects at other sizes."""
+        parameters = dict(zip(self.law.parameters, self.parameters[curve], strict=True))
+        return self.law.value(parameters, {self.law.columns[0]: size})
 
     @property
     def distribution(self) -> tuple[np.ndarray, np.ndarray]:
@@ -115,16 +120,18 @@ def learning_curves(
     Source:
         The benchmark of Alabdulmohsin et al. (2022), as scored by Caballero et al. (2023).
     """
-    chosen = [_law(m) for m in laws]
+    chosen = [resolved(m) for m in laws]
+    for each in chosen:
+        if len(each.columns) != 1:
+            refuse("laws", "of one column", each.name)
     read = tables.read(table, [size, loss])
     tables.positive(read)
-    labels = _labels(table, curve, len(read[size]))
-    fitted = _fitted(table, read[size], labels, held_out)
+    rows_by_curve = grouped(table, curve, len(read[size]))
+    fitted = _fitted(table, read[size], rows_by_curve.values(), held_out)
     most = max(len(m.parameters) for m in chosen)
     residual_cost, x, y = losses.cost(cost, delta), read[size], np.log(read[loss])
     curves, skipped = [], []
-    for name in dict.fromkeys(labels.tolist()):
-        rows = np.flatnonzero(labels == name)
+    for name, rows in rows_by_curve.items():
         sizes = len(np.unique(read[size][rows[fitted[rows]]]))
         if sizes >= max(most, 2) and (~fitted[rows]).any():
             # Fitted points first, so that each fit's points are contiguous.
@@ -157,26 +164,27 @@ class _Curve(NamedTuple):
     held_out: Array
 
 
-def _law(law: Law | str) -> Law:
-    if isinstance(law, str):
-        tables.known(law, list(NAMED), "law's name")
-        law = NAMED[law]
-    if len(law.columns) != 1:
-        refuse("laws", "of one column", law.name)
-    return law
+def grouped(table: Any, curve: str | Sequence[str], rows: int) -> dict[str, Array]:
+    """The rows of each curve, under the values that name it.
 
-
-def _labels(table: Any, curve: str | Sequence[str], rows: int) -> Array:
+    Args:
+        table: a mapping of columns or a data frame.
+        curve: the column or columns whose values name a curve.
+        rows: how many rows the table has.
+    """
     columns = [curve] if isinstance(curve, str) else list(curve)
     for name in columns:
         tables.known(name, tables.names(table), "column of the table")
     each = [[str(v) for v in table[name]] for name in columns]
     if any(len(values) != rows for values in each):
         refuse("curve", f"columns of {rows} rows", columns)
-    return np.array([" / ".join(v) for v in zip(*each, strict=True)], dtype=object)
+    places: dict[str, list[int]] = {}
+    for place, values in enumerate(zip(*each, strict=True)):
+        places.setdefault(" / ".join(values), []).append(place)
+    return {name: np.array(own) for name, own in places.items()}
 
 
-def _fitted(table: Any, size: Array, labels: Array, held_out: str | float) -> Array:
+def _fitted(table: Any, size: Array, curves: Iterable[Array], held_out: str | float) -> Array:
     """Which rows are fitted."""
     if isinstance(held_out, str):
         marks = tables.read(table, [held_out])[held_out]
@@ -186,8 +194,7 @@ def _fitted(table: Any, size: Array, labels: Array, held_out: str | float) -> Ar
     if not 0 < held_out < 1:
         refuse("held_out", "a column or a share between 0 and 1", held_out)
     fitted = np.ones(len(size), bool)
-    for name in dict.fromkeys(labels.tolist()):
-        rows = np.flatnonzero(labels == name)
+    for rows in curves:
         order = rows[np.argsort(size[rows], kind="stable")]
         fitted[order[len(order) - max(1, int(held_out * len(order))) :]] = False
     return fitted

@@ -20,6 +20,7 @@ from workbench.scaling.fit.solvers.settings import FLAT, SETTLED
 from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.comparison import Comparison
 from workbench.scaling.inference.estimates import estimated
+from workbench.scaling.laws.catalogue import NAMED
 
 AUTHOR = "not known to the fit: say it yourself"
 MISSING = "not computed: hand a {} to `report`"
@@ -39,7 +40,8 @@ def report(
         fit: the fit.
         drawn: its bootstrap.
         comparison: rival laws on its table.
-        compute: budgets to report the optimum at [FLOP].
+        compute: budgets to report the optimum of a Chinchilla law at [FLOP]; by default ten times
+            the largest of the table.
     """
     checklist = {
         "law": _law(fit),
@@ -49,9 +51,7 @@ def report(
         "parameters": fit.parameters,
         "errors": _errors(fit, drawn) if drawn else MISSING.format("bootstrap"),
         "rival laws": _rivals(comparison) if comparison else MISSING.format("comparison"),
-        "optimal split": _frontier(fit, drawn, compute)
-        if compute is not None
-        else MISSING.format("list of budgets"),
+        "optimal split": _optima(fit, drawn, compute),
         "warnings": _warnings(fit),
         "to be said by the author": {
             "parameters counted": f"with or without embeddings: {AUTHOR}",
@@ -117,19 +117,22 @@ def _rivals(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _frontier(
-    fit: Fit, drawn: Bootstrap | None, compute: Sequence[float]
+def _optima(
+    fit: Fit, drawn: Bootstrap | None, compute: Sequence[float] | None
 ) -> list[dict[str, Any]] | str:
+    if not fit.law.program.same(NAMED["chinchilla"].program):
+        return "not computed: the law chinchilla alone has a closed form"
     terms = {p: fit.parameters[p] for p in ("A", "B", "alpha", "beta")}
     if not min(fit.bounded.get(p, v) for p, v in terms.items()) > 0:
         listed = ", ".join(f"{p} {v:.4g}" for p, v in terms.items())
         return (
             f"not determined: a best split needs A, B, alpha and beta above 0, which are {listed}"
         )
+    spent = 6 * np.prod([fit.columns[c] for c in fit.law.columns], axis=0)
+    compute = [10 * float(spent.max())] if compute is None else compute
     budgets = np.atleast_1d(np.asarray(compute, float))
     best = optimal_split(fit.parameters, budgets)
     around = bands(drawn, budgets) if drawn else {}
-    spent = 6 * np.prod([fit.columns[c] for c in fit.law.columns], axis=0)
     rows = []
     for i, budget in enumerate(budgets):
         row = {n: float(getattr(best, n)[i]) for n in ("parameters", "tokens", "ratio", "loss")}

@@ -46,6 +46,10 @@ class Table(dict[str, np.ndarray]):
         self.what = "row" if lines is None else "line"
         self.notes, self.marks = more.get("notes", ()), more.get("marks", {})
 
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The identity: the reader returns the same object until its file changes."""
+        return id(self)
+
     def taken(self, rows: np.ndarray) -> Table:
         """The table of these rows, a mask or places; columns of numbers are typed anew."""
         mine = {k: self._typed(k, v[rows]) for k, v in self.items()}

@@ -326,4 +326,4 @@ def test_a_run_says_so_when_it_begins(own, tmp_path, monkeypatch):
     result = call("run", own)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[0] == "own/own: running 1 cell"
-    assert "the notebook as far as it came: " in result.stderr
+    assert "the executed part of the notebook: " in result.stderr

@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 from workbench.base.checks import refuse
 from workbench.experiment.params import KnobError
-from workbench.live import servers
+from workbench.live import panel_notebook, run_copy, servers
 from workbench.runs.execute import execute
 from workbench.runs.find import experiment, experiments
 from workbench.runs.job import job
@@ -46,7 +46,7 @@ def names_of(notebook):
 def test_the_copy_sets_the_run_s_knobs(found, tmp_path):
     model = found.module().Params
     run = recorded(tmp_path / "run", found.name, seed=7)
-    made = nbformat.read(servers.write_copy(run), 4)
+    made = nbformat.read(run_copy.write_copy(run), 4)
     assert model.of(names_of(made)) == model(seed=7)
     sources = [c.source for c in made.cells]
     original = [c.source for c in read_notebook(found.notebook).cells]
@@ -58,7 +58,7 @@ def test_a_record_opens_as_a_copy_beside_it_and_nothing_else_changes(tmp_path):
     run = recorded(tmp_path / "run", "dendrites/detection", cells=4096, threshold=12)
     held = (run / "record.json").read_bytes()
     for given in (run, run / "record.json"):
-        path = servers.write_copy(given)
+        path = run_copy.write_copy(given)
         assert path == run / "explore.ipynb"
         names = names_of(nbformat.read(path, 4))
         assert (names["cells"], names["threshold"], names["active"]) == (4096, 12, 40)
@@ -72,7 +72,7 @@ def test_a_notebook_of_the_user_s_opens_as_well(tmp_path, monkeypatch):
     toy_notebooks.notebook(tmp_path / "mine.ipynb", "x", parameters_cell=cell)
     run = recorded(tmp_path / "run", "mine.ipynb", x=5, y=6, z=[3], name="#", w=[4])
     monkeypatch.chdir(run)
-    names = names_of(nbformat.read(servers.write_copy(run), 4))
+    names = names_of(nbformat.read(run_copy.write_copy(run), 4))
     assert [names[n] for n in ("x", "name", "y", "z", "w")] == [5, "#", 6, [3], (4,)]
 
 
@@ -98,7 +98,7 @@ def test_the_very_run_opens_and_gives_its_numbers_again(tmp_path, monkeypatch):
     first = next(c.outputs[0].text for c in cells if c.source == told)
     assert first == "5 2 10 ['data.txt'] seven\n"
     path.write_text(path.read_text().replace("b = 2", "b = 3"))
-    copy = nbformat.read(servers.write_copy(folder), 4)
+    copy = nbformat.read(run_copy.write_copy(folder), 4)
     assert not [o for c in copy.cells for o in c.get("outputs", [])]
     ids = [c.id for c in copy.cells]
     assert ids.index("panel") == ids.index("parameters") + 1
@@ -107,7 +107,7 @@ def test_the_very_run_opens_and_gives_its_numbers_again(tmp_path, monkeypatch):
     again = client.execute()
     assert next(c.outputs[0].text for c in again.cells if c.source == told) == first
     path.unlink()
-    assert "panel" not in [c.id for c in nbformat.read(servers.write_copy(folder), 4).cells]
+    assert "panel" not in [c.id for c in nbformat.read(run_copy.write_copy(folder), 4).cells]
 
 
 def test_a_panel_alone_of_a_notebook_with_magics(tmp_path):
@@ -117,13 +117,13 @@ def test_a_panel_alone_of_a_notebook_with_magics(tmp_path):
     path = toy_notebooks.notebook(
         tmp_path / "own.ipynb", *cells, parameters_cell="files = !ls\nx = 3"
     )
-    alone = servers.panel_alone(read_notebook(path), "own.ipynb")
+    alone = panel_notebook.panel_alone(read_notebook(path), "own.ipynb")
     assert [c.id for c in alone.cells] == ["parameters", "show", "panel"]
 
 
 def test_what_is_no_record_is_refused(tmp_path):
     with pytest.raises(ValueError, match="`record` must be the folder of a run"):
-        servers.write_copy(tmp_path)
+        run_copy.write_copy(tmp_path)
 
 
 def test_a_knob_that_is_refused_by_now_says_so(tmp_path):
@@ -131,12 +131,12 @@ def test_a_knob_that_is_refused_by_now_says_so(tmp_path):
     path = run / "record.json"
     path.write_text(path.read_text().replace('"cells": 4096', '"cells": 1'))
     with pytest.raises(KnobError, match="`cells` must be"):
-        servers.write_copy(run)
+        run_copy.write_copy(run)
 
 
 @pytest.mark.parametrize("found", experiments(), ids=lambda e: e.name)
 def test_a_panel_alone_runs_without_the_experiment_s_own_run(found):
-    alone = servers.panel_alone(read_notebook(found.notebook), found.name)
+    alone = panel_notebook.panel_alone(read_notebook(found.notebook), found.name)
     ids = [c.id for c in alone.cells]
     assert ids[0] == "title"
     assert ids[-1] == "panel"
@@ -147,7 +147,7 @@ def test_a_panel_alone_runs_without_the_experiment_s_own_run(found):
 def test_a_notebook_without_a_panel_is_refused(tmp_path):
     path = toy_notebooks.notebook(tmp_path / "mine.ipynb", "x")
     with pytest.raises(ValueError, match="a cell tagged 'panel'"):
-        servers.panel_alone(read_notebook(path), "mine.ipynb")
+        panel_notebook.panel_alone(read_notebook(path), "mine.ipynb")
 
 
 def test_without_voila_one_sentence_says_what_to_install(monkeypatch):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from records import put, record
 
 from workbench.cli.cli import main
-from workbench.live import servers
+from workbench.live import run_copy
 from workbench.records.store import LeftOut, read_records
 
 MANY = {f"n{i}": 1.0 * i for i in range(100_000)}
@@ -125,7 +125,7 @@ def test_a_bad_record_named_alone_is_refused_in_a_sentence(folder, name):
         assert len(found.stderr.splitlines()) == 1
         assert " must be " in found.stderr
     with pytest.raises(ValueError, match="`record` must be the folder of a run"):
-        servers.write_copy(place)
+        run_copy.write_copy(place)
 
 
 def test_one_run_s_own_table_has_all_its_numbers(tmp_path):
@@ -134,10 +134,10 @@ def test_one_run_s_own_table_has_all_its_numbers(tmp_path):
 
 
 def test_a_record_without_a_command_is_not_explored_without_its_notebook(folder):
-    with pytest.raises(ValueError, match="`record` must be one that holds its command"):
-        servers.write_copy(folder / "toys/toy/bare")
+    with pytest.raises(ValueError, match="`record` must be one with a command"):
+        run_copy.write_copy(folder / "toys/toy/bare")
     told = put(folder, {k: v for k, v in record(run="left").items() if k != "command"})
-    assert servers.write_copy(told).is_file()
+    assert run_copy.write_copy(told).is_file()
 
 
 def test_a_table_has_a_bounded_number_of_columns_those_that_most_runs_have(tmp_path):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from records import put, record, study
 
 from workbench.cli.cli import main
-from workbench.live import servers
+from workbench.live import run_copy
 
 MINE = "a private file"
 
@@ -24,7 +24,7 @@ WRITTEN = {
     "index.parquet": lambda folder, run: call("index", folder),
     "report.html": lambda folder, run: call("report", folder),
     "two.html": lambda folder, run: call("compare", run, run, "--html", folder / "two.html"),
-    "toys/toy/default-1/explore.ipynb": lambda folder, run: servers.write_copy(run),
+    "toys/toy/default-1/explore.ipynb": lambda folder, run: run_copy.write_copy(run),
     "toys/toy/default-1/page.html": lambda folder, run: call("gallery", folder),
 }
 
@@ -73,7 +73,7 @@ def test_a_run_s_folder_behind_a_link_is_not_explored(tmp_path):
     link.symlink_to(elsewhere)
     for given in (link, link / "record.json"):
         with pytest.raises(ValueError, match="`record` must be in a folder of its own, not behind"):
-            servers.write_copy(given)
+            run_copy.write_copy(given)
     assert sorted(os.listdir(elsewhere)) == before
 
 
@@ -81,7 +81,7 @@ def test_a_folder_that_takes_no_copy_is_refused(tmp_path):
     run = put(tmp_path, record())
     (run / "explore.ipynb").mkdir()
     with pytest.raises(ValueError, match=r"`record` must be in a folder .* \(Is a directory\)"):
-        servers.write_copy(run)
+        run_copy.write_copy(run)
 
 
 READ = ["page.html", "record.json", "notebook.ipynb"]

@@ -192,3 +192,8 @@ def test_a_claim_expects_the_same_words_with_and_without_a_measured_value(rule, 
 def test_an_entry_that_the_result_lacks_is_named():
     with pytest.raises(LookupError, match="`rats` must be an entry .* did you mean `rate`"):
         verdict(equals("rats", 1.0), {"rate": 1.0})
+
+
+def test_an_error_names_the_claim():
+    with pytest.raises(ValueError, match="^in the claim 'It holds': `measured` must be a finite"):
+        verdict(equals("rate", 1.0), {"rate": np.inf})

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from workbench.base.checks import refuse
 from workbench.base.intervals import chernoff_interval, student_interval
 from workbench.experiment import measurement, result_cache
 from workbench.experiment.measurement import Counts, Samples, stage, stream
@@ -334,3 +335,27 @@ def test_an_argument_that_is_neither_knob_nor_stage_is_named():
         AttributeError, match="`drwn`, an argument of the stage `misspelt`, .* `drawn`"
     ):
         misspelt(Params())
+
+
+@stage
+def infinite(cells):
+    return Samples(np.array([1.0, np.inf]) * cells)
+
+
+@stage
+def of_infinite(infinite):
+    return infinite
+
+
+@stage
+def refuses_a_knob(cells):
+    refuse("cells", "even", cells)
+
+
+def test_an_error_names_the_stage_unless_it_names_a_knob():
+    sentence = r"^in the stage `infinite`: `values` must be finite; got inf$"
+    for failing in (infinite, of_infinite):
+        with pytest.raises(ValueError, match=sentence):
+            failing(Params())
+    with pytest.raises(ValueError, match=r"^`cells` must be even; got 10$"):
+        refuses_a_knob(Params())

@@ -152,10 +152,10 @@ def test_a_constant_that_vanished_is_on_its_bound_and_leaves_the_line_s_errors(f
     assert low == 0
     assert 0 < high < floorless.columns["loss"].min()
     assert errors.estimates.remarks["E"] == "on its bound 0: the data show no constant"
-    told = str(errors.estimates)
+    told = str(errors.estimates.rows)
     assert "on its bound 0" in told
     assert "e-1" not in told
-    assert "nan" not in str(errors)
+    assert "nan" not in str(errors.rows)
 
 
 def test_a_parameter_on_a_bound_of_the_user_s_is_marked():
@@ -218,8 +218,8 @@ def test_criteria_of_too_few_rows_are_not_determined():
     assert np.isfinite(found.criteria["power"]["gaussian"].aicc)
     assert np.isnan(list(found.criteria["power_constant"]["gaussian"])).all()
     assert found.best["AIC gaussian"] == "not determined"
-    assert "nan" not in str(found)
-    assert "inf" not in str(found)
+    assert "nan" not in str(found.fitted)
+    assert "inf" not in str(found.fitted)
 
 
 def test_a_cut_that_leaves_too_few_rows_scores_that_law_alone_as_not_determined():

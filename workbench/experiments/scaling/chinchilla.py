@@ -21,24 +21,26 @@ from workbench.experiment import claims
 from workbench.experiment.claims import Claim, Measured, Paper, between, equals, exactly
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
-from workbench.scaling.allocation.optimum import bands, optimal_split
+from workbench.scaling.allocation.optimum import (
+    bands,
+    optimal_split,
+    require_optimum,
+    size_exponent,
+    split_loss,
+)
+from workbench.scaling.datasets.run_tables import by_meaning
 from workbench.scaling.fit.fit import check, fit
-from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.result import Fit, or_undetermined
 from workbench.scaling.inference.bootstrap import Bootstrap, bootstrap
-from workbench.scaling.inference.comparison import UNDETERMINED
-from workbench.scaling.laws.catalogue import chinchilla
-from workbench.scaling.run_tables import by_meaning
 from workbench.tables.table import SUFFIXES
 
 PAPER = Paper("Hoffmann et al.", 2022, "arXiv:2203.15556")
 REPLICATION = Paper("Besiroglu et al.", 2024, "arXiv:2404.10102")
 NAMES = ("A", "B", "E", "alpha", "beta")
-TEX = dict(zip(NAMES, (406.401018, 410.722827, 1.69337368, 0.33917084, 0.2849083), strict=True))
 ROUNDED = dict(zip(NAMES, (406.4, 410.7, 1.69, 0.34, 0.28), strict=True))
+TEX = dict(zip(NAMES, (406.401018, 410.722827, 1.69337368, 0.33917084, 0.2849083), strict=True))
 REPLICATED = dict(zip(NAMES, (482.01, 2085.43, 1.8172, 0.3478, 0.3658), strict=True))
 SETS = {"printed": ROUNDED, "TeX source": TEX, "replication": REPLICATED}
-# Measured at the published delta and points, for the claims about the fit.
-PUBLISHED = ("Huber's beta", "absolute A", "cost", "outliers", "optimum")
 CHINCHILLA, ZETTA = 5.76e23, 1e21
 DELTA, DROPPED = 1e-3, 5
 BUDGETS, RATIOS = np.logspace(18, 26, 33), np.geomspace(2.0, 500.0, 121)
@@ -61,6 +63,19 @@ class Params(Knobs):
             check("chinchilla", points(self.points_file, self.dropped), delta=self.delta)
 
 
+def points(path: str, dropped: int = 0) -> dict[str, np.ndarray]:
+    """The columns of the points but those of highest loss; tokens may follow from compute."""
+    table = by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
+    most = len(table["loss"]) - len(NAMES)
+    if most < 0:
+        refuse("points_file", f"at least {len(NAMES)} points", len(table["loss"]))
+    if dropped > most:
+        refuse("dropped", f"at most {most}, with this file", dropped)
+    # In the file's order, and of equal losses the later ones go.
+    retained = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
+    return {k: v[retained] for k, v in table.items()}
+
+
 @stage
 def fitted(points_file, delta, dropped) -> Fit:
     """The law at the minimum of Huber's loss over the points."""
@@ -79,82 +94,36 @@ def resampled(points_file, delta, dropped, resamples, seed) -> Bootstrap:
     return bootstrap(fitted.measure(points_file, delta, dropped), resamples, rng=seed)
 
 
-def points(path: str, dropped: int = 0) -> dict[str, np.ndarray]:
-    """The columns of the points but those of highest loss; tokens may follow from compute."""
-    table = by_meaning(path, "points_file", ("parameters", "tokens", "loss"))[1]
-    most = len(table["loss"]) - len(NAMES)
-    if most < 0:
-        refuse("points_file", f"at least {len(NAMES)} points", len(table["loss"]))
-    if dropped > most:
-        refuse("dropped", f"at most {most}, with this file", dropped)
-    # In the file's order, and of equal losses the later ones go.
-    retained = np.sort(np.argsort(table["loss"], kind="stable")[: len(table["loss"]) - dropped])
-    return {k: v[retained] for k, v in table.items()}
-
-
 def run(p: Params) -> dict:
     """What the constants advise, and the fits if points are given."""
     compute, sets = p.compute * ZETTA, dict(SETS)
     if p.points_file:
-        sets["fit of the points"] = advising(fitted(p).parameters, p.points_file)
+        sets["fit of the points"] = fitted(p).parameters
+        require_optimum(fitted(p).parameters, "points_file", Path(p.points_file).name)
     best = {n: optimal_split(c, compute) for n, c in sets.items()}
     return {
         **{f"tokens per parameter, {n}": float(s.ratio) for n, s in best.items()},
         **{f"least loss, {n}": float(s.loss) for n, s in best.items()},
         **(of_the_fit(p) if p.points_file else {}),
         "optima": {n: optimal_split(c, BUDGETS) for n, c in sets.items()},
-        "excess": {n: loss(c, compute) - best[n].loss for n, c in sets.items()},
+        "excess": {n: split_loss(c, compute, RATIOS) - best[n].loss for n, c in sets.items()},
         "best": best,
         **published(p),
     }
 
 
-def advising(constants: dict[str, float], path: str) -> dict[str, float]:
-    """The constants, which have an optimum where the loss falls with sizes and with tokens alike.
-
-    Raises:
-        ValueError: if it does not; the sentence is about the file.
-    """
-    for scale, exponent, what in (("A", "alpha", "sizes"), ("B", "beta", "tokens")):
-        there = constants[scale], constants[exponent]
-        if not all(0 < c < np.inf for c in there):
-            got = f"{Path(path).name}, whose fit has {scale} = {there[0]:.3g} and {exponent} = "
-            words = f"points whose losses fall as {what} grow (else no budget has an optimum)"
-            raise ValueError(f"`points_file` must hold {words}; got {got}{there[1]:.3g}")
-    return constants
-
-
 def of_the_fit(p: Params) -> dict:
     """The numbers of the fit at the knobs, and the band of its advice."""
-    best = fitted(p)
+    best, drawn = fitted(p), resampled(p)
+    line = optimal_split(best.parameters, BUDGETS).ratio
     return {
         "objective": best.objective,
-        "objective, printed constants": objective(best, ROUNDED),
+        "objective, printed constants": best.objective_at(ROUNDED),
         **best.parameters,
-        **{f"standard error of {k}": v if np.isfinite(v) else UNDETERMINED
-           for k, v in resampled(p).errors.items()},
+        **{f"standard error of {k}": or_undetermined(v) for k, v in drawn.errors.items()},
         "optimal parameters": float(optimal_split(best.parameters, p.compute * ZETTA).parameters),
-        "band": bands(resampled(p), BUDGETS)["ratio"].around(
-            optimal_split(best.parameters, BUDGETS).ratio
-        ),
-    }  # fmt: skip
-
-
-def objective(at: Fit, constants: dict[str, float]) -> float:
-    """What a fit minimises, at other constants."""
-    residuals = chinchilla.log_value(constants, at.columns) - np.log(at.columns["loss"])
-    return float(at.cost.total(residuals, at.weights))
-
-
-def loss(constants: dict[str, float], compute: float) -> np.ndarray:
-    """The loss of a budget split at each of `RATIOS` tokens per parameter."""
-    n = np.sqrt(compute / 6 / RATIOS)
-    return chinchilla.value(constants, {"parameters": n, "tokens": n * RATIOS})
-
-
-def exponent(c: dict[str, float]) -> float:
-    """The exponent a of the optimal size, N ∝ C^a."""
-    return c["beta"] / (c["alpha"] + c["beta"])
+        "band": bands(drawn, BUDGETS)["ratio"].around(line),
+    }
 
 
 def advised(name: str) -> float:
@@ -167,22 +136,30 @@ def published(p: Params) -> dict[str, Measured]:
     here = {"delta": DELTA, "dropped": DROPPED}
     rows = len(points(p.points_file)["loss"]) if p.points_file else 0
     if rows < DROPPED + len(NAMES) or (best := fitted(p, **here)).is_exact:
-        return dict.fromkeys(PUBLISHED, claims.missing("needs the extracted points, `points_file`"))
-    cost, unrounded = (objective(best, c) / best.objective for c in (ROUNDED, TEX))
-    drawn, every = resampled(p, **here), fitted(p, delta=DELTA, dropped=0)
-    error, change = drawn.errors["beta"], every.parameters["beta"] - best.parameters["beta"]
+        names = ("Huber's beta", "absolute A", "cost", "outliers", "optimum")
+        return dict.fromkeys(names, claims.missing("needs the extracted points, `points_file`"))
+    drawn, parameters = resampled(p, **here), best.parameters
+    error = drawn.errors["beta"]
+    change = abs(fitted(p, delta=DELTA, dropped=0).parameters["beta"] - parameters["beta"])
     low, _, high = (float(end[0]) for end in bands(drawn, CHINCHILLA)["ratio"])
-    measured = (
-        Measured(best.parameters["beta"], note=f"exponent {exponent(best.parameters):.5f}, "
-                 f"objective {best.objective:.10g}, reached by {best.agreement:.0%} of the starts"),
-        Measured(fitted_absolutely(p, dropped=DROPPED).parameters["A"]),
-        Measured(cost, note=f"{unrounded:.4g} for the unrounded constants"),
-        Measured(abs(change) / error, note=f"{abs(change):.4g} over {error:.4g}")
-        if 0 < error < np.inf else claims.undetermined("the points do not determine beta"),
-        Measured(bool(low <= 20 <= high), note=f"the 95 % band is {low:.3g} to {high:.3g}")
-        if 0 < low <= high < np.inf else claims.undetermined("the points determine no optimum"),
-    )  # fmt: skip
-    return dict(zip(PUBLISHED, measured, strict=True))
+    return {
+        "Huber's beta": Measured(
+            parameters["beta"],
+            note=f"exponent {size_exponent(parameters):.5f}, objective {best.objective:.10g}, "
+            f"reached by {best.agreement:.0%} of the starts",
+        ),
+        "absolute A": Measured(fitted_absolutely(p, dropped=DROPPED).parameters["A"]),
+        "cost": Measured(
+            best.objective_at(ROUNDED) / best.objective,
+            note=f"{best.objective_at(TEX) / best.objective:.4g} for the unrounded constants",
+        ),
+        "outliers": Measured(change / error, note=f"{change:.4g} over {error:.4g}")
+        if 0 < error < np.inf
+        else claims.undetermined("the points do not determine beta"),
+        "optimum": Measured(low <= 20 <= high, note=f"the 95 % band is {low:.3g} to {high:.3g}")
+        if 0 < low <= high < np.inf
+        else claims.undetermined("the points determine no optimum"),
+    }
 
 
 CLAIMS = [
@@ -196,9 +173,9 @@ CLAIMS = [
     Claim(
         "table 2, Approach 3",
         "Under the printed constants the best size grows as C^0.46",
-        equals(lambda: exponent(ROUNDED), "0.46"),
+        equals(lambda: size_exponent(ROUNDED), "0.46"),
         finding="not reproduced",
-        note=f"{exponent(TEX):.4f} by the TeX source, which does round to 0.46",
+        note=f"{size_exponent(TEX):.4f} by the TeX source, which does round to 0.46",
     ),
     Claim(
         "eq. 10",
@@ -210,7 +187,7 @@ CLAIMS = [
     Claim(
         "section 3",
         "The replicated constants give a size exponent of 0.513, in line with 0.5",
-        equals(lambda: exponent(REPLICATED), "0.513"),
+        equals(lambda: size_exponent(REPLICATED), "0.513"),
         paper=REPLICATION,
     ),
     Claim(

@@ -19,8 +19,9 @@ from workbench.experiment.claims import Claim, Paper, between, equals
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
 from workbench.scaling.allocation.isoflop import IsoFlop, bias
-from workbench.scaling.allocation.isoflop_tables import MEANINGS, read_isoflops
-from workbench.scaling.run_tables import by_meaning
+from workbench.scaling.allocation.isoflop_tables import MEANINGS, estimates, read_isoflops
+from workbench.scaling.datasets.run_tables import by_meaning
+from workbench.scaling.fit.result import or_undetermined
 from workbench.tables.table import SUFFIXES
 
 PAPER = Paper("Czech et al.", 2026, "arXiv:2603.22339")
@@ -89,27 +90,11 @@ def run(p: Params) -> dict:
         "bias, symmetric": published(0.31, 0.31),
         "bias, narrow": published(0.34, 0.28, width=2.0),
         "bias, off centre": published(0.31, 0.31, offset=3.0),
-        "readings": readings,
+        "readings": estimates(readings),
         "left out": "; ".join(left_out) or "nothing",
         **{f"exponent, {name}": reading.exponent for name, reading in readings.items()},
-        **{f"bias of its grid, {n}": _number(reading.bias) for n, reading in readings.items()},
+        **{f"bias of its grid, {n}": or_undetermined(r.bias) for n, r in readings.items()},
     }
-
-
-def _number(value: float) -> float | str:
-    return value if np.isfinite(value) else "not determined"
-
-
-def table(result: dict) -> dict[str, float | str]:
-    """The estimates from the real runs, by experiment and quantity."""
-    if not result["readings"]:
-        return {"real runs": "none were read", "left out": result["left out"]}
-    shown = {"exponent": "exponent", "its standard error": "exponent_error", "bias": "bias"}
-    return {
-        f"{name}: {words}": _number(getattr(reading, field))
-        for name, reading in result["readings"].items()
-        for words, field in shown.items()
-    } | {"left out": result["left out"]}
 
 
 CLAIMS = [

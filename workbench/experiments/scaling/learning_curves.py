@@ -12,7 +12,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from workbench.base.intervals import clustered_interval
 from workbench.experiment.claims import Claim, Measured, Paper, between, undetermined
 from workbench.experiment.measurement import stage
 from workbench.experiment.params import Knobs, knob
-from workbench.scaling.curve_tables import TRAINING, CurveTable, curves_of, marked
+from workbench.scaling.datasets.curve_tables import TRAINING, CurveTable, curves_of, marked
 from workbench.scaling.learning_curves import LAWS, SAME, Curves, learning_curves
 from workbench.tables.table import SUFFIXES
 
@@ -34,7 +34,7 @@ class Params(Knobs):
 
     curves_file: str = knob("", "your curves in place of those here", suffixes=SUFFIXES)
     curves: int = knob(
-        100, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
+        80, "how many curves are drawn at most", span=(4, 300), log=True, is_budget=True
     )
     reach: float = knob(
         2.0, "largest size over the largest fitted size", span=(1.5, 64.0), log=True
@@ -46,23 +46,13 @@ class Params(Knobs):
             curves_of(self.curves_file)
 
 
-class Example(NamedTuple):
-    """One curve, its fitted and held-out rows, and each law on a fine grid of sizes."""
-
-    name: str
-    size: np.ndarray
-    loss: np.ndarray
-    fitted: np.ndarray
-    grid: np.ndarray
-    laws: dict[str, np.ndarray]
-
-
 @stage
 def scores(curves_file, curves, reach, seed) -> tuple[CurveTable, Curves]:
     """Some curves with the rows to fit, and all laws on them; drawn on the host."""
     every = curves_of(curves_file)
-    drawn = np.random.default_rng(seed).permutation(len(every.every))[:curves]
-    some = marked(every, drawn, reach)
+    names = list(every.rows)
+    drawn = np.random.default_rng(seed).permutation(len(names))[:curves]
+    some = marked(every, [names[i] for i in drawn], reach)
     columns = {"size": some.size, "loss": some.loss, "held_out": TRAINING}
     return some, learning_curves(some.table, some.curve, laws=LAWS, **columns)
 
@@ -81,20 +71,19 @@ def run(p: Params) -> dict:
     }
 
 
-def example(some: CurveTable, scored: Curves) -> Example:
-    """The curve with the broken law's median held-out error."""
+def example(some: CurveTable, scored: Curves) -> dict[str, Any]:
+    """The curve with the broken law's median held-out error, and each law along it."""
     held_out = scored.scores[BROKEN].held_out
     at = int(np.argsort(held_out)[(len(held_out) - 1) // 2])
-    name = scored.names[at]
-    rows = np.flatnonzero(some.names == name)
+    rows = some.rows[scored.names[at]]
     rows = rows[np.argsort(some.table[some.size][rows], kind="stable")]
     size, loss, fitted = (some.table[c][rows] for c in (some.size, some.loss, TRAINING))
     grid = np.geomspace(size[0], size[-1], 120)
-    laws = {
-        n: s.law.value(dict(zip(s.law.parameters, s.parameters[at], strict=True)), {"size": grid})
-        for n, s in scored.scores.items()
+    return {
+        "name": scored.names[at],
+        **{"size": size, "loss": loss, "fitted": fitted == 1, "grid": grid},
+        "laws": {n: s.predict(at, grid) for n, s in scored.scores.items()},
     }
-    return Example(name, size, loss, fitted == 1, grid, laws)
 
 
 def broken_share(result: dict) -> Measured:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.base.rows import Rows
 from workbench.scaling.allocation.isoflop import IsoFlop, isoflop
+from workbench.scaling.datasets.run_tables import by_meaning
 from workbench.scaling.fit.fit import fit
-from workbench.scaling.run_tables import by_meaning
+from workbench.scaling.fit.result import or_undetermined
 
 MEANINGS = ("parameters", "compute", "loss")
 
@@ -41,6 +43,16 @@ def read_isoflops(path: str | Path) -> tuple[dict[str, IsoFlop], tuple[str, ...]
         except ValueError as error:
             reasons.append(f"{name}: {error}")
     return readings, tuple(reasons)
+
+
+def estimates(readings: dict[str, IsoFlop]) -> Rows:
+    """The exponent of each experiment's line, its standard error, and the bias of its grid."""
+    names = ("experiment", "exponent", "standard error", "bias of its grid")
+    rows = [
+        (name, *map(or_undetermined, (r.exponent, r.exponent_error, r.bias)))
+        for name, r in readings.items()
+    ]
+    return Rows(names, rows or [("no runs were given", None, None, None)])
 
 
 def _reading(runs: dict[str, np.ndarray]) -> IsoFlop:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.base.array import Array
-from workbench.base.checks import refuse
+from workbench.base.checks import refusal, refuse
 from workbench.scaling.inference.bootstrap import Bootstrap, percentile
 from workbench.scaling.inference.prediction import Band
 
@@ -55,13 +55,55 @@ def optimal_split(parameters: Mapping[str, Any], compute: Any, flop: float = FLO
     """
     a, b, e, alpha, beta = _five(parameters)
     c = _positive("compute", compute) / _positive("flop", flop)
-    share = beta / (alpha + beta)
+    share = size_exponent(parameters)
     with np.errstate(over="ignore"):
         # In logarithms, since A and B of a resample may be large.
         log_g = (np.log(alpha) + np.log(a) - np.log(beta) - np.log(b)) / (alpha + beta)
         n = np.exp(log_g + share * np.log(c))
         d = np.exp(-log_g + (1 - share) * np.log(c))
         return Split(n, d, d / n, e + a / n**alpha + b / d**beta, flop * n * d)
+
+
+def require_optimum(parameters: Mapping[str, float], name: str, source: str) -> None:
+    """Refuses a fitted law that does not fall with sizes and with tokens alike.
+
+    Args:
+        parameters: A, B, alpha, beta.
+        name: the argument that holds the points.
+        source: what the points are, for the sentence.
+    """
+    for scale, exponent, what in (("A", "alpha", "sizes"), ("B", "beta", "tokens")):
+        a, alpha = parameters[scale], parameters[exponent]
+        if not (0 < a < np.inf and 0 < alpha < np.inf):
+            raise refusal(
+                f"`{name}` must hold points whose losses fall as {what} grow (else no budget has "
+                f"an optimum); got {source}, whose fit has {scale} = {a:.3g} and "
+                f"{exponent} = {alpha:.3g}"
+            )
+
+
+def size_exponent(parameters: Mapping[str, Any]) -> Any:
+    """The exponent a = β / (α + β) with which the optimal size grows, N ∝ C^a."""
+    _, _, _, alpha, beta = _five(parameters)
+    return beta / (alpha + beta)
+
+
+def split_loss(
+    parameters: Mapping[str, Any], compute: Any, ratio: Any, flop: float = FLOP
+) -> Array:
+    """The loss of a budget split at any number of tokens per parameter.
+
+    N = √(C / (k r)), D = r N
+
+    Args:
+        parameters: A, B, E, alpha, beta, as of `optimal_split`.
+        compute: the budget C [FLOP].
+        ratio: r, tokens per parameter.
+        flop: k, FLOP a parameter and token.
+    """
+    a, b, e, alpha, beta = _five(parameters)
+    n = np.sqrt(_positive("compute", compute) / flop / _positive("ratio", ratio))
+    return e + a / n**alpha + b / (ratio * n) ** beta
 
 
 def bands(

@@ -19,6 +19,7 @@ from workbench.scaling.fit import losses, starts
 from workbench.scaling.fit.result import Fit, FitWarning
 from workbench.scaling.fit.solvers.minimise import minima
 from workbench.scaling.fit.solvers.problem import Problem, limits
+from workbench.scaling.laws.catalogue import chinchilla, resolved
 from workbench.scaling.laws.law import Law
 
 PRESETS = ("converged", "as_published")
@@ -31,39 +32,26 @@ def fit(
     law: Law | str,
     table: Any,
     *,
-    loss: str = "huber",
-    delta: float = 1e-3,
-    shape: float | None = None,
-    space: str = "log",
     preset: str = "converged",
-    weights: Any = None,
-    bounds: Mapping[str, tuple] | None = None,
-    fixed: Mapping[str, float] | None = None,
     starts: Sequence[Mapping[str, float]] | None = None,
-    columns: Mapping[str, str] | None = None,
-    method: str = "auto",
     nodes: int = NODES,
+    method: str = "auto",
+    **how: Any,
 ) -> Fit:
     """The law at the minimum of Σ w ρ(log L̂ - log L) over a table of runs.
 
     Args:
         law: a law of `workbench.scaling.laws.catalogue`, a law of your own, or a name.
         table: a mapping of columns or a data frame.
-        loss: "squared", "huber", "absolute", "asymmetric" or "student"; see `losses.cost`.
-        delta: where Huber's loss turns linear; Student's scale. In units of the residual.
-        shape: degrees of freedom (Student) or the price of predicting too much (asymmetric).
-        space: "log" compares logarithms of losses, "raw" losses.
         preset: "converged" starts from the best nodes of a closed-form grid over the exponents;
             "as_published" from Hoffmann's 4,500 points, for the Chinchilla law.
-        weights: a column of the table, or one number a row, none negative.
-        bounds: (lowest, highest) of some parameters; None leaves an end open.
-        fixed: parameters that are not fitted, and their values; a coefficient may be 0.
         starts: points to start from instead of the preset's, complete.
-        columns: the table's names for the law's columns, `{"size": "Seen Examples"}`.
-        method: "auto" fits on the processor by "numba", and on the GPU by "cuda" where a column of
-            the table is a CuPy array, as its bootstrap then does too; "plain" is the array version.
         nodes: how many of the grid's best nodes "converged" polishes; more are
             more likely to reach the lowest of several minima, fewer are quicker.
+        method: "auto" fits on the processor by "numba", and on the GPU by "cuda" where a column of
+            the table is a CuPy array, as its bootstrap then does too.
+        how: what is minimised and over what, as `prepared` takes it: loss, delta, shape, space,
+            weights, bounds, fixed, columns.
 
     Raises:
         ValueError, TypeError: for invalid arguments, before any work.
@@ -71,8 +59,8 @@ def fit(
     Warns:
         FitWarning: if the best start did not converge, or a column spans less than a decade.
     """
-    how = (loss, delta, shape, space, preset, weights, bounds, fixed, columns, method)
-    law, read, problem = _prepared(law, table, *how)
+    _one_of("preset", preset, PRESETS)
+    law, read, problem = prepared(law, table, method=method, **how)
     at, rule = _starts(law, read, problem, preset, starts, nodes)
     levels = 1 if preset == "as_published" else 99
     results = minima(problem.every(len(at)), at, method=method, levels=levels)
@@ -85,64 +73,62 @@ def check(law: Law | str, table: Any, **how: Any) -> None:
     Args:
         law: as of `fit`.
         table: as of `fit`.
-        how: other arguments of `fit`, but for `starts` and `nodes`.
+        how: as of `prepared`.
 
     Raises:
         ValueError, TypeError: as `fit`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _prepared(law, table, **how)
+        prepared(law, table, **how)
 
 
-def _prepared(
+def prepared(
     law: Law | str,
     table: Any,
+    *,
     loss: str = "huber",
     delta: float = 1e-3,
     shape: float | None = None,
     space: str = "log",
-    preset: str = "converged",
     weights: Any = None,
     bounds: Mapping[str, tuple] | None = None,
     fixed: Mapping[str, float] | None = None,
     columns: Mapping[str, str] | None = None,
     method: str = "auto",
 ) -> tuple[Law, dict[str, Array], Problem]:
-    """The law over the table's columns, these, and what is to be minimised."""
-    law = _law(law).on(**(columns or {}))
-    read = _checked(law, table, space, preset, method)
+    """The law over the table's columns, these, and what a fit minimises.
+
+    Args:
+        law: as of `fit`.
+        table: as of `fit`.
+        loss: "squared", "huber", "absolute", "asymmetric" or "student"; see `losses.cost`.
+        delta: where Huber's loss turns linear; Student's scale. In units of the residual.
+        shape: degrees of freedom (Student) or the price of predicting too much (asymmetric).
+        space: "log" compares logarithms of losses, "raw" losses.
+        weights: a column of the table, or one number a row, none negative.
+        bounds: (lowest, highest) of some parameters; None leaves an end open.
+        fixed: parameters that are not fitted, and their values; a coefficient may be 0.
+        columns: the table's names for the law's columns, `{"size": "Seen Examples"}`.
+        method: as of `fit`.
+    """
+    _one_of("space", space, ("log", "raw"))
+    _one_of("method", method, ("auto", "numba", "cuda"))
+    law = resolved(law).on(**(columns or {}))
+    read = tables.read(table, [*law.columns, law.response])
+    tables.positive(read)
     problem = _problem(law, table, read, losses.cost(loss, delta, shape), space, weights)
     low, high = _box(law, bounds or {}, fixed or {}, problem.program)
-    home = tables.home(table, read) if method in ("auto", "cuda") else None
+    home = tables.home(table, read) if method != "numba" else None
     free = [p for p in law.parameters if p not in (fixed or {})]
     tables.varied({c: read[c] for c in law.columns}, free)
     tables.one_budget(read)
     return law, read, problem._replace(low=low, high=high, home=home)
 
 
-def _law(law: Law | str) -> Law:
-    from workbench.scaling.laws.catalogue import NAMED
-
-    if isinstance(law, Law):
-        return law
-    if not isinstance(law, str):
-        refuse("law", "a law or the name of one", law, TypeError)
-    tables.known(law, list(NAMED), "law's name")
-    return NAMED[law]
-
-
-def _checked(law: Law, table: Any, space: str, preset: str, method: str) -> dict[str, Array]:
-    for name, value, choices in (
-        ("space", space, ("log", "raw")),
-        ("preset", preset, PRESETS),
-        ("method", method, ("auto", "numba", "plain", "cuda")),
-    ):
-        if value not in choices:
-            refuse(name, "one of " + ", ".join(choices), value)
-    read = tables.read(table, [*law.columns, law.response])
-    tables.positive(read)
-    return read
+def _one_of(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        refuse(name, "one of " + ", ".join(choices), value)
 
 
 def _problem(
@@ -195,8 +181,6 @@ def _starts(law: Law, read: dict, problem: Problem, preset: str, given: Any, nod
         natural = np.array([law.vector(s) for s in given])
         return law.program.inside(natural), "given by the user"
     if preset == "as_published":
-        from workbench.scaling.laws.catalogue import chinchilla
-
         if not law.program.same(chinchilla.program):
             refuse("preset", "converged for this law (the grid is the Chinchilla law's)", preset)
         return starts.published(law), "Hoffmann's grid of 4,500"

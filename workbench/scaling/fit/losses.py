@@ -73,16 +73,12 @@ def cost(name: str, delta: float, shape: float | None = None) -> Cost:
     return Cost(code, CORNER if code == ABSOLUTE else float(delta), float(shape))
 
 
+@np.errstate(all="ignore")
 def parts(code: int, r: Array, delta: float, shape: float) -> tuple:
     """ρ, ψ, ρ'' and ψ / r of an array of residuals.
 
     An infinite residual has an infinite cost and no slope.
     """
-    with np.errstate(all="ignore"):
-        return _parts(code, r, delta, shape)
-
-
-def _parts(code: int, r: Array, delta: float, shape: float) -> tuple:
     size = np.abs(r)
     if code == SQUARED:
         return r * r / 2, r, np.ones_like(r), np.ones_like(r)

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from workbench.base.checks import refuse
 from workbench.scaling import tables
+from workbench.scaling.datasets.run_tables import Runs, runs_of
+from workbench.scaling.fit.fit import check, fit
+from workbench.scaling.fit.result import Fit
 from workbench.scaling.laws.catalogue import NAMED
-from workbench.scaling.run_tables import Runs, runs_of
 
 _ONE = re.compile(r"\s*(\w+)\s*[:=\s]\s*([^\s,;]+)\s*")
 
@@ -79,6 +81,16 @@ class Request(NamedTuple):
         if group and len(set(runs.table[group].tolist())) < 2:
             refuse("groups_column", "a column of at least two groups", group)
         return runs
+
+    def check(self) -> None:
+        """Refuses what cannot be fitted, before any work."""
+        runs = self.runs
+        check(self.law, runs.table, **self.options(runs), fixed=self.fixed_parameters)
+
+    def fitted(self) -> Fit:
+        """The law at the minimum over the rows."""
+        runs = self.runs
+        return fit(self.law, runs.table, **self.options(runs), fixed=self.fixed_parameters)
 
     def options(self, runs: Runs) -> dict[str, Any]:
         """The keywords of `fit` for every law."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +23,30 @@ ABSENT = 1e-4
 ROUNDING = 1e-13
 
 
+UNDETERMINED = "not determined"
+
+
 class FitWarning(UserWarning):
     """A fit is less reliable than its digits suggest; the message says why."""
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """A context whose fits do not warn: it gives a list, which has their messages at the end."""
+    messages: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield messages
+    messages += [
+        str(w.message)
+        for w in caught
+        if issubclass(w.category, FitWarning) or w.category is UserWarning
+    ]
+
+
+def or_undetermined(value: float) -> float | str:
+    """A number that is finite, or "not determined"."""
+    return value if np.isfinite(value) else UNDETERMINED
 
 
 @dataclass(frozen=True)
@@ -174,6 +199,12 @@ class Fit:
             nothing = p in self.law.positive and slot <= -COEFFICIENT
             bounds.setdefault(p, 0.0 if nothing else self.parameters[p])
         return bounds
+
+    def objective_at(self, parameters: Mapping[str, float]) -> float:
+        """What the fit minimises, at other parameters."""
+        theta = self.law.program.inside(self.law.vector(parameters))
+        predicted = autodiff.log_loss(self.problem.program, theta[None], self.problem.data)
+        return float(self.cost.total(predicted[0] - self.problem.target, self.weights))
 
     def predict(self, table: Any) -> np.ndarray:
         """The loss the fit expects on every row of a table with the law's columns."""

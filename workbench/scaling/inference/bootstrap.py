@@ -156,12 +156,12 @@ def bootstrap(
 
     Raises:
         ValueError: for an unknown kind or column, fewer than 2 resamples, or pairs of a fit with
-            the preset "as_published", which `published_bootstrap` resamples.
+            the preset "as_published", whose bootstrap was another.
     """
     if kind not in KINDS:
         refuse("kind", "one of " + ", ".join(KINDS), kind)
     if fit.preset == "as_published" and kind == "pairs":
-        refuse("fit", "of the preset 'converged' (else see `published_bootstrap`)", fit.preset)
+        refuse("fit", "of the preset 'converged'", fit.preset)
     if resamples < 2:
         refuse("resamples", "at least 2", resamples)
     if isinstance(rng, int | np.integer):

@@ -16,7 +16,7 @@ from workbench.base.checks import refuse
 from workbench.base.parallel import one_numba_thread
 from workbench.base.rows import Rows
 from workbench.scaling.fit import losses
-from workbench.scaling.fit.result import ROUNDING, Fit
+from workbench.scaling.fit.result import ROUNDING, UNDETERMINED, Fit, or_undetermined
 from workbench.scaling.fit.solvers.minimise import minima
 from workbench.scaling.inference.holdout import (
     Extrapolation,
@@ -28,7 +28,6 @@ from workbench.scaling.inference.holdout import (
 
 LIKELIHOODS = ("gaussian", "laplace", "student")
 FREEDOM = 4.0
-UNDETERMINED = "not determined"
 
 
 class Criteria(NamedTuple):
@@ -60,7 +59,7 @@ class Comparison:
     def fitted(self) -> Rows:
         """The criteria of each law under each likelihood, a pair a row."""
         rows = [
-            (name, likelihood, *_or_undetermined(c.aic, c.aicc, c.bic))
+            (name, likelihood, *map(or_undetermined, (c.aic, c.aicc, c.bic)))
             for name, by_likelihood in self.criteria.items()
             for likelihood, c in by_likelihood.items()
         ]
@@ -70,19 +69,10 @@ class Comparison:
     def held_out_errors(self) -> Rows:
         """The errors of each law on the rows held out, a law a row."""
         rows = [
-            (n, *_or_undetermined(e.rmsle, e.bias, e.coverage), e.rows)
+            (n, *map(or_undetermined, (e.rmsle, e.bias, e.coverage)), e.rows)
             for n, e in self.extrapolations.items()
         ]
         return Rows(("law", "RMSLE", "bias", "coverage", "rows"), rows)
-
-    def __str__(self) -> str:
-        """Both tables as text, the criteria of each law under each likelihood, then the errors."""
-        held_out = (
-            [f"\nheld out by {self.holdout}", str(self.held_out_errors)]
-            if self.extrapolations
-            else []
-        )
-        return "\n".join([str(self.fitted), *held_out])
 
     @property
     def best(self) -> dict[str, str]:
@@ -145,10 +135,6 @@ def scored_cuts(fits: Sequence[Fit], holdout: str, share: float) -> list[tuple[A
     return masks
 
 
-def _or_undetermined(*values: float) -> list[float | str]:
-    return [UNDETERMINED if np.isnan(v) else v for v in values]
-
-
 def _least(values: dict[str, float]) -> str:
     if np.isnan(list(values.values())).any():
         return UNDETERMINED
@@ -181,11 +167,11 @@ def likelihood(fit: Fit, kind: str) -> Criteria:
         squared = kind == "gaussian"
         mean = _refitted(fit, losses.cost("squared" if squared else "absolute", 1.0))
         width = np.sqrt(2 * mean) if squared else mean
-        each = np.log(np.sqrt(2 * np.pi) * width) + 0.5 if squared else np.log(2 * width) + 1
-        value = -n * each if width > rounding else np.nan
+        unit, extra = (np.sqrt(2 * np.pi), 0.5) if squared else (2, 1)
+        value = -n * (np.log(unit * width) + extra) if width > rounding else np.nan
     aic = 2 * k - 2 * value
-    extra = 2 * k * (k + 1) / (n - k - 1)
-    return Criteria(float(value), float(aic), float(aic + extra), float(k * np.log(n) - 2 * value))
+    corrected = aic + 2 * k * (k + 1) / (n - k - 1)
+    return Criteria(float(value), float(aic), float(corrected), float(k * np.log(n) - 2 * value))
 
 
 def _refitted(fit: Fit, cost: losses.Cost) -> float:

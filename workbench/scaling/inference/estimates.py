@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.base.rows import Rows, number
-from workbench.scaling.fit.result import Fit
+from workbench.scaling.fit.result import Fit, or_undetermined
 from workbench.scaling.fit.solvers.problem import limits
 from workbench.scaling.inference.bootstrap import Bootstrap
 from workbench.scaling.inference.profile import LEVEL, Profile, profile
@@ -48,6 +48,15 @@ class Estimates:
         return bool(np.isfinite([low, high]).all()) and not reaches_zero
 
     @property
+    def numbers(self) -> dict[str, float | str]:
+        """Each parameter, and the ends of its interval, by name."""
+        numbers = {p: or_undetermined(v) for p, v in self.values.items()}
+        for p, (low, high) in self.intervals.items():
+            numbers[f"{p}, 95 % from"] = or_undetermined(low)
+            numbers[f"{p}, 95 % to"] = or_undetermined(high)
+        return numbers
+
+    @property
     def rows(self) -> Rows:
         """A parameter a row; the remark explains a missing end."""
         rows = []
@@ -56,10 +65,6 @@ class Estimates:
             ends = [None if not np.isfinite(e) else e for e in (low, high)]
             rows.append((p, value, *ends, self.remarks[p]))
         return Rows(("parameter", "estimate", "95 % from", "to", "remark"), rows)
-
-    def __str__(self) -> str:
-        """The rows as text, and the method."""
-        return f"{self.rows}\n{self.method}"
 
 
 def estimated(

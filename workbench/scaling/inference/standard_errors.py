@@ -58,10 +58,6 @@ class Errors:
         each = [[route[p] for route in routes] for p in self.parameters]
         return Rows(names, [(t, *e) for t, e in zip(labels, each, strict=True)])
 
-    def __str__(self) -> str:
-        """The rows as text."""
-        return str(self.rows)
-
 
 def standard_errors(fit: Fit, resamples: int | Bootstrap = 1000, rng: int = 0) -> Errors:
     """The three side by side, with a warning when they disagree by more than a factor 1.5.

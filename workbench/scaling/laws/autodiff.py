@@ -1,4 +1,4 @@
-"""A program run on arrays: the logarithm of the loss, its gradient and its Hessian.
+"""A program run on arrays: the logarithm of the loss and its gradient.
 
 The plain version of what `solvers.cpu` does point by point; many fits at once along the first
 axis.
@@ -66,28 +66,18 @@ def reverse(trace: Trace) -> list:
     with np.errstate(all="ignore"):
         for step in range(len(trace.partials) - 1, -1, -1):
             bar, (dx, dy, *_) = bars[first + step], trace.partials[step]
-            bars[program.left[step]] = bars[program.left[step]] + _product(bar, dx)
-            if program.right[step] != program.left[step] or program.code[step] in _BINARY:
-                bars[program.right[step]] = bars[program.right[step]] + _product(bar, dy)
+            bars[program.left[step]] = bars[program.left[step]] + product(bar, dx)
+            if program.right[step] != program.left[step] or program.code[step] in BINARY:
+                bars[program.right[step]] = bars[program.right[step]] + product(bar, dy)
     return bars
 
 
 def gradient(trace: Trace) -> np.ndarray:
     """∂ log L / ∂ slot, (fits, points, parameters)."""
-    return _stacked(trace, reverse(trace))
+    return stacked(trace, reverse(trace))
 
 
-def hessian(trace: Trace) -> np.ndarray:
-    """∂² log L / ∂ slot ∂ slot, (fits, points, parameters, parameters), exact."""
-    bars = reverse(trace)
-    columns = [
-        _stacked(trace, _tangent_reverse(trace, bars, p))
-        for p in range(len(trace.program.parameters))
-    ]
-    return np.stack(columns, axis=-1)
-
-
-_BINARY = {
+BINARY = {
     operations.ADD,
     operations.SUB,
     operations.MUL,
@@ -98,31 +88,7 @@ _BINARY = {
 }
 
 
-def _tangent_reverse(trace: Trace, bars: list, p: int) -> list:
-    """The derivative of every slot's adjoint along parameter p: forward over reverse."""
-    program, first = trace.program, len(trace.values) - len(trace.partials)
-    dots: list = [0.0] * first
-    dots[p] = 1.0
-    with np.errstate(all="ignore"):
-        for step, (dx, dy, *_) in enumerate(trace.partials):
-            left, right = dots[program.left[step]], dots[program.right[step]]
-            dots.append(_product(left, dx) + _product(right, dy))
-        out: list = [0.0] * len(trace.values)
-        for step in range(len(trace.partials) - 1, -1, -1):
-            dx, dy, dxx, dxy, dyy = trace.partials[step]
-            bar, dot = bars[first + step], out[first + step]
-            left, right = program.left[step], program.right[step]
-            x, y = dots[left], dots[right]
-            binary = program.code[step] in _BINARY
-            bent = _product(x, dxx) + (_product(y, dxy) if binary else 0.0)
-            out[left] = out[left] + _product(dot, dx) + _product(bar, bent)
-            if binary:
-                bent = _product(x, dxy) + _product(y, dyy)
-                out[right] = out[right] + _product(dot, dy) + _product(bar, bent)
-    return out
-
-
-def _product(a: Array, b: Array) -> Array:
+def product(a: Array, b: Array) -> Array:
     """A b with 0 · ∞ = 0: a path of zero weight adds nothing, even with an infinite slope."""
     if (isinstance(a, float) and a == 0) or (isinstance(b, float) and b == 0):
         return 0.0
@@ -130,7 +96,8 @@ def _product(a: Array, b: Array) -> Array:
     return np.where((a == 0) | (b == 0), 0.0, product)
 
 
-def _stacked(trace: Trace, slots: list) -> np.ndarray:
+def stacked(trace: Trace, slots: list) -> np.ndarray:
+    """Numbers of the parameters' slots as one array, (fits, points, parameters)."""
     shape = trace.log_loss.shape
     width = len(trace.program.parameters)
     return np.stack([np.broadcast_to(s, shape) for s in slots[:width]], axis=-1)

@@ -7,9 +7,10 @@ one variable reads the column `size`; `law.on(size="compute")` reads another.
 from __future__ import annotations
 
 from workbench.base.checks import refuse
+from workbench.scaling import tables
 from workbench.scaling.laws.law import Law, Outer, Span, law
 
-__all__ = ["NAMED", "Law", "bnsl", "law"]
+__all__ = ["NAMED", "Law", "bnsl", "law", "resolved"]
 
 JOINT = ("parameters", "tokens")
 EXPONENT = Span(0.05, 1.2, 24)
@@ -214,3 +215,17 @@ NAMED: dict[str, Law] = {
         *(precision, post_training, m3, m4, bnsl(1), bnsl(2), bnsl(3), log_time, log_linear),
     )
 }
+
+
+def resolved(law: Law | str) -> Law:
+    """The law, or the one of that name.
+
+    Raises:
+        TypeError, ValueError: if it is neither a law nor the name of one.
+    """
+    if isinstance(law, Law):
+        return law
+    if not isinstance(law, str):
+        refuse("law", "a law or the name of one", law, TypeError)
+    tables.known(law, list(NAMED), "law's name")
+    return NAMED[law]

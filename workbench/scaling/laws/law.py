@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 from workbench.base.checks import refuse
 from workbench.scaling import tables
 from workbench.scaling.laws import autodiff
-from workbench.scaling.laws.expression import Expression, column, parameter, parsed
+from workbench.scaling.laws.expression import Expression, column, parsed
 from workbench.scaling.laws.tape import Program, compiled
 
 
@@ -64,7 +64,7 @@ class Law:
 
     Attributes:
         name: what it is called.
-        formula: the loss, as text; for a callable, what it was traced to.
+        formula: the loss, as text.
         columns: the columns of the table that it reads, without the loss.
         parameters: names of its parameters, in order.
         positive: the parameters that are positive and are fitted as logarithms.
@@ -142,15 +142,6 @@ class Law:
         slopes = autodiff.gradient(self._trace(parameters, table))[0]
         return slopes / self._scale(parameters)
 
-    def hessian(self, parameters: Mapping[str, float], table: Any) -> np.ndarray:
-        """∂² log L / ∂ parameter ∂ parameter, (rows, parameters, parameters), exact."""
-        trace = self._trace(parameters, table)
-        bends, slopes = autodiff.hessian(trace)[0], autodiff.gradient(trace)[0]
-        scale, logged = self._scale(parameters), np.array(self.program.logged, float)
-        # p = eᵗ: ∂²/∂p² = (∂²/∂t² - ∂/∂t) / p².
-        bends = bends - slopes[:, :, None] * np.diag(logged)
-        return bends / scale[:, None] / scale
-
     def vector(self, parameters: Mapping[str, float]) -> np.ndarray:
         """The natural parameters in order, checked.
 
@@ -178,7 +169,7 @@ class Law:
 
 
 def law(
-    formula: str | Callable,
+    formula: str,
     columns: Sequence[str],
     *,
     name: str = "",
@@ -189,9 +180,7 @@ def law(
     """A law from a formula.
 
     Args:
-        formula: text such as "E + A / size**alpha", parsed and never evaluated; or a plain
-            function of the parameters and columns by name, which is called once with symbols in
-            their place and so must not branch on their values.
+        formula: text such as "E + A / size**alpha", parsed and never evaluated.
         columns: names that stand for columns of the table.
         name: what the law is called; the formula itself where empty.
         parameters: their order; by default that of occurrence.
@@ -203,7 +192,7 @@ def law(
         ValueError, TypeError: if the formula cannot be read, or a name is unknown.
     """
     columns = tuple(columns)
-    expression = _traced(formula, columns) if callable(formula) else parsed(formula, columns)
+    expression = parsed(formula, columns)
     met = expression.names("parameter")
     for listed in (parameters or (), positive or ()):
         for p in listed:
@@ -214,30 +203,7 @@ def law(
     chosen = None if positive is None else frozenset(positive)
     program = compiled(expression, chosen, order)
     logged = frozenset(n for n, yes in zip(order, program.logged, strict=True) if yes)
-    text = formula if isinstance(formula, str) else str(expression)
-    return Law(name or text, text, columns, order, logged, expression, **details)
-
-
-def _traced(function: Callable, columns: tuple[str, ...]) -> Expression:
-    """The tree a plain function builds when it is called with symbols."""
-    import inspect
-
-    names = list(inspect.signature(function).parameters)
-    for name in columns:
-        tables.known(name, names, "argument of the callable")
-    symbols = [column(n) if n in columns else parameter(n) for n in names]
-    try:
-        expression = function(*symbols)
-    except TypeError as error:
-        raise TypeError(
-            "`formula` must be a callable that combines its arguments by + - * / **, np.exp, "
-            f"np.log, np.sqrt and np.minimum only; got {error}"
-        ) from None
-    if not isinstance(expression, Expression):
-        refuse(
-            "formula", "a callable that returns a formula of its arguments", expression, TypeError
-        )
-    return expression
+    return Law(name or formula, formula, columns, order, logged, expression, **details)
 
 
 def _renamed(e: Expression, named: Mapping[str, str]) -> Expression:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workbench.scaling.allocation.isoflop_tables import read_isoflops
+from workbench.scaling.allocation.isoflop_tables import estimates, read_isoflops
 from workbench.scaling.allocation.optimum import optimal_split
 
 LAW = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
@@ -44,3 +44,21 @@ def test_a_table_without_the_columns_is_refused(tmp_path):
     wrong.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="`runs_file`"):
         read_isoflops(wrong)
+
+
+def test_what_is_not_determined_is_said_and_what_cannot_be_read_is_left_out(tmp_path):
+    """Two budgets have a line and no scatter about it; one has no line."""
+    path = tmp_path / "runs.csv"
+    lines = ["budget,params,loss,experiment"]
+    for c in (1e18, 1e19):
+        for n in (1e7, 1e8, 1e9):
+            loss = 1.7 + 400 * n**-0.34 + 410 * (c / 6 / n) ** -0.28
+            lines += [f"{c},{n},{loss:.6g},{name}" for name in ("two", "one")[: 2 - (c > 1e18)]]
+    path.write_text("\n".join(lines))
+    readings, reasons = read_isoflops(path)
+    assert len(reasons) == 1
+    assert reasons[0].startswith("one: `compute` must be at more than one budget")
+    ((name, exponent, error, _),) = estimates(readings)
+    assert (name, error) == ("two", "not determined")
+    assert 0 < exponent < 1
+    assert estimates({})[0][0] == "no runs were given"

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from workbench.scaling.allocation.isoflop import bias, isoflop
-from workbench.scaling.allocation.optimum import bands, optimal_split, serving_split
+from workbench.scaling.allocation.optimum import (
+    bands,
+    optimal_split,
+    require_optimum,
+    serving_split,
+    size_exponent,
+    split_loss,
+)
 from workbench.scaling.fit.fit import fit
 from workbench.scaling.inference.bootstrap import bootstrap
 
@@ -43,6 +50,31 @@ def test_the_printed_allocations():
     assert optimal_split(HOFFMANN, 5.76e23).ratio == pytest.approx(92.6473667573052, 1e-10)
     assert optimal_split(EPOCH, 5.76e23).tokens == pytest.approx(1328743585388.151, 1e-10)
     assert optimal_split(EPOCH, 5.76e23).loss == pytest.approx(1.974441108397412, 1e-12)
+
+
+def test_the_size_exponent_and_the_loss_of_any_split():
+    """a = 0.28 / 0.62; at the optimal ratio the loss of the split is the optimum's."""
+    assert size_exponent(HOFFMANN) == pytest.approx(0.28 / 0.62)
+    best = optimal_split(HOFFMANN, 1e21)
+    ratios = best.ratio * np.array([0.5, 1.0, 2.0])
+    n = np.sqrt(1e21 / 6 / ratios)
+    assert split_loss(HOFFMANN, 1e21, ratios) == pytest.approx(loss(HOFFMANN, n, ratios * n))
+    assert np.argmin(split_loss(HOFFMANN, 1e21, ratios)) == 1
+    assert split_loss(HOFFMANN, 1e21, ratios)[1] == pytest.approx(best.loss, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"beta": -0.15}, r"as tokens grow .* runs.csv, whose fit has B = 411 and beta = -0\.15$"),
+        ({"alpha": -0.25}, r"as sizes grow .* whose fit has A = 406 and alpha = -0\.25$"),
+        ({"B": 0.0}, "as tokens grow "),
+    ],
+)
+def test_losses_that_do_not_fall_are_named_as_such(parameters, says):
+    with pytest.raises(ValueError, match=f"^`points` must hold points whose losses fall {says}"):
+        require_optimum({**HOFFMANN, **parameters}, "points", "runs.csv")
+    require_optimum(HOFFMANN, "points", "runs.csv")
 
 
 def test_the_optimum_of_the_extracted_points_with_bands():

@@ -1,4 +1,4 @@
-"""Many fits of one law, each from its start to its minimum, by one of the three solvers.
+"""Many fits of one law, each from its start to its minimum, compiled for the processor or a GPU.
 
 Gauss-Newton with reweighting takes the first steps, the exact Hessian the last ones; Marquardt
 damping rejects steps that do not lower the objective; a cost with a corner is first solved with a
@@ -20,7 +20,7 @@ from workbench.scaling.fit.centring import Centring, centring
 from workbench.scaling.fit.losses import ABSOLUTE
 from workbench.scaling.fit.solvers.problem import COEFFICIENT, Minima, Problem
 from workbench.scaling.fit.solvers.settings import SETTLED, solver_settings
-from workbench.scaling.laws.tape import Program
+from workbench.scaling.laws.catalogue import chinchilla
 
 # An objective this small is rounding: the fit is exact.
 NOTHING = 1e-20
@@ -43,8 +43,7 @@ def minima(
         problem: what is fitted.
         starts: slots to start from, (fits, parameters).
         method: "auto" takes "cuda" for two fits or more where the problem's home is a CuPy array,
-            else "numba", since a single fit cannot fill a GPU; "plain" is the array version that
-            both are tested against.
+            else "numba", since a single fit cannot fill a GPU.
         near: whether the starts are close enough to trust the exact Hessian from the first step.
         levels: through how many of the cost's deltas to go, counted from the last.
     """
@@ -52,7 +51,7 @@ def minima(
     if method == "cuda" and not on_gpu:
         refuse("method", "another than 'cuda' for a table that is not of CuPy arrays", method)
     low, high, units = problem.low, problem.high, None
-    if method != "plain" and not problem.program.same(_chinchilla()):
+    if not problem.program.same(chinchilla.program):
         units = centring(problem.program, problem.data, low, high)
     if units:
         # A coefficient in units far from the column's may overflow, and is therefore unbounded.
@@ -64,12 +63,7 @@ def minima(
     schedule = problem.cost.schedule()
     if problem.cost.code != ABSOLUTE:
         schedule = schedule[-levels:]
-    if method == "plain":
-        from workbench.scaling.fit.solvers.reference import descended
-
-        outcome = descended(problem, theta, schedule, near)
-    else:
-        outcome = _compiled(problem, theta, schedule, solver_settings(near), method, units)
+    outcome = _compiled(problem, theta, schedule, solver_settings(near), method, units)
     settled = (outcome[:, 2] < SETTLED) | (outcome[:, 0] <= NOTHING)
     return Minima(
         theta, outcome[:, 0], outcome[:, 1].astype(int), settled & np.isfinite(outcome[:, 0])
@@ -83,7 +77,7 @@ def _compiled(
     """Moves θ in place, on the processor or on a GPU."""
     low, high, data = problem.low.copy(), problem.high.copy(), problem.data
     wide = low[:2].max(initial=-np.inf) <= -COEFFICIENT and high[:2].min() >= COEFFICIENT
-    fast = problem.program.same(_chinchilla()) and bool(wide)
+    fast = problem.program.same(chinchilla.program) and bool(wide)
     centre = None
     if units:
         data = data - units.moves[:, None]
@@ -106,12 +100,6 @@ def _compiled(
     if units:
         theta -= theta @ units.matrix.T
     return out
-
-
-def _chinchilla() -> Program:
-    from workbench.scaling.laws.catalogue import chinchilla
-
-    return chinchilla.program
 
 
 def _on_processor(

@@ -1,6 +1,8 @@
-"""The solver in plain arrays over all fits at once; the reference for tests of the compiled one."""
+"""The solver in plain arrays over all fits at once: the reference of the compiled ones."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -9,6 +11,14 @@ from workbench.scaling.fit import losses
 from workbench.scaling.fit.solvers.problem import Problem
 from workbench.scaling.fit.solvers.settings import DAMPING, FALL, FLAT, MOST, RISE, ROUGH, STIFF
 from workbench.scaling.laws import autodiff
+from workbench.scaling.laws.law import Law
+
+
+def minima(problem: Problem, starts: Array) -> tuple[Array, Array]:
+    """Where each start ends, as slots, and the objective there."""
+    theta = np.clip(starts, problem.low, problem.high)
+    out = descended(problem.every(len(theta)), theta, problem.cost.schedule(), False)
+    return theta, out[:, 0]
 
 
 def descended(problem: Problem, theta: Array, schedule: Array, near: bool) -> Array:
@@ -87,7 +97,7 @@ def _steps(
     gauss = np.einsum("fn,fnp,fnq->fpq", w * reweighting, jacobian, jacobian)
     newton = np.einsum("fn,fnp,fnq->fpq", w * bend, jacobian, jacobian)
     if exact.any():
-        newton = newton + np.einsum("fn,fnpq->fpq", w * psi, autodiff.hessian(trace))
+        newton = newton + np.einsum("fn,fnpq->fpq", w * psi, hessian(trace))
     scale = np.einsum("fpp->fp", gauss)
     free = ~(((theta <= problem.low) & (gradient > 0)) | ((theta >= problem.high) & (gradient < 0)))
     free &= (problem.low < problem.high) & (scale > 0)
@@ -104,3 +114,49 @@ def _steps(
     right = -np.where(free, gradient, 0.0) * unit
     step = np.linalg.solve(chosen * scales + 1e-300 * eye, right[:, :, None])[:, :, 0] * unit
     return step, -(step * gradient).sum(axis=1)
+
+
+def hessian(trace: autodiff.Trace) -> np.ndarray:
+    """∂² log L / ∂ slot ∂ slot, (fits, points, parameters, parameters), exact."""
+    bars = autodiff.reverse(trace)
+    columns = [
+        autodiff.stacked(trace, _tangent_reverse(trace, bars, p))
+        for p in range(len(trace.program.parameters))
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _tangent_reverse(trace: autodiff.Trace, bars: list, p: int) -> list:
+    """The derivative of every slot's adjoint along parameter p: forward over reverse."""
+    program, first = trace.program, len(trace.values) - len(trace.partials)
+    dots: list = [0.0] * first
+    dots[p] = 1.0
+    with np.errstate(all="ignore"):
+        for step, (dx, dy, *_) in enumerate(trace.partials):
+            left, right = dots[program.left[step]], dots[program.right[step]]
+            dots.append(autodiff.product(left, dx) + autodiff.product(right, dy))
+        out: list = [0.0] * len(trace.values)
+        for step in range(len(trace.partials) - 1, -1, -1):
+            dx, dy, dxx, dxy, dyy = trace.partials[step]
+            bar, dot = bars[first + step], out[first + step]
+            left, right = program.left[step], program.right[step]
+            x, y = dots[left], dots[right]
+            binary = program.code[step] in autodiff.BINARY
+            bent = autodiff.product(x, dxx) + (autodiff.product(y, dxy) if binary else 0.0)
+            out[left] = out[left] + autodiff.product(dot, dx) + autodiff.product(bar, bent)
+            if binary:
+                bent = autodiff.product(x, dxy) + autodiff.product(y, dyy)
+                out[right] = out[right] + autodiff.product(dot, dy) + autodiff.product(bar, bent)
+    return out
+
+
+def natural_hessian(
+    law: Law, parameters: Mapping[str, float], columns: Mapping[str, Array]
+) -> Array:
+    """∂² log L / ∂ parameter ∂ parameter in natural parameters, (rows, parameters, parameters)."""
+    theta, logged = law.program.inside(law.vector(parameters)), np.array(law.program.logged, float)
+    trace = autodiff.forward(law.program, theta[None], law.program.bound(columns))
+    scale = np.where(law.program.logged, law.vector(parameters), 1.0)
+    # p = eᵗ: ∂²/∂p² = (∂²/∂t² - ∂/∂t) / p².
+    bends = hessian(trace)[0] - autodiff.gradient(trace)[0][:, :, None] * np.diag(logged)
+    return bends / scale[:, None] / scale

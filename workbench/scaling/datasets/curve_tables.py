@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from workbench.scaling.datasets.lcdb import lcdb
-from workbench.scaling.run_tables import by_meaning
+from workbench.scaling.datasets.run_tables import by_meaning
+from workbench.scaling.learning_curves import grouped
 
 TRAINING = "Training"
 # Columns that name a curve even by numbers.
@@ -23,9 +25,7 @@ class CurveTable(NamedTuple):
         curve: the columns that name a curve.
         size: the column of sizes.
         loss: the column of losses.
-        names: the curve of each row.
-        every: the curves, in the order of the table or of their choice.
-        rows: those of each curve.
+        rows: those of each curve, by its name.
         dropped: how many rows had no error.
     """
 
@@ -33,9 +33,7 @@ class CurveTable(NamedTuple):
     curve: tuple[str, ...]
     size: str
     loss: str
-    names: np.ndarray
-    every: list[str]
-    rows: list[np.ndarray]
+    rows: dict[str, np.ndarray]
     dropped: int
 
 
@@ -63,26 +61,21 @@ def curves_of(path: str) -> CurveTable:
     return _indexed(columns, curve, size, loss)
 
 
-def marked(curves: CurveTable, which: np.ndarray, reach: float) -> CurveTable:
+def marked(curves: CurveTable, names: Iterable[str], reach: float) -> CurveTable:
     """Some curves, their rows to fit marked by 1 in the column `Training`, the others by 0.
 
     As the table marks them; else those of at most the curve's largest size over the reach.
     """
-    marks = np.full(len(curves.names), np.nan)
-    for i in which.tolist():
-        rows = curves.rows[i]
-        size = curves.table[curves.size][rows]
-        below = (size * reach <= size.max() * (1 + 1e-9)).astype(float)
-        marks[rows] = curves.table[TRAINING][rows] if TRAINING in curves.table else below
-    chosen = np.isfinite(marks)
-    table = {k: v[chosen] for k, v in curves.table.items()} | {TRAINING: marks[chosen]}
-    place = np.cumsum(chosen) - 1
-    return curves._replace(
-        table=table,
-        names=curves.names[chosen],
-        every=[curves.every[i] for i in which.tolist()],
-        rows=[place[curves.rows[i]] for i in which.tolist()],
-    )
+    rows = {name: curves.rows[name] for name in names}
+    chosen = np.sort(np.concatenate(list(rows.values())))
+    table = {k: v[chosen] for k, v in curves.table.items()}
+    rows = {name: np.searchsorted(chosen, places) for name, places in rows.items()}
+    if TRAINING not in table:
+        table[TRAINING] = np.zeros(len(chosen))
+        for places in rows.values():
+            size = table[curves.size][places]
+            table[TRAINING][places] = size * reach <= size.max() * (1 + 1e-9)
+    return curves._replace(table=table, rows=rows)
 
 
 @functools.cache
@@ -96,11 +89,5 @@ def _indexed(
 ) -> CurveTable:
     zero = np.asarray(table[loss]) <= 0
     table = {k: np.asarray(v)[~zero] for k, v in table.items()}
-    keys = zip(*(table[c].astype(str) for c in curve), strict=True)
-    names = np.array([" / ".join(k) for k in keys])
-    every = list(dict.fromkeys(names.tolist()))
-    places = {name: place for place, name in enumerate(every)}
-    number = np.array([places[name] for name in names.tolist()], int)
-    order = np.argsort(number, kind="stable")
-    rows = np.split(order, np.cumsum(np.bincount(number, minlength=len(every)))[:-1])
-    return CurveTable(table, curve, size, loss, names, every, rows, int(zero.sum()))
+    rows = grouped(table, curve, int((~zero).sum()))
+    return CurveTable(table, curve, size, loss, rows, int(zero.sum()))

@@ -88,28 +88,12 @@ def _shipped() -> Table:
     return Table(columns, "the shipped table")
 
 
-def chosen_rows(table: Table, only: str) -> Bool[np.ndarray, " rows"]:
-    """Which rows fulfil a condition, or have these values in the columns of text."""
-    return _chosen(_Same(table), only)
-
-
-class _Same:
-    """A table as a cache key: the reader returns the same object until its file changes."""
-
-    def __init__(self, table: Table):
-        self.table = table
-
-    def __hash__(self) -> int:
-        return id(self.table)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.table is other.table
-
-
 @functools.lru_cache(maxsize=16)
-def _chosen(key: _Same, only: str) -> np.ndarray:
-    """Cached, since thousands of names take long to join at every change of a knob."""
-    table = key.table
+def chosen_rows(table: Table, only: str) -> Bool[np.ndarray, " rows"]:
+    """Which rows fulfil a condition, or have these values in the columns of text.
+
+    Cached, since thousands of names take long to join at every change of a knob.
+    """
     if not only.strip():
         return np.ones(len(table.lines), bool)
     texts = [v for v in table.values() if v.dtype.kind not in "iuf"]

@@ -1,7 +1,6 @@
-import numpy as np
 import pytest
 
-from workbench.scaling.curve_tables import TRAINING, curves_of, marked
+from workbench.scaling.datasets.curve_tables import TRAINING, curves_of, marked
 
 
 def table(path, training=None):
@@ -16,11 +15,11 @@ def table(path, training=None):
 
 
 def test_rows_beyond_the_reach_are_held_out(tmp_path):
-    some = marked(table(tmp_path / "curves.csv"), np.array([2, 0]), 4.0)
-    assert some.every == ["c", "a"]
-    assert set(some.names.tolist()) == {"a", "c"}
-    for name, rows in zip(some.every, some.rows, strict=True):
-        assert set(some.names[rows].tolist()) == {name}
+    some = marked(table(tmp_path / "curves.csv"), ["c", "a"], 4.0)
+    assert list(some.rows) == ["c", "a"]
+    assert some.table["Task"].tolist() == ["a"] * 10 + ["c"] * 10
+    for name, rows in some.rows.items():
+        assert some.table["Task"][rows].tolist() == [name] * 10
         size, fitted = some.table[some.size][rows], some.table[TRAINING][rows]
         assert fitted.tolist() == [1.0] * 8 + [0.0] * 2
         assert size[fitted == 1].max() * 4 == size.max()
@@ -28,15 +27,16 @@ def test_rows_beyond_the_reach_are_held_out(tmp_path):
 
 def test_a_table_says_itself_what_is_held_out(tmp_path):
     curves = table(tmp_path / "curves.csv", lambda k: int(k % 2 == 0))
-    some = marked(curves, np.array([1]), 2.0)
+    some = marked(curves, ["b"], 2.0)
     assert some.table[TRAINING].tolist() == [1.0, 0.0] * 5
 
 
 def test_shipped_curves_have_their_rows_under_their_names():
     curves = curves_of("")
-    assert len(curves.every) == 254
-    for i in (0, 17, 253):
-        assert set(curves.names[curves.rows[i]].tolist()) == {curves.every[i]}
+    assert len(curves.rows) == 254
+    for name, rows in list(curves.rows.items())[::50]:
+        columns = (curves.table[c][rows].tolist() for c in curves.curve)
+        assert {" / ".join(pair) for pair in zip(*columns, strict=True)} == {name}
 
 
 def test_a_table_without_sizes_is_refused(tmp_path):
