@@ -1,6 +1,8 @@
 """What a run of a study costs over its own work, beside papermill, nbclient and joblib.
 
-Runs in one command, `python benchmarks/sweep.py [--rounds 5] [--runs 6]`. Notebook runs: the same
+Runs in one command, `python benchmarks/sweep.py [--rounds 5] [--runs 6] [--cells 1000,2000]`.
+`--cells` adds notebooks of so many short cells: the seconds of the processor that this process
+takes for them, by nbclient, by ours without its page, and by a whole run. Notebook runs: the same
 notebook with so many values of its parameter, one after the other; ours leaves a record, an
 executed notebook and a page a run, the others the executed notebook. Function runs: the same
 function with so many values; ours leaves a record a run, joblib the results in memory. Every
@@ -40,7 +42,10 @@ import toy_experiment  # noqa: E402
 
 from workbench.experiment.claims import decide, summary  # noqa: E402
 from workbench.records.store import read_points  # noqa: E402
+from workbench.runs.execute import execute  # noqa: E402
 from workbench.runs.function_run import call  # noqa: E402
+from workbench.runs.job import job  # noqa: E402
+from workbench.runs.kernels.kernel import run_cells  # noqa: E402
 from workbench.studies import executor, sweep  # noqa: E402
 from workbench.studies.grid import sweep as points  # noqa: E402
 from workbench.studies.notebook_run import NotebookTask, execute_task, prepare  # noqa: E402
@@ -53,6 +58,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--cells", type=lambda text: [int(n) for n in text.split(",")], default=[])
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
@@ -69,15 +75,19 @@ def main():
             "notebook run": notebooks(own, options),
             "function run": functions(Path(folder), options),
         }
+        processor = {count: many_cells(count, options.rounds) for count in options.cells}
     for kind, seconds in results.items():
         print(
             f"\n{kind}: seconds over its own work, medians of {options.rounds} (goal {GOALS[kind]})"
         )
         for name, spent in seconds.items():
             print(f"  {name:<28} {spent['median']:9.4f}   least {spent['least']:9.4f}")
-    write_results(
-        "sweep", {"machine": about, "settings": vars(options), "goals": GOALS, "seconds": results}
-    )
+    for count, seconds in processor.items():
+        print(f"\n{count} cells: seconds of this process's processor time, medians")
+        for name, spent in seconds.items():
+            print(f"  {name:<28} {spent['median']:9.2f}   least {spent['least']:9.2f}")
+    record = {"machine": about, "settings": vars(options), "goals": GOALS, "seconds": results}
+    write_results("sweep", record | {"processor seconds by cells": processor})
 
 
 def notebooks(own, options):
@@ -103,12 +113,12 @@ def ours(own, values):
     jobs = sweep.study_jobs(str(own), points(sweep.model_of(str(own))[0], {"x": list(values)}))
     shutil.rmtree("reports", ignore_errors=True)
     begin = time.perf_counter()
-    for job in jobs:
+    for one in jobs:
         how = "reports", None, 1
-        record = execute_task(NotebookTask(str(own), job.params.changed(), job.identity, *how))
+        record = execute_task(NotebookTask(str(own), one.params.changed(), one.identity, *how))
         assert record["state"] == "done", record["error"]
     spent = time.perf_counter() - begin
-    folders = [Path("reports") / job.name / job.run for job in jobs]
+    folders = [Path("reports") / one.name / one.run for one in jobs]
     assert all((folder / "page.html").is_file() for folder in folders)
     return [nbformat.read(folder / "notebook.ipynb", 4) for folder in folders], spent
 
@@ -130,6 +140,32 @@ def by_nbclient(own, x):
     nbclient.NotebookClient(notebook, kernel_name="python3").execute()
     nbformat.write(notebook, "out.ipynb")
     return notebook
+
+
+def many_cells(count, rounds):
+    """Seconds of the processor that this process takes for so many cells, by contender."""
+    path = Path(f"cells-{count}.ipynb")
+    first = new_code_cell("x = 0", metadata={"tags": ["parameters"]})
+    notebook = new_notebook(cells=[first, *(new_code_cell(f"x + {i}") for i in range(count - 1))])
+    nbformat.write(notebook, path)
+    contenders = {
+        "nbclient": lambda: by_nbclient(path, 1),
+        "workbench, cells alone": lambda: cells_alone(path),
+        "workbench, run with page": lambda: execute(job(str(path), {"x": 1}), Path("reports")),
+    }
+    seconds = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            shutil.rmtree("reports", ignore_errors=True)
+            begin = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - begin)
+    return {n: {"median": statistics.median(s), "least": min(s)} for n, s in seconds.items()}
+
+
+def cells_alone(path):
+    end = run_cells(job(str(path), {"x": 1}), Path("o.ipynb"), progress=False, cell_timeout=None)
+    assert end.state == "done", end.error
 
 
 def cells(notebook):
@@ -165,7 +201,7 @@ def functions(folder, options):
     os.environ["TRIAL_FOLDER"] = str(folder)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[-2:])
     jobs = toy_experiment.jobs(folder, {"x": list(range(options.calls))})
-    tasks = [job.task for job in jobs]
+    tasks = [one.task for one in jobs]
     call(tasks[0])
     executor.call = toy_experiment.call_settled
     contenders = {

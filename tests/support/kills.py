@@ -20,7 +20,7 @@ sys.path.insert(0, str(SUPPORT))
 import toy_notebooks  # noqa: E402
 
 from workbench.records.store import LeftOut, read_points  # noqa: E402
-from workbench.runs.atomic import PARTIAL  # noqa: E402
+from workbench.runs.run_folder import PARTIAL  # noqa: E402
 
 TRIAL = SUPPORT / "toy_experiment.py"
 COUNT = 120

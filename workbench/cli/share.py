@@ -136,7 +136,7 @@ def export(run: Path, crate: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     from workbench.base.checks import refuse
-    from workbench.runs.atomic import write_text
+    from workbench.runs.run_folder import write_text
 
     try:
         write_text(path, text)

@@ -9,8 +9,8 @@ A folder and a file per call would take longer than most calls. A line is one of
 
 `like` is the start of the SHA-256 of a line with a whole record, the base; `changed` are the knobs
 that differ from their defaults, and `but` is the difference from the base with these knobs
-(`difference.difference`). The last line of a run counts. One process writes (`atomic.owned`), and
-each line is one write, so a kill leaves whole lines and at most a part of one, which is removed.
+(`difference.difference`). The last line of a run counts. One process writes (`run_folder.owned`),
+and each line is one write, so a kill leaves whole lines and at most one part, which is removed.
 `call_log_reader` reads the file.
 """
 
@@ -21,18 +21,16 @@ import errno
 import hashlib
 import json
 import os
-import stat
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.base.files.atomic import appendable
 from workbench.records.difference import SAME, difference
 from workbench.records.record_file import check_count
 
 CALL_LOG = "runs.jsonl"
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
-_FLAGS |= sum(getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "CLOEXEC"))
 _BLOCK = 1 << 16
 _MOST_PENDING = 10_000
 
@@ -56,12 +54,8 @@ class CallLog:
         self._open()
 
     def _open(self) -> None:
-        handle = os.open(self._folder / CALL_LOG, _FLAGS, 0o666)
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise OSError(f"{CALL_LOG} is no regular file")
-        self._handle = handle
-        self._end = _remove_partial_line(handle)
+        self._handle = appendable(self._folder / CALL_LOG)
+        self._end = _remove_partial_line(self._handle)
         # One base per state, since failed runs resemble each other.
         self._bases: dict[str, tuple[str, dict[str, Any]]] = {}
         self._has_session = False
@@ -138,14 +132,14 @@ class CallLog:
         line = text.encode() + b"\n"
         check_count(line)
         try:
-            written = os.write(self._handle, line)
-            if written < len(line):
+            count = os.write(self._handle, line)
+            if count < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._handle, self._end)
             raise
-        self._end += written
+        self._end += count
         return line
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.base.files.regular_file import is_regular
 from workbench.records.record_file import Unreadable, parsed, read_bytes
-from workbench.runs.atomic import PARTIAL
+from workbench.runs.run_folder import PARTIAL
 
 STUDY = "study.json"
 _HEAD = b'{"points": [\n'

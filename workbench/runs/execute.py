@@ -1,7 +1,6 @@
-"""A job through papermill to a record, an executed notebook and a page.
+"""Executes a job: writes the record, the executed notebook and the page.
 
-The record is the truth about a run: it says `running` before the kernel starts, and after that what
-came of it.
+The record says `running` before the kernel starts, and the outcome after the run.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from papermill.execute import remove_error_markers
 from workbench.base.checks import refuse
 from workbench.base.files.atomic import PARTIAL, make_folder, write_text
 from workbench.runs import notebook_outcome
-from workbench.runs.atomic import Reserve, as_json, owned, why, write_json
 from workbench.runs.job import Job
 from workbench.runs.kernels.forked_kernel import Template
 from workbench.runs.kernels.kernel import End, run_cells
 from workbench.runs.processes import interruptible
 from workbench.runs.record import NOTEBOOK, PAGE, PARTIAL_NOTEBOOK, RECORD, begun, clear, clock
+from workbench.runs.run_folder import Reserve, as_json, owned, why, write_json
 
 
 def execute(
@@ -40,19 +39,19 @@ def execute(
     template: Template | None = None,
     begins: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """The record of the finished run, which stands with its files in `reports`/NAME/RUN/.
+    """Executes the job in the folder `reports`/NAME/RUN/ and returns its record.
 
-    The folder holds `record.json` from the first moment on, `notebook.ipynb` as far as it came, and
-    `page.html` if the run is done. A run of the same identity takes the place of the earlier one.
+    The folder has `record.json` from the start of the run, `notebook.ipynb` with the cells that
+    ran, and `page.html` if the run is done. An earlier run of the same identity is replaced.
 
     Args:
         job: what to run.
         reports: the folder of all runs.
         progress: whether to draw a bar on the terminal, cell by cell.
         cell_timeout: seconds that one cell may take; None for no limit.
-        attempt: the how-manieth try of the same run it is, for the record.
-        template: from which the kernel is to fork; None to start one anew.
-        begins: is called when nothing is left that could refuse the run.
+        attempt: number of the attempt, from 1, for the record.
+        template: process that forks the kernel; None to start a new process.
+        begins: called after all checks, before the kernel starts.
 
     Raises:
         ValueError: if `reports` cannot be written or the same run is running; nothing has started.
@@ -63,7 +62,7 @@ def execute(
             stack.enter_context(owned(folder))
             record, began = begun(job, attempt), time.monotonic()
             reserve = Reserve(folder, as_json(record))
-            stack.callback(reserve.give_back)
+            stack.callback(reserve.release)
             write_json(folder / RECORD, record)
             clear(folder, reserve.path)
             (folder / PARTIAL_NOTEBOOK).unlink(missing_ok=True)
@@ -81,19 +80,19 @@ def execute(
             record |= {"state": "killed", "error": "interrupted"}
         except Exception as error:
             record |= {"state": "failed", "error": why(error, folder)}
-        return _ended(record, folder, began, reserve)
+        return _finish(record, folder, began, reserve)
 
 
 def _fill(
     record: dict[str, Any], job: Job, folder: Path, began: float, how: dict[str, Any]
 ) -> None:
-    """Runs the notebook, fills the record from it, writes the notebook and the page."""
-    renderer = _warmed()
+    """Runs the notebook, completes the record, writes the notebook and the page."""
+    renderer = _renderer()
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
         output = Path(partial) / NOTEBOOK
         end = run_cells(job, output, **how)
-        notebook = end.notebook or _partly(output, job)
-        # On a disk that is full by now it stays as it is, since a new name takes no space.
+        notebook = end.notebook or _last_saved(output, job)
+        # Renaming needs no space: on a full disk this last save remains.
         with suppress(FileNotFoundError):
             os.replace(output, folder / NOTEBOOK)
     if end.state == "done":
@@ -110,7 +109,7 @@ def _fill(
         **clock(record["timings"]["start"], began),
     }
     notebook_outcome.correct(notebook)
-    folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it meanwhile
+    folder.mkdir(parents=True, exist_ok=True)  # it may have been removed during the run
     write_text(folder / NOTEBOOK, nbformat.writes(notebook))
     if record["state"] == "done":
         table = job.params.table(record["knobs"])
@@ -118,11 +117,11 @@ def _fill(
         write_text(folder / PAGE, text)
 
 
-def _warmed() -> Future[Any]:
-    """The function that renders pages, soon.
+def _renderer() -> Future[Any]:
+    """A future of the function that renders pages.
 
-    Its first call costs two seconds of imports and caches; the kernel leaves this process idle
-    meanwhile. What goes wrong is raised where the result is asked for.
+    Its imports and caches take two seconds, in a thread while the kernel runs. Errors are raised by
+    the future's `result`.
     """
 
     def ready() -> Any:
@@ -137,8 +136,8 @@ def _warmed() -> Future[Any]:
     return future
 
 
-def _partly(output: Path, job: Job) -> nbformat.NotebookNode:
-    """The notebook as far as it came; as it stood before the run if papermill left none whole."""
+def _last_saved(output: Path, job: Job) -> nbformat.NotebookNode:
+    """The notebook as last saved; the notebook before the run if no save can be read."""
     try:
         return nbformat.read(output, as_version=4)
     except (OSError, nbformat.reader.NotJSONError):
@@ -148,15 +147,15 @@ def _partly(output: Path, job: Job) -> nbformat.NotebookNode:
 def _judge(
     record: dict[str, Any], end: End, notebook: nbformat.NotebookNode, claims_wanted: bool
 ) -> None:
-    """Puts into the record what came of the cells; `done` only if every one of them really ran.
+    """Adds the outcome of the cells to the record; `done` only if every cell ran.
 
-    Of a run that a cell ended with status 0, every one up to that cell.
+    If a cell ended the run with status 0, only the cells up to that one count.
     """
     state, error = end.state, end.error
     if state == "done":
         if end.exit:
             record["notes"] = [*record["notes"], notebook_outcome.leave(notebook, *end.exit)]
-        error = notebook_outcome.flaw(notebook, claims_wanted, end.exit and end.exit[0])
+        error = notebook_outcome.why_incomplete(notebook, claims_wanted, end.exit and end.exit[0])
         state = "done" if error is None else "failed"
     cell = None if state == "done" else notebook_outcome.stopped(notebook)
     if cell is not None and not (error or "").startswith("cell "):
@@ -170,8 +169,8 @@ def _judge(
     }
 
 
-def _ended(record: dict[str, Any], folder: Path, began: float, reserve: Reserve) -> dict[str, Any]:
-    """The record, written; a run that is not done has no page, and a disk that is full says so."""
+def _finish(record: dict[str, Any], folder: Path, began: float, reserve: Reserve) -> dict[str, Any]:
+    """Writes and returns the record; removes the page of a run that is not done."""
     record["timings"] |= (
         {} if "end" in record["timings"] else clock(record["timings"]["start"], began)
     )
@@ -182,13 +181,13 @@ def _ended(record: dict[str, Any], folder: Path, began: float, reserve: Reserve)
         write_json(folder / RECORD, record)
     except (OSError, ValueError) as error:
         error = f"the record could not be written: {why(error, folder)}"
-        _said(record | {"state": "failed", "error": error}, folder, reserve)
+        _write_reserved(record | {"state": "failed", "error": error}, folder, reserve)
         record |= {"state": "failed", "error": error}
     return record
 
 
-def _said(record: dict[str, Any], folder: Path, reserve: Reserve) -> None:
-    """Writes into the reserved room that the run failed, with its numbers if they fit in."""
+def _write_reserved(record: dict[str, Any], folder: Path, reserve: Reserve) -> None:
+    """Writes the failed record into the reserved space, shortened if it does not fit."""
     short = {"claims": [], "summary": {}, "cell": None, "traceback": None, "notes": []}
     for part in ({}, short):
         with suppress(OSError, ValueError):

@@ -72,15 +72,17 @@ class Experiment(NamedTuple):
         """
         if self.elsewhere is None:
             return importlib.import_module("workbench.experiments." + self.name.replace("/", "."))
-        told = f"`{self.name}` of the package {self.package} must"
+        subject = f"`{self.name}` of the package {self.package} must"
         try:
             module = importlib.import_module(self.elsewhere.module)
         except (Exception, SystemExit) as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ValueError(f"{told} be importable; got {said}") from error
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"{subject} be importable; got {reason}") from error
         has_claims = hasattr(module, "CLAIMS") or hasattr(module, "claims")
         if not (has_claims and hasattr(module, "Params") and hasattr(module, "run")):
-            raise ValueError(f"{told} define `Params`, `run` and `CLAIMS`; got {module.__file__}")
+            raise ValueError(
+                f"{subject} define `Params`, `run` and `CLAIMS`; got {module.__file__}"
+            )
         return module
 
 
@@ -92,15 +94,15 @@ def experiments() -> list[Experiment]:
 
 def from_elsewhere() -> tuple[list[Experiment], list[str]]:
     """The experiments of installed packages, and why others that they declare cannot be used."""
-    found, refused = [], []
+    usable, refused = [], []
     for name, one in declared().items():
         if Experiment(name).source.is_file() and isinstance(one, Declared):
             one = f"`{name}` of the package {one.package} must be a new name; it is the workbench's"
         if isinstance(one, Declared):
-            found.append(Experiment(name, one))
+            usable.append(Experiment(name, one))
         else:
             refused.append(one)
-    return found, refused
+    return usable, refused
 
 
 def names() -> list[str]:

@@ -69,12 +69,12 @@ def call(task: tuple[str, dict[str, Any], str]) -> dict[str, Any]:
         start = time.perf_counter()
         if _source_here(name) != source:
             raise RuntimeError("the code was changed while the study ran")
-        found = {"state": "done", "error": None, **_numbers(name, values)}
+        outcome = {"state": "done", "error": None, **_numbers(name, values)}
     except (Exception, SystemExit) as error:
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
-        found = {"state": "failed", "error": told, "traceback": traceback.format_exc()}
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        outcome = {"state": "failed", "error": reason, "traceback": traceback.format_exc()}
     seconds = round(time.perf_counter() - start, 6)
-    return {**found, "timings": {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}}
+    return {**outcome, "timings": {"seconds": seconds, "peak_memory_mib": peak_memory_mib()}}
 
 
 def _numbers(name: str, values: dict[str, Any]) -> dict[str, Any]:

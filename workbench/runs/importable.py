@@ -33,7 +33,7 @@ def refused(names: Sequence[str]) -> dict[str, str]:
     Args:
         names: of experiments that installed packages declare.
     """
-    found, waiting = {}, list(names)
+    reasons, waiting = {}, list(names)
     # The same packages are in sight there; the current directory only where it is here.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     how = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
@@ -48,9 +48,9 @@ def refused(names: Sequence[str]) -> dict[str, str]:
                 text, _ = process.communicate()
                 why = f"took longer than {SECONDS} s"
         lines = text.splitlines()
-        found |= {name: line for name, line in zip(waiting, lines, strict=False) if line}
+        reasons |= {name: line for name, line in zip(waiting, lines, strict=False) if line}
         waiting = waiting[len(lines) :]
         if waiting:
             name = waiting.pop(0)
-            found[name] = f"`{name}` must be importable; its import {why}"
-    return found
+            reasons[name] = f"`{name}` must be importable; its import {why}"
+    return reasons

@@ -119,13 +119,13 @@ def job(
     Raises:
         ValueError: if the target is unknown or a value is refused; nothing has started yet.
     """
-    model, found = model_of(target)
+    model, entry = model_of(target)
     params = model(**values)
-    path = found.notebook if found else Path(target)
+    path = entry.notebook if entry else Path(target)
     notebook = without_injected(read_notebook(path))
     files = inputs_of([*declared(notebook), *inputs])
     if surroundings is None:
-        surroundings = around(starts_of(found, notebook))
+        surroundings = around(starts_of(entry, notebook))
     known = provenance(params, surroundings, files)
     known["code"] = {**known["code"], "notebook": sources_hash(notebook)}
     parts = {
@@ -137,9 +137,9 @@ def job(
         parse_all(c.source for c in notebook.cells if c.cell_type == "code")
     else:
         injected(notebook, params, parts["language"])  # refuses what has no form in the language
-    if found:
+    if entry:
         return Job(
-            found.name, target, found.title, notebook, params, True, provenance=known, **parts
+            entry.name, target, entry.title, notebook, params, True, provenance=known, **parts
         )
     known = known | {"code": known["code"] | code_of(path.resolve())}
     parts["place"] = str(path.resolve()), os.getcwd()
@@ -147,15 +147,15 @@ def job(
     return Job(own_name(path), target, title, notebook, params, False, provenance=known, **parts)
 
 
-def starts_of(found: Experiment | None, notebook: nbformat.NotebookNode) -> Starts | None:
+def starts_of(entry: Experiment | None, notebook: nbformat.NotebookNode) -> Starts | None:
     """The files whose imports a run rests on: an experiment's code and what its notebook imports.
 
     None for a notebook of the user's, whose own modules may import anything.
     """
-    if found is None:
+    if entry is None:
         return None
     cells = [c.source for c in notebook.cells if c.cell_type == "code"]
-    files, elsewhere = found.starts
+    files, elsewhere = entry.starts
     packages = ours(PACKAGE.parent) | dict(elsewhere)
     return Starts((*files, *sources_of(cells, packages)), elsewhere)
 
@@ -186,8 +186,8 @@ def model_of(target: str) -> tuple[type[Parameters], Experiment | None]:
         refuse("notebook", "a path of printable letters", target)
     if target.endswith(".ipynb"):
         return parameters_of(read_notebook(Path(target)), target), None
-    found = experiment(target)
-    return found.module().Params, found
+    entry = experiment(target)
+    return entry.module().Params, entry
 
 
 def plain(params: Parameters) -> dict[str, Any]:

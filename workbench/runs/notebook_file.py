@@ -30,7 +30,7 @@ def parsed(path: Path) -> nbformat.NotebookNode:
         OSError: if the file cannot be read.
     """
     try:
-        held = json.loads(content(path, LARGEST).decode("utf-8-sig"))
+        document = json.loads(content(path, LARGEST).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is no UTF-8") from None
     except json.JSONDecodeError as error:
@@ -38,17 +38,17 @@ def parsed(path: Path) -> nbformat.NotebookNode:
         raise ValueError(f"it is no JSON at {place}: {error.msg}") from None
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
-    version = _checked(held)
+    version = _checked(document)
     try:
         # Formats before 4 have classes of their own; the result is one of mappings.
-        held = held if version == 4 else nbformat.reads(_older(held), as_version=4)
-        notebook = nbformat.from_dict(_repaired(held))
+        document = document if version == 4 else nbformat.reads(_older(document), as_version=4)
+        notebook = nbformat.from_dict(_repaired(document))
         nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         raise ValueError(" ".join(str(error).partition("\n\n")[0].split())) from None
     except (AttributeError, KeyError, TypeError, IndexError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise ValueError(f"it is not of its format, {version} ({told})") from None
+        fault = f"{type(error).__name__}: {error}"
+        raise ValueError(f"it is not of its format, {version} ({fault})") from None
     return notebook
 
 
@@ -77,7 +77,7 @@ def _older(held: dict[str, Any]) -> str:
 
 
 def _repaired(held: dict[str, Any]) -> dict[str, Any]:
-    """The notebook with all that a run does not need to be told filled in."""
+    """The notebook with defaults for all that a run can do without."""
     metadata = dict(_mapping(held.get("metadata")))
     for name in ("orig_nbformat", "widgets"):  # what an earlier session left
         metadata.pop(name, None)
@@ -92,12 +92,12 @@ def _repaired(held: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(cell, dict):
             raise ValueError(f"cell {number} is no mapping")
         _repair_cell(cell, number)
-        found = cell.get("id")
-        is_fit = isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", found)
-        if not is_fit or found in taken:
-            found = next(i for i in _names(number) if i not in taken)
-        taken.add(found)
-        cell["id"] = found
+        cell_id = cell.get("id")
+        is_fit = isinstance(cell_id, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell_id)
+        if not is_fit or cell_id in taken:
+            cell_id = next(i for i in _names(number) if i not in taken)
+        taken.add(cell_id)
+        cell["id"] = cell_id
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": held["cells"]}
 
 

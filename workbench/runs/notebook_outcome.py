@@ -1,7 +1,7 @@
-"""What an executed notebook tells about its run, where it can be believed.
+"""The outcome of a run from its executed notebook.
 
-papermill marks every cell completed when the kernel was killed; a cell ran only if the kernel
-replied to it.
+papermill marks every cell completed when the kernel was killed; here a cell counts as run only if
+the kernel replied to it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any
 import nbformat
 from pydantic import ValidationError
 
+from workbench.base.files.atomic import PARTIAL, write_text
 from workbench.base.results import MOST, SUMMARY_MIME, flat
 from workbench.experiment import decisions
 from workbench.experiment.kinds import is_plain
-from workbench.runs.atomic import PARTIAL, write_text
 from workbench.runs.record import NOTEBOOK, PARTIAL_NOTEBOOK
 
 _SCRAP, _RECORD = "application/scrapbook.scrap.", "application/papermill.record+json"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
-def flaw(
+def why_incomplete(
     notebook: nbformat.NotebookNode, claims_wanted: bool, last: str | None = None
 ) -> str | None:
-    """Why the run is not done although papermill ended in peace; None if it is.
+    """Reason the run is incomplete although papermill succeeded; None if complete.
 
     Args:
         notebook: as executed.
@@ -86,7 +86,7 @@ def traceback(cell: nbformat.NotebookNode | None) -> str | None:
 
 
 def correct(notebook: nbformat.NotebookNode) -> None:
-    """Takes back papermill's word `completed` from cells that never ran or never ended."""
+    """Corrects papermill's status `completed` of cells that did not run or did not end."""
     for cell in notebook.cells:
         mark = cell.metadata.get("papermill")
         if mark and cell.cell_type == "code" and cell.source.strip() and not _ran(cell):
@@ -95,21 +95,21 @@ def correct(notebook: nbformat.NotebookNode) -> None:
 
 def shown(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """The claims and the summary that the notebook displayed; what has another form is no claim."""
-    found: dict[str, Any] = {"claims": [], "summary": {}}
+    results: dict[str, Any] = {"claims": [], "summary": {}}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             bundle = output.get("data", {})
-            found["claims"] += _claims(bundle.get(decisions.MIME))
+            results["claims"] += _claims(bundle.get(decisions.MIME))
             summary = bundle.get(SUMMARY_MIME)
             if isinstance(summary, dict) and is_plain(summary):
-                found["summary"] |= summary
-            found["summary"] |= _glued(bundle)
-    return found
+                results["summary"] |= summary
+            results["summary"] |= _glued(bundle)
+    return results
 
 
 def _glued(bundle: Mapping[str, Any]) -> dict[str, Any]:
     """What scrapbook's `glue`, or papermill's former `record`, left in an output."""
-    found = {}
+    scraps = {}
     for kind, payload in bundle.items():
         if not isinstance(payload, dict):
             continue
@@ -121,10 +121,10 @@ def _glued(bundle: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for name, value in values.items():
             try:
-                found |= dict(flat(name, value))
+                scraps |= dict(flat(name, value))
             except (TypeError, ValueError):
-                found[name] = f"more than {MOST} values"
-    return found
+                scraps[name] = f"more than {MOST} values"
+    return scraps
 
 
 def seconds(notebook: nbformat.NotebookNode) -> dict[str, float]:
@@ -168,8 +168,8 @@ def _claims(data: Any) -> list[dict[str, Any]]:
         return []
 
 
-def keep_partial(folder: Path) -> None:
-    """Keeps the notebook that papermill was writing as `partial.ipynb`, if it is a whole file."""
+def save_partial(folder: Path) -> None:
+    """Copies the last save of a killed run to `partial.ipynb`, if it is complete."""
     for path in folder.glob(f"{PARTIAL}*/{NOTEBOOK}"):
         # A link would bring in a notebook from elsewhere.
         if path.is_symlink() or path.parent.is_symlink():

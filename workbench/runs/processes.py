@@ -1,4 +1,4 @@
-"""Processes: how they end, termination as an exception, and how much memory they held."""
+"""Processes: killing, exit status, termination signals as exceptions, and memory use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.base.checks import refuse
 
 
 def kill_children(process: int) -> None:
-    """Kills all that the process started, and what they started."""
+    """Kills all descendants of the process."""
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(process).children(recursive=True):
             with contextlib.suppress(psutil.Error):
@@ -25,7 +25,7 @@ def kill_children(process: int) -> None:
 
 
 def exit_reason(status: int | None) -> str:
-    """How a process ended, in words: by which signal, or with which status."""
+    """The signal that ended a process, or its exit status, as text."""
     if status is not None and status < 0:
         try:
             return f"its process was ended by {signal.Signals(-status).name}"
@@ -36,7 +36,7 @@ def exit_reason(status: int | None) -> str:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ends the work in order when the process is asked to terminate, as on Ctrl-C."""
+    """Raises KeyboardInterrupt on SIGTERM and SIGHUP, as on Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -44,8 +44,8 @@ def interruptible() -> Iterator[None]:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    asked = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, interrupt) for number in asked}
+    signals = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
     finally:
@@ -59,7 +59,7 @@ _UNITS |= {f"{letter}IB": 1024**i for i, letter in enumerate("KMGT", 1)}
 
 
 def peak_memory_mib(process: int | str | None = "self") -> int | None:
-    """The most memory the process ever held, or since `forget_peak`; None where nobody knows."""
+    """Peak resident memory of the process, since `forget_peak` if called; None if unknown."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -69,45 +69,44 @@ def peak_memory_mib(process: int | str | None = "self") -> int | None:
 
 
 def forget_peak() -> None:
-    """Starts this process's peak anew at what it holds now; does nothing where Linux is not."""
+    """Resets this process's peak memory to its current use; Linux only."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def held_bytes(processes: Iterable[int]) -> dict[int, int]:
-    """By process, the resident memory of it and of all that it started, as far as they are there.
+def resident_bytes(processes: Iterable[int]) -> dict[int, int]:
+    """By process, its resident memory and that of its descendants, in bytes.
 
-    Pages that several of them share count for each. All processes of the machine are looked at
-    once, however many are asked for.
+    Shared pages count for each of them. The table of all processes is read once.
     """
     children: dict[int, list[psutil.Process]] = {}
     for one in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             children.setdefault(one.ppid(), []).append(one)
-    return {process: _held(process, children) for process in processes}
+    return {process: _tree_bytes(process, children) for process in processes}
 
 
-def _held(process: int, children: Mapping[int, list[psutil.Process]]) -> int:
+def _tree_bytes(process: int, children: Mapping[int, list[psutil.Process]]) -> int:
     total = 0
     with contextlib.suppress(psutil.Error):
         total = psutil.Process(process).memory_info().rss
-    return total + sum(_held(one.pid, children) for one in children.get(process, []))
+    return total + sum(_tree_bytes(one.pid, children) for one in children.get(process, []))
 
 
 def bytes_of(text: str) -> int:
-    """The number of bytes that a text such as `2GB`, `500 MB` or `1.5GiB` spells.
+    """The number of bytes given by a text such as `2GB`, `500 MB` or `1.5GiB`.
 
     Raises:
-        ValueError: if it spells none, or less than one.
+        ValueError: if the text has another form, or is below one byte.
     """
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([KMGT]?I?B?)", text.strip().upper())
-    unit = found and _UNITS.get(found.group(2))
-    if unit is None or (count := int(float(found.group(1)) * unit)) < 1:
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([KMGT]?I?B?)", text.strip().upper())
+    unit = match and _UNITS.get(match.group(2))
+    if unit is None or (count := int(float(match.group(1)) * unit)) < 1:
         refuse("memory", "a size such as 500MB, 2GB or 1.5GiB", text)
     return count
 
 
 def spelled_bytes(count: int) -> str:
-    """A number of bytes as a person reads it: `2 GB`, `1.5 MB`."""
+    """A number of bytes as text: `2 GB`, `1.5 MB`."""
     power = next((p for p in (4, 3, 2, 1) if count >= 1000**p), 0)
     return f"{count / 1000**power:.3g} {('', 'k', 'M', 'G', 'T')[power]}B"

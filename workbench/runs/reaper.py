@@ -1,9 +1,9 @@
-"""What a process has started ends with it, also where it is killed.
+"""A reaper process, which kills the descendants of a process that has ended, even by SIGKILL.
 
-Whatever is started for a run inherits a mark in its environment, by which it is known even when
-its parents have ended and it has left their session. For every process that starts such things a
-second one waits: it sees the first one's end at a pipe, and ends what bears the mark. This file is
-its program, too.
+Processes started for a run inherit a mark in their environment, which identifies them after their
+parents have ended and after they have left the session. Every process that starts kernels or
+workers has a reaper: it waits at a pipe for the end of its owner, then kills all processes with the
+mark. This file is also its program.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from pathlib import Path
 
 import psutil
 
-# Marks, separated by commas: those of a run that another run started stand after the other's.
+# Marks, separated by commas: those of outer runs first.
 MARKS = "WORKBENCH_MARKS"
 _PREFIX = "workbench-"
-# How long a folder without an owner is left alone: its owner may be about to lock it.
+# Minimum age of an unlocked folder to be removed: its owner may be about to lock it.
 _NEW_SECONDS = 60.0
-# Nothing outlives SIGKILL but what waits for a disk.
+# Only a process that waits for a disk outlives SIGKILL.
 _KILL_SECONDS = 10.0
-# By process, since a fork is another one: its folder, and what must not be closed before it ends.
+# By process ID, since a fork has another one: the folder, and the handles that must stay open.
 _FOLDERS: dict[int, tuple[Path, object]] = {}
 
 
 def watch() -> Path:
-    """A folder for what this process needs at run time, whose name is the mark of what it starts.
+    """The runtime folder of this process, whose name is the mark of its descendants.
 
-    It lies in the user's runtime folder, closed to others. Whichever way this process ends, the
-    folder goes, and what bears the mark.
+    It lies in the user's runtime folder and is private. When this process ends, the reaper removes
+    the folder and kills the marked processes.
     """
     process = os.getpid()
     if process not in _FOLDERS:
         folder, lock = _locked_folder()
         theirs, ours = os.pipe()
-        # Apart from the session, so that what ends the session does not end it.
+        # A new session, so that a signal to this process's group does not kill the reaper.
         reaper = subprocess.Popen(
             [sys.executable, "-P", __file__, str(folder)],
             stdin=theirs,
@@ -52,29 +52,29 @@ def watch() -> Path:
             start_new_session=True,
         )
         os.close(theirs)
-        # It outlives this process, which never awaits it, and would be warned of that.
+        # It outlives this process; without this, Python warns that it still runs.
         reaper.returncode = 0
         _FOLDERS[process] = folder, (lock, ours)
     folder = _FOLDERS[process][0]
-    # Some machines clear the temporary folder while one is at work.
+    # Some systems clean the temporary folder while a process runs.
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def leave_to(folder: Path) -> None:
-    """Lets another process, whose folder it is, answer for this one and what it will start."""
+    """Makes another process, the owner of the folder, responsible for this one's descendants."""
     _FOLDERS[os.getpid()] = folder, None
 
 
 def marks(environment: Mapping[str, str], *more: str) -> dict[str, str]:
-    """The variable that holds the marks of this environment, and further ones."""
+    """The environment variable with the marks of `environment` and further ones."""
     return {MARKS: ",".join(filter(None, [environment.get(MARKS), *more]))}
 
 
 def note_session(leader: int) -> Path:
-    """Notes for the reaper that a process of ours leads a session, in a file to be removed after.
+    """Records a session leader for the reaper, in a file that the caller removes later.
 
-    A process of the session may have left its environment behind, and with it the mark.
+    A process of the session may have replaced its environment, and with it the mark.
     """
     note = watch() / f"session-{os.getpid()}-{leader}"
     with contextlib.suppress(FileExistsError):
@@ -83,7 +83,7 @@ def note_session(leader: int) -> Path:
 
 
 def reap_noted(folder: Path, borne: Collection[str], process: int | str = "*") -> None:
-    """As `reap`, with the sessions that this process, or any, has noted in the folder."""
+    """Like `reap`, including the sessions recorded in the folder by this process, or by any."""
     notes = list(folder.glob(f"session-{process}-*"))
     reap(borne, [int(note.name.rpartition("-")[2]) for note in notes])
     for note in notes:
@@ -91,10 +91,10 @@ def reap_noted(folder: Path, borne: Collection[str], process: int | str = "*") -
 
 
 def reap(borne: Collection[str], led: Collection[int] = ()) -> None:
-    """Kills every process that bears one of the marks or belongs to one of the sessions."""
+    """Kills all processes that have one of the marks or belong to one of the sessions."""
     until = time.monotonic() + _KILL_SECONDS
-    while found := list(_alive(set(borne), set(led))):
-        for process in found:
+    while processes := list(_alive(set(borne), set(led))):
+        for process in processes:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         if time.monotonic() > until:
@@ -103,8 +103,13 @@ def reap(borne: Collection[str], led: Collection[int] = ()) -> None:
 
 
 def _alive(borne: set[str], led: set[int]) -> Iterator[psutil.Process]:
+    for leader in led:
+        # Kernels adopt orphaned descendants, also those of other sessions, while they are alive.
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(leader) == leader:
+                yield from psutil.Process(leader).children(recursive=True)
     for process in psutil.process_iter():
-        # Those of other users cannot be read, and many end while one looks.
+        # Processes of other users cannot be read, and others end meanwhile.
         with contextlib.suppress(psutil.Error, OSError):
             is_ours = _session(process) in led or not borne.isdisjoint(_marks(process))
             is_other = process.pid != os.getpid()
@@ -121,7 +126,7 @@ def _marks(process: psutil.Process) -> list[str]:
 
 
 def _locked_folder() -> tuple[Path, int | None]:
-    """A new folder that this process has locked; those that nobody has locked any more are gone."""
+    """A new, locked folder; unlocked ones of ended processes are removed."""
     from jupyter_core.paths import jupyter_runtime_dir
 
     for base in (Path(jupyter_runtime_dir()), Path(tempfile.gettempdir())):
@@ -134,20 +139,20 @@ def _locked_folder() -> tuple[Path, int | None]:
 
 
 def _remove_stale(base: Path) -> None:
-    """Removes what is left of processes that ended together with whoever waited for their end."""
+    """Removes the folders of processes whose reaper was killed as well, and their descendants."""
     for folder in base.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if time.time() - folder.lstat().st_mtime < _NEW_SECONDS:
                 continue
             if (lock := _locked(folder)) is not None:
-                # Not the sessions noted there: their numbers may be others' by now.
+                # Not the recorded sessions: other processes may have their IDs by now.
                 reap([folder.name])
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(lock)
 
 
 def _locked(folder: Path) -> int | None:
-    """Locks a folder of this user's; None where another holds it, or it cannot be locked."""
+    """Locks a folder of this user; None if it is locked by another process or cannot be locked."""
     try:
         import fcntl
 

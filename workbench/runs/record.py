@@ -1,4 +1,4 @@
-"""What every run's record holds from its first moment on, and whether its process still lives."""
+"""The fields that every record has from the start of a run, and whether its process is alive."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from workbench.experiment.kinds import as_json
-from workbench.runs.atomic import PARTIAL
+from workbench.runs.run_folder import PARTIAL
 
-# Whoever reads records needs no notebooks, which take seconds to load.
+# Reading records needs no notebook libraries, which take seconds to import.
 if TYPE_CHECKING:
     from workbench.runs.function_run import FunctionJob
     from workbench.runs.job import Job
 
 RECORD, NOTEBOOK, PAGE = "record.json", "notebook.ipynb", "page.html"
-# The notebook of a run whose worker was killed, as far as it came.
+# The last saved notebook of a run whose worker was killed.
 PARTIAL_NOTEBOOK = "partial.ipynb"
 
 
 def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
-    """The record of a run that begins now in this process."""
+    """The record of a run that starts now in this process."""
     from workbench.runs.job import plain
 
     return {
@@ -58,7 +58,7 @@ def begun(job: Job | FunctionJob, attempt: int = 1) -> dict[str, Any]:
 
 
 def process() -> dict[str, Any]:
-    """This process's number, and when it started: a number is given again."""
+    """This process's ID and start time, since IDs are reused."""
     return _process(os.getpid())
 
 
@@ -68,7 +68,7 @@ def _process(number: int) -> dict[str, Any]:
 
 
 def clock(start: str, began: float) -> dict[str, Any]:
-    """The end and the seconds since the start, also where somebody set the clock meanwhile.
+    """End and duration, which do not depend on changes of the system clock.
 
     Args:
         start: when it was, as the record says.
@@ -80,7 +80,7 @@ def clock(start: str, began: float) -> dict[str, Any]:
 
 
 def clear(folder: Path, but: Path | None = None) -> None:
-    """Removes what an earlier run of the same identity made, and what a killed one left behind.
+    """Removes the files of an earlier run of the same identity, and those left by a killed one.
 
     Args:
         folder: the run's.
@@ -94,7 +94,7 @@ def clear(folder: Path, but: Path | None = None) -> None:
 
 
 def is_alive(record: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote the record still runs; a number used again is another's."""
+    """Whether the process that wrote the record is alive, and its ID is not reused."""
     process = record.get("process")
     if not isinstance(process, int):
         return False
@@ -106,7 +106,7 @@ def is_alive(record: Mapping[str, Any]) -> bool:
 
 
 def _process_start(process: int) -> str:
-    """When the process started, in words that do not change when somebody sets the clock."""
+    """Start time of the process, as a text that does not depend on the system clock."""
     if sys.platform != "linux":
         return str(psutil.Process(process).create_time())
     # The fields after the command, which stands in brackets and may hold any letters.

@@ -22,10 +22,10 @@ from workbench.base.files.atomic import write_text, written
 from workbench.base.files.regular_file import opened
 from workbench.records.brief import MOST_IN_PART
 from workbench.records.table import NUMBERS, as_csv, run_rows
-from workbench.runs.atomic import write_json
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.requirements_file import LOCK, lock
 from workbench.runs.record import NOTEBOOK, PAGE, RECORD
+from workbench.runs.run_folder import write_json
 from workbench.share.shared_plotly import standalone
 
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.6"

@@ -19,8 +19,8 @@ from markupsafe import Markup
 from workbench.base.checks import refuse, spell
 from workbench.experiment.decisions import MARKS
 from workbench.records.store import LeftOut, find_records, find_studies, study_points
-from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
+from workbench.runs.run_folder import write_text
 from workbench.share.html import address, data, document, script
 from workbench.share.shared_plotly import inline, share
 from workbench.share.sketch import alternative, main_figure, sketch

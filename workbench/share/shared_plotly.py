@@ -21,7 +21,7 @@ from pathlib import Path
 from workbench.base.checks import refuse
 from workbench.base.files.regular_file import content
 from workbench.pages.plotly_library import installed_libraries
-from workbench.runs.atomic import write_text
+from workbench.runs.run_folder import write_text
 
 # Bytes of the largest page; several copies of it are in memory.
 _LARGEST = 2**28

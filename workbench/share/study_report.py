@@ -19,8 +19,8 @@ from workbench.pages.cells.figure import figure_html
 from workbench.pages.plotly_library import plotly_library
 from workbench.records.store import LeftOut, placed_points
 from workbench.records.table import columns
-from workbench.runs.atomic import write_text
 from workbench.runs.record import NOTEBOOK, PAGE
+from workbench.runs.run_folder import write_text
 from workbench.share.html import address, data, document, page_script, script
 from workbench.share.sketch import alternative, main_figure, sketch
 from workbench.share.study_figures import Point, spelled, study_figure

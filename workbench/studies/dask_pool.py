@@ -1,7 +1,7 @@
-"""Slots on the machines of a dask cluster: each task in a worker process beside dask's own.
+"""A pool on a dask cluster: each task runs in a worker process started by dask's worker.
 
-Time limits, memory limits and kills are those of `slots`, so that a study ends alike wherever it
-runs. Notebook runs write where the study writes, which must be a folder that all machines share.
+Limits of time and memory are those of `pool`. Notebook runs write into the study's folder, which
+all machines must share.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from pathlib import Path
 from typing import Any
 
 from workbench.base.checks import refuse
-from workbench.runs.atomic import PARTIAL
 from workbench.runs.reaper import marks, watch
-from workbench.studies.pool import SAFE_PATH, Lost, Slots, set_variables
+from workbench.runs.run_folder import PARTIAL
+from workbench.studies.pool import SAFE_PATH, WorkerLost, WorkerPool, set_variables
 
 _CONNECT_SECONDS = 20
-# Folders of this name in that of a study are removed, also what a killed one has left.
+# Folders with this prefix in a study's folder are removed, also those left by a killed process.
 _SCRATCH = f"{PARTIAL}dask-"
-# Closes the port at which a scheduler or a worker serves pages about itself, to everybody.
+# Closes the HTTP port of a scheduler or worker, which any user of the machine could read.
 _NO_PAGES = "def dask_setup(node):\n    node.http_server.stop()\n"
 
 
-class DaskSlots:
-    """As many tasks at a time as asked for, made by a cluster; use it as a context.
+class DaskPool:
+    """Runs up to `count` tasks at a time on a cluster; a context manager.
 
     Args:
         work: an importable function of one task.
-        count: how many tasks may be worked on at the same time.
+        count: how many tasks may run at the same time.
         address: of the scheduler, such as `tcp://10.0.0.1:8786`; "local" for a cluster of so many
             workers on this machine.
-        folder: where a cluster of this machine leaves what it needs while it is there.
-        limits: `timeout`, `prepare` and `memory` as `Slots` has them.
+        folder: for the temporary files of a local cluster.
+        limits: `timeout`, `prepare` and `memory` as `WorkerPool` has them.
 
     Raises:
-        ValueError: if dask is not installed, or nobody answers at the address.
+        ValueError: if dask is not installed, or no scheduler answers at the address.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DaskSlots:
         except ImportError:
             refuse("dask", "left out where the extra `dask` is not installed", address)
         self.count, self._limits = count, limits
-        self._made = functools.partial(_made, work, limits, os.getcwd(), uuid.uuid4().hex)
+        self._run_task = functools.partial(_run_task, work, limits, os.getcwd(), uuid.uuid4().hex)
         self._running: dict[Any, Any] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stack = ExitStack()
@@ -64,20 +64,20 @@ class DaskSlots:
             cluster = self._stack.enter_context(_local_cluster(count, folder))
             self._client = self._stack.enter_context(distributed.Client(cluster))
             return
-        # A client that cannot be made may hang when it is thrown away: somebody must answer first.
+        # A client that cannot connect may hang when it is deleted: test the connection first.
         try:
-            _in_a_loop_of_its_own(_answered(address))
+            _run_in_thread(_check_connection(address))
             self._client = distributed.Client(address, timeout=_CONNECT_SECONDS)
         except (OSError, ValueError, TypeError) as error:
-            told = " ".join(str(error).split())[:120]
-            refuse("dask", f"the address of a scheduler that answers ({told})", address)
+            reason = " ".join(str(error).split())[:120]
+            refuse("dask", f"the address of a scheduler that answers ({reason})", address)
 
-    def __enter__(self) -> DaskSlots:
-        """The cluster is there already."""
+    def __enter__(self) -> DaskPool:
+        """The cluster has been started by the constructor."""
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Gives up what runs, and ends the cluster if it is one of ours."""
+        """Cancels running tasks, and closes a local cluster."""
         self._client.cancel(list(self._running.values()), force=True)
         with self._stack:
             self._client.close()
@@ -88,33 +88,35 @@ class DaskSlots:
         return self.count - len(self._running)
 
     def begin(self, key: Any, task: Any) -> dict[str, str]:
-        """Hands the task to the cluster; `ended` will tell its outcome under the key."""
-        future = self._client.submit(self._made, task, key=uuid.uuid4().hex, retries=0)
+        """Submits the task; `ended` returns its outcome with the key."""
+        future = self._client.submit(self._run_task, task, key=uuid.uuid4().hex, retries=0)
         self._running[key] = future
         future.add_done_callback(lambda _: self._ended.put(key))
         return {}
 
-    def ended(self, patience: float) -> list[tuple[Any, Any]]:
-        """The keys and outcomes that are there within `patience` seconds."""
+    def ended(self, timeout: float) -> list[tuple[Any, Any]]:
+        """Waits up to `timeout` seconds; the keys and outcomes of tasks that have ended."""
         try:
-            key = self._ended.get(timeout=patience)
+            key = self._ended.get(timeout=timeout)
         except queue.Empty:
             return []
         future = self._running.pop(key)
         if future.status == "finished":
             return [(key, future.result())]
         reason = " ".join(str(future.exception() if future.status == "error" else "").split())
-        return [(key, Lost("killed", f"dask lost it ({future.status}) {reason[:200]}".strip()))]
+        return [
+            (key, WorkerLost("killed", f"dask lost it ({future.status}) {reason[:200]}".strip()))
+        ]
 
 
 @contextmanager
 def _local_cluster(count: int, folder: Path) -> Iterator[Any]:
-    """A cluster of this machine that speaks to whoever has its keys, which are in memory alone.
+    """A local cluster that admits only clients with its TLS keys, which exist in memory alone.
 
-    Any user can connect to its ports, and whoever is let in runs code as this user.
+    Any user of the machine can connect to its ports, and a client can run code as this user.
 
     Raises:
-        ValueError: if no keys can be made.
+        ValueError: if the package cryptography is missing.
     """
     import dask
     import distributed
@@ -126,7 +128,7 @@ def _local_cluster(count: int, folder: Path) -> Iterator[Any]:
     for stale in folder.glob(f"{_SCRATCH}*"):
         shutil.rmtree(stale, ignore_errors=True)
     started = SAFE_PATH | marks(os.environ, watch().name)
-    # A worker that dies is started again, long after this.
+    # dask also starts workers later, in the place of those that die.
     name = "distributed.nanny.pre-spawn-environ"
     settings: dict[str, Any] = {name: {**dask.config.get(name), **started}}
     for kind in ("scheduler", "worker"):
@@ -136,7 +138,7 @@ def _local_cluster(count: int, folder: Path) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
         options = {"n_workers": count, "threads_per_worker": 1}
         options |= {"security": keys, "local_directory": scratch, "silence_logs": "CRITICAL"}
-        # Any port, since the usual one may be another's, which dask would complain about.
+        # Any free port: dask warns if its default port is in use.
         options |= {"scheduler_kwargs": {"dashboard": False, "dashboard_address": "127.0.0.1:0"}}
         with set_variables(started), dask.config.set(settings):
             cluster = distributed.LocalCluster(**options)
@@ -144,71 +146,71 @@ def _local_cluster(count: int, folder: Path) -> Iterator[Any]:
             yield cluster
 
 
-async def _answered(address: str) -> None:
-    """Returns once something at the address has spoken as dask does.
+async def _check_connection(address: str) -> None:
+    """Connects to the scheduler at the address and closes the connection.
 
     Raises:
-        OSError: if nothing did in time.
+        OSError: if no scheduler answers in time.
         ValueError: if it is no address.
     """
     from distributed import comm
 
     try:
-        # Where another kind of server answers, dask's own limit does not end the wait.
-        asked = comm.connect(address, timeout=_CONNECT_SECONDS)
-        await (await asyncio.wait_for(asked, 2 * _CONNECT_SECONDS)).close()
+        # dask's own limit does not apply if another kind of server answers.
+        awaitable = comm.connect(address, timeout=_CONNECT_SECONDS)
+        await (await asyncio.wait_for(awaitable, 2 * _CONNECT_SECONDS)).close()
     except TimeoutError:
         raise TimeoutError("what answers there is no scheduler") from None
 
 
-def _in_a_loop_of_its_own(asked: Coroutine[Any, Any, Any]) -> None:
-    """Runs it in a thread, since the caller's may have a loop that runs, as in a notebook."""
+def _run_in_thread(awaitable: Coroutine[Any, Any, Any]) -> None:
+    """Runs a coroutine in a thread, since in a notebook this thread already runs a loop."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, asked).result()
+        thread.submit(asyncio.run, awaitable).result()
 
 
-_SLOTS: dict[tuple[str, int], Slots] = {}
+_POOLS: dict[tuple[str, int], WorkerPool] = {}
 
 
-def _made(work: Any, limits: dict[str, Any], folder: str, study: str, task: Any) -> Any:
-    """The outcome of a task in a worker of this thread's own; gives up when nobody wants it."""
+def _run_task(work: Any, limits: dict[str, Any], folder: str, study: str, task: Any) -> Any:
+    """Runs a task in this thread's own worker process; kills it if the task is cancelled."""
     import distributed
 
     mine = study, threading.get_ident()
-    for old in [k for k in _SLOTS if k[0] != study and k[1] == mine[1]]:
-        _SLOTS.pop(old).__exit__()
-    if mine not in _SLOTS:
+    for old in [k for k in _POOLS if k[0] != study and k[1] == mine[1]]:
+        _POOLS.pop(old).__exit__()
+    if mine not in _POOLS:
         prepare = functools.partial(_prepared, folder, limits["prepare"])
-        _SLOTS[mine] = Slots(work, 1, **{**limits, "prepare": prepare})
-    slots = _SLOTS[mine]
+        _POOLS[mine] = WorkerPool(work, 1, **{**limits, "prepare": prepare})
+    pool = _POOLS[mine]
     worker = distributed.get_worker()
     key = worker.get_current_task()
-    _begin(slots, task)
+    _begin(pool, task)
     while True:
-        for _, outcome in slots.ended(0.5):
+        for _, outcome in pool.ended(0.5):
             return outcome
         state = worker.state.tasks.get(key)
         if state is None or state.state == "cancelled":
-            _SLOTS.pop(mine).__exit__()
-            return Lost("killed", "interrupted")
+            _POOLS.pop(mine).__exit__()
+            return WorkerLost("killed", "interrupted")
 
 
-def _begin(slots: Slots, task: Any) -> None:
-    """Starts a process beside one of dask's, which are daemons and may start none, says Python.
+def _begin(pool: WorkerPool, task: Any) -> None:
+    """Starts a task from a daemonic process of dask, to which Python forbids child processes.
 
-    What Python fears is that it outlives its parent; workers of ours die with theirs.
+    Python forbids them since they might outlive their parent; our workers end with theirs.
     """
     mark = multiprocessing.current_process()._config
     before = mark.get("daemon")
     mark["daemon"] = False
     try:
-        slots.begin(None, task)
+        pool.begin(None, task)
     finally:
         mark["daemon"] = before
 
 
 def _prepared(folder: str, prepare: Callable[[], None] | None) -> None:
-    """Begins where the command was given, as far as this machine has that folder."""
+    """Changes to the folder in which the command was given, then prepares the worker."""
     os.chdir(folder)
     if prepare is not None:
         prepare()

@@ -1,4 +1,4 @@
-"""Where the runs of a study are made: in this process, in workers beside it, or by dask."""
+"""Executors of a study's runs: this process, a pool of workers, or a dask cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from workbench.base.checks import refuse, whole
 from workbench.runs.function_run import call
 from workbench.studies.notebook_run import execute_task, prepare
-from workbench.studies.pool import Slots
+from workbench.studies.pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Limits:
     per_device: int = 1
 
     def __post_init__(self) -> None:
-        """Refuses what would never begin, or never end."""
+        """Checks the limits."""
         whole("jobs", self.jobs, 1)
         whole("retries", self.retries, 0)
         if self.timeout is not None and not 0 < self.timeout < math.inf:
@@ -49,7 +49,7 @@ class Limits:
 
 
 def executor(depth: str, limits: Limits, out: Path) -> Any:
-    """The slots that make runs of this depth within the limits, to be used as a context.
+    """A context manager that executes runs of this depth within the limits.
 
     Args:
         depth: `notebook` or `function`.
@@ -60,28 +60,28 @@ def executor(depth: str, limits: Limits, out: Path) -> Any:
     work, first = (execute_task, prepare) if is_notebook else (call, None)
     watch = {"timeout": limits.timeout, "prepare": first, "memory": limits.memory}
     if limits.dask is not None:
-        from workbench.studies.dask_pool import DaskSlots
+        from workbench.studies.dask_pool import DaskPool
 
-        return DaskSlots(work, limits.jobs, limits.dask, out, **watch)
+        return DaskPool(work, limits.jobs, limits.dask, out, **watch)
     if limits.devices:
         shown = [
             {"CUDA_VISIBLE_DEVICES": d} for d in limits.devices for _ in range(limits.per_device)
         ]
-        return Slots(work, min(limits.jobs, len(shown)), environments=shown, **watch)
+        return WorkerPool(work, min(limits.jobs, len(shown)), environments=shown, **watch)
     if not is_notebook and limits.jobs == 1 and limits.timeout is None and limits.memory is None:
-        return _Here()
-    return Slots(work, limits.jobs, **watch)
+        return _InProcess()
+    return WorkerPool(work, limits.jobs, **watch)
 
 
-class _Here:
-    """A slot in this very process, for functions one at a time: it cannot be lost, nor late."""
+class _InProcess:
+    """Executes function runs in this process, one at a time, without limits."""
 
     free = count = 1
 
     def __init__(self) -> None:
         self._ended: list[tuple[Any, Any]] = []
 
-    def __enter__(self) -> _Here:
+    def __enter__(self) -> _InProcess:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -91,6 +91,6 @@ class _Here:
         self._ended.append((key, call(task)))
         return {}
 
-    def ended(self, patience: float) -> list[tuple[Any, Any]]:
-        told, self._ended = self._ended, []
-        return told
+    def ended(self, timeout: float) -> list[tuple[Any, Any]]:
+        outcomes, self._ended = self._ended, []
+        return outcomes

@@ -11,7 +11,7 @@ import numpy as np
 from workbench.base.array import generator
 from workbench.base.checks import nearest, refuse, spell, whole
 from workbench.experiment.params import Knob, KnobError, Parameters
-from workbench.studies.points import MOST_POINTS, Made, distinct
+from workbench.studies.points import MOST_POINTS, Placed, distinct
 from workbench.studies.values import Span, axis
 
 # Names that advance together, and the values they take in turn; or one name and its span.
@@ -53,7 +53,7 @@ def sweep(
     if total * each > MOST_POINTS:
         refuse("study", f"at most {MOST_POINTS} points", total * each)
 
-    def made(is_chosen: np.ndarray | None) -> Made:
+    def generate(is_chosen: np.ndarray | None) -> Placed:
         chosen = _combinations(groups, total) if random is None else _drawn(groups, total)
         for number, one in enumerate(chosen):
             place = number * each
@@ -63,7 +63,7 @@ def sweep(
             several = [base] if seeds is None else _seeded(model, base, one, each)
             yield from enumerate(several, place)
 
-    return distinct(made, total * each)
+    return distinct(generate, total * each)
 
 
 def _groups(
@@ -90,7 +90,7 @@ def _together(
     knobs: Mapping[str, Knob], axes: Mapping[str, Any], zipped: list[tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
     """By knob, the group in which it is zipped."""
-    found: dict[str, tuple[str, ...]] = {}
+    groups: dict[str, tuple[str, ...]] = {}
     for names in zipped:
         for name in names:
             if name not in knobs:
@@ -99,13 +99,13 @@ def _together(
                 )
             if name not in axes or isinstance(axes[name], Span):
                 refuse("zip", "knobs that are given a list of values", name)
-            if name in found or names.count(name) > 1:
+            if name in groups or names.count(name) > 1:
                 refuse("zip", "groups that name a knob once", name)
         lengths = {name: len(axes[name]) for name in names}
         if len(set(lengths.values())) > 1:
             refuse("zip", "knobs with equally many values", lengths)
-        found |= dict.fromkeys(names, names)
-    return found
+        groups |= dict.fromkeys(names, names)
+    return groups
 
 
 def _combinations(groups: list[_Group], total: int) -> Iterable[dict[str, Any]]:
@@ -162,9 +162,9 @@ def _point(model: type[Parameters], values: dict[str, Any], number: int, total: 
 def _refuse_point(error: Exception, values: dict[str, Any], number: int, total: int) -> NoReturn:
     if total == 1:
         raise KnobError(str(error)) from None
-    told = ", ".join(f"{name} {spell(value)}" for name, value in values.items())
-    told = told if len(told) <= 200 else told[:197] + "..."
-    raise KnobError(f"{error} (point {number} of {total}: {told})") from None
+    text = ", ".join(f"{name} {spell(value)}" for name, value in values.items())
+    text = text if len(text) <= 200 else text[:197] + "..."
+    raise KnobError(f"{error} (point {number} of {total}: {text})") from None
 
 
 def _count(name: str, value: Any) -> int:

@@ -1,4 +1,4 @@
-"""A point of a study by its notebook, executed by papermill in a worker process of its own."""
+"""Notebook runs of a study, each executed in a worker process."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from workbench.runs.parameters.parameters_cell import read_notebook
 
 
 class NotebookTask(NamedTuple):
-    """What a worker needs to know: it reads the notebook again, and it must be the same.
+    """A notebook run for a worker, which reads the notebook again; it must be unchanged.
 
     Attributes:
         target: the experiment's name or the notebook's path.
         values: by knob, what was given.
-        identity: of the run that was asked for.
+        identity: the identity that the run must have.
         reports: the folder of all runs.
         cell_timeout: seconds that one cell may take; None for no limit.
-        attempt: the how-manieth try it is.
+        attempt: number of the attempt, from 1.
         inputs: paths of files that the study declares.
     """
 
@@ -35,23 +35,23 @@ class NotebookTask(NamedTuple):
 
 
 def execute_task(task: NotebookTask) -> dict[str, Any]:
-    """The record that the run wrote; a run that could not begin is told by state and error."""
+    """The record that the run wrote; of a run that could not start, only state and error."""
     from workbench.runs.execute import execute
 
     try:
         starts = _starts(task.target)
         known = _around(source_hash(starts), starts)
-        found = job(task.target, task.values, known, task.inputs)
-        if found.identity != task.identity:
+        checked = job(task.target, task.values, known, task.inputs)
+        if checked.identity != task.identity:
             raise ValueError("the notebook or the code was changed while the study ran")
         how = {"cell_timeout": task.cell_timeout, "attempt": task.attempt, "template": _template()}
-        return execute(found, Path(task.reports), **how)
+        return execute(checked, Path(task.reports), **how)
     except (Exception, SystemExit) as error:
         return {"state": "failed", "error": f"{type(error).__name__}: {error}", "begun": False}
 
 
 def prepare() -> None:
-    """Loads what takes long before the first notebook's time begins to count."""
+    """Loads slow imports and the kernel template before the first run's time limit starts."""
     _template()
     from workbench.pages import page
 
@@ -61,20 +61,20 @@ def prepare() -> None:
 
 @functools.cache
 def _around(source: str, starts: Starts | None) -> dict[str, Any]:
-    """What the runs of this process have in common while the code is the same."""
+    """Code, environment and hardware, cached by the hash of the code."""
     return around(starts)
 
 
 @functools.cache
 def _starts(target: str) -> Starts | None:
-    """The files that the target's runs rest on; a notebook that changes has another identity."""
-    found = model_of(target)[1]
-    return starts_of(found, read_notebook(found.notebook if found else Path(target)))
+    """The files that the target's runs depend on."""
+    entry = model_of(target)[1]
+    return starts_of(entry, read_notebook(entry.notebook if entry else Path(target)))
 
 
 @functools.cache
 def _template() -> Any:
-    """What the kernels of this process fork from; None where the system cannot."""
+    """The process from which this worker's kernels are forked; None if unsupported."""
     from workbench.runs.kernels.forked_kernel import Template
 
     return Template() if Template.is_possible() else None

@@ -17,7 +17,7 @@ MOST_POINTS = 10_000_000
 # So many are no burden, and need not be made again.
 _HELD = 10_000
 # Points by their place among those that come up.
-Made = Iterator[tuple[int, Parameters]]
+Placed = Iterator[tuple[int, Parameters]]
 
 
 class Lazy(Sequence[Any]):
@@ -58,39 +58,41 @@ class Points(Lazy):
     """Points that are made anew each time.
 
     Args:
-        made: makes the points whose places are chosen, or all.
+        generate: yields the points at the selected places, or all, each with its place.
         places: those at which a point comes up for the first time.
         total: how many come up.
     """
 
-    def __init__(self, made: Callable[[np.ndarray | None], Made], places: np.ndarray, total: int):
+    def __init__(
+        self, generate: Callable[[np.ndarray | None], Placed], places: np.ndarray, total: int
+    ):
         super().__init__(len(places))
-        self._made, self._places, self._total = made, places, total
+        self._generate, self._places, self._total = generate, places, total
 
     def some(self, is_chosen: np.ndarray | None) -> Iterator[Parameters]:
         """Makes the points whose places are chosen, or all."""
         places = self._places if is_chosen is None else self._places[is_chosen]
         is_wanted = np.zeros(self._total, dtype=bool)
         is_wanted[places] = True
-        return (point for place, point in self._made(is_wanted) if is_wanted[place])
+        return (point for place, point in self._generate(is_wanted) if is_wanted[place])
 
 
-def distinct(made: Callable[[np.ndarray | None], Made], total: int) -> Sequence[Parameters]:
+def distinct(generate: Callable[[np.ndarray | None], Placed], total: int) -> Sequence[Parameters]:
     """The points without those that came up before; each is made once here, and so checked.
 
     Args:
-        made: makes the points whose places are chosen, or all.
+        generate: yields the points at the selected places, or all, each with its place.
         total: how many come up.
     """
     digests, held = bytearray(), []
-    for _, point in made(None):
+    for _, point in generate(None):
         text = json.dumps(plain(point), sort_keys=True)
         digests += hashlib.blake2b(text.encode(), digest_size=16).digest()
         if total <= _HELD:
             held.append(point)
     keys = np.frombuffer(bytes(digests), dtype=[("high", "u8"), ("low", "u8")])
     places = np.sort(np.unique(keys, return_index=True)[1])
-    return [held[i] for i in places] if held else Points(made, places, total)
+    return [held[i] for i in places] if held else Points(generate, places, total)
 
 
 class Chosen(Lazy):

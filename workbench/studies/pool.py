@@ -1,7 +1,7 @@
-"""Worker processes that can be lost: each works on one task at a time, within a time limit.
+"""A pool of worker processes with limits of time and memory per task.
 
-A pool of the standard library gives up as a whole when one of its processes is killed, and cannot
-tell which task that was; here a lost worker loses its own task and is replaced.
+`concurrent.futures.ProcessPoolExecutor` breaks as a whole when one process is killed, and does not
+report which task that was; here a killed worker fails its own task and is replaced.
 """
 
 from __future__ import annotations
@@ -19,28 +19,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.runs.processes import exit_reason, held_bytes, kill_children, spelled_bytes
+from workbench.runs.kernels.ipykernel_launcher import adopt_orphans
+from workbench.runs.processes import exit_reason, kill_children, resident_bytes, spelled_bytes
 from workbench.runs.reaper import leave_to, marks, reap_noted, watch
 
-# Importing an experiment on a busy machine takes seconds; whoever needs longer hangs.
+# Importing an experiment on a busy machine takes seconds; after this time a worker counts as hung.
 START_SECONDS = 300.0
-
-
-# How often the memory of workers is looked at: with a limit, and to know the peak of a killed one.
-_LOOK_SECONDS, _GLANCE_SECONDS = 0.1, 1.0
-# Python's variable by which a new interpreter leaves the current folder alone; any text does. This
-# one says that it is for workers, and not for what their tasks start.
+# Interval between measurements of the workers' memory, with a limit and without one.
+_LIMITED_SECONDS, _UNLIMITED_SECONDS = 0.1, 1.0
+# Keeps the current folder out of a new interpreter's module search path. Any text does; this one
+# marks the variable as ours, so that a worker removes it from the environment of its tasks.
 SAFE_PATH = {"PYTHONSAFEPATH": "workbench"}
 _NUMBERS = itertools.count(1)
 
 
-class Lost(NamedTuple):
-    """A task whose worker came to no answer.
+class WorkerLost(NamedTuple):
+    """A task whose worker ended without an answer.
 
     Attributes:
         state: `killed` or `timed out`.
         reason: why.
-        peak_memory_mib: the most that the worker and all it started held when looked at.
+        peak_memory_mib: the largest memory measured, of the worker and its descendants.
     """
 
     state: str
@@ -65,19 +64,19 @@ class _Worker:
         return self.most // 2**20 or None
 
 
-class Slots:
-    """A number of worker processes; use it as a context, at whose end all of them are gone.
+class WorkerPool:
+    """A pool of worker processes; a context manager that kills them at its end.
 
     Args:
         work: an importable function of one task.
-        count: how many tasks may be worked on at the same time.
+        count: how many tasks may run at the same time.
         timeout: seconds that a task may take; None for no limit.
         prepare: called in each worker before its first task, outside the time limit.
-        memory: bytes that a worker may hold with all that it starts; None for no limit.
-        environments: by slot, variables that its workers find in their environment.
+        memory: bytes that a worker and its descendants may use; None for no limit.
+        environments: for each concurrent worker, environment variables to set.
 
     Attributes:
-        count: how many tasks may be worked on at the same time.
+        count: how many tasks may run at the same time.
     """
 
     def __init__(
@@ -95,12 +94,12 @@ class Slots:
         self._busy: list[_Worker] = []
         self._idle: list[_Worker] = []
 
-    def __enter__(self) -> Slots:
+    def __enter__(self) -> WorkerPool:
         """Workers start when they are first needed."""
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Kills every worker and what it started."""
+        """Kills every worker and its descendants."""
         workers = [*self._busy, *self._idle]
         for worker in workers:
             _kill(worker)
@@ -109,13 +108,13 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """How many tasks may begin now."""
+        """How many tasks may start now."""
         return self.count - len(self._busy)
 
     def begin(self, key: Any, task: Any) -> Mapping[str, str]:
-        """Hands the task to a worker; `ended` will tell its outcome under the key.
+        """Starts the task in a worker; `ended` returns its outcome with the key.
 
-        Returns the variables that were set in this worker's environment.
+        Returns the variables set in this worker's environment.
         """
         while self._idle:
             worker = self._idle.pop()
@@ -123,54 +122,59 @@ class Slots:
                 break
             _end(worker)
         else:
-            worker = self._started()
+            worker = self._start_worker()
         worker.key, worker.task, worker.deadline, worker.most = key, task, None, 0
         self._busy.append(worker)
         if worker.is_ready:
-            self._hand_over(worker)
+            self._send_task(worker)
         else:
             worker.deadline = time.monotonic() + START_SECONDS
         return worker.environment
 
-    def ended(self, patience: float) -> list[tuple[Any, Any]]:
-        """The keys and outcomes that are there within `patience` seconds; `Lost` is one, too."""
+    def ended(self, timeout: float) -> list[tuple[Any, Any]]:
+        """Waits up to `timeout` seconds; the keys and outcomes of tasks that have ended.
+
+        The outcome is a `WorkerLost` if the worker was killed.
+        """
         now = time.monotonic()
         waits = [w.deadline - now for w in self._busy if w.deadline is not None]
         connections = {w.connection: w for w in self._busy}
-        look = _GLANCE_SECONDS if self._memory is None else _LOOK_SECONDS
-        seconds = max(0.0, min([patience, *waits, *([look] if self._busy else [])]))
-        found = []
+        look = _UNLIMITED_SECONDS if self._memory is None else _LIMITED_SECONDS
+        seconds = max(0.0, min([timeout, *waits, *([look] if self._busy else [])]))
+        outcomes = []
         for connection in multiprocessing.connection.wait(list(connections), seconds):
-            found += self._heard(connections[connection])
+            outcomes += self._received(connections[connection])
         now = time.monotonic()
         for worker in [w for w in self._busy if w.deadline is not None and w.deadline <= now]:
             self._busy.remove(worker)
             _end(worker)
             peak = worker.peak_memory_mib
-            late = Lost("timed out", f"it took longer than {self._timeout:g} s", peak)
+            late = WorkerLost("timed out", f"it took longer than {self._timeout:g} s", peak)
             if not worker.is_ready:
-                late = Lost("killed", f"its worker did not start within {START_SECONDS:g} s", peak)
-            found.append((worker.key, late))
+                late = WorkerLost(
+                    "killed", f"its worker did not start within {START_SECONDS:g} s", peak
+                )
+            outcomes.append((worker.key, late))
         if now - self._looked >= look:
             self._looked = now
-            found += self._heavy()
-        return found
+            outcomes += self._over_memory()
+        return outcomes
 
-    def _heavy(self) -> list[tuple[Any, Any]]:
-        """Looks how much memory the workers hold, and ends those that hold more than they may."""
-        found = []
-        all_held = held_bytes([worker.process.pid for worker in self._busy])
+    def _over_memory(self) -> list[tuple[Any, Any]]:
+        """Measures the workers' memory and kills those above the limit."""
+        outcomes = []
+        sizes = resident_bytes([worker.process.pid for worker in self._busy])
         for worker in list(self._busy):
-            worker.most = max(worker.most, held := all_held[worker.process.pid])
-            if self._memory is not None and held > self._memory:
+            worker.most = max(worker.most, size := sizes[worker.process.pid])
+            if self._memory is not None and size > self._memory:
                 self._busy.remove(worker)
                 _end(worker)
-                limit, told = spelled_bytes(self._memory), spelled_bytes(held)
-                reason = f"it held {told} of memory, more than the limit of {limit}"
-                found.append((worker.key, Lost("killed", reason, worker.peak_memory_mib)))
-        return found
+                limit, amount = spelled_bytes(self._memory), spelled_bytes(size)
+                reason = f"it held {amount} of memory, more than the limit of {limit}"
+                outcomes.append((worker.key, WorkerLost("killed", reason, worker.peak_memory_mib)))
+        return outcomes
 
-    def _heard(self, worker: _Worker) -> list[tuple[Any, Any]]:
+    def _received(self, worker: _Worker) -> list[tuple[Any, Any]]:
         try:
             answer = worker.connection.recv()
         except (EOFError, OSError):
@@ -179,25 +183,27 @@ class Slots:
             return [
                 (
                     worker.key,
-                    Lost("killed", exit_reason(worker.process.exitcode), worker.peak_memory_mib),
+                    WorkerLost(
+                        "killed", exit_reason(worker.process.exitcode), worker.peak_memory_mib
+                    ),
                 )
             ]
         if not worker.is_ready:
             worker.is_ready = True
-            self._hand_over(worker)
+            self._send_task(worker)
             return []
         self._busy.remove(worker)
         self._idle.append(worker)
         return [(worker.key, answer)]
 
-    def _hand_over(self, worker: _Worker) -> None:
+    def _send_task(self, worker: _Worker) -> None:
         worker.deadline = None if self._timeout is None else time.monotonic() + self._timeout
-        # A worker that died meanwhile is noticed at its connection's end.
+        # The end of the connection reports a worker that has died.
         with contextlib.suppress(OSError):
             worker.connection.send(worker.task)
 
-    def _started(self) -> _Worker:
-        # Forked processes would share locks of threads, and a GPU that is already in use.
+    def _start_worker(self) -> _Worker:
+        # Forking would copy locks that other threads hold, and a CUDA context.
         spawn = multiprocessing.get_context("spawn")
         ours, theirs = spawn.Pipe()
         owner = watch()
@@ -206,7 +212,7 @@ class Slots:
         taken = [w.environment for w in [*self._busy, *self._idle]]
         mine = next(e for e in self._environments if not any(e is t for t in taken))
         with set_variables(SAFE_PATH):
-            # It belongs to this process, and must not bear the mark of its first worker.
+            # It is shared by all workers, so that it must not have the mark of the first one.
             _start_tracker()
         with set_variables(mine | SAFE_PATH | marks(os.environ, owner.name, mark)):
             process.start()
@@ -215,7 +221,7 @@ class Slots:
 
 
 def _start_tracker() -> None:
-    """Starts what Python starts beside its first process, to tidy up after all of them."""
+    """Starts multiprocessing's resource tracker, which otherwise starts with the first worker."""
     if os.name == "posix":
         from multiprocessing import resource_tracker
 
@@ -224,7 +230,7 @@ def _start_tracker() -> None:
 
 @contextlib.contextmanager
 def set_variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables of the environment for as long as a process needs to take them over."""
+    """Sets environment variables, which processes started in the context inherit."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -243,16 +249,17 @@ def _serve(
     prepare: Callable[[], None] | None,
     owner: Path,
 ) -> None:
-    """A worker's life: it ends with its connection, and dies with the process that started it."""
+    """The main function of a worker, which ends with its connection or its parent process."""
     if os.environ.items() >= SAFE_PATH.items():
         del os.environ["PYTHONSAFEPATH"]
     leave_to(owner)
-    # Ctrl-C reaches every process of the terminal; whoever started us ends us. A handler, since
-    # an ignored signal would be ignored in kernels, too.
+    adopt_orphans()
+    # Ctrl-C reaches every process of the terminal; the parent ends this one. A handler, since
+    # kernels would inherit an ignored signal.
     signal.signal(signal.SIGINT, lambda *_: None)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if prepare is not None:
-        # What cannot be prepared fails again in the task, where it is told.
+        # An error here occurs again in the task, which reports it.
         with contextlib.suppress(Exception):
             prepare()
     try:
@@ -270,7 +277,7 @@ def _die_with_parent() -> None:
 
 
 def _end(worker: _Worker, seconds: float = 0.0) -> None:
-    """Ends the worker and whatever it started; it may take `seconds` to leave by itself."""
+    """Waits `seconds` for the worker to exit, then kills it and its descendants."""
     if seconds:
         worker.process.join(seconds)
     _kill(worker)
@@ -278,7 +285,7 @@ def _end(worker: _Worker, seconds: float = 0.0) -> None:
 
 
 def _reap(workers: Sequence[_Worker]) -> None:
-    """Ends what workers that have ended have left."""
+    """Kills the processes that ended workers have left running."""
     for worker in workers:
         reap_noted(watch(), [worker.mark], worker.process.pid)
 

@@ -1,4 +1,4 @@
-"""How far a study has come: a live table on a terminal, a line a run where there is none."""
+"""Progress of a study: a live table on a terminal, otherwise a line per run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from workbench.studies.scheduler import Watcher
+from workbench.studies.scheduler import StudyObserver
 
 _RUNNING_SHOWN, _FAILURES_SHOWN = 8, 3
 _LONGEST = 600
@@ -23,11 +23,11 @@ _STYLES = {"done": "green", "kept": "cyan", "failed": "red", "killed": "red", "t
 
 
 def progress(total: int, stream: TextIOBase) -> Lines | LiveTable:
-    """Whatever the stream can show, to be used as a context.
+    """A context manager that shows the progress on the stream.
 
     Args:
         total: how many points the study has.
-        stream: where to, which is the terminal or a file.
+        stream: a terminal or a file.
     """
     console = Console(file=stream, stderr=True)
     if console.is_terminal and not console.is_dumb_terminal:
@@ -35,7 +35,7 @@ def progress(total: int, stream: TextIOBase) -> Lines | LiveTable:
     return Lines(stream)
 
 
-class Lines(Watcher, AbstractContextManager):
+class Lines(StudyObserver, AbstractContextManager):
     """A line for every run that has ended."""
 
     def __init__(self, stream: TextIOBase):
@@ -45,16 +45,16 @@ class Lines(Watcher, AbstractContextManager):
         """Nothing is left to do."""
 
     def ended(self, record: Mapping[str, Any]) -> None:
-        """Tells the run's state, time and reason."""
+        """Prints the run's state, time and error."""
         print(line(record), file=self._stream, flush=True)
 
     def noted(self, sentence: str) -> None:
-        """Tells the sentence."""
+        """Prints the message."""
         print(printable(sentence, _LONGEST), file=self._stream, flush=True)
 
 
-class LiveTable(Watcher, AbstractContextManager):
-    """Bar, rate and time left; the count of each state; what runs now; the last failures."""
+class LiveTable(StudyObserver, AbstractContextManager):
+    """Bar, rate, time left, count of each state, current runs, and the last failures."""
 
     def __init__(self, total: int, console: Console):
         self._total, self._start = total, time.monotonic()
@@ -64,7 +64,7 @@ class LiveTable(Watcher, AbstractContextManager):
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4)
 
     def __enter__(self) -> LiveTable:
-        """Begins to draw."""
+        """Starts drawing."""
         self._start = time.monotonic()
         self._live.start()
         return self
@@ -74,18 +74,18 @@ class LiveTable(Watcher, AbstractContextManager):
         self._running = {}
         self._live.stop()
 
-    def planned(self, kept: int) -> None:
-        """Counts the runs that were done before; they say nothing of the rate."""
-        self._counts["kept"] = kept
+    def planned(self, done: int) -> None:
+        """Counts the runs that were done before, which do not enter the rate."""
+        self._counts["kept"] = done
 
     def begun(self, record: Mapping[str, Any]) -> None:
-        """Adds a run to those that run now."""
+        """Adds a run to the current ones."""
         name = f"{record['name']}/{record['run']}"
         again = "" if record["attempt"] == 1 else f", try {record['attempt']}"
         self._running[record["run"]] = printable(name + again, 70), time.monotonic()
 
     def paused(self, record: Mapping[str, Any]) -> None:
-        """Counts the run among those that wait."""
+        """Moves the run to those that wait."""
         self._running = {k: v for k, v in self._running.items() if k != record["run"]}
 
     def ended(self, record: Mapping[str, Any]) -> None:
@@ -100,16 +100,16 @@ class LiveTable(Watcher, AbstractContextManager):
         self._live.console.print(Text(printable(sentence, _LONGEST), "red"))
 
     def _table(self) -> Group:
-        """The whole display as it stands now."""
+        """The current display."""
         now = time.monotonic()
         ended = sum(self._counts.values())
-        made = ended - self._counts["kept"]
-        rate = made / max(now - self._start, 1e-9)
-        left = f"{duration((self._total - ended) / rate)} left" if made else "time left unknown"
+        finished = ended - self._counts["kept"]
+        rate = finished / max(now - self._start, 1e-9)
+        left = f"{duration((self._total - ended) / rate)} left" if finished else "time left unknown"
         head = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=max(self._total, 1), completed=ended, width=30)
-        told = f"{duration(now - self._start)}, {rate:.3g} runs/s, {left}"
-        head.add_row(bar, f"{ended} of {self._total}", told)
+        text = f"{duration(now - self._start)}, {rate:.3g} runs/s, {left}"
+        head.add_row(bar, f"{ended} of {self._total}", text)
         waiting = self._total - ended - len(self._running)
         states = {**self._counts, "running": len(self._running), "queued": waiting}
         words = [Text(f"{n} {s}", _STYLES.get(s, "")) for s, n in states.items() if n]
@@ -122,7 +122,7 @@ class LiveTable(Watcher, AbstractContextManager):
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """A run's end in a line: its state, its name, how long it took, and why it is not done."""
+    """One line: state, name, seconds, and the error of a run that is not done."""
     seconds = record["timings"].get("seconds", 0.0)
     reason = "" if record["state"] == "done" else f": {record['error']}"
     name = f"{record['name']}/{record['run']}"
@@ -130,13 +130,13 @@ def line(record: Mapping[str, Any]) -> str:
 
 
 def printable(text: str, most: int) -> str:
-    """The text in one line, without what could command a terminal."""
+    """The text in one line without control characters."""
     text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: `4.2 s`, `3:07`, `2:15:00`."""
+    """A duration as text: `4.2 s`, `3:07`, `2:15:00`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

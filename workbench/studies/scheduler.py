@@ -1,4 +1,4 @@
-"""The runs of a study on their way: begun, ended, tried again, each with its record."""
+"""Scheduling of a study's runs: start, end, retries, and the record of each."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from typing import Any
 from workbench.base.files.atomic import make_folder, write_text
 from workbench.records.call_log import CallLog
 from workbench.records.store import read_record
-from workbench.runs.atomic import Reserve, is_of_disk, why
-from workbench.runs.notebook_outcome import keep_partial
+from workbench.runs.notebook_outcome import save_partial
 from workbench.runs.record import RECORD, begun, clear, clock
+from workbench.runs.run_folder import Reserve, is_of_disk, why
 from workbench.studies.executor import Limits, executor
 from workbench.studies.notebook_run import NotebookTask
-from workbench.studies.pool import Lost
+from workbench.studies.pool import WorkerLost
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 
 
-class Watcher:
-    """Is told what happens in a study; whoever wants to know overrides what it needs."""
+class StudyObserver:
+    """Receives the events of a study; subclasses override the methods they need."""
 
-    def planned(self, kept: int) -> None:
-        """So many points are done already."""
+    def planned(self, done: int) -> None:
+        """`done` points were done before."""
 
     def begun(self, record: Mapping[str, Any]) -> None:
-        """A run begins, or a further try of it."""
+        """An attempt of a run starts."""
 
     def paused(self, record: Mapping[str, Any]) -> None:
-        """A try has ended, and another one follows after a pause."""
+        """An attempt has ended; the next one follows after a pause."""
 
     def ended(self, record: Mapping[str, Any]) -> None:
-        """A run has ended, and is not tried again."""
+        """A run has ended, without a further attempt."""
 
     def noted(self, sentence: str) -> None:
-        """Something about the study as a whole."""
+        """A message about the study as a whole."""
 
 
 class StudyRun:
-    """Runs on their way: waiting, pausing before another try, running.
+    """Schedules runs: waiting, pausing before a retry, running.
 
     Args:
         jobs: the runs, all of one depth.
         out: the folder of the study.
         limits: how many at a time, how long, how much memory, how often, and where.
-        watcher: is told what begins and ends.
-        log: takes the records of function runs; those of notebooks write their own.
+        observer: receives the events.
+        log: stores the records of function runs; notebook runs write their own.
 
     Attributes:
         done: the notebook runs that are done; of function runs, the log knows.
@@ -63,44 +63,44 @@ class StudyRun:
         jobs: Sequence[Any],
         out: Path,
         limits: Limits,
-        watcher: Watcher,
+        observer: StudyObserver,
         log: CallLog | None = None,
     ):
-        self._out, self._limits, self._watcher, self._log = out, limits, watcher, log
+        self._out, self._limits, self._observer, self._log = out, limits, observer, log
         self._new, self._left = iter(jobs), len(jobs)
-        # Whose pause is over.
+        # Retries whose pause is over.
         self._waiting: deque[tuple[Any, int]] = deque()
-        # When it is tried again, a number that no other entry has, the run, and its attempt.
+        # Time of the retry, a unique number, the run, and the number of its attempt.
         self._pausing: list[tuple[float, int, Any, int]] = []
         self._entries = itertools.count()
         self._running: dict[str, tuple[Any, dict[str, Any], float]] = {}
         self._counts: dict[str, int] = {}
         self._depth = jobs[0].depth if jobs else "function"
-        # One for each run at a time, so that a disk that fills leaves no run without its end.
+        # Disk space for the final record of each concurrent run.
         self._reserves: list[Reserve] = []
         self._is_stopped = False
         self.done: list[Any] = []
 
     def run(self) -> dict[str, int]:
-        """Makes all runs, or those that an interruption leaves time for; the count of states."""
+        """Executes the runs until all have ended or an interruption; the count of each state."""
         try:
-            with executor(self._depth, self._limits, self._out) as slots:
+            with executor(self._depth, self._limits, self._out) as pool:
                 while self._left or self._waiting or self._pausing or self._running:
-                    if self._has_room(slots.count):
-                        self._begin(slots)
-                    for key, outcome in slots.ended(self._patience()):
+                    if self._has_room(pool.count):
+                        self._start_runs(pool)
+                    for key, outcome in pool.ended(self._wait_seconds()):
                         self._settle(key, outcome)
         except KeyboardInterrupt:
             for key in list(self._running):
-                self._settle(key, Lost("killed", "interrupted"), is_last=True)
-            self._leave()
+                self._settle(key, WorkerLost("killed", "interrupted"), is_last=True)
+            self._cancel_waiting()
         finally:
             for reserve in self._reserves:
-                reserve.give_back()
+                reserve.release()
         return self._counts
 
-    def _leave(self) -> None:
-        """Leaves alone what has not begun."""
+    def _cancel_waiting(self) -> None:
+        """Counts the runs that have not started as queued, and drops them."""
         left = self._left + len(self._waiting) + len(self._pausing)
         left += self._counts.get("queued", 0)
         self._counts |= {"queued": left} if left else {}
@@ -109,15 +109,15 @@ class StudyRun:
         self._pausing.clear()
 
     def _stop(self, sentence: str) -> None:
-        """Begins no further run: each would fail as well, for the reason in the sentence."""
+        """Stops the study: every further run would fail for the same reason."""
         if not self._is_stopped:
             self._is_stopped = True
             again = "the same command again makes the runs that are left"
-            self._watcher.noted(f"the study stops: {sentence}; {again}")
-        self._leave()
+            self._observer.noted(f"the study stops: {sentence}; {again}")
+        self._cancel_waiting()
 
     def _has_room(self, count: int) -> bool:
-        """Whether so many runs could still write how they ended."""
+        """Whether the disk has space reserved for the final records of `count` runs."""
         try:
             while len(self._reserves) < count and (self._left or self._waiting or self._pausing):
                 self._out.mkdir(parents=True, exist_ok=True)
@@ -126,17 +126,17 @@ class StudyRun:
             self._stop(why(error, self._out))
         return not self._is_stopped
 
-    def _begin(self, slots: Any) -> None:
-        """Fills the free slots with runs whose time has come."""
+    def _start_runs(self, pool: Any) -> None:
+        """Starts runs in the free workers."""
         now = time.monotonic()
         while self._pausing and self._pausing[0][0] <= now:
             _, _, job, attempt = heapq.heappop(self._pausing)
             self._waiting.append((job, attempt))
-        while slots.free and len(self._running) < slots.count and (taken := self._next()):
+        while pool.free and len(self._running) < pool.count and (taken := self._next()):
             job, attempt = taken
             record, now = begun(job, attempt), time.monotonic()
             self._running[job.run] = job, record, now
-            self._watcher.begun(record)
+            self._observer.begun(record)
             if self._log is not None:
                 if not self._announce(job, record):
                     return
@@ -144,33 +144,33 @@ class StudyRun:
             else:
                 how = str(self._out.resolve()), self._limits.cell_timeout, attempt, job.inputs
                 task = NotebookTask(job.target, job.params.given(), job.identity, *how)
-            if shown := slots.begin(job.run, task):
+            if shown := pool.begin(job.run, task):
                 environment = {**job.provenance["environment"], **shown}
                 record["provenance"] = {**job.provenance, "environment": environment}
 
     def _announce(self, job: Any, record: dict[str, Any]) -> bool:
-        """Writes that the function run begins; False on a disk without room for its end."""
+        """Logs the start of a function run; False if the disk is full."""
         try:
             self._log.start(record)
         except OSError as error:
             if is_of_disk(reason := why(error, self._out)):
                 del self._running[job.run]
-                self._watcher.paused(record)
+                self._observer.paused(record)
                 self._waiting.append((job, record["attempt"]))
                 self._stop(reason)
                 return False
-            # Otherwise the record of the run's end says it.
+            # Any other error is reported by the record of the run's end.
         return True
 
     def _next(self) -> tuple[Any, int] | None:
-        """The next run and its attempt; those that are new come first."""
+        """The next run and the number of its attempt; new runs come before retries."""
         if self._left:
             self._left -= 1
             return next(self._new), 1
         return self._waiting.popleft() if self._waiting else None
 
-    def _patience(self) -> float:
-        """How long nothing but an outcome can give something to do."""
+    def _wait_seconds(self) -> float:
+        """How long to wait for an outcome before the next retry is due."""
         pauses = [p[0] - time.monotonic() for p in self._pausing[:1]]
         if pauses and not self._running:
             time.sleep(max(0.0, pauses[0]))
@@ -178,10 +178,10 @@ class StudyRun:
         return min([1.0, *pauses])
 
     def _settle(self, key: str, outcome: Any, is_last: bool = False) -> None:
-        """Writes what came of a run, and lines it up again if it may be tried again."""
+        """Records the outcome of a run, and schedules a retry if one is left."""
         job, record, began = self._running.pop(key)
         start = record["timings"]["start"]
-        if isinstance(outcome, Lost):
+        if isinstance(outcome, WorkerLost):
             record |= {"state": outcome.state, "error": outcome.reason}
             peak = {"peak_memory_mib": outcome.peak_memory_mib}
             record["timings"] |= clock(start, began) | (peak if peak["peak_memory_mib"] else {})
@@ -199,30 +199,30 @@ class StudyRun:
             pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
             entry = time.monotonic() + pause, next(self._entries), job, attempt + 1
             heapq.heappush(self._pausing, entry)
-            self._watcher.paused(record)
+            self._observer.paused(record)
             return
         self._counts[record["state"]] = self._counts.get(record["state"], 0) + 1
         if self._log is None and record["state"] == "done":
             self.done.append(job)
-        self._watcher.ended(record)
+        self._observer.ended(record)
 
     def _write(self, job: Any, record: dict[str, Any]) -> None:
-        """Writes the record; one that cannot be written fails its run, and a full disk says so."""
+        """Writes the record; an error fails the run, and a full disk stops the study."""
         path = self._out / job.name / job.run / RECORD
         try:
             if self._log is not None:
                 self._log.finish(record)
                 return
             there = read_record(path)
-            if there and there["state"] == "running":  # somebody else's, outside this study
+            if there and there["state"] == "running":  # of another process
                 return
             make_folder(self._out, job.name, job.run)
             if record["state"] != "done":
-                keep_partial(path.parent)
+                save_partial(path.parent)
                 clear(path.parent)
             text = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-            # The system keeps it also when this process dies; waiting for the disk takes longer
-            # than most calls, and a record lost with the power is a run to be made again.
+            # Not synchronised to the disk: it survives this process, and a power failure only costs
+            # a run that is repeated.
             write_text(path, text, durable=False)
         except (OSError, ValueError) as error:
             reason = why(error, self._out)
@@ -232,11 +232,11 @@ class StudyRun:
             self._write_short(job, record)
 
     def _write_short(self, job: Any, record: dict[str, Any]) -> None:
-        """Writes in few words, into the room taken before, that the record could not be written."""
+        """Writes a short record of the failed write into the reserved space."""
         reserve = self._reserves.pop() if self._reserves else None
         if self._log is not None:
             if reserve is not None:
-                reserve.give_back()
+                reserve.release()
             self._log.fail(record)
         elif reserve is not None:
             with contextlib.suppress(OSError, ValueError):

@@ -73,21 +73,21 @@ def _checked(held: Any, path: str) -> StudyFile:
     if not isinstance(held, dict):
         refuse("study", "a file with an experiment and its knobs", path)
     try:
-        found = StudyFile.model_validate(held)
+        study = StudyFile.model_validate(held)
     except ValidationError as error:
         first = error.errors()[0]
         place = clipped(".".join(map(str, first["loc"])), 60)
         if first["type"] == "extra_forbidden":
-            told = nearest(place, list(StudyFile.model_fields))
-            raise refusal(f"`{place}` must be a word of study files; {told}") from None
+            hint = nearest(place, list(StudyFile.model_fields))
+            raise refusal(f"`{place}` must be a word of study files; {hint}") from None
         if first["type"] == "missing":
             raise refusal(f"`{place}` must be in the study file; got none") from None
         what = first["msg"].replace("Input should be ", "")
         refuse(place, what, first["input"])
-    for name, given in found.knobs.items():
+    for name, given in study.knobs.items():
         if not is_plain(given):
             refuse(name, "numbers, texts, booleans, lists and mappings", given)
-    return found
+    return study
 
 
 class _Loader(yaml.SafeLoader):

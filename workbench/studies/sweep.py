@@ -18,7 +18,6 @@ from workbench.experiment.params import Parameters
 from workbench.records.call_log import CallLog
 from workbench.records.store import Recorded
 from workbench.records.study_points import STUDY, declare
-from workbench.runs.atomic import clear_reserves, owned
 from workbench.runs.function_run import FunctionJob
 from workbench.runs.identity.inputs import PREFIX
 from workbench.runs.identity.inputs import inputs as inputs_of
@@ -29,9 +28,10 @@ from workbench.runs.job import Job, job, model_of
 from workbench.runs.parameters.injection import injected
 from workbench.runs.processes import interruptible
 from workbench.runs.record import PAGE, RECORD, process
+from workbench.runs.run_folder import clear_reserves, owned
 from workbench.studies.executor import Limits
 from workbench.studies.points import Chosen, Mapped
-from workbench.studies.scheduler import StudyRun, Watcher
+from workbench.studies.scheduler import StudyObserver, StudyRun
 
 _STATES = ("done", "gone", "failed", "killed", "timed out", "queued")
 _NAMED = 5
@@ -77,16 +77,16 @@ def study_jobs(
     Raises:
         ValueError: if the target is unknown, has no function, or a point cannot be run here.
     """
-    model, found = model_of(target)
-    if function and found is None:
+    model, entry = model_of(target)
+    if function and entry is None:
         refuse("function", "left out for a notebook of your own, which has none", target)
     if function:
-        known = around(found.starts)
-        title = found.title
+        known = around(entry.starts)
+        title = entry.title
         files = inputs_of(inputs)
 
         def called(params: Parameters) -> FunctionJob:
-            return FunctionJob(found.name, title, params, provenance(params, known, files))
+            return FunctionJob(entry.name, title, params, provenance(params, known, files))
 
         for params in points if any(knob.suffixes for knob in model.knobs()) else ():
             called(params)  # refuses a file that cannot be used
@@ -111,14 +111,14 @@ def uses_gpus(jobs: Sequence[Any]) -> bool:
 
 def plan(jobs: Sequence[Job | FunctionJob], out: Path) -> Plan:
     """What is done and what is not; nothing is written."""
-    found = Plan()
-    for _ in _planned(jobs, out, found):
+    result = Plan()
+    for _ in _planned(jobs, out, result):
         pass
-    return found
+    return result
 
 
 def _planned(
-    jobs: Sequence[Job | FunctionJob], out: Path, found: Plan
+    jobs: Sequence[Job | FunctionJob], out: Path, result: Plan
 ) -> Iterator[Job | FunctionJob]:
     """Every job, once the plan knows of it; the plan is whole when all of them came."""
     is_done = np.zeros(len(jobs), dtype=bool)
@@ -136,22 +136,22 @@ def _planned(
                     seconds, count = seconds + took, count + 1
                 stale = changed(record, hashes)
                 is_done[place] = not stale
-                found.modules = list(dict.fromkeys([*found.modules, *stale]))
+                result.modules = list(dict.fromkeys([*result.modules, *stale]))
                 state = "changed"
             if not is_done[place]:
-                found.states[state] = found.states.get(state, 0) + 1
+                result.states[state] = result.states.get(state, 0) + 1
             yield one
-    found.done, found.waiting = Chosen(jobs, is_done), Chosen(jobs, ~is_done)
-    found.seconds = seconds / count if count else None
+    result.done, result.waiting = Chosen(jobs, is_done), Chosen(jobs, ~is_done)
+    result.seconds = seconds / count if count else None
 
 
 def run_study(
     jobs: Sequence[Job | FunctionJob],
     out: Path,
     limits: Limits | None = None,
-    watcher: Watcher | None = None,
+    observer: StudyObserver | None = None,
 ) -> dict[str, int]:
-    """Makes the runs that are missing, failed or changed; how many ended in which state.
+    """Executes the runs that are missing, failed or changed; the number of runs by state.
 
     Runs that were done before count as `kept`, those that an interruption or a full disk left alone
     as `queued`, and those that were done and whose files somebody has removed since as `gone`.
@@ -160,18 +160,18 @@ def run_study(
         jobs: the study's runs, all of one depth.
         out: the folder of the study; each run has its folder NAME/RUN in it.
         limits: how many at a time, how long, how often.
-        watcher: is told what begins and ends.
+        observer: receives the events.
 
     Raises:
         ValueError: if `out` cannot be written or another study runs there; nothing has started.
     """
-    found = Plan()
+    planned = Plan()
     with ExitStack() as stack:
         try:
             out.mkdir(parents=True, exist_ok=True)
             stack.enter_context(owned(out))
             clear_reserves(out)
-            declare(out, map(_declared, _planned(jobs, out, found)))
+            declare(out, map(_declared, _planned(jobs, out, planned)))
             if jobs:
                 write_text(out / LOCK, lock(jobs[0].provenance), durable=False)
             is_call = bool(jobs) and jobs[0].depth == "function"
@@ -184,20 +184,20 @@ def run_study(
         if log is not None:
             stack.callback(log.close)
         stack.enter_context(interruptible())
-        watcher = watcher or Watcher()
-        watcher.planned(len(found.done))
-        study = StudyRun(found.waiting, out, limits or Limits(), watcher, log)
+        observer = observer or StudyObserver()
+        observer.planned(len(planned.done))
+        study = StudyRun(planned.waiting, out, limits or Limits(), observer, log)
         counts = study.run()
         if log is None:
-            names = [_gone(found.done, out), _gone(study.done, out)]
+            names = [_gone(planned.done, out), _gone(study.done, out)]
             gone = [len(each) for each in names]
         else:
-            names, gone = [], log.lost(len(found.done))
+            names, gone = [], log.lost(len(planned.done))
         if any(gone) or not (out / STUDY).is_file():
-            _restore(sum(gone), sum(names, []), jobs, out, watcher)
+            _restore(sum(gone), sum(names, []), jobs, out, observer)
         counts |= {"done": counts.get("done", 0) - gone[1], "gone": sum(gone)}
-        kept = len(found.done) - gone[0]
-        return {"kept": kept, **{s: counts[s] for s in _STATES if counts.get(s)}}
+        unchanged = len(planned.done) - gone[0]
+        return {"kept": unchanged, **{s: counts[s] for s in _STATES if counts.get(s)}}
 
 
 def _gone(jobs: Sequence[Job | FunctionJob], out: Path) -> list[str]:
@@ -207,14 +207,14 @@ def _gone(jobs: Sequence[Job | FunctionJob], out: Path) -> list[str]:
 
 
 def _restore(
-    gone: int, names: Sequence[str], jobs: Sequence[Any], out: Path, watcher: Watcher
+    gone: int, names: Sequence[str], jobs: Sequence[Any], out: Path, observer: StudyObserver
 ) -> None:
     """Says how many runs are gone, and writes again what the study's folder must have."""
     if gone:
         runs = "1 run that was" if gone == 1 else f"{gone:,} runs that were"
         named = ": " + ", ".join(names[:_NAMED]) if names else ""
         named += f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        watcher.noted(f"{runs} done, removed from {out} since{named}")
+        observer.noted(f"{runs} done, removed from {out} since{named}")
     with suppress(OSError):
         out.mkdir(parents=True, exist_ok=True)
         declare(out, map(_declared, jobs))
@@ -223,6 +223,6 @@ def _restore(
 
 
 def _declared(job: Job | FunctionJob) -> dict[str, Any]:
-    told = {"name": job.name, "run": job.run, "changed": as_json(job.params.changed())}
+    point = {"name": job.name, "run": job.run, "changed": as_json(job.params.changed())}
     # The name of a run ends in digits of its identity; what many points have is short.
-    return told if job.depth == "function" else told | {"identity": job.identity}
+    return point if job.depth == "function" else point | {"identity": job.identity}

@@ -83,9 +83,9 @@ def written(knob: Knob, text: str) -> list[Any] | Span:
         KnobError: if the text spells no such values.
     """
     if Any in knob.kinds or any(map(is_container, knob.kinds)):
-        found = _literals(knob, text)
-        if found or not set(knob.kinds) & {int, float, str, bool, Any}:
-            return found or [spelled(text, knob)]
+        values = _literals(knob, text)
+        if values or not set(knob.kinds) & {int, float, str, bool, Any}:
+            return values or [spelled(text, knob)]
     elif set(knob.kinds) == {NoneType}:
         return [spelled(text, knob)]
     words = text.split(",")
@@ -96,17 +96,17 @@ def written(knob: Knob, text: str) -> list[Any] | Span:
     words = [word.strip() for word in words]
     if not all(words):
         refuse(knob.name, "values joined by commas, or low:high:count[:log]", text, KnobError)
-    found: list[Any] = []
+    values: list[Any] = []
     for word in words:
-        made = _range(knob, word) if _is_range(knob, word) else [spelled(word, knob)]
-        if isinstance(made, Span):
+        parsed = _range(knob, word) if _is_range(knob, word) else [spelled(word, knob)]
+        if isinstance(parsed, Span):
             if len(words) > 1:
                 refuse(
                     knob.name, "one span without a count, and nothing beside it", text, KnobError
                 )
-            return made
-        found += made
-    return found
+            return parsed
+        values += parsed
+    return values
 
 
 def _literals(knob: Knob, text: str) -> list[Any]:
@@ -115,12 +115,12 @@ def _literals(knob: Knob, text: str) -> list[Any]:
     Where one is and another is not, the model refuses that one.
     """
     try:
-        found = ast.literal_eval(f"[{text}]")
+        values = ast.literal_eval(f"[{text}]")
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return []
     # A bracket closed too early would make the text something else than one list.
-    is_values = isinstance(found, list) and any(map(knob.admits, found))
-    return found if is_values and len(found) <= MOST else []
+    is_values = isinstance(values, list) and any(map(knob.admits, values))
+    return values if is_values and len(values) <= MOST else []
 
 
 def _is_range(knob: Knob, word: str) -> bool:

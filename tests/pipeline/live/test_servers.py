@@ -17,12 +17,12 @@ from nbclient import NotebookClient
 from workbench.base.checks import refuse
 from workbench.experiment.params import KnobError
 from workbench.live import panel_notebook, run_copy, servers
-from workbench.runs.atomic import write_json
 from workbench.runs.execute import execute
 from workbench.runs.find import experiment, experiments
 from workbench.runs.job import job
 from workbench.runs.parameters.parameters_cell import read_notebook
 from workbench.runs.record import begun
+from workbench.runs.run_folder import write_json
 
 
 def recorded(folder, target, **values):

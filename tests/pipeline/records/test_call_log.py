@@ -57,6 +57,19 @@ def test_every_reader_takes_the_runs_from_the_one_file(tmp_path, trial):
     assert json.loads((tmp_path / "crate/record.json").read_text())["summary"] == {"double": 4}
 
 
+def test_another_name_of_the_file_keeps_its_lines(tmp_path, trial):
+    """A hard link may be a backup, or a file of the user's under which somebody put this name."""
+    trial.run(tmp_path, {"x": [1]})
+    path, other = tmp_path / "study" / CALL_LOG, tmp_path / "other"
+    with path.open("a") as file:
+        file.write("half a line")
+    os.link(path, other)
+    before = other.read_bytes()
+    assert trial.run(tmp_path, {"x": [1, 2]}) == {"kept": 1, "done": 1}
+    assert other.read_bytes() == before
+    assert [r["summary"]["double"] for r in read_runs(tmp_path / "study")] == [2, 4]
+
+
 def test_a_line_more_takes_less_than_a_kilobyte(tmp_path, trial):
     trial.run(tmp_path, {"x": list(range(50))})
     sizes = [(tmp_path / "study" / n).stat().st_size for n in (CALL_LOG, "study.json")]

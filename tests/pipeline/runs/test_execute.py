@@ -15,10 +15,10 @@ from workbench.experiment.decisions import MIME, SUMMARY_MIME, Claims, Statement
 from workbench.experiment.params import KnobError
 from workbench.runs import execute as executing
 from workbench.runs import notebook_outcome
-from workbench.runs.atomic import PARTIAL, owned
 from workbench.runs.execute import execute
 from workbench.runs.job import job
 from workbench.runs.kernels.kernel import End
+from workbench.runs.run_folder import PARTIAL, owned
 
 CLAIM = Statement("Somebody (2020)", "eq. 1", "It is so").exact(expected=1, measured=1)
 
@@ -166,15 +166,16 @@ def test_a_summary_with_nan_never_reaches_the_record(tmp_path, own, kernel):
 
 def test_cells_that_may_be_left_out(own):
     made = toy_notebooks.executed(own.notebook)
-    assert notebook_outcome.flaw(made, claims_wanted=False) is None
+    assert notebook_outcome.why_incomplete(made, claims_wanted=False) is None
     last = made.cells[-1]
     del last.metadata["execution"]
-    assert notebook_outcome.flaw(made, claims_wanted=False) == "cell 'cell-3' never ran"
+    assert notebook_outcome.why_incomplete(made, claims_wanted=False) == "cell 'cell-3' never ran"
     last.metadata["tags"] = ["skip-execution"]
-    assert notebook_outcome.flaw(made, claims_wanted=False) is None
+    assert notebook_outcome.why_incomplete(made, claims_wanted=False) is None
     made.cells[0].metadata.papermill.exception = True
     assert (
-        notebook_outcome.flaw(made, claims_wanted=False) == "cell 'parameters' left the interpreter"
+        notebook_outcome.why_incomplete(made, claims_wanted=False)
+        == "cell 'parameters' left the interpreter"
     )
 
 

@@ -240,7 +240,7 @@ def test_a_reply_whose_arrival_was_not_reported_is_found(monkeypatch):
         return {"reply": 1}
 
     monkeypatch.setattr(AsyncZMQSocketChannel, "get_msg", unreported)
-    monkeypatch.setattr(kernel, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(kernel, "_POLL_SECONDS", 0.01)
     channel = kernel._ShellChannel.__new__(kernel._ShellChannel)
 
     async def asked(timeout):

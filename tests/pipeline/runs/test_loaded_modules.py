@@ -19,7 +19,7 @@ from workbench.runs.kernels import loaded_modules
 @pytest.fixture(scope="module")
 def watched():
     """From now on this process watches; Python does not let a watch end."""
-    loaded_modules.watch()
+    loaded_modules.record()
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 import toy_notebooks
 
 from workbench.experiment.params import Knobs, Parameters, knob
-from workbench.runs.atomic import write_json
 from workbench.runs.identity import provenance
 from workbench.runs.job import job, model_of
+from workbench.runs.run_folder import write_json
 from workbench.studies.sweep import study_jobs
 
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from workbench.runs.parameters.annotation import kind_of_text
@@ -99,10 +101,29 @@ def test_code_that_may_set_anything(source):
         ("Params.of(globals())", "read"),
         ("from a import *", None),
         ("del n", "read"),
+        ("%echo 1\tn", "read"),
+        ("m.query('\\t@n')", "read"),
+        ("def f():\n    global n\n    n = 1\nf()", "read"),
     ],
 )
 def test_what_a_cell_does_first_with_a_name(source, first):
     assert touch(source, "n") == first
+
+
+def test_many_names_cost_little_in_a_cell_that_has_none_of_them():
+    """Twenty parameters and a thousand cells would otherwise take seconds."""
+    cells = [f"def f{i}(a):\n    return [a + {i} for _ in a]\nz = f{i}(1)" for i in range(100)]
+
+    def seconds(names):
+        begin = time.process_time()
+        for cell in cells:
+            for name in names:
+                assert touch(cell, name) is None
+                assert readers_of(cell, name) == set()
+        return time.process_time() - begin
+
+    seconds(["z1"])  # parses the cells
+    assert seconds([f"p{i}" for i in range(20)]) < 0.5
 
 
 def test_functions_of_earlier_cells_read_where_they_are_used():

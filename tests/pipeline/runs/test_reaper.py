@@ -17,7 +17,7 @@ from workbench.runs import reaper
 from workbench.runs.execute import execute
 from workbench.runs.job import job
 from workbench.runs.kernels.forked_kernel import Template
-from workbench.studies.pool import Slots
+from workbench.studies.pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -102,6 +102,52 @@ def ended(number):
     return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
 
 
+# Has another session, another parent and another environment than the cell that starts it.
+DAEMON = f"""
+import os, pathlib, subprocess, sys, time
+words = [sys.executable, "-c", {SLEEPER!r}, "daemon"]
+subprocess.run(["setsid", "-f", *words], env={{}}, check=True)
+while not (pathlib.Path("daemon").exists() and pathlib.Path("daemon").read_text()):
+    time.sleep(0.01)
+"""
+
+
+def daemon(folder):
+    until = time.monotonic() + PATIENCE
+    while not ((folder / "daemon").exists() and (folder / "daemon").read_text()):
+        assert time.monotonic() < until, "the cell starts nothing"
+        time.sleep(0.05)
+    return psutil.Process(int((folder / "daemon").read_text()))
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("way", ["done", "raise", "leave"])
+@pytest.mark.parametrize("is_forked", [False, True])
+def test_a_daemon_ends_with_its_kernel(tmp_path, monkeypatch, runtime, way, is_forked):
+    monkeypatch.chdir(tmp_path)
+    toy_notebooks.notebook(tmp_path / "own.ipynb", DAEMON, ENDS[way])
+    template = Template() if is_forked else None
+    try:
+        execute(job("own.ipynb", {}), tmp_path / "r", template=template)
+        number = int((tmp_path / "daemon").read_text())
+        assert not psutil.pid_exists(number) or ended(number)
+    finally:
+        if template:
+            template.close()
+
+
+@pytest.mark.notebook
+def test_a_daemon_ends_with_a_killed_sweep(tmp_path, runtime):
+    toy_notebooks.notebook(tmp_path / "own.ipynb", DAEMON, "time.sleep(600)")
+    process = toy_notebooks.command("sweep", "own.ipynb", "--x", "1", cwd=tmp_path)
+    try:
+        found = daemon(tmp_path)
+    finally:
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+    assert alive([found]) == []
+
+
 @pytest.mark.notebook
 def test_what_a_killed_run_started_ends(tmp_path, runtime):
     toy_notebooks.notebook(tmp_path / "own.ipynb", STARTS, "time.sleep(600)")
@@ -147,7 +193,7 @@ def test_what_a_killed_sweep_or_worker_started_ends(tmp_path, runtime):
 
 def test_what_a_worker_of_function_runs_started_ends(tmp_path):
     """Also what is its child no more."""
-    with Slots(os.system, 1) as slots:
+    with WorkerPool(os.system, 1) as slots:
         path = tmp_path / "pid"
         command = subprocess.list2cmdline([sys.executable, "-c", SLEEPER, str(path)])
         slots.begin(1, f"setsid {command} &")

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 
 import nbformat
 import pytest
@@ -60,6 +61,17 @@ def test_cells_that_take_no_time_cost_no_saving(tmp_path, clock):
     assert clock.saved == 2
     left = json.loads((tmp_path / "a.ipynb").read_text())
     assert {c["metadata"]["papermill"]["status"] for c in left["cells"]} == {"completed"}
+
+
+def test_a_cell_has_papermill_s_times(tmp_path):
+    manager = managed(tmp_path, 1)
+    manager.cell_start(manager.nb.cells[0])
+    time.sleep(0.01)
+    manager.cell_complete(manager.nb.cells[0])
+    manager.notebook_complete()
+    times = json.loads((tmp_path / "a.ipynb").read_text())["cells"][0]["metadata"]["papermill"]
+    start, end = (datetime.fromisoformat(times[f"{side}_time"]) for side in ("start", "end"))
+    assert times["duration"] == (end - start).total_seconds() >= 0.01
 
 
 def test_what_is_saved_is_a_few_seconds_old(tmp_path, clock):

@@ -14,7 +14,7 @@ import toy_notebooks
 
 from workbench.records.store import read_points
 from workbench.runs.function_run import call
-from workbench.studies.dask_pool import DaskSlots
+from workbench.studies.dask_pool import DaskPool
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="needs the extra dask"
@@ -95,7 +95,7 @@ def test_an_address_where_nobody_answers(tmp_path, monkeypatch, address):
 
     monkeypatch.setattr(dask_pool, "_CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match="`dask` must be the address of a scheduler") as refused:
-        DaskSlots(call, 1, address, tmp_path, **UNLIMITED)
+        DaskPool(call, 1, address, tmp_path, **UNLIMITED)
     assert "\n" not in str(refused.value)
 
 
@@ -107,13 +107,13 @@ def test_an_address_of_another_server(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(ValueError, match="`dask` must be the address of a scheduler"):
-            DaskSlots(call, 1, address, tmp_path, **UNLIMITED)
+            DaskPool(call, 1, address, tmp_path, **UNLIMITED)
 
 
 def test_without_dask_it_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ValueError, match="`dask` must be left out where the extra `dask` is not"):
-        DaskSlots(call, 1, "local", tmp_path, **UNLIMITED)
+        DaskPool(call, 1, "local", tmp_path, **UNLIMITED)
 
 
 def test_a_cluster_of_this_machine_is_closed_to_other_users(tmp_path):
@@ -124,7 +124,7 @@ def test_a_cluster_of_this_machine_is_closed_to_other_users(tmp_path):
         assert intruded(cluster.scheduler_address, "none") == who, (
             "another user must be able to try"
         )
-    with DaskSlots(call, 1, "local", tmp_path, **UNLIMITED) as slots:
+    with DaskPool(call, 1, "local", tmp_path, **UNLIMITED) as slots:
         address, keys = slots._client.scheduler.address, slots._client.security
         assert address.startswith("tls:")
         for tried, own in ((address.replace("tls:", "tcp:"), "none"), (address, "own")):
@@ -134,7 +134,7 @@ def test_a_cluster_of_this_machine_is_closed_to_other_users(tmp_path):
 
 
 def test_a_cluster_of_this_machine_serves_no_pages_and_leaves_nothing(tmp_path):
-    with DaskSlots(call, 2, "local", tmp_path, **UNLIMITED) as slots:
+    with DaskPool(call, 2, "local", tmp_path, **UNLIMITED) as slots:
         assert slots._client.submit(os.getpid).result(timeout=60) != os.getpid()
         mine = psutil.Process()
         ports = set()
@@ -155,4 +155,4 @@ def test_a_cluster_of_this_machine_serves_no_pages_and_leaves_nothing(tmp_path):
 def test_without_cryptography_it_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(ValueError, match="`dask` must be left out where the package cryptography"):
-        DaskSlots(call, 1, "local", tmp_path, **UNLIMITED)
+        DaskPool(call, 1, "local", tmp_path, **UNLIMITED)

@@ -15,9 +15,9 @@ from notebook_sweeps import states, sweep
 
 from workbench.records.store import read_points, read_record
 from workbench.runs import record as recording
-from workbench.runs.atomic import PARTIAL
 from workbench.runs.execute import execute
 from workbench.runs.job import job
+from workbench.runs.run_folder import PARTIAL
 
 
 def mount(folder, size):

@@ -10,7 +10,7 @@ from notebook_sweeps import sweep
 
 from workbench.cli import sweep as sweep_command
 from workbench.records.store import Recorded, read_points
-from workbench.runs.processes import bytes_of, held_bytes, spelled_bytes
+from workbench.runs.processes import bytes_of, resident_bytes, spelled_bytes
 from workbench.studies import devices as found_devices
 from workbench.studies import executor
 
@@ -40,7 +40,7 @@ def test_what_a_process_and_its_children_hold():
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.read(2)
         gone = 2**22 + 5
-        found = held_bytes([process.pid, gone])
+        found = resident_bytes([process.pid, gone])
         process.communicate(b"\n", timeout=60)
     assert found[gone] == 0
     assert 150e6 < found[process.pid] < 250e6

@@ -13,11 +13,11 @@ import pytest
 
 from workbench.records.call_log import CALL_LOG
 from workbench.records.store import Recorded, read_points
-from workbench.runs.atomic import PARTIAL, owned
-from workbench.runs.notebook_outcome import keep_partial
+from workbench.runs.notebook_outcome import save_partial
 from workbench.runs.record import clear
+from workbench.runs.run_folder import PARTIAL, owned
 from workbench.studies import sweep
-from workbench.studies.scheduler import Watcher
+from workbench.studies.scheduler import StudyObserver
 
 
 def calls(folder):
@@ -133,7 +133,7 @@ def test_a_plan_writes_nothing(tmp_path, trial):
     assert 0 < found.seconds < 10
 
 
-class Heard(Watcher):
+class Heard(StudyObserver):
     """Hears what is said of the study."""
 
     def __init__(self):
@@ -267,7 +267,7 @@ def test_a_partial_notebook_behind_a_link_is_none_of_the_run_s(tmp_path, planted
     else:
         link.mkdir()
         (link / "notebook.ipynb").symlink_to(mine / "notebook.ipynb")
-    keep_partial(run)
+    save_partial(run)
     assert not (run / "partial.ipynb").exists()
     clear(run)
     assert list(run.iterdir()) == []

@@ -16,7 +16,7 @@ from workbench.experiment.decisions import (
     Values,
     number,
 )
-from workbench.runs.atomic import write_json
+from workbench.runs.run_folder import write_json
 
 SAID = Statement("Somebody (2020)", "eq. 1", "It is so")
 YES, NO, UNDECIDED = "reproduced", "not reproduced", "undecided"

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -67,6 +68,29 @@ def written(path: Path) -> Iterator[Path]:
         os.replace(folder / path.name, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def appendable(path: Path) -> int:
+    """Opens a regular file, or a new one, for reading and appending; its file descriptor.
+
+    A link is refused. A file with several names (hard links) is copied first, so that appending
+    does not change a backup, or another file of which somebody has made a link here.
+
+    Raises:
+        OSError: if the file cannot be written, or is no regular file.
+    """
+    no_wait = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | no_wait | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags, 0o666)
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(handle)
+        raise OSError(f"{path.name} is no regular file")
+    if state.st_nlink > 1:
+        with open(handle, "rb") as shared, written(path) as own, own.open("xb") as file:
+            shutil.copyfileobj(shared, file)
+        handle = os.open(path, flags)
+    return handle
 
 
 def make_folder(root: Path, *parts: str) -> Path:

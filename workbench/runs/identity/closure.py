@@ -38,12 +38,12 @@ def ours(root: Path) -> dict[str, Path]:
 
 def sources_of(cells: Iterable[str], packages: Packages) -> list[Path]:
     """The modules of the packages that a notebook's Python cells import."""
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for source in cells:
         with contextlib.suppress(SyntaxError):
             names = _names(python_of(source)[1], ())
-            found |= dict.fromkeys(p for name in names for p in _files(name, packages))
-    return list(found)
+            files |= dict.fromkeys(p for name in names for p in _files(name, packages))
+    return list(files)
 
 
 def closure(starts: Iterable[Path], packages: Packages) -> list[Path]:
@@ -84,13 +84,13 @@ def _place(path: Path, places: Iterable[tuple[str, Path]]) -> tuple[str, Path] |
 
 
 def _companions(folder: Path) -> list[Path]:
-    found = []
+    files = []
     for path in folder.iterdir():
         if path.is_dir() and not any(path.glob("*.py")):
-            found += _companions(path)
+            files += _companions(path)
         elif path.suffix in COMPANIONS:
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 def _state(path: Path) -> tuple[int, int]:

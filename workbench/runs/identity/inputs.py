@@ -63,14 +63,14 @@ def _files(given: str) -> list[Path]:
     path = Path(given)
     # Of a path that no file can have, `Path` would raise what is no sentence.
     if os.path.isdir(path):
-        found = sorted(p for p in path.rglob("*") if p.is_file())
+        files = sorted(p for p in path.rglob("*") if p.is_file())
     elif glob.has_magic(given) and not os.path.exists(path):
-        found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
+        files = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
     else:
         return [path]
-    if not found:
+    if not files:
         refuse(TAG, "at least one file", given)
-    return found
+    return files
 
 
 def _paths(cell: nbformat.NotebookNode) -> Iterator[str]:

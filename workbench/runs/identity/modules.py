@@ -24,14 +24,14 @@ def changed(record: Mapping[str, Any], known: dict[str, str | None]) -> list[str
         known: by path, the SHA-256 of files read before; filled in here.
     """
     provenance = record.get("provenance")
-    held = provenance.get("modules") if isinstance(provenance, dict) else None
-    found = []
-    for path, sha256 in held.items() if isinstance(held, dict) else ():
+    modules = provenance.get("modules") if isinstance(provenance, dict) else None
+    paths = []
+    for path, sha256 in modules.items() if isinstance(modules, dict) else ():
         if path not in known:
             known[path] = _sha256(path)
         if sha256 is None or known[path] != sha256:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def _sha256(path: str) -> str | None:

@@ -120,8 +120,8 @@ def source_hash(starts: Starts | None) -> str:
 
 def _state(path: Path) -> tuple[int, ...]:
     """What changes with a file's content: reading all sources takes longer than a look at each."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @functools.lru_cache(32)
@@ -136,8 +136,8 @@ def _hash_of(files: tuple[tuple[str, Path, tuple[int, ...]], ...]) -> str:
 @functools.cache
 def packages() -> dict[str, str]:
     """Every installed distribution and its version."""
-    found = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
-    return dict(sorted(found.items()))
+    versions = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
+    return dict(sorted(versions.items()))
 
 
 def data(params: Parameters) -> dict[str, dict[str, Any]]:

@@ -1,12 +1,11 @@
-"""papermill's client with what it lacks: output widgets, expected errors, exits, a look at the end.
+"""papermill's client, extended by output widgets, expected errors, exits and loaded modules.
 
-papermill calls an error whatever looks like one in the executed notebook; here the kernel's replies
-decide, and what they say is noted for the record.
+papermill takes any error output in the executed notebook for a failure; here the kernel's replies
+decide.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import json
@@ -29,24 +28,23 @@ from workbench.runs.parameters import readback
 
 # Values with which Python exits with status 0, as the kernel spells them.
 _CLEAN = ("", "0", "None", "False")
-# `exit()` ends the kernel a moment after its cell; here the run ends, and the kernel is still
-# needed.
-_STAY = """
-def _stay(shell):
+# `exit()` ends the kernel after its cell; here it ends the run, and the kernel is still needed.
+_KEEP_KERNEL = """
+def _keep_kernel(shell):
     def ask_exit():
-        told = {"source": "ask_exit", "keepkernel": shell.keepkernel_on_exit}
-        shell.payload_manager.write_payload(told)
+        payload = {"source": "ask_exit", "keepkernel": shell.keepkernel_on_exit}
+        shell.payload_manager.write_payload(payload)
     shell.ask_exit = ask_exit
-_stay(get_ipython())
-del _stay
+_keep_kernel(get_ipython())
+del _keep_kernel
 """
-# A figure that changes after it was shown tells the browser of each change and never of the whole;
-# here the whole is in its state after every cell.
-_WHOLE = """
-def _whole(shell):
+# A FigureWidget sends each change to the browser, but its state has only the figure as first shown;
+# this hook updates the state after every cell.
+_SYNC_FIGURES = """
+def _sync_figures(shell):
     import copy, sys
     seen = {}
-    def tell(*_):
+    def sync(*_):
         plotly = sys.modules.get("plotly.basewidget")
         widgets = sys.modules.get("ipywidgets.widgets.widget")
         for name, one in list(getattr(widgets, "_instances", {}).items()):
@@ -56,32 +54,33 @@ def _whole(shell):
                     seen[name] = edits
                     one._widget_data = copy.deepcopy(one._data)
                     one._widget_layout = copy.deepcopy(one._layout_obj._props)
-    shell.events.register("post_run_cell", tell)
-_whole(get_ipython())
-del _whole
+    shell.events.register("post_run_cell", sync)
+_sync_figures(get_ipython())
+del _sync_figures
 """
-# What watches the code that the notebook runs hangs on the shell, apart from the notebook's names.
-_WATCH = f"""
-def _watch(shell):
+# The audit hook that records which files are executed is an attribute of the shell, apart from the
+# notebook's names.
+_RECORD_MODULES = f"""
+def _record_modules(shell):
     from types import ModuleType
     shell.loaded_modules = ModuleType("loaded_modules")
     exec({inspect.getsource(loaded_modules)!r}, shell.loaded_modules.__dict__)
-    shell.loaded_modules.watch()
-_watch(get_ipython())
-del _watch
+    shell.loaded_modules.record()
+_record_modules(get_ipython())
+del _record_modules
 """
-_LOADED = "__import__('IPython').get_ipython().loaded_modules.told"
+_LOCAL_MODULES = "__import__('IPython').get_ipython().loaded_modules.local_json"
 _ACCOUNTED_FOR = [str(PACKAGE), str(PACKAGE.parent / "widgets")]
 _TRIES = 5
 
 
 class Client(PapermillNotebookClient):
-    """Runs the cells in order, and writes into `marks` how they ended.
+    """Runs the cells in order and records in `marks` how they ended.
 
     Attributes:
-        marks: a mapping of the caller's, filled with `failure` (the error's name and text) where a
-            cell failed, `exit` (the cell and what it called) where one ended the run with status
-            0, and `modules` (as `loaded.local` gives them) where the kernel could tell.
+        marks: the caller's mapping; receives `failure` (name and text of the error) if a cell
+            failed, `exit` (the cell and its call) if a cell ended the run with status 0, and
+            `modules` (see `loaded_modules.local`) if the kernel reports them.
     """
 
     marks = AnyTrait()
@@ -93,26 +92,26 @@ class Client(PapermillNotebookClient):
             super().papermill_execute_cells()
             return
         began = time.time()
-        self._silently(_STAY + _WHOLE + _WATCH + readback.SETUP)
+        self._silently(_KEEP_KERNEL + _SYNC_FIGURES + _RECORD_MODULES + readback.SETUP)
         super().papermill_execute_cells()
-        with contextlib.suppress(ValueError, SyntaxError, KeyError):
-            call = f"{_LOADED}({began!r}, {_ACCOUNTED_FOR!r})"
-            told = self._silently("", found=call)["found"]["data"]["text/plain"]
-            self.marks["modules"] = json.loads(ast.literal_eval(told))
+        with contextlib.suppress(ValueError, KeyError):
+            call = f"{_LOCAL_MODULES}({began!r}, {_ACCOUNTED_FOR!r})"
+            text = self._silently("", modules=call)["modules"]["data"]["text/plain"]
+            self.marks["modules"] = json.loads(text)
 
     def set_widgets_metadata(self) -> None:
-        """Keeps the state of the widgets, without the code that some bring, which is megabytes."""
+        """Stores the widgets' state without their JavaScript and CSS, which can be megabytes."""
         for state in self.widget_state.values():
             for code in ("_esm", "_css"):
                 state.pop(code, None)
         super().set_widgets_metadata()
 
     def _silently(self, source: str, **expressions: str) -> dict[str, Any]:
-        """The values of the expressions after the source ran, without a trace in the notebook."""
+        """The values of the expressions after running the source, which leaves no output."""
         for _ in range(_TRIES):
             how = {"silent": True, "store_history": False, "allow_stdin": False}
-            asked = self.kc.execute(source, user_expressions=expressions, **how)
-            content = self.wait_for_reply(asked)["content"]
+            request = self.kc.execute(source, user_expressions=expressions, **how)
+            content = self.wait_for_reply(request)["content"]
             # After an error the kernel drops what has reached it meanwhile.
             if content["status"] != "aborted":
                 break
@@ -125,7 +124,7 @@ class Client(PapermillNotebookClient):
         if "raises-exception" in cell.metadata.get("tags", []):
             return
         if content.get("status") == "ok":
-            content = _asked_exit(content)
+            content = _exit_request(content)
         if content.get("status") != "error":
             return
         if content["ename"] == "SystemExit" and content["evalue"] in _CLEAN:
@@ -140,7 +139,7 @@ class Client(PapermillNotebookClient):
 
 
 class Engine(NBClientEngine):
-    """papermill's engine with this client, which saves by time."""
+    """papermill's engine with `Client` and a manager that saves at intervals."""
 
     @classmethod
     def execute_notebook(
@@ -180,15 +179,15 @@ class _Output(OutputWidget):
         super().set_state(state)
 
 
-def _asked_exit(content: Mapping[str, Any]) -> dict[str, Any]:
+def _exit_request(content: Mapping[str, Any]) -> dict[str, Any]:
     """The reply as an error if the cell called IPython's `exit` or `quit`, which raises nothing.
 
     Their argument says whether the kernel is to stay; scripts give a status or a message there.
     """
-    asked = [p for p in content.get("payload", []) if p.get("source") == "ask_exit"]
-    if not asked:
+    requests = [p for p in content.get("payload", []) if p.get("source") == "ask_exit"]
+    if not requests:
         return {}
-    value = asked[-1].get("keepkernel")
+    value = requests[-1].get("keepkernel")
     evalue = "" if value is True or not value else str(value)
     error = {"status": "error", "ename": "SystemExit", "evalue": evalue, "call": "exit()"}
     return error | {"traceback": [f"SystemExit: {evalue}"]}

@@ -1,14 +1,17 @@
-"""Kernels apart from the folder they run in, from other users, and from what they leave behind."""
+"""Kernel isolation: from the current folder's modules, other users, and processes left behind."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import default
@@ -20,24 +23,25 @@ _NUMBERS = itertools.count(1)
 
 
 class IsolatedProvisioner(LocalProvisioner):
-    """Starts a kernel that finds in its folder only what is installed nowhere, and ends all of it.
+    """Starts a kernel that imports installed modules before those of its folder.
 
-    Whatever a cell has started ends with the kernel, however that ends.
+    Processes that cells have started are killed when the kernel ends.
     """
 
     mark = ""
     note: Path | None = None
+    descendants: Sequence[psutil.Process] = ()
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """The command and the environment of the kernel."""
-        made = await super().pre_launch(**kwargs)
+        launch = await super().pre_launch(**kwargs)
         owner = watch().name
         self.mark = f"{owner}.{os.getpid()}-{next(_NUMBERS)}"
-        environment = made["env"] | marks(made["env"], owner, self.mark)
-        return {**made, "cmd": apart(made["cmd"]), "env": environment}
+        environment = launch["env"] | marks(launch["env"], owner, self.mark)
+        return {**launch, "cmd": isolated_command(launch["cmd"]), "env": environment}
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """The connection to the kernel that this command starts, in a session of its own."""
+        """Starts the kernel by this command in a new session; returns its connection."""
         connection = await self.begin(cmd, **kwargs)
         self.note = note_session(self.pid)
         return connection
@@ -46,20 +50,36 @@ class IsolatedProvisioner(LocalProvisioner):
         """Starts the kernel."""
         return await super().launch_kernel(cmd, **kwargs)
 
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Records the kernel's descendants before it ends."""
+        self._record_descendants()
+        await super().shutdown_requested(restart)
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kills the kernel."""
+        self._record_descendants()
+        await super().kill(restart)
+
+    def _record_descendants(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self.descendants = psutil.Process(self.pid).children(recursive=True)
+
     async def cleanup(self, restart: bool = False) -> None:
-        """Ends what the kernel, which has ended, has left."""
+        """Kills the processes that the kernel, which has ended, has left running."""
         await super().cleanup(restart)
         if self.note:
+            for process in self.descendants:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
             reap([self.mark], [self.pid])
             self.note.unlink(missing_ok=True)
             self.note = None
 
 
 class Isolated(KernelManager):
-    """A manager's part that starts kernels by `IsolatedProvisioner`, encrypted where they can.
+    """Mixin for kernel managers: uses `IsolatedProvisioner`, and encryption where supported.
 
-    Any user of the machine can connect to a kernel's ports; without its keys nothing is to be read
-    there.
+    Any user of the machine can connect to a kernel's ports; encryption protects what is sent.
     """
 
     @default("transport_encryption")
@@ -74,15 +94,15 @@ class Isolated(KernelManager):
         return await super()._async_pre_start_kernel(**kwargs)
 
     def new_provisioner(self) -> IsolatedProvisioner:
-        """What starts the kernel."""
+        """The provisioner of a new kernel."""
         return IsolatedProvisioner(kernel_spec=self.kernel_spec, parent=self)
 
 
-def apart(words: list[str]) -> list[str]:
-    """A kernel's command, so that nothing in the current folder stands in for what is installed.
+def isolated_command(words: list[str]) -> list[str]:
+    """A kernel's command, changed so that no module of the current folder shadows an installed one.
 
     Args:
-        words: the command; one of another interpreter than this comes back as it is.
+        words: the command; the command of another interpreter is returned unchanged.
     """
     if not words or os.path.realpath(words[0]) != os.path.realpath(sys.executable):
         return words

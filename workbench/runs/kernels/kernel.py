@@ -21,7 +21,6 @@ from papermill.execute import raise_for_execution_errors, remove_error_markers
 from papermill.version import version
 from traitlets import Type, default
 
-from workbench.runs.atomic import why
 from workbench.runs.job import Job
 from workbench.runs.kernels.client import Engine
 from workbench.runs.kernels.forked_kernel import ForkingProvisioner, Template
@@ -29,11 +28,12 @@ from workbench.runs.kernels.isolation import Isolated, IsolatedProvisioner
 from workbench.runs.parameters.injection import injected
 from workbench.runs.parameters.readback import NotUsed, Readback
 from workbench.runs.processes import peak_memory_mib
+from workbench.runs.run_folder import why
 
-# How long output may take that a cell made before it ended: a hundred megabytes take seconds.
+# Longest wait for the output of a cell after its reply: a hundred megabytes take seconds.
 _OUTPUT_SECONDS = 300
-# Seconds between two looks for a message whose arrival was not reported.
-_LOOK_SECONDS = 0.2
+# Interval at which the socket is polled for a message whose arrival was not reported.
+_POLL_SECONDS = 0.2
 
 
 class End(NamedTuple):
@@ -44,7 +44,7 @@ class End(NamedTuple):
         error: why it is another; None if it is done.
         peak_memory_mib: the most memory the kernel used, if known.
         exit: the cell that ended the run before its last cell with status 0, and what it called.
-        modules: by path, SHA-256 of the user's own modules (`loaded.local`); None if unknown.
+        modules: as `loaded_modules.local` returns them; None if unknown.
         readback: what the parameters were in the kernel.
         notebook: as far as it came; None if it is in the file alone.
     """
@@ -66,14 +66,14 @@ def run_cells(
     cell_timeout: int | None,
     template: Template | None = None,
 ) -> End:
-    """Executes the job's notebook in the current directory, and saves it on the way.
+    """Executes the job's notebook in the current directory and saves it at intervals.
 
     The file `output` is a few seconds old at most; `End.notebook` is whole.
 
     Relative paths in the notebook start where the command was given, as papermill has it. With a
     `template` the kernel is a fork of it.
     """
-    # It warns of parameters, which were checked more strictly, and tells what the record will tell.
+    # Its warnings about parameters and cells repeat our checks and the record.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     base = _ThisPython if job.language.is_python else _Installed
     kernel = type("Kernel", (base,), {"template": template})
@@ -81,7 +81,7 @@ def run_cells(
     readback = Readback(notebook, job.params, job.language)
 
     def begins(cell: Any, **_: Any) -> None:
-        kernel.busy, kernel.asked = True, readback.expressions(cell)
+        kernel.busy, kernel.expressions = True, readback.expressions(cell)
 
     def executed(cell: Any, execute_reply: Any, **_: Any) -> None:
         kernel.busy = False
@@ -117,7 +117,7 @@ def run_cells(
     except DeadKernelError:
         end = "killed", "the kernel died"
     except KeyboardInterrupt:
-        # The cell's task ends after nobody waits for it any longer, and would tell of its surprise.
+        # asyncio would log that the task of the interrupted cell was never awaited.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         end = "killed", "interrupted"
     except Exception as error:  # whatever else ends a run must not leave the record at `running`
@@ -125,15 +125,15 @@ def run_cells(
     else:
         end = "done", None
     readback.finish() if end[0] == "done" else readback.stop()
-    told = marks.get("exit"), marks.get("modules"), readback, marks.get("notebook")
-    return End(*end, kernel.peak_memory_mib, *told)
+    results = marks.get("exit"), marks.get("modules"), readback, marks.get("notebook")
+    return End(*end, kernel.peak_memory_mib, *results)
 
 
 class _ShellChannel(AsyncZMQSocketChannel):
-    """Looks for messages again and again while it waits for one.
+    """Polls the socket while waiting for a message.
 
-    ZeroMQ reports an arrival once. Where a widget's message is sent while the reply to a cell is
-    awaited, sending takes that report, and the waiting task would sleep for good.
+    ZeroMQ reports an arrival once (edge-triggered). If a widget's message is sent while the reply
+    to a cell is awaited, sending consumes that event, and the waiting task would never wake.
     """
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
@@ -141,49 +141,49 @@ class _ShellChannel(AsyncZMQSocketChannel):
         while True:
             left = until - time.monotonic()
             try:
-                return await super().get_msg(min(max(left, 0.0), _LOOK_SECONDS))
+                return await super().get_msg(min(max(left, 0.0), _POLL_SECONDS))
             except Empty:
-                if left <= _LOOK_SECONDS:
+                if left <= _POLL_SECONDS:
                     raise
 
 
 class _Client(AsyncKernelClient):
-    """Waits until the kernel answers, and no longer.
+    """Waits for the kernel's first answer without jupyter_client's fixed delay.
 
-    jupyter_client waits for a fifth of a second without a message, so that none of the kernel's
-    first ones comes late; the kernel says `idle` after the last of them.
+    jupyter_client waits until no message has come for 0.2 s. The kernel sends the status `idle`
+    after the last of its first messages, which is enough.
     """
 
     shell_channel_class = Type(_ShellChannel)
 
     def execute(self, code: str, silent: bool = False, **how: Any) -> Any:
-        """Sends the cell, and with it what the kernel is to evaluate after it."""
+        """Sends the cell together with the expressions to evaluate after it."""
         if not silent:
-            how["user_expressions"] = self.parent.asked
+            how["user_expressions"] = self.parent.expressions
         return super().execute(code, silent, **how)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         until = time.monotonic() + (math.inf if timeout is None else timeout)
         while True:
-            asked = self.kernel_info()
-            if await self._is_idle_after(asked):
+            request = self.kernel_info()
+            if await self._is_idle_after(request):
                 return
             if not await self.parent.is_alive():
                 raise RuntimeError("Kernel died before replying to kernel_info")
             if time.monotonic() > until:
                 raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
 
-    async def _is_idle_after(self, asked: str) -> bool:
-        """Whether the reply came, and by the other channel the word that nothing follows."""
+    async def _is_idle_after(self, request: str) -> bool:
+        """Whether the reply has come, and on the other channel the status `idle`."""
         try:
             reply = await self.get_shell_msg(timeout=1)
-            while reply["parent_header"].get("msg_id") != asked:
+            while reply["parent_header"].get("msg_id") != request:
                 reply = await self.get_shell_msg(timeout=1)
             self._handle_kernel_info_reply(reply)
             while True:
-                told = await self.get_iopub_msg(timeout=0.2)
-                is_answer = told["parent_header"].get("msg_id") == asked
-                if is_answer and told["content"].get("execution_state") == "idle":
+                message = await self.get_iopub_msg(timeout=0.2)
+                is_answer = message["parent_header"].get("msg_id") == request
+                if is_answer and message["content"].get("execution_state") == "idle":
                     return True
         except Empty:  # not connected yet
             return False
@@ -192,11 +192,11 @@ class _Client(AsyncKernelClient):
 class _Installed(Isolated, AsyncKernelManager):
     """Starts the kernel that is installed under the notebook's name for it.
 
-    nbclient makes the instance; each run has a class of its own to leave its marks on.
+    nbclient creates the instance, so that results of a run are attributes of a class per run.
     """
 
     busy = False
-    asked: ClassVar[dict[str, str]] = {}
+    expressions: ClassVar[dict[str, str]] = {}
     peak_memory_mib: int | None = None
     template: Template | None = None
 
@@ -206,16 +206,16 @@ class _Installed(Isolated, AsyncKernelManager):
 
     async def shutdown_kernel(self, now: bool = False, **kwargs: Any) -> None:
         type(self).peak_memory_mib = peak_memory_mib(getattr(self.provisioner, "pid", None))
-        # In the middle of a cell a kernel takes its time to leave, and complains about it.
+        # A kernel that is executing a cell shuts down slowly and prints warnings.
         await super().shutdown_kernel(now=now or self.busy, **kwargs)
 
     async def _async_interrupt_kernel(self) -> None:
-        # A kernel that does nothing takes an interrupt for an error, and tells of it.
+        # An idle kernel reports an interrupt as an error.
         if self.busy:
             await super()._async_interrupt_kernel()
 
     async def _async_finish_shutdown(self, **kwargs: Any) -> None:
-        # Kernels take some hundredths of a second to leave.
+        # Kernels take some hundredths of a second to exit.
         await super()._async_finish_shutdown(**{**kwargs, "pollinterval": 0.01})
 
 
@@ -228,23 +228,23 @@ class _ThisPython(_Installed):
         return KernelSpecManager(kernel_dirs=[])
 
     def new_provisioner(self) -> IsolatedProvisioner:
-        """What forks the kernel from the template, where there is one."""
+        """Forks the kernel from the template, if there is one."""
         if self.template is None:
             return super().new_provisioner()
-        made = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
-        made.template = self.template
-        return made
+        provisioner = ForkingProvisioner(kernel_spec=self.kernel_spec, parent=self)
+        provisioner.template = self.template
+        return provisioner
 
 
 def _to_run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook without its live panel, which has no one to touch it in a batch run.
+    """A copy without the live panel, which is of no use in a batch run.
 
-    What an earlier session noted about its executions goes, too, since it would be taken for ours.
+    The times of earlier executions are removed, since they would be taken for those of this run.
     """
-    kept = copy.deepcopy(notebook)
-    kept.cells = [c for c in kept.cells if "panel" not in c.metadata.get("tags", [])]
-    for cell in kept.cells:
+    copied = copy.deepcopy(notebook)
+    copied.cells = [c for c in copied.cells if "panel" not in c.metadata.get("tags", [])]
+    for cell in copied.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.setdefault("tags", [])
-    kept.metadata.setdefault("papermill", nbformat.NotebookNode())["version"] = version
-    return remove_error_markers(kept)
+    copied.metadata.setdefault("papermill", nbformat.NotebookNode())["version"] = version
+    return remove_error_markers(copied)

@@ -1,8 +1,8 @@
-"""A process that has loaded what every kernel loads, and becomes a kernel by a fork.
+"""The template process: it loads IPython once and forks a kernel for each request.
 
-A kernel of its own takes most of a second to load IPython; a fork of this process takes a tenth.
-It loads nothing that an experiment uses, starts no thread and opens no socket, so there is nothing
-that a fork could break: CUDA, NumPy's threads and ZeroMQ come into being in the kernel alone.
+A new kernel process takes most of a second to load IPython; a fork of this process takes a tenth.
+The template loads no library that an experiment uses, starts no thread and opens no socket, so that
+forking is safe: CUDA, NumPy's threads and ZeroMQ are initialised in the kernel alone.
 """
 
 from __future__ import annotations
@@ -19,29 +19,33 @@ import traceback
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-# What ipykernel loads only when its kernel begins.
-_LATE = (
+# Modules that ipykernel imports only when its kernel starts.
+_LAZY_IMPORTS = (
     *("ipykernel.debugger", "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.ipkernel"),
     *("IPython.core.completerlib", "IPython.core.debugger", "IPython.extensions.storemagic"),
     *("IPython.core.oinspect", "sqlite3", "tornado.platform.asyncio", "comm"),
 )
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER, as `ipykernel_launcher`, beside this file, has it
 
 
 def main(handle: int) -> None:
-    """Forks a kernel for every request on the connection, and tells when one has ended.
+    """Forks a kernel for every request on the connection, and reports the end of each.
 
-    A request is a mapping with `argv`, `cwd` and `env`; the answers are `("begun", pid)` at once,
-    `("ready", pid)` when the kernel listens, and `("ended", pid, status)`. It ends with the
-    connection, and with the process that started it; its kernels end with it.
+    A request is a mapping with `argv`, `cwd` and `env`. The answers are `("begun", pid)` at once,
+    `("ready", pid)` when the kernel accepts connections, and `("ended", pid, status)`. The template
+    ends with the connection and with its parent process; its kernels end with it.
+
+    Args:
+        handle: file descriptor of the socket to the worker.
     """
     _die_with_parent(os.getppid())
-    # What reaches every process of a terminal is for the one that started us.
+    # Ctrl-C reaches every process of the terminal; the parent process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = dict(os.environ)
     _load()
-    # Some libraries leave a mark there when they are loaded.
-    marks = {k: v for k, v in os.environ.items() if before.get(k) != v}
+    # Some libraries set variables when they are imported.
+    variables = {k: v for k, v in os.environ.items() if before.get(k) != v}
     connection = Connection(handle)
     kernels: dict[int, int] = {}
     while True:
@@ -53,30 +57,31 @@ def main(handle: int) -> None:
                 connection.send(("ended", kernel, status))
                 continue
             request = connection.recv()
-            request["env"] |= marks
+            request["env"] |= variables
             parent, kernel = os.getpid(), os.fork()
             if kernel == 0:
-                _become(request, connection, list(kernels), parent)
+                _run_kernel(request, connection, list(kernels), parent)
             kernels[os.pidfd_open(kernel)] = kernel
             connection.send(("begun", kernel))
 
 
 def _load() -> None:
-    for name in ("ipykernel.kernelapp", *_LATE):
+    for name in ("ipykernel.kernelapp", *_LAZY_IMPORTS):
         importlib.import_module(name)
-    # What is here stays; a kernel's collector need not look at it, nor copy its pages.
+    # Objects loaded here stay alive; frozen, a kernel's collector does not copy their pages.
     gc.collect()
     gc.freeze()
 
 
-def _become(
+def _run_kernel(
     request: dict[str, Any], connection: Connection, handles: list[int], parent: int
 ) -> None:
-    """Turns the forked process into a kernel; never returns."""
+    """Runs a kernel in the forked process; never returns."""
     status = 1
     try:
         _die_with_parent(parent)
         os.setsid()
+        ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for handle in handles:
             os.close(handle)
@@ -94,13 +99,13 @@ def _become(
     except BaseException:
         traceback.print_exc(file=sys.__stderr__)
     finally:
-        _leave(status)
+        _exit(status)
 
 
 def _serve(argv: list[str], connection: Connection, parent: int) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    # As `ipykernel_launcher`, beside this file, has it.
+    # As in `ipykernel_launcher`.
     IPKernelApp.init_path = lambda _: sys.path.append("")
     app = IPKernelApp.instance(parent_handle=parent)
     app.initialize(argv)
@@ -109,8 +114,8 @@ def _serve(argv: list[str], connection: Connection, parent: int) -> None:
     app.start()
 
 
-def _leave(status: int) -> None:
-    """Ends as an interpreter does: threads that are no daemons, then what wants to be called."""
+def _exit(status: int) -> None:
+    """Exits as the interpreter does: joins threads, calls exit functions, flushes."""
     try:
         threading._shutdown()
         atexit._run_exitfuncs()

@@ -1,7 +1,6 @@
-"""Which code a kernel has run from outside the installation: the user's own files.
+"""The user's own files that a kernel has executed: code outside the installation.
 
-Its text runs in the kernel, apart from the notebook's names, so it imports the standard library
-alone.
+The source of this file runs in the kernel, so it imports only the standard library.
 """
 
 import hashlib
@@ -16,13 +15,13 @@ _CHUNK = 1 << 20
 _PACKAGES = {"site-packages", "dist-packages"}
 # What is opened to be executed, by `exec(open(...).read())` or `%run`.
 _CODE = (".py", ".ipy", ".ipynb")
-# By path of what has run since `watch`, its file's time of change and size then; None if it has
-# run in two states.
+# By path of what has run since `record`, the file's modification time and size at that moment; None
+# if it has run in two states.
 _seen = {}
 
 
-def watch():
-    """Notes from now on which files' code is executed, in whatever way, or opened as code."""
+def record():
+    """Records from now on which files are executed, or opened as code."""
     sys.addaudithook(_note)
 
 
@@ -45,9 +44,15 @@ def _note(event, args):
         _seen[path] = state if _seen.get(path, state) == state else None
 
 
-def told(began, known):
-    """What `local` finds, as JSON."""
-    return json.dumps(local(began, known))
+class _Text(str):
+    """Its form in a reply is the text itself, without quotes."""
+
+    __repr__ = str.__str__
+
+
+def local_json(began, known):
+    """The result of `local` as JSON."""
+    return _Text(json.dumps(local(began, known)))
 
 
 def local(began, known):
@@ -61,7 +66,7 @@ def local(began, known):
         began: when the kernel began, in seconds since 1970.
         known: folders whose modules are accounted for elsewhere.
     """
-    here, found = os.getcwd(), {}
+    here, hashes = os.getcwd(), {}
     installed = [*_installed(), *known]
     for path in [*_seen, *_imported()]:
         if _is_below(path, installed) or _PACKAGES & set(_parts(path)):
@@ -76,8 +81,8 @@ def local(began, known):
         else:
             is_same = state is not None and state[0] < began * 1e9
         shown = os.path.relpath(archive, here) if _is_below(archive, [here]) else archive
-        found[shown] = _sha256(archive) if is_same and found.get(shown, "") is not None else None
-    return dict(sorted(found.items()))
+        hashes[shown] = _sha256(archive) if is_same and hashes.get(shown, "") is not None else None
+    return dict(sorted(hashes.items()))
 
 
 def _imported():
@@ -117,10 +122,10 @@ def _existing(path):
 def _state(path):
     """When the file was last changed [ns], and its size; None if it is none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return (found.st_mtime_ns, found.st_size) if os.path.isfile(path) else None
+    return (status.st_mtime_ns, status.st_size) if os.path.isfile(path) else None
 
 
 def _sha256(path):

@@ -1,4 +1,4 @@
-"""When an executed notebook is saved while it runs: by time, so that its cells cost no saving."""
+"""Saving of a notebook while it runs: at time intervals instead of at every cell."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import asyncio
 import contextlib
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
 from papermill.engines import NotebookExecutionManager
 
 from workbench.base.files.atomic import write_text
 
-# A kill loses what came in so many seconds at most, or in twenty times what one saving takes.
+# Interval between saves; longer if one save takes more than this share of the interval.
 SECONDS = 2.0
 _SHARE = 0.05
 
 
 class Manager(NotebookExecutionManager):
-    """papermill's manager, which saves the whole notebook at both ends of every cell.
+    """papermill's manager, saving at intervals.
 
-    This one saves when enough time has passed since it last did, also in the middle of a cell, so
-    that a notebook's time grows with its cells and not with their square.
+    papermill saves the whole notebook before and after every cell, which takes time quadratic in
+    the number of cells. This one also saves in the middle of a long cell.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -31,26 +33,36 @@ class Manager(NotebookExecutionManager):
         self._timer: asyncio.TimerHandle | None = None
 
     def save(self, **_: Any) -> None:
-        """Saves now if it is time, and later if it is not."""
+        """Saves if the interval has passed, or schedules a save for its end."""
         if time.monotonic() >= self._next:
             self.save_now()
         elif self._timer is None:
-            # Without a running loop nothing lasts: papermill is between two cells.
+            # Without a running loop papermill is between two cells, and the next one saves.
             with contextlib.suppress(RuntimeError):
                 left = self._next - time.monotonic()
                 self._timer = asyncio.get_running_loop().call_later(left, self.save_now)
 
     def autosave_cell(self, **_: Any) -> None:
-        """A message of a cell has come: what it changed is saved in time."""
+        """Called for every message of a cell."""
         self.save()
 
+    def cell_complete(self, cell: NotebookNode, **kwargs: Any) -> None:
+        """Ends a cell; papermill would spend most of this on parsing when it began."""
+        times = cell.metadata.papermill
+        start = times.pop("start_time", None)
+        super().cell_complete(cell, **kwargs)
+        if start is not None:
+            end = datetime.fromisoformat(times["end_time"])
+            seconds = (end - datetime.fromisoformat(start)).total_seconds()
+            times.update(start_time=start, duration=seconds)
+
     def notebook_complete(self, **_: Any) -> None:
-        """Ends the notebook, and saves all of it."""
+        """Completes the notebook and saves it."""
         super().notebook_complete()
         self.save_now()
 
     def save_now(self) -> None:
-        """Saves the notebook as it stands; a disk that is full has its say at the run's end."""
+        """Saves the notebook now; a full disk is reported at the end of the run."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

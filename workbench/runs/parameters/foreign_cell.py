@@ -19,10 +19,10 @@ _WORDS = {"true": True, "false": False}
 
 def settings(source: str) -> dict[str, list[Any]]:
     """By name, the literal of each line that sets it; None for what is no literal."""
-    found: dict[str, list[Any]] = {}
+    literals: dict[str, list[Any]] = {}
     for name, text in _ASSIGNMENT.findall(source):
-        found.setdefault(name, []).append(_literal(text))
-    return found
+        literals.setdefault(name, []).append(_literal(text))
+    return literals
 
 
 def _literal(text: str) -> bool | int | float | str | None:

@@ -32,10 +32,10 @@ def injected(
     Raises:
         ValueError: for a value that cannot be written in the language; the sentence names it.
     """
-    made, given = copy.deepcopy(notebook), params.given()
-    made.metadata.setdefault("papermill", {})["parameters"] = {}
-    ids = {c.get("id") for c in made.cells}
-    for cell in parameters_cells(made):
+    copied, given = copy.deepcopy(notebook), params.given()
+    copied.metadata.setdefault("papermill", {})["parameters"] = {}
+    ids = {c.get("id") for c in copied.cells}
+    for cell in parameters_cells(copied):
         names = cell_names(cell.source, language)
         values = {name: value for name, value in given.items() if name in names}
         if values:
@@ -43,15 +43,15 @@ def injected(
             new.metadata["tags"] = [INJECTED]
             new.id = next(n for n in _ids() if n not in ids)
             ids.add(new.id)
-            made.cells.insert(made.cells.index(cell) + 1, new)
-    return made
+            copied.cells.insert(copied.cells.index(cell) + 1, new)
+    return copied
 
 
 def without_injected(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A copy without the cells that earlier runs, by papermill or here, have put in."""
-    made = copy.deepcopy(notebook)
-    made.cells = [c for c in made.cells if INJECTED not in c.metadata.get("tags", [])]
-    return made
+    copied = copy.deepcopy(notebook)
+    copied.cells = [c for c in copied.cells if INJECTED not in c.metadata.get("tags", [])]
+    return copied
 
 
 def without_error_marks(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

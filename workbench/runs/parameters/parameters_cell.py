@@ -77,27 +77,27 @@ def parameters_of(notebook: nbformat.NotebookNode, name: str) -> type[Parameters
 
 
 def _python_fields(cells: list[nbformat.NotebookNode], name: str) -> dict[str, Any]:
-    found: dict[str, list[_Setting]] = {}
+    by_name: dict[str, list[_Setting]] = {}
     for cell in cells:
         try:
             text, tree = python_of(cell.source)
         except SyntaxError as error:
-            told = f"`{name}` must have Python in its parameters cell; got {error}"
-            raise ValueError(told) from None
+            message = f"`{name}` must have Python in its parameters cell; got {error}"
+            raise ValueError(message) from None
         unsure = _unsure(tree)
         for one in _settings(tree.body, _comments(text)):
-            found.setdefault(one.name, []).append(one._replace(is_sure=one.name not in unsure))
-    return {name: _field(settings) for name, settings in found.items()}
+            by_name.setdefault(one.name, []).append(one._replace(is_sure=one.name not in unsure))
+    return {name: _field(settings) for name, settings in by_name.items()}
 
 
 def _foreign_fields(cells: list[nbformat.NotebookNode]) -> dict[str, Any]:
     """Names and plain literals; a number may be whole or not, as languages differ in that."""
-    found: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     for cell in cells:
         for name, values in foreign_cell.settings(cell.source).items():
-            found.setdefault(name, []).extend(values)
+            by_name.setdefault(name, []).extend(values)
     fields = {}
-    for name, (first, *others) in found.items():
+    for name, (first, *others) in by_name.items():
         kind = int | float if type(first) in (int, float) else type(first)
         kind = Any if first is None or others else kind
         default = UNREAD if first is None or others else first
@@ -144,17 +144,17 @@ def cell_names(source: str, language: Language) -> set[str]:
 def _unsure(tree: ast.Module) -> set[str]:
     """The names whose value after the cell cannot be read from it."""
     counts, read = times_set(tree), reads(tree)
-    found = set(counts) if is_opaque(tree) else {n for n, count in counts.items() if count > 1}
+    unsure = set(counts) if is_opaque(tree) else {n for n, count in counts.items() if count > 1}
     for statement in tree.body:
         if not isinstance(statement, ast.Assign | ast.AnnAssign):
-            found |= set(times_set(statement))
+            unsure |= set(times_set(statement))
             continue
         # What others hold of a list or a mapping may change it.
         names = set(times_set(statement))
         is_mutable = isinstance(statement.value, ast.List | ast.Dict)
         if is_mutable and names & read:
-            found |= names
-    return found
+            unsure |= names
+    return unsure
 
 
 def _settings(body: Sequence[ast.stmt], comments: dict[int, str]) -> Iterator[_Setting]:
@@ -270,8 +270,8 @@ def _is_of(value: Any, kind: Any) -> bool:
 
 def _type_comment(help: str) -> tuple[Any | None, str]:
     """Papermill's `type: List[int] help` as the kind and the help that is left."""
-    found = re.match(r"type:\s*", help)
-    words = help[found.end() :].split() if found else []
+    prefix = re.match(r"type:\s*", help)
+    words = help[prefix.end() :].split() if prefix else []
     for count in range(1, len(words) + 1):
         kind = kind_of_text(" ".join(words[:count]))
         is_whole = words[count : count + 1] not in (["|"], ["or"])

@@ -29,7 +29,7 @@ _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(10_000)
 def python_of(source: str) -> tuple[str, ast.Module]:
     """The cell as plain Python and its tree; magics are calls, as IPython has them.
 
@@ -56,7 +56,10 @@ def python_of(source: str) -> tuple[str, ast.Module]:
 
 
 def parse_all(sources: Iterable[str]) -> None:
-    """Parses cells before other threads work: Python's filters of warnings are common to all."""
+    """Parses cells before other threads work: they share the filters of warnings.
+
+    In Python 3.11 and 3.12 `ast.parse` can also raise SystemError if two threads parse at once.
+    """
     for source in sources:
         with contextlib.suppress(SyntaxError):
             python_of(source)
@@ -69,6 +72,7 @@ def _parsed(text: str) -> ast.Module:
         return ast.parse(text)
 
 
+@functools.lru_cache(4096)
 def is_opaque(tree: ast.AST) -> bool:
     """Whether the code may set or read names that it does not spell."""
     for node in ast.walk(tree):
@@ -83,17 +87,25 @@ def is_opaque(tree: ast.AST) -> bool:
     return False
 
 
+@functools.lru_cache(1024)
+def _words(tree: ast.AST) -> frozenset[str]:
+    """Every word that the code spells, in names and in texts."""
+    values = [value for node in ast.walk(tree) for value in vars(node).values()]
+    texts = [t for v in values for t in (v if isinstance(v, list) else [v]) if isinstance(t, str)]
+    return frozenset(re.findall(r"\w+", "\n".join(texts)))
+
+
 def times_set(tree: ast.AST) -> Counter[str]:
     """How often each name is set, changed in place or deleted; a comprehension's own are not."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     nodes = list(ast.walk(tree))
     own = {n for c in nodes if isinstance(c, ast.comprehension) for n in ast.walk(c.target)}
     for node in nodes:
         is_set = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
         if is_set and node not in own:
-            found[node.id] += 1
-        found.update(_bound(node))
-    return found
+            counts[node.id] += 1
+        counts.update(_bound(node))
+    return counts
 
 
 @functools.lru_cache(4096)
@@ -103,20 +115,20 @@ def reads(tree: ast.AST) -> frozenset[str]:
     The names that a function or a comprehension has for itself are not the notebook's. The words of
     a magic count, and `@name` in a text, as pandas' `query` has it.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-    found -= _locals(tree)
+            names.add(node.id)
+    names -= _locals(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
-            found.add(node.id)
+            names.add(node.id)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            found.add(node.target.id)
+            names.add(node.target.id)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.update(re.findall(r"@(\w+)", node.value))
-        found.update(re.findall(r"\w+", " ".join(_magic(node) or ())))
-    return frozenset(found)
+            names.update(re.findall(r"@(\w+)", node.value))
+        names.update(re.findall(r"\w+", " ".join(_magic(node) or ())))
+    return frozenset(names)
 
 
 def _locals(tree: ast.AST) -> set[str]:
@@ -161,20 +173,24 @@ def touch(source: str, name: str, readers: Iterable[str] = ()) -> _Touch:
         names = "|".join(map(re.escape, [name, *readers]))
         return "read" if re.search(rf"\b(?:{names})\b", source) else None
     readers = readers_of(source, name, readers)
+    if not is_opaque(tree) and _words(tree).isdisjoint({name, *readers}):
+        return None
     return _first(_Used(name, readers).visit(copy.deepcopy(tree)).body, name)
 
 
 def readers_of(source: str, name: str, known: Iterable[str] = ()) -> set[str]:
     """The functions and classes of the cell whose bodies read the name, or use one that does."""
-    found = {*known}
+    readers = {*known}
     try:
         tree = python_of(source)[1]
     except SyntaxError:
-        return found
+        return readers
+    if _words(tree).isdisjoint({name, *readers}):
+        return readers
     defined = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
-    while new := {d.name for d in defined if reads(d) & {name, *found}} - found:
-        found |= new
-    return found
+    while new := {d.name for d in defined if reads(d) & {name, *readers}} - readers:
+        readers |= new
+    return readers
 
 
 class _Used(ast.NodeTransformer):
@@ -202,13 +218,13 @@ def _first(body: Iterable[ast.AST | None], name: str) -> _Touch:
     """What the nodes do first with the name, one after the other."""
     nodes, is_set = [node for node in body if node is not None], False
     for place, node in enumerate(nodes):
-        found = _touch(node, name)
-        if found == "read" and is_set:
+        touched = _touch(node, name)
+        if touched == "read" and is_set:
             is_set_again = any(times_set(later)[name] for later in nodes[place:])
             return "read" if is_set_again else "maybe"
-        if found in ("read", "set"):
-            return found
-        is_set = is_set or found == "maybe"
+        if touched in ("read", "set"):
+            return touched
+        is_set = is_set or touched == "maybe"
     return "maybe" if is_set else None
 
 
@@ -228,9 +244,9 @@ def _touch(node: ast.AST, name: str) -> _Touch:
             return ("maybe" if first == "set" else first) or _any(others, name)
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             is_global = any(isinstance(n, ast.Global) for n in ast.walk(node))
-            found = "set" if node.name == name else None
-            found = found or ("read" if is_global and times_set(node)[name] else None)
-            return _reading(node, name) or found
+            touched = "set" if node.name == name else None
+            touched = touched or ("read" if is_global and times_set(node)[name] else None)
+            return _reading(node, name) or touched
         case ast.Match():
             return _any([node], name)
     return _reading(node, name) or ("set" if times_set(node)[name] else None)

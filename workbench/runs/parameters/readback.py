@@ -1,11 +1,10 @@
 """What the parameters were in the kernel, read back from it while the cells run.
 
-A value that was given and never used is an error; one that the notebook sets itself is told.
+A given value that is never used is an error; one that the notebook changes itself is noted.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import textwrap
@@ -81,12 +80,12 @@ class Readback:
             NotUsed: if a given value is not what the kernel has, or a cell replaces it before any
                 cell reads it.
         """
-        found = _answer(reply)
-        for name in self._names(cell) if found is not None else ():
+        values = _answer(reply)
+        for name in self._names(cell) if values is not None else ():
             if name not in self._states:
-                self._settle(name, found.get(name))
+                self._settle(name, values.get(name))
             else:
-                self._follow(name, found.get(name), cell)
+                self._follow(name, values.get(name), cell)
         for name, known in self._readers.items():
             known |= readers_of(cell.source, name, known)
 
@@ -96,8 +95,8 @@ class Readback:
 
     def over(self, declared: Mapping[str, Any]) -> dict[str, Any]:
         """The values that were declared, and instead of them those that were used."""
-        found = {n: self.used.get(n, v) for n, v in declared.items() if n not in self.unknown}
-        return found | self.used
+        values = {n: self.used.get(n, v) for n, v in declared.items() if n not in self.unknown}
+        return values | self.used
 
     def stop(self) -> None:
         """Says of a run that is not done which values it never came to set."""
@@ -124,9 +123,9 @@ class Readback:
         if state is not None:
             self._keep(name, state)
         if name in self._given and state != json.dumps(self._given[name], sort_keys=True):
-            told = _spelled(state)
+            got = _spelled(state)
             what = spell(self._given[name])
-            raise NotUsed(f"`{name}` must be {what} in the kernel after the parameters; got {told}")
+            raise NotUsed(f"`{name}` must be {what} in the kernel after the parameters; got {got}")
 
     def _follow(self, name: str, state: str | None, cell: nbformat.NotebookNode) -> None:
         """A value after a later cell: whether it is another, and whether the first was used."""
@@ -168,9 +167,8 @@ def _spelled(state: str | None) -> str:
 
 def _answer(content: Mapping[str, Any]) -> dict[str, str] | None:
     try:
-        told = content["user_expressions"][_NAME]["data"]["text/plain"]
-        return json.loads(ast.literal_eval(told))
-    except (KeyError, TypeError, ValueError, SyntaxError):
+        return json.loads(content["user_expressions"][_NAME]["data"]["text/plain"])
+    except (KeyError, TypeError, ValueError):
         return None
 
 
@@ -199,7 +197,7 @@ def _states(names, space, most):
             return {str(key): plain(one) for key, one in value.items()}
         raise TypeError
 
-    found = {}
+    states = {}
     for name in names:
         if name in space:
             try:
@@ -207,8 +205,14 @@ def _states(names, space, most):
                 text = json.dumps(plain(space[name]), sort_keys=True)
             except Exception:
                 text = f"<{type(space[name]).__name__}>"
-            found[name] = text
-    return json.dumps(found)
+            states[name] = text
+
+    class Text(str):
+        """Its form in a reply is the text itself, without quotes."""
+
+        __repr__ = str.__str__
+
+    return Text(json.dumps(states))
 
 
 # Is run once in the kernel, before the first cell.

@@ -65,7 +65,7 @@ def _literal(text: str, knob: Knob) -> Any:
         return _WORDS[word] if knob.admits(_WORDS[word]) else text
     try:
         with warnings.catch_warnings():
-            # Whatever is odd about the text is told by the refusal.
+            # Whatever is odd about the text is in the error message.
             warnings.simplefilter("ignore")
             return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

@@ -9,7 +9,7 @@ import time
 import pytest
 import toy_notebooks
 
-from workbench.runs.atomic import PARTIAL, owned, write_json, write_text
+from workbench.runs.run_folder import PARTIAL, owned, write_json, write_text
 
 
 def leftovers(folder):
@@ -60,7 +60,7 @@ def test_a_reader_never_meets_half_a_file(tmp_path):
     path = tmp_path / "a.json"
     writer = (
         "import sys, itertools, pathlib\n"
-        "from workbench.runs.atomic import write_json\n"
+        "from workbench.runs.run_folder import write_json\n"
         "for n in itertools.count():\n"
         "    write_json(pathlib.Path(sys.argv[1]), [n] * 50000)\n"
         "    if n == 0: print('ready', flush=True)\n"
@@ -95,7 +95,7 @@ def test_a_folder_is_owned_by_one_at_a_time(tmp_path):
 def test_a_killed_owner_lets_go(tmp_path):
     holder = (
         "import sys, time, pathlib\n"
-        "from workbench.runs.atomic import owned\n"
+        "from workbench.runs.run_folder import owned\n"
         "with owned(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"

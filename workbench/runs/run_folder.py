@@ -1,4 +1,4 @@
-"""The files of runs: JSON, folders that one process writes at a time, and room for last words."""
+"""The folder of a run or study: its lock, its JSON files, reserved disk space, and disk errors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 from workbench.base.files.atomic import PARTIAL, write_text
 
 _SPACE, _DISK = {errno.ENOSPC, errno.EDQUOT}, {errno.EROFS, errno.EIO}
-# How a sentence begins that tells of such an error, which every further run would meet as well.
+# The messages of disk errors begin so; every further run would fail for the same reason.
 NO_SPACE, NO_WRITING = "no space is left", "nothing can be written"
 _RESERVE = f"{PARTIAL}reserve-"
-# What a record may grow by from its beginning to a sentence about its end.
+# Bytes by which a record may grow from the start of a run to a short message about its end.
 _GROWTH = 16_384
 
 
 def why(error: BaseException, folder: Path) -> str:
-    """The error in a sentence, which names the folder and its space where these are at fault."""
+    """The error as one sentence; that of a full disk names the folder and its free space."""
     if not isinstance(error, OSError) or error.errno not in _SPACE | _DISK:
         return f"{type(error).__name__}: {error}"
     if error.errno in _DISK:
@@ -36,7 +36,7 @@ def why(error: BaseException, folder: Path) -> str:
 
 
 def is_of_disk(sentence: str | None) -> bool:
-    """Whether the sentence, which `why` made, tells of the disk and not of one file."""
+    """Whether the message of `why` is about the disk and not about one file."""
     return any(words in (sentence or "") for words in (NO_SPACE, NO_WRITING))
 
 
@@ -52,14 +52,14 @@ def as_json(value: Any) -> str:
 
 @contextlib.contextmanager
 def owned(folder: Path) -> Iterator[None]:
-    """Holds `folder` for this process; the system lets go of it when the process ends in any way.
+    """Locks `folder` for this process; the system releases the lock when the process ends.
 
     Raises:
-        BlockingIOError: if another process, or another run in this one, holds it.
+        BlockingIOError: if another process, or another run in this process, has locked it.
     """
     try:
         import fcntl
-    except ImportError:  # Windows has no such lock; two equal runs at once are then not kept apart
+    except ImportError:  # Windows has no such lock; two equal runs at once are then possible
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -68,7 +68,7 @@ def owned(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
-        except OSError:  # some network disks cannot lock; a run there is still better than none
+        except OSError:  # some network file systems have no locks; run without one
             pass
         yield
     finally:
@@ -76,19 +76,19 @@ def owned(folder: Path) -> Iterator[None]:
 
 
 class Reserve:
-    """Room on the disk, taken at a run's start, in which its end can be written on a full disk.
+    """Disk space reserved at the start of a run, so that its end can be recorded on a full disk.
 
-    Bytes that a file has are written over, and the file is renamed: neither needs new space.
+    The reserved file is overwritten and renamed, which needs no new space.
 
     Attributes:
-        path: where the room is until it is used.
+        path: of the reserved file until it is used.
 
     Args:
-        folder: on the disk of what is to be written.
-        text: the record as it begins; its end may be longer by 16 KiB.
+        folder: on the same disk as the record.
+        text: the record at the start of the run; the final one may be longer by 16 KiB.
 
     Raises:
-        OSError: if there is no such room.
+        OSError: if the disk has no such space.
     """
 
     def __init__(self, folder: Path, text: str = ""):
@@ -98,14 +98,14 @@ class Reserve:
         try:
             _write_all(self._file, b" " * self._size)
         except BaseException:
-            self.give_back()
+            self.release()
             raise
 
     def put(self, path: Path, text: str) -> None:
-        """Writes the text in the room and moves it to `path`; the room is then used up.
+        """Writes the text into the reserved file and renames it to `path`; usable once.
 
         Raises:
-            OSError: if the text is longer than the room, or cannot be moved.
+            OSError: if the text is too long, or the file cannot be renamed.
         """
         content = text.encode()
         if len(content) > self._size:
@@ -116,8 +116,8 @@ class Reserve:
         self._file.close()
         os.replace(self.path, path)
 
-    def give_back(self) -> None:
-        """Removes the file, if it was not used up."""
+    def release(self) -> None:
+        """Removes the file, unless it was used."""
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
@@ -125,13 +125,13 @@ class Reserve:
 
 
 def clear_reserves(folder: Path) -> None:
-    """Removes what a killed process reserved in a folder that this one owns."""
+    """Removes the reserved files of killed processes from a folder that this process has locked."""
     for stale in folder.glob(f"{_RESERVE}*"):
         with contextlib.suppress(OSError):
             stale.unlink()
 
 
 def _write_all(file: RawIOBase, content: bytes) -> None:
-    """Writes all of it to a file without a buffer, which may take less on a disk that fills."""
+    """Writes to an unbuffered file, and raises an error if the disk takes only a part."""
     if file.write(content) != len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
