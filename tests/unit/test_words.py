@@ -24,8 +24,6 @@ ROOMS = sorted(
     ]
     if path.is_dir() and path.name != "__pycache__"
 )
-# Rooms and files that are not clean yet. The list only shrinks.
-NOT_YET: set[str] = set()
 
 
 def words(text):
@@ -58,17 +56,12 @@ def name(path):
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room not in NOT_YET])
+@pytest.mark.parametrize("room", ROOMS)
 def test_retired_words_do_not_return(room):
     files = [p for p in (ROOT / room).rglob("*") if p.suffix in {".py", ".js", ".md", ".ipynb"}]
     assert files
-    retired = {name(p): retired_in_file(p) for p in files if name(p) not in NOT_YET}
+    retired = {name(p): retired_in_file(p) for p in files}
     assert {path: words for path, words in retired.items() if words} == {}
-
-
-@pytest.mark.parametrize("path", sorted(NOT_YET))
-def test_what_is_not_clean_yet_exists(path):
-    assert (ROOT / path).exists()
 
 
 @pytest.mark.parametrize(
