@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import copy
 import functools
+import html
 import re
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,8 @@ import nbformat
 from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter, TemplateExporter
-from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.highlight import Highlight2HTML, _pygments_highlight
+from pygments.formatters import HtmlFormatter
 
 from workbench.base.rows import number, unbroken
 from workbench.experiment.decisions import MARKS, Claim
@@ -40,6 +43,7 @@ from workbench.pages.versions import SHOWN
 
 # nbconvert also searches the user's folders for a template of this name, so it is an unusual one.
 TEMPLATE = Path(__file__).parent / "page_template"
+_HEADING = re.compile("<h[123]", re.IGNORECASE)
 
 
 def page(
@@ -54,10 +58,7 @@ def page(
         folder: the notebook's folder, whose pictures are embedded.
     """
     shown = _shown(notebook)
-    resources = {"metadata": {"path": folder}, "formulas": _numbered(shown)}
-    cells = _exporter().from_notebook_node(shown, resources)[0]
-    soup = BeautifulSoup(cells, "html.parser")
-    lead, contents = _lead(soup), _contents(soup)
+    lead, cells, contents = _linked(_cells(shown, folder))
     figures = list(_figures(shown))
     scripts = {"plotly": plotly_library(figures) if figures else "", "script": _script()}
     tally = Counter(claim["verdict"] for claim in record["claims"])
@@ -66,7 +67,7 @@ def page(
         titled="<h1" in lead,
         lead=Markup(lead),
         contents=contents,
-        cells=Markup(str(soup)),
+        cells=Markup("".join(cells)),
         knobs=Markup(knobs),
         provenance=_provenance(record),
         record_json=Markup(script_json(record)),
@@ -85,9 +86,21 @@ def warm() -> None:
     """Fills the caches of templates, styles and plotly's library in advance."""
     new = nbformat.v4
     cells = [new.new_markdown_cell("# $x$\n\n- `a`"), new.new_code_cell("1")]
-    resources = {"metadata": {"path": ""}, "formulas": Formulas()}
-    _exporter().from_notebook_node(new.new_notebook(cells=cells), resources)
+    _cells(new.new_notebook(cells=cells), "")
     _shell(), style(), policy([plotly_library([])])
+
+
+class _Highlight(Highlight2HTML):
+    """nbconvert's highlighting with one formatter a language, whose style sheet takes a while."""
+
+    def __call__(self, source, language=None, metadata=None):
+        language = language or self.pygments_lexer
+        return _pygments_highlight(source or " ", _formatter(language), language, metadata)
+
+
+@functools.cache
+def _formatter(language: str) -> HtmlFormatter:
+    return HtmlFormatter(cssclass=html.escape(f" highlight hl-{language}"))
 
 
 class _Exporter(HTMLExporter):
@@ -108,7 +121,7 @@ class _Exporter(HTMLExporter):
         """
         language = nb.metadata.get("language_info", {})
         lexer = language.get("pygments_lexer", language.get("name"))
-        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=self))
+        self.register_filter("highlight_code", _Highlight(pygments_lexer=lexer, parent=self))
         return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
 
     def default_filters(self):
@@ -161,20 +174,37 @@ def _numbered(notebook: nbformat.NotebookNode) -> Formulas:
     return formulas
 
 
-def _lead(soup: BeautifulSoup) -> str:
-    """Removes and returns the title cell, below which the page has the claims.
+def _cells(notebook: nbformat.NotebookNode, folder: str) -> list[str]:
+    """The HTML of each cell."""
+    # No cell can contain this text, since it is drawn after the notebook was executed.
+    end = f"<!-- {secrets.token_hex(16)} -->"
+    resources = {"metadata": {"path": folder}, "formulas": _numbered(notebook), "cell_end": end}
+    return _exporter().from_notebook_node(notebook, resources)[0].split(end)
 
-    A first-level heading in a later cell is that of a section.
+
+def _linked(cells: list[str]) -> tuple[str, list[str], list[tuple[str, str]]]:
+    """The title cell, the other cells with ids and links at their headings, and the contents.
+
+    The claims are between the title cell and the others. A first-level heading in a later cell is
+    that of a section. Only cells with headings are parsed.
     """
-    first = soup.find(True)
-    if first is None or "prose" not in first.get("class", []) or first.h1 is None:
-        return ""
-    return str(first.extract())
-
-
-def _contents(soup: BeautifulSoup) -> list[tuple[str, str]]:
-    """The ids and texts of the upper two levels of headings; makes the ids of all unique."""
+    lead, linked, contents = "", [], []
     seen: Counter[str] = Counter(IDS)
+    for place, cell in enumerate(cells):
+        if _HEADING.search(cell) is None:
+            linked.append(cell)
+            continue
+        soup = BeautifulSoup(cell, "html.parser")
+        first = soup.find(True)
+        if place == 0 and first and "prose" in first.get("class", []) and first.h1 is not None:
+            lead = str(first.extract())
+        contents += _contents(soup, seen)
+        linked.append(str(soup))
+    return lead, linked, contents
+
+
+def _contents(soup: BeautifulSoup, seen: Counter[str]) -> list[tuple[str, str]]:
+    """The ids and texts of the upper two levels of headings; makes the ids of all unique."""
     sections = []
     for heading in soup.select("h1, h2, h3"):
         text = heading.get_text().strip()
