@@ -98,10 +98,10 @@ class Stage:
         try:
             return self.measure(*self._arguments(params, values))
         except Refusal as error:
-            # An error that names a knob is shown at the knob; any other names an argument of some
-            # primitive, which alone would not say where.
+            # An error that names a knob is shown at the knob, and one about a user's file says where
+            # in it; any other names an argument of some primitive, which alone would not say where.
             names_knob = KnobError(str(error)).knob in {k.name for k in params.knobs()}
-            if names_knob or str(error).startswith(_IN_STAGE):
+            if names_knob or any(_files(params, values)) or str(error).startswith(_IN_STAGE):
                 raise
             raise refusal(f"{_IN_STAGE}{self.__name__}`: {error}") from error
 

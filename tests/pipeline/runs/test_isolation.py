@@ -108,8 +108,12 @@ def test_a_program_that_a_cell_starts_finds_what_lies_beside_it(tmp_path):
 
 def test_kernels_of_other_programs_are_started_as_they_say():
     other = ["/bin/sh", "-m", "ipykernel_launcher"]
-    assert isolation.apart(other) == other
-    assert isolation.apart([sys.executable, "-m", "bash_kernel"])[1:] == ["-P", "-m", "bash_kernel"]
+    assert isolation.isolated_command(other) == other
+    assert isolation.isolated_command([sys.executable, "-m", "bash_kernel"])[1:] == [
+        "-P",
+        "-m",
+        "bash_kernel",
+    ]
 
 
 # Listens to everything that a kernel publishes.

@@ -359,3 +359,17 @@ def test_an_error_names_the_stage_unless_it_names_a_knob():
             failing(Params())
     with pytest.raises(ValueError, match=r"^`cells` must be even; got 10$"):
         refuses_a_knob(Params())
+
+
+@stage
+def refuses_a_file(path, cells):
+    refuse("loss", "a number on every row", f"'x' on line {cells} of file.txt")
+
+
+def test_an_error_about_a_user_s_file_says_where_in_it_and_no_more(tmp_path):
+    (tmp_path / "file.txt").write_text("loss\nx\n")
+    sentence = r"^`loss` must be a number on every row; got \"'x' on line 10 of file.txt\"$"
+    with pytest.raises(ValueError, match=sentence):
+        refuses_a_file(Params(path=str(tmp_path / "file.txt")))
+    with pytest.raises(ValueError, match=r"^in the stage `refuses_a_file`: `loss`"):
+        refuses_a_file(Params(path=""))
