@@ -98,8 +98,8 @@ class Stage:
         try:
             return self.measure(*self._arguments(params, values))
         except Refusal as error:
-            # An error that names a knob is shown at the knob, and one about a user's file says where
-            # in it; any other names an argument of some primitive, which alone would not say where.
+            # An error that names a knob is shown at the knob, and one about a file says where. Any
+            # other names an argument of some primitive, which alone would not say where.
             names_knob = KnobError(str(error)).knob in {k.name for k in params.knobs()}
             if names_knob or any(_files(params, values)) or str(error).startswith(_IN_STAGE):
                 raise
