@@ -110,8 +110,6 @@ class _Exporter(HTMLExporter):
         super().__init__(
             template_name=TEMPLATE.name,
             extra_template_basedirs=[str(TEMPLATE.parent)],
-            # Validate once, not after each of ten preprocessors.
-            optimistic_validation=True,
         )
 
     def from_notebook_node(self, nb, resources=None, **kw):
@@ -123,6 +121,12 @@ class _Exporter(HTMLExporter):
         lexer = language.get("pygments_lexer", language.get("name"))
         self.register_filter("highlight_code", _Highlight(pygments_lexer=lexer, parent=self))
         return TemplateExporter.from_notebook_node(self, nb, resources, **kw)
+
+    def _preprocess(self, nb, resources):
+        """Runs the preprocessors on the notebook itself, which is a copy already."""
+        for preprocessor in self._preprocessors:
+            nb, resources = preprocessor(nb, resources)
+        return nb, resources
 
     def default_filters(self):
         yield from super().default_filters()
