@@ -95,6 +95,25 @@ def test_bootstraps_of_a_line_have_its_error(line, kind):
     assert low < line.parameters["alpha"] < high
 
 
+def test_the_wild_bootstrap_has_white_s_errors_and_the_residual_one_the_textbook_s():
+    """Noise that grows towards both ends: the sandwich of White (1980) exceeds σ²(XᵀX)⁻¹."""
+    rng = np.random.default_rng(3)
+    x = np.geomspace(1e2, 1e6, 60)
+    middle = np.abs(np.log(x) - np.log(x).mean())
+    y = np.exp(np.log(7) - 0.3 * np.log(x) + 0.02 * middle * rng.standard_normal(60))
+    fitted = fit("power", {"size": x, "loss": y}, loss="squared")
+    design = np.column_stack([np.ones(60), -np.log(x)])
+    inverse, residuals = np.linalg.inv(design.T @ design), fitted.residuals
+    white = inverse @ (design.T * residuals**2) @ design @ inverse
+    plain = inverse * (residuals**2).mean()
+    errors = {"wild": np.sqrt(white[1, 1]), "residual": np.sqrt(plain[1, 1])}
+    assert errors["wild"] > 1.3 * errors["residual"]
+    for kind, error in errors.items():
+        # The deviation of 4,000 draws has a relative error of 1/√8000.
+        got = bootstrap(fitted, 4000, kind).errors["alpha"]
+        assert got == pytest.approx(error, rel=5 / np.sqrt(8000))
+
+
 def test_a_block_bootstrap_sees_that_copies_are_no_new_runs(line):
     copies = {k: np.tile(v, 4) for k, v in line.columns.items()}
     copies["run"] = np.tile(np.arange(50), 4)
