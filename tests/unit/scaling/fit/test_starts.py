@@ -11,7 +11,7 @@ from workbench.scaling.laws import catalogue
 @pytest.mark.parametrize("law", [catalogue.kaplan, catalogue.kaplan_constant], ids=lambda x: x.name)
 def test_a_node_at_the_true_exponents_has_the_true_coefficients(law):
     # The coefficient N_c enters by a power of its own, alpha_N / alpha_D.
-    alpha_n, alpha_d = (law.spans[p].values({})[8] for p in ("alpha_N", "alpha_D"))
+    alpha_n, alpha_d = law.spans["alpha_N"].values({})[6], law.spans["alpha_D"].values({})[9]
     truth = {"N_c": 8e7, "D_c": 5e8, "alpha_N": alpha_n, "alpha_D": alpha_d}
     rng = np.random.default_rng(0)
     n, d = 10 ** rng.uniform(6, 9, 60), 10 ** rng.uniform(7, 10, 60)
