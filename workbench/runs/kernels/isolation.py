@@ -7,7 +7,6 @@ import itertools
 import os
 import sys
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ class IsolatedProvisioner(LocalProvisioner):
 
     mark = ""
     note: Path | None = None
-    descendants: Sequence[psutil.Process] = ()
+    descendants: frozenset[psutil.Process] = frozenset()
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """The command and the environment of the kernel."""
@@ -61,8 +60,9 @@ class IsolatedProvisioner(LocalProvisioner):
         await super().kill(restart)
 
     def _record_descendants(self) -> None:
+        # Added to those known before: a kernel that has just ended has none any more.
         with contextlib.suppress(psutil.Error):
-            self.descendants = psutil.Process(self.pid).children(recursive=True)
+            self.descendants |= set(psutil.Process(self.pid).children(recursive=True))
 
     async def cleanup(self, restart: bool = False) -> None:
         """Kills the processes that the kernel, which has ended, has left running."""
